@@ -1,0 +1,137 @@
+"""Scan + model -> Explanation: the one record that every method returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Path:
+    """The counterfactual slider: what the scan turns into, step by step.
+
+    Attributes:
+        steps: (K,) float32, rising from 0 (the scan as it is); 1 is the full counterfactual.
+        probabilities: (K,) float32, the model's own probability for the frame at each step.
+        changes: (K, h, w) float32 on the model's grid, in the scan's units: frame k is scan + enlarged(changes[k]).
+    """
+
+    steps: np.ndarray
+    probabilities: np.ndarray
+    changes: np.ndarray
+
+    def __post_init__(self):
+        if self.steps.ndim != 1 or self.probabilities.shape != self.steps.shape or len(self.changes) != len(self.steps):
+            raise ValueError(
+                f"steps, probabilities and changes must agree in length, got {self.steps.shape}, "
+                f"{self.probabilities.shape} and {self.changes.shape}"
+            )
+        if self.steps[0] != 0 or np.any(np.diff(self.steps) <= 0):
+            raise ValueError("steps must rise strictly from 0")
+
+    def flip(self, threshold: float) -> float | None:
+        """The first step, interpolated, at which the probability falls to `threshold`; None when it never crosses."""
+        above = self.probabilities > threshold
+        if not above[0] or above.all():
+            return None
+        k = int(np.argmin(above))
+        p0, p1 = self.probabilities[k - 1], self.probabilities[k]
+        t = (p0 - threshold) / max(float(p0 - p1), 1e-9)
+        return float(self.steps[k - 1] + t * (self.steps[k] - self.steps[k - 1]))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one checkpoint says about one finding on one scan, and why.
+
+    Attributes:
+        scan_sha256, checkpoint_sha256: what was explained, by what.
+        finding: the finding's name.
+        probability: in [0, 1].
+        threshold: the operating point; the call is positive strictly above it.
+        attribution: (H, W) float32 signed, on the scan's own pixel grid, in `attribution_unit`; never scaled per picture.
+        attribution_unit: what one unit of `attribution` means, in words.
+        attribution_limit: the colour bar runs from -limit to +limit, the same for every scan of this checkpoint and finding.
+        evidence: (h, w) float32, `attribution` on the model's own grid.
+        counterfactual: (H, W) float32, the scan without the finding, in the scan's units.
+        path: the counterfactual slider.
+        in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on.
+        seconds: wall time of this finding's explanation.
+    """
+
+    scan_sha256: str
+    checkpoint_sha256: str
+    finding: str
+    probability: float
+    threshold: float
+    attribution: np.ndarray
+    attribution_unit: str
+    attribution_limit: float
+    evidence: np.ndarray
+    counterfactual: np.ndarray
+    path: Path
+    in_distribution: tuple[float, float]
+    seconds: float
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability must lie in [0, 1], got {self.probability}")
+        if self.attribution.ndim != 2 or self.attribution.shape != self.counterfactual.shape:
+            raise ValueError(
+                f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {self.counterfactual.shape}"
+            )
+        if not np.isfinite(self.attribution).all():
+            raise ValueError("attribution must be finite")
+
+    @property
+    def positive(self) -> bool:
+        return self.probability > self.threshold
+
+    @property
+    def like_training(self) -> bool:
+        score, limit = self.in_distribution
+        return score <= limit
+
+    def record(self) -> dict:
+        """Everything but the pictures, ready for JSON."""
+        score, limit = self.in_distribution
+        return {
+            "scan_sha256": self.scan_sha256,
+            "checkpoint_sha256": self.checkpoint_sha256,
+            "finding": self.finding,
+            "probability": round(float(self.probability), 6),
+            "threshold": round(float(self.threshold), 6),
+            "positive": bool(self.positive),
+            "attribution_unit": self.attribution_unit,
+            "attribution_limit": float(self.attribution_limit),
+            "path": {
+                "steps": [round(float(step), 4) for step in self.path.steps],
+                "probabilities": [round(float(p), 6) for p in self.path.probabilities],
+                "flip": self.path.flip(self.threshold),
+            },
+            "in_distribution": {"score": float(score), "limit": float(limit), "like_training": bool(self.like_training)},
+            "seconds": round(float(self.seconds), 4),
+        }
+
+
+@dataclass(frozen=True)
+class ClassCentres:
+    """What a checkpoint learned overall about one finding.
+
+    Attributes:
+        finding: the finding's name.
+        positive, negative: (h, w) float32, the mean attribution map of pictures with and without the finding, model units.
+        weights: (h', w') float32, the linear classifier's weights, one per pooled cell.
+        bias: the classifier's bias, in log-odds.
+        limit: colour limit for the two centres.
+    """
+
+    finding: str
+    positive: np.ndarray
+    negative: np.ndarray
+    weights: np.ndarray
+    bias: float
+    limit: float
