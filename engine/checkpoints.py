@@ -1,0 +1,320 @@
+"""Trained weights that can be trusted: a folder with weights.safetensors, config.json and card.md, opened and saved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors_numpy
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
+FORMAT = 1
+CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
+CARD_SECTIONS = (
+    "Intended use and limits",
+    "Data and licence",
+    "Split and seeds",
+    "Command",
+    "Hardware and wall time",
+    "Metrics",
+    "Subgroups",
+    "Weights",
+)
+LARGEST_WEIGHTS = 25_000_000  # bytes
+LARGEST_TEXT = 1_000_000  # bytes of config.json or card.md
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
+SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+
+
+class RefusedCheckpoint(ValueError):
+    """A checkpoint that is not opened or not saved; the message is one sentence that says why and what would work."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One trained model, checked: its configuration is whole, its card complete and its weights the ones the card names.
+
+    Attributes:
+        name: the folder's name, or the repository's on the Hugging Face Hub.
+        method: a name in `engine.registry.methods()`.
+        config: config.json; holds at least `CONFIG_KEYS`.
+        card: card.md as text.
+        sha256: of the weights file, 64 hexadecimal digits.
+        folder: where the three files lie.
+        source: ``shipped``, a path, or ``hub owner/name@revision``.
+    """
+
+    name: str
+    method: str
+    config: Mapping = field(hash=False)
+    card: str = field(hash=False, repr=False)
+    sha256: str
+    folder: Path
+    source: str
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Every tensor by name, on the CPU; floating point ones as float32 whatever the stored precision.
+
+        Raises:
+            RefusedCheckpoint: the file is no longer the one that was checked.
+        """
+        import torch
+
+        sha256, arrays = _read_weights(self.folder)
+        if sha256 != self.sha256:
+            raise RefusedCheckpoint(f"The weights of {self.name} have changed since it was opened; open it again.")
+        return {
+            key: torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype))
+            for key, array in arrays.items()
+        }
+
+
+def shipped_folder() -> Path:
+    """Where the checkpoints that come with the app lie; the environment's OTHERWISE_CHECKPOINTS says otherwise."""
+    return Path(os.environ.get("OTHERWISE_CHECKPOINTS") or SHIPPED_FOLDER)
+
+
+def shipped() -> list[str]:
+    """Names of the checkpoints that come with the app, sorted, whether or not each one opens."""
+    root = shipped_folder()
+    if not root.is_dir():
+        return []
+    return sorted(
+        folder.name
+        for folder in root.iterdir()
+        if not folder.name.startswith(".") and any((folder / file).exists() for file in (WEIGHTS, CONFIG, CARD))
+    )
+
+
+def open_checkpoint(where: str | Path) -> Checkpoint:
+    """The checkpoint at `where`: a shipped name, a folder, or ``hub:owner/name@revision``.
+
+    Raises:
+        RefusedCheckpoint: there is none, or it cannot be trusted; the message says what would work.
+    """
+    if isinstance(where, str) and where.startswith("hub:"):
+        from engine import hub
+
+        repository, revision = hub.parse_address(where)
+        folder, commit = hub.fetch(repository, revision)
+        return replace(examine(folder), name=repository.split("/")[-1], source=f"hub {repository}@{commit}")
+    if isinstance(where, str) and where in shipped():
+        return replace(examine(shipped_folder() / where), source="shipped")
+    if not Path(where).is_dir():
+        names = ", ".join(shipped()) or "none"
+        raise RefusedCheckpoint(
+            f"There is no checkpoint at {str(where)!r}: name a shipped one ({names}), a folder, or hub:owner/name@revision."
+        )
+    return examine(where)
+
+
+def examine(folder: str | Path) -> Checkpoint:
+    """The checkpoint in `folder`, after checking its files, its configuration, its card and its weights.
+
+    Raises:
+        RefusedCheckpoint: with the first thing that is wrong.
+    """
+    folder = Path(folder)
+    for file in (WEIGHTS, CONFIG, CARD):
+        if not (folder / file).is_file():
+            raise RefusedCheckpoint(_missing(folder, file))
+    config = _read_config(folder)
+    card = _read_text(folder / CARD)
+    sections = read_card(card)
+    for title in CARD_SECTIONS:
+        section = sections.get(title, "")
+        if not section or re.search(r"\bTODO\b", section):
+            says = "still says TODO" if section else "has nothing"
+            raise RefusedCheckpoint(f"The card of {folder.name} {says} under '## {title}'; write that section of {CARD}.")
+    sha256, _ = _read_weights(folder)
+    for file, named in ((CONFIG, config["weights_sha256"]), (CARD, sections["Weights"])):
+        if sha256 not in named:
+            raise RefusedCheckpoint(
+                f"The weights of {folder.name} have sha256 {sha256}, which is not what {file} names; "
+                "fetch or save the checkpoint again."
+            )
+    return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder))
+
+
+def save_checkpoint(
+    folder: str | Path,
+    *,
+    method: str,
+    config: Mapping,
+    weights: Mapping[str, torch.Tensor | np.ndarray],
+    card: str,
+    half: bool = False,
+) -> Checkpoint:
+    """Writes a checkpoint, all of it or nothing, over one that is already there.
+
+    Args:
+        folder: the checkpoint's own folder; made when missing.
+        method: a name in `engine.registry.methods()`.
+        config: findings, network, preprocessing and thresholds at least; format, method and weights_sha256 are filled in.
+        weights: every tensor by name, any device.
+        card: Markdown with every section of `CARD_SECTIONS`;
+            the sha256 of the weights is written under "## Weights", which may be left out.
+        half: store matrices and kernels as float16; vectors (biases, running variances) keep float32, they weigh nothing.
+
+    Raises:
+        RefusedCheckpoint: the result would not open; what stood in `folder` stands there still.
+    """
+    folder = Path(folder)
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.name not in (WEIGHTS, CONFIG, CARD):
+            raise RefusedCheckpoint(
+                f"{folder} also holds {path.name}, which saving would delete; give the checkpoint a folder of its own."
+            )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        new = Path(scratch) / folder.name
+        new.mkdir()
+        data = safetensors_numpy.save({key: _stored(value, half) for key, value in weights.items()}, {"format": "pt"})
+        sha256 = hashlib.sha256(data).hexdigest()
+        whole = {**config, "format": FORMAT, "method": method, "weights_sha256": sha256}
+        (new / WEIGHTS).write_bytes(data)
+        (new / CONFIG).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (new / CARD).write_text(_name_weights(card, sha256), encoding="utf-8")
+        examine(new)
+        if folder.exists():
+            folder.rename(Path(scratch) / "before")  # goes with the scratch folder
+        new.rename(folder)
+    return examine(folder)
+
+
+def read_card(text: str) -> dict[str, str]:
+    """Sections of a card: title to text, in order; headings inside a fenced block are not headings."""
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []  # what stands before the first heading belongs to no section
+    fenced = False
+    for line in text.splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        if not fenced and line.startswith("## "):
+            lines = sections.setdefault(line[3:].strip(), [])
+        else:
+            lines.append(line)
+    return {title: "\n".join(body).strip() for title, body in sections.items()}
+
+
+def _name_weights(card: str, sha256: str) -> str:
+    """The card with `sha256` as the first line under '## Weights', in place of one that an earlier save wrote."""
+    line = f"sha256 of `{WEIGHTS}`: `{sha256}`"
+    card = re.sub(rf"(?m)^sha256 of `{re.escape(WEIGHTS)}`.*\n?", "", card)
+    if "Weights" not in read_card(card):
+        card = f"{card.rstrip()}\n\n## Weights\n"
+    card = re.sub(r"(?m)^## +Weights[ \t]*$", f"## Weights\n\n{line}\n", card, count=1)
+    return re.sub(r"\n{3,}", "\n\n", card).rstrip() + "\n"
+
+
+def _stored(value: torch.Tensor | np.ndarray, half: bool) -> np.ndarray:
+    if hasattr(value, "detach"):  # a torch tensor; bfloat16 has no numpy type
+        value = value.detach().cpu()
+        value = (value.float() if value.is_floating_point() else value).numpy()
+    array = np.array(value, order="C")
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # an overflow becomes infinite, which `examine` refuses
+            array = array.astype(np.float16 if half and array.ndim >= 2 else np.float32)
+    return array
+
+
+def _missing(folder: Path, file: str) -> str:
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
+    if file == WEIGHTS and pickles:
+        return (
+            f"{folder.name} holds {pickles[0]}, and nothing is ever unpickled; "
+            f"convert it to {WEIGHTS} with the safetensors library."
+        )
+    return f"{folder.name} has no {file}; a checkpoint is a folder with {WEIGHTS}, {CONFIG} and {CARD}."
+
+
+def _read_text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > LARGEST_TEXT:
+        raise RefusedCheckpoint(f"{path.parent.name}/{path.name} has {size:,} bytes; at most {LARGEST_TEXT:,} are read.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RefusedCheckpoint(f"{path.parent.name}/{path.name} is not text; save it as UTF-8.") from None
+
+
+def _read_config(folder: Path) -> dict:
+    def refused(why: str) -> RefusedCheckpoint:
+        return RefusedCheckpoint(f"The {CONFIG} of {folder.name} {why}.")
+
+    def not_a_number(constant: str):
+        raise refused(f"holds {constant}; only finite numbers can be used")
+
+    try:
+        config = json.loads(_read_text(folder / CONFIG), parse_constant=not_a_number)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise refused(f"is not valid JSON ({error}); save the checkpoint again") from None
+    if not isinstance(config, dict):
+        raise refused("must be a JSON object with the keys " + ", ".join(CONFIG_KEYS))
+    missing = [key for key in CONFIG_KEYS if key not in config]
+    if missing:
+        raise refused(f"lacks {', '.join(missing)}; it needs {', '.join(CONFIG_KEYS)}")
+    if config["format"] != FORMAT:
+        raise refused(f"has format {config['format']!r}; this version opens format {FORMAT}")
+    from engine.registry import methods  # brings the rooms, hence torch: only where it is needed
+
+    known = sorted(methods())
+    if config["method"] not in known:
+        raise refused(f"names the method {config['method']!r}; known are {', '.join(known)}")
+    findings, thresholds = config["findings"], config["thresholds"]
+    if not isinstance(findings, list) or not all(isinstance(name, str) and name for name in findings):
+        raise refused("must list findings as names")
+    if len(set(findings)) != len(findings):
+        raise refused("names a finding twice")
+    for key in ("network", "preprocessing", "thresholds"):
+        if not isinstance(config[key], dict):
+            raise refused(f"must hold an object under {key}")
+    for name in findings:
+        threshold = thresholds.get(name)
+        number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+        if not number or not math.isfinite(threshold) or not 0 <= threshold <= 1:
+            raise refused(f"must give {name!r} a threshold in [0, 1], got {threshold!r}")
+    if not re.fullmatch(r"[0-9a-f]{64}", str(config["weights_sha256"])):
+        raise refused("must give weights_sha256 as 64 hexadecimal digits")
+    return config
+
+
+def _read_weights(folder: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """sha256 of the weights file and its arrays; the very bytes that were hashed are the ones that are parsed."""
+    path = folder / WEIGHTS
+    size = path.stat().st_size
+    if size > LARGEST_WEIGHTS:
+        raise RefusedCheckpoint(
+            f"The weights of {folder.name} take {size / 1e6:.1f} MB; at most {LARGEST_WEIGHTS // 10**6} MB are opened, "
+            "so store them in half precision or make the network smaller."
+        )
+    data = path.read_bytes()
+    try:
+        arrays = safetensors_numpy.load(data)
+    except SafetensorError as error:
+        raise RefusedCheckpoint(
+            f"{folder.name}/{WEIGHTS} is not a safetensors file ({error}); save the weights with the safetensors library."
+        ) from None
+    except KeyError as error:  # a type that numpy does not have
+        raise RefusedCheckpoint(f"{folder.name}/{WEIGHTS} stores {error}; store the weights as F32 or F16.") from None
+    if not arrays:
+        raise RefusedCheckpoint(f"{folder.name}/{WEIGHTS} holds no tensor; save the trained weights.")
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise RefusedCheckpoint(
+                f"The weights of {folder.name} are not finite in {key}; train again or store them as float32."
+            )
+    return hashlib.sha256(data).hexdigest(), arrays
