@@ -1,0 +1,85 @@
+"""Picture files to grey arrays of the asked size, boxes to masks, and a bounded memory of what was already decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engine.datasets.collection import UnusableCollection
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle drawn by an expert, in shares of the picture's width and height (0 to 1, origin at the top left).
+
+    Attributes:
+        picture: file name or image id, as in the collection's own table.
+        patient: as in `Collection.patients`.
+        finding: finding name.
+        left, top, right, bottom: edges; left < right, top < bottom.
+    """
+
+    picture: str
+    patient: str
+    finding: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def mask(self, size: int) -> np.ndarray:
+        """(size, size) bool: pixels whose centre lies in the box; the nearest pixel when the box is smaller than one."""
+        rows, columns = _inside(self.top, self.bottom, size), _inside(self.left, self.right, size)
+        return rows[:, None] & columns[None, :]  # (size, size)
+
+
+def _inside(start: float, stop: float, size: int) -> np.ndarray:
+    centres = (np.arange(size) + 0.5) / size
+    inside = (centres >= start) & (centres < stop)
+    if not inside.any():
+        inside[np.abs(centres - (start + stop) / 2).argmin()] = True
+    return inside
+
+
+def read_grey(path: Path) -> np.ndarray:
+    """A PNG or JPEG as (H, W) float32 in its own grey values (0 to 255, or 0 to 65535 for 16-bit files).
+
+    Raises:
+        UnusableCollection: the file is missing, empty or damaged.
+    """
+    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH) if path.is_file() else None
+    if pixels is None:
+        raise UnusableCollection(f"{path} is missing or damaged: it cannot be read as a picture; download it again.")
+    return pixels.astype(np.float32)
+
+
+def resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    """(H, W) float32 to (size, size) float32, aspect not kept: pixel areas averaged when shrinking, linear when enlarging."""
+    shrinks = size <= min(pixels.shape)
+    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+@dataclass
+class PictureMemory:
+    """Resized pictures by (index, size), kept first come until `limit_bytes` is full.
+
+    Nothing is pushed out: when an epoch does not fit, pushing out the oldest would miss every time.
+    """
+
+    limit_bytes: int = 512 * 2**20
+    used_bytes: int = 0
+    _kept: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
+
+    def get(self, index: int, size: int) -> np.ndarray | None:
+        """A private copy of the kept picture, or None."""
+        kept = self._kept.get((index, size))
+        return None if kept is None else kept.copy()
+
+    def keep(self, index: int, size: int, pixels: np.ndarray) -> None:
+        """Keep a copy when it still fits."""
+        if (index, size) not in self._kept and self.used_bytes + pixels.nbytes <= self.limit_bytes:
+            self._kept[index, size] = pixels.copy()
+            self.used_bytes += pixels.nbytes
