@@ -1,0 +1,42 @@
+"""Collections of labelled pictures, each read in its own public layout."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
+
+__all__ = ["COLLECTIONS", "SPLITS", "Collection", "UnusableCollection", "open_collection", "split_by_patient"]
+
+# Name on the command line -> module and class, imported when asked for.
+COLLECTIONS = {
+    "phantom": ("engine.datasets.phantom", "Phantom"),
+    "chestxray8": ("engine.datasets.chestxray8", "ChestXray8"),
+    "chexpert": ("engine.datasets.chexpert", "CheXpert"),
+    "vindr": ("engine.datasets.vindr", "VinDr"),
+}
+NEED_NO_FOLDER = frozenset({"phantom"})
+
+
+def open_collection(name: str, root: str | Path | None = None, **options: Any) -> Collection:
+    """The collection called `name`.
+
+    Args:
+        name: a key of `COLLECTIONS`.
+        root: its folder, in the public layout; none for collections that make their own pictures.
+        options: handed to the collection, for example `findings=` or `seed=`.
+
+    Raises:
+        ValueError: unknown name, or an option out of range.
+        UnusableCollection: no folder given, or not in the public layout.
+    """
+    if name not in COLLECTIONS:
+        raise ValueError(f"no collection is called {name!r}; known are {', '.join(sorted(COLLECTIONS))}")
+    module, cls = COLLECTIONS[name]
+    if name in NEED_NO_FOLDER:
+        return getattr(import_module(module), cls)(**options)
+    if root is None:
+        raise UnusableCollection(f"{name} is read from a folder: give its root.")
+    return getattr(import_module(module), cls)(root, **options)

@@ -1,0 +1,154 @@
+"""Where a model should look for a finding: experts' annotations where there are some, pseudo masks made of them elsewhere.
+
+Section 3.5 and Appendix C of Sun et al. 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.datasets.collection import Collection
+from engine.datasets.pictures import Box
+
+STRATEGIES = ("none", "full", "pseudo", "mixed")
+PSEUDO_FORMS = ("binary", "weighted", "bounding")
+LOOSE_SQUARE = 300 / 320  # section 4.1.2: a 300 x 300 square on 320 x 320 pictures
+TRAINING_SHARE = 0.4  # section 4.1.2: 40 % of the annotated pictures for masks, 60 % for evaluation
+OVERSAMPLED = 1 / 10  # section 3.5.2: how often training should draw an annotated picture
+MOST_PICTURES = 76  # Table 1: the most pictures that any pseudo mask of the paper was made of
+
+
+def union(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """The binary pseudo mask: (size, size) float32, 1 where any of `masks` (each (size, size) bool) is set."""
+    return np.any(masks, axis=0).astype(np.float32)
+
+
+def coverage(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """The weighted pseudo mask: (size, size) float32 in 0 to 1, the share of `masks` that cover each pixel."""
+    return np.mean(masks, axis=0, dtype=np.float32)
+
+
+def bounding(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """The pseudo bounding box: (size, size) float32, 1 in the smallest rectangle that holds every mask."""
+    covered = np.any(masks, axis=0)
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    box = np.zeros(covered.shape, np.float32)
+    if len(rows):
+        box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 1
+    return box
+
+
+def central_square(size: int) -> np.ndarray:
+    """The loose guidance for findings that nobody annotated: (size, size) float32, 1 in the central square."""
+    margin = round((1 - LOOSE_SQUARE) / 2 * size)
+    square = np.zeros((size, size), np.float32)
+    square[margin : size - margin, margin : size - margin] = 1
+    return square
+
+
+class Guidance:
+    """Guidance masks for training on one collection.
+
+    Of the patients with any annotation a seeded 40 % are for masks and training, the others for evaluation; patients of
+    validation and test are always for evaluation, so no mask that training sees holds anything of theirs. Boxes that a
+    collection knows of pictures it does not hold (`all_boxes()`) may be used for pseudo masks unless their patient is in
+    validation, in test or among those for evaluation.
+
+    Args:
+        collection: its `mask` and `regions` are the annotations; `annotated(finding)` and `all_boxes()` are used when it
+            has them.
+        strategy: "none": no guidance. "full": the picture's own annotation, whatever training picture. "pseudo": one mask
+            a finding for every picture. "mixed": the own annotation for training's 40 %, else the pseudo mask.
+        form: of the pseudo mask, one of `PSEUDO_FORMS`; "binary" is the paper's choice.
+        seed: of the 40/60 split and of which pictures a pseudo mask is made of.
+        training_share: share of the annotated patients for masks and training.
+        most_pictures: a pseudo mask is made of at most so many pictures, the collection's own first.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        strategy: str = "mixed",
+        form: str = "binary",
+        seed: int = 42,
+        training_share: float = TRAINING_SHARE,
+        most_pictures: int = MOST_PICTURES,
+    ) -> None:
+        if strategy not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
+        if form not in PSEUDO_FORMS:
+            raise ValueError(f"form must be one of {', '.join(PSEUDO_FORMS)}, got {form!r}")
+        self.collection, self.strategy, self.form = collection, strategy, form
+        self.most_pictures, self._seed = most_pictures, seed
+        self._train = collection.split("train")
+        self._annotated = {finding: _annotated(collection, finding) for finding in collection.findings}
+        patients = np.asarray(collection.patients)
+        held_out = {*patients[collection.split("validation")].tolist(), *patients[collection.split("test")].tolist()}
+        everyone = np.unique(patients[np.concatenate([*self._annotated.values(), np.empty(0, int)])])
+        order = np.random.default_rng(seed).permutation(everyone).tolist()
+        free = [patient for patient in order if patient not in held_out]
+        self.training_patients = frozenset(free[: round(training_share * len(order))])
+        self._kept_apart = held_out | (set(order) - self.training_patients)
+        self._borrowed = self._boxes_elsewhere()
+        self._own = {finding: frozenset(self.annotated(finding).tolist()) for finding in collection.findings}
+        self._pseudo: dict[tuple[str, int], np.ndarray] = {}
+
+    def annotated(self, finding: str) -> np.ndarray:
+        """Indices of the training pictures whose annotation of `finding` may be used: draw these `OVERSAMPLED` of the time."""
+        if self.strategy in ("none", "pseudo"):
+            return np.empty(0, int)
+        usable = np.intersect1d(self._annotated[finding], self._train)
+        return usable if self.strategy == "full" else self._of_training_patients(usable)
+
+    def evaluation(self, finding: str) -> np.ndarray:
+        """Indices of the pictures whose annotation of `finding` no training mask was made of."""
+        indices = self._annotated[finding]
+        if self.strategy == "full":
+            return np.setdiff1d(indices, self._train)
+        return np.setdiff1d(indices, self._of_training_patients(indices))
+
+    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
+        """Where training picture `index` should show `finding`.
+
+        Returns:
+            (size, size) float32 in 0 to 1, or None when nothing is known: always under "none", and under "full" where
+            nobody annotated the picture.
+        """
+        if int(index) in self._own[finding]:
+            return self.collection.mask(index, finding, size).astype(np.float32)
+        return self.pseudo(finding, size) if self.strategy in ("pseudo", "mixed") else None
+
+    def pseudo(self, finding: str, size: int) -> np.ndarray:
+        """The pseudo mask of `finding`: (size, size) float32 in 0 to 1; `central_square` when there is no annotation."""
+        if (finding, size) not in self._pseudo:
+            masks = self._masks(finding, size)
+            combine = {"binary": union, "weighted": coverage, "bounding": bounding}[self.form]
+            self._pseudo[finding, size] = combine(masks) if masks else central_square(size)
+        return self._pseudo[finding, size].copy()
+
+    def _masks(self, finding: str, size: int) -> list[np.ndarray]:
+        draw = np.random.default_rng(self._seed)
+        own = draw.permutation(self._of_training_patients(self._annotated[finding]))[: self.most_pictures]
+        masks = [region for index in own for region in self.collection.regions(int(index), finding, size)]
+        pictures = sorted({box.picture for box in self._borrowed if box.finding == finding})
+        chosen = set(draw.permutation(pictures)[: self.most_pictures - len(own)].tolist())
+        return masks + [box.mask(size) for box in self._borrowed if box.finding == finding and box.picture in chosen]
+
+    def _of_training_patients(self, indices: np.ndarray) -> np.ndarray:
+        return indices[[self.collection.patients[index] in self.training_patients for index in indices]].astype(int)
+
+    def _boxes_elsewhere(self) -> list[Box]:
+        if not hasattr(self.collection, "all_boxes"):
+            return []
+        present = set(np.asarray(self.collection.pictures).tolist())
+        return [b for b in self.collection.all_boxes() if b.picture not in present and b.patient not in self._kept_apart]
+
+
+def _annotated(collection: Collection, finding: str) -> np.ndarray:
+    """Indices of the pictures with an annotation of `finding`, sought among the positive ones when the collection keeps no list."""
+    if hasattr(collection, "annotated"):
+        return np.asarray(collection.annotated(finding), int)
+    positive = np.flatnonzero(collection.labels[:, list(collection.findings).index(finding)] == 1)
+    return np.array([index for index in positive if collection.mask(int(index), finding, 16) is not None], int)
