@@ -128,23 +128,25 @@ def examine(folder: str | Path) -> Checkpoint:
         RefusedCheckpoint: with the first thing that is wrong.
     """
     folder = Path(folder)
-    for file in (WEIGHTS, CONFIG, CARD):
-        if not (folder / file).is_file():
-            raise RefusedCheckpoint(_missing(folder, file))
-    config = _read_config(folder)
-    card = _read_text(folder / CARD)
+    try:
+        for file in (WEIGHTS, CONFIG, CARD):
+            if not (folder / file).is_file():
+                raise RefusedCheckpoint(_missing(folder, file))
+        config, card = _read_config(folder), _read_text(folder / CARD)
+        sha256, _ = _read_weights(folder)
+    except OSError as error:
+        raise RefusedCheckpoint(f"{folder} cannot be read ({error.strerror}); check that its files may be read.") from error
     sections = read_card(card)
     for title in CARD_SECTIONS:
         section = sections.get(title, "")
         if not section or re.search(r"\bTODO\b", section):
             says = "still says TODO" if section else "has nothing"
             raise RefusedCheckpoint(f"The card of {folder.name} {says} under '## {title}'; write that section of {CARD}.")
-    sha256, _ = _read_weights(folder)
     for file, named in ((CONFIG, config["weights_sha256"]), (CARD, sections["Weights"])):
         if sha256 not in named:
             raise RefusedCheckpoint(
                 f"The weights of {folder.name} have sha256 {sha256}, which is not what {file} names; "
-                "fetch or save the checkpoint again."
+                "save the checkpoint again, or copy it again from where it came."
             )
     return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder))
 
@@ -260,7 +262,9 @@ def _read_config(folder: Path) -> dict:
 
     try:
         config = json.loads(_read_text(folder / CONFIG), parse_constant=not_a_number)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except RefusedCheckpoint:
+        raise
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
         raise refused(f"is not valid JSON ({error}); save the checkpoint again") from None
     if not isinstance(config, dict):
         raise refused("must be a JSON object with the keys " + ", ".join(CONFIG_KEYS))
