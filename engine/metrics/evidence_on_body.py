@@ -1,0 +1,50 @@
+"""Evidence on the body: the share of a map that lies on the patient rather than on borders, background and burnt-in text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from engine.metrics.evidence import share_inside
+from engine.metrics.intervals import mean_interval
+from engine.metrics.measure import Measure, NotMeasurable
+
+
+def evidence_on_body(
+    pictures: Iterable[tuple[np.ndarray, np.ndarray]], subject: str = "all", groups: Sequence[str] | None = None
+) -> Measure:
+    """Mean over pictures of |evidence| on the body / |evidence| of the picture; evidence for and against count alike.
+
+    Any region serves as body, for example the lungs; say so in `subject`. Pictures without evidence are left out, and the
+    remark counts them. Chance is the mean area share of the body; n is the number of pictures counted.
+
+    Args:
+        pictures: pairs of a weighted map (h, w), signed, and the body (h, w) bool; may be a generator.
+        groups: one a picture: its patient; None when every picture is another patient's.
+
+    Raises:
+        NotMeasurable: when no picture has evidence.
+    """
+    shares, areas, kept, seen = [], [], [], 0
+    for evidence, body in pictures:
+        share = share_inside(np.abs(evidence), body)
+        if share is not None:
+            shares.append(share)
+            areas.append(float(np.mean(body)))
+            kept.append(seen)
+        seen += 1
+    if groups is not None and len(groups) != seen:
+        raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
+    if not shares:
+        raise NotMeasurable(f"{subject}: none of {seen} pictures has any evidence to place")
+    clusters = None if groups is None else np.asarray(groups)[kept]
+    return Measure(
+        "evidence_on_body",
+        subject,
+        np.mean(shares),
+        *mean_interval(shares, clusters, within=(0.0, 1.0)),
+        n=len(shares),
+        chance=np.mean(areas),
+        remark=f"{seen - len(shares)} of {seen} pictures left out: no evidence" if len(shares) < seen else "",
+    )

@@ -1,0 +1,73 @@
+"""Measures as a reader meets them: an aligned table for the terminal and a JSON file with the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from engine import __version__
+from engine.metrics.measure import Measure
+
+HEADER = ("metric", "subject", "value", "95 % interval", "n", "chance", "paper")
+RIGHT = {"value", "n", "chance", "paper"}
+
+
+def number(value: float | None) -> str:
+    """Three decimals; three significant digits where those would hide the number; "-" for none."""
+    if value is None:
+        return "-"
+    if value != 0 and not 0.001 <= abs(value) < 10_000:
+        return f"{value:.3g}"
+    return f"{value:.3f}"
+
+
+def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
+    """Plain text: one line a measure, columns aligned, those empty throughout (chance, paper) left out, remarks below.
+
+    Args:
+        remarks: sentences about what could not be measured, for example the text of a `NotMeasurable`.
+    """
+    measures = list(measures)
+    lines = [
+        (m.metric, m.subject, number(m.value), "-" if m.low is None else f"{number(m.low)} to {number(m.high)}", str(m.n),
+         number(m.chance), number(m.paper))
+        for m in measures
+    ]  # fmt: skip
+    kept = [c for c, name in enumerate(HEADER) if name not in ("chance", "paper") or any(line[c] != "-" for line in lines)]
+    grid = [[line[c] for c in kept] for line in (HEADER, *lines)]
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+
+    def align(line: Sequence[str]) -> str:
+        cells = [
+            cell.rjust(width) if HEADER[c] in RIGHT else cell.ljust(width) for cell, width, c in zip(line, widths, kept, strict=True)
+        ]
+        return "  ".join(cells).rstrip()
+
+    head, *body = (align(line) for line in grid)
+    notes = [f"{m.metric}, {m.subject}: {m.remark}" for m in measures if m.remark] + list(remarks)
+    return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body, *([""] if notes else []), *notes])
+
+
+def write_json(path: str | Path, command: str, rows: Iterable[Measure | Mapping]) -> None:
+    """Write {"command", "version", "rows"} to `path`, whole or not at all: a reader never meets half a file.
+
+    Args:
+        path: its folder is made when missing.
+        rows: measures, or records that are ready for JSON.
+
+    Raises:
+        ValueError: for NaN or infinity, which JSON cannot hold.
+        OSError: when the folder cannot be written.
+    """
+    path = Path(path)
+    rows = [row.row() if isinstance(row, Measure) else dict(row) for row in rows]
+    text = json.dumps({"command": command, "version": __version__, "rows": rows}, indent=2, ensure_ascii=False, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
