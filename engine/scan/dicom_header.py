@@ -1,0 +1,158 @@
+"""The few elements of a DICOM header that are read at all, each bounded before it is looked at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset, read_preamble, read_sequence
+from pydicom.tag import Tag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from engine.scan import bounds
+from engine.scan.record import UnreadableScan
+
+PICTURE_TAGS = (
+    "SOPClassUID SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns BitsAllocated"
+    " BitsStored PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit RescaleSlope RescaleIntercept"
+    " ModalityLUTSequence VOILUTSequence WindowCenter WindowWidth PixelSpacing ImagerPixelSpacing"
+    " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
+    " RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor"
+).split()
+BULK_TAGS = (
+    "PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable ExtendedOffsetTableLengths"
+    " RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData"
+    " SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData"
+    " SegmentedBluePaletteColorLookupTableData"
+).split()
+DESCRIBING_TAGS = "Modality BodyPartExamined ViewPosition PatientSex PatientAge Manufacturer".split()
+WANTED = [Tag(name) for name in PICTURE_TAGS + BULK_TAGS + DESCRIBING_TAGS]
+META = [Tag("TransferSyntaxUID"), Tag("MediaStorageSOPClassUID")]
+
+
+@dataclass(frozen=True)
+class Header:
+    """One level of a DICOM header. Absent or unusable values are None or empty, never an error.
+
+    Attributes:
+        elements: as pydicom parsed them, values still raw bytes.
+        budget: reads left for this file, shared with the items of its sequences.
+    """
+
+    elements: Dataset
+    budget: list[int]
+
+    def has(self, name: str) -> bool:
+        return Tag(name) in self.elements
+
+    def raw(self, name: str) -> bytes:
+        """The element's bytes as they stand in the file; empty when absent. For tables and pictures."""
+        if not self.has(name):
+            return b""
+        element = self.elements.get_item(Tag(name))
+        return element.value if isinstance(element.value, bytes) else b""
+
+    def short(self, name: str) -> bytes:
+        """Like `raw`, for values that are a few numbers or words; refuses longer ones."""
+        value = self.raw(name)
+        if len(value) > bounds.VALUE_BYTES:
+            raise UnreadableScan(f"The header value {name} is {len(value)} bytes long, which it never is; export the picture again.")
+        return value
+
+    def text(self, name: str) -> str:
+        """The first of the element's words, in ASCII."""
+        return self.short(name).split(b"\\")[0].decode("ascii", "replace").strip(" \0")
+
+    def numbers(self, name: str) -> list[float]:
+        """All finite numbers of an element, binary or written out; empty when one of them is none."""
+        value = self.short(name)
+        if not value:
+            return []
+        element = self.elements.get_item(Tag(name))
+        vr = element.VR if element.VR not in (None, "UN", "OB", "OW") else dictionary_VR(Tag(name))
+        if vr in ("DS", "IS"):
+            try:
+                numbers = [float(word) for word in value.decode("ascii", "replace").strip(" \0").split("\\")]
+            except ValueError:
+                return []
+        else:
+            order = "<" if little_endian(element) else ">"
+            kind = {"SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8"}.get(vr, "u2")
+            size = int(kind[1])
+            numbers = np.frombuffer(value[: len(value) // size * size], order + kind).tolist()
+        return numbers if all(map(math.isfinite, numbers)) else []
+
+    def number(self, name: str) -> float | None:
+        """The first finite number of an element."""
+        numbers = self.numbers(name)
+        return numbers[0] if numbers else None
+
+    def words16(self, name: str) -> np.ndarray:
+        """(n,) uint16 of a table's bytes."""
+        value = self.raw(name)
+        order = "<" if not value or little_endian(self.elements.get_item(Tag(name))) else ">"
+        return np.frombuffer(value[: len(value) // 2 * 2], order + "u2")
+
+    def items(self, name: str) -> list[Header]:
+        """The items of a sequence."""
+        if not self.has(name):
+            return []
+        element = self.elements.get_item(Tag(name))
+        if not isinstance(element, RawDataElement):  # of undefined length: parsed with the file
+            return [Header(item, self.budget) for item in element.value]
+        stream = bounds.CountedStream(self.raw(name), self.budget)
+        sequence = read_sequence(
+            stream, element.is_implicit_VR, element.is_little_endian, len(self.raw(name)), "iso8859"
+        )
+        return [Header(item, self.budget) for item in sequence]
+
+
+def little_endian(element) -> bool:
+    """Whether an element's numbers were written least significant byte first."""
+    return getattr(element, "is_little_endian", True)
+
+
+def parse(data: bytes) -> tuple[Header, UID, UID]:
+    """(header, transfer syntax, storage class) of a DICOM file, with or without preamble and file meta information.
+
+    Raises:
+        UnreadableScan: when it asks for too much; otherwise whatever a damaged header leads pydicom to raise.
+    """
+    budget = [bounds.ELEMENTS]
+    stream = bounds.CountedStream(data, budget)
+    read_preamble(stream, force=True)
+    meta = read_dataset(
+        stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, vr, length: tag >> 16 != 2, specific_tags=META
+    )
+    meta = Header(meta, budget)
+    start = stream.tell()
+    syntax = UID(meta.text("TransferSyntaxUID") or _guess_syntax(data[start : start + 6]))
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream = bounds.CountedStream(bounds.inflate(data[start:], bounds.INFLATED_BYTES, window_bits=-15), budget)
+    header = Header(
+        read_dataset(
+            stream,
+            is_implicit_VR=syntax == ImplicitVRLittleEndian,
+            is_little_endian=syntax != ExplicitVRBigEndian,
+            specific_tags=WANTED,
+        ),
+        budget,
+    )
+    return header, syntax, UID(header.text("SOPClassUID") or meta.text("MediaStorageSOPClassUID"))
+
+
+def _guess_syntax(start: bytes) -> UID:
+    """From the first element's group and value representation, for files that do not say."""
+    if not start[4:6].isupper():
+        return ImplicitVRLittleEndian
+    return ExplicitVRBigEndian if int.from_bytes(start[:2], "little") >= 1024 else ExplicitVRLittleEndian

@@ -1,0 +1,121 @@
+"""PNG, JPEG and TIFF bytes -> Scan, with all their bits."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from engine.scan import bounds
+from engine.scan.record import Scan, UnreadableScan
+from engine.scan.tables import luminance
+
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG colour type -> samples a pixel
+CUT_OFF = "The picture is cut off; send the whole file."
+
+
+def read_png(data: bytes) -> Scan:
+    """8- and 16-bit PNG, grey or colour; transparency is ignored.
+
+    Only the chunks that carry pixels reach the decoder, and only after they were inflated within the size declared.
+    """
+    chunks = _png_chunks(data)
+    columns, rows, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1][:13])
+    if colour not in CHANNELS or depth not in (1, 2, 4, 8, 16):
+        raise UnreadableScan("The PNG file's header is damaged; save it again.")
+    bounds.check_size(rows, columns, coded=True)
+    _check_inflated(b"".join(body for name, body in chunks if name == b"IDAT"), rows, columns, depth * CHANNELS[colour], interlaced)
+    plain = data[:8] + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    array = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
+    return _scan(array, (rows, columns))
+
+
+def read_jpeg(data: bytes) -> Scan:
+    """8-bit JPEG, baseline or progressive, grey or colour."""
+    rows, columns, components, precision = bounds.jpeg_header(data)
+    bounds.check_size(rows, columns, coded=True)
+    if precision != 8 or components not in (1, 3):
+        raise UnreadableScan(f"The JPEG picture has {components} channels of {precision} bits; save it as an 8-bit grey JPEG or a PNG.")
+    if data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
+        raise UnreadableScan(CUT_OFF)
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    return _scan(array, (rows, columns))
+
+
+def read_tiff(data: bytes) -> Scan:
+    """TIFF of one or more pages of one size, 8, 16 or 32 bits, grey or colour."""
+    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        pages = []
+        total = 0
+        count = min(image.n_frames, bounds.FRAMES + 1)
+        bounds.check_size(image.height, image.width, count, coded=True)
+        size = image.size
+        for index in range(count):
+            image.seek(index)
+            if image.size != size:
+                raise UnreadableScan("The pages of the TIFF file differ in size; send one page, or pages of one size.")
+            pages.append(np.asarray(image))
+    stack = np.stack([_grey(page, red_first=True) for page in pages])
+    return Scan.of(stack if len(stack) > 1 else stack[0], kind="unknown", bits=_bits(pages[0]))
+
+
+def _scan(array: np.ndarray | None, shape: tuple[int, int]) -> Scan:
+    if array is None or array.shape[:2] != shape:
+        raise UnreadableScan("The picture is damaged and cannot be decoded; save it again.")
+    return Scan.of(_grey(array), kind="unknown", bits=_bits(array))
+
+
+def _bits(array: np.ndarray) -> int:
+    return 1 if array.dtype == bool else 8 * array.dtype.itemsize
+
+
+def _grey(array: np.ndarray, red_first: bool = False) -> np.ndarray:
+    """(H, W) float32 luminance; any alpha is left out."""
+    if array.ndim == 2:
+        return array.astype(np.float32)
+    if array.shape[2] < 3:
+        return array[..., 0].astype(np.float32)
+    first, green, last = array[..., 0], array[..., 1], array[..., 2]
+    red, blue = (first, last) if red_first else (last, first)
+    return luminance(red, green, blue).astype(np.float32)
+
+
+def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """(name, body) of the chunks that carry pixels, each with a checked sum, from IHDR to IEND."""
+    chunks, at = [], 8
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        if len(body) < length or at + 12 + length > len(data):
+            break
+        if name in PIXEL_CHUNKS:
+            if zlib.crc32(name + body) != int.from_bytes(data[at + 8 + length : at + 12 + length], "big"):
+                raise UnreadableScan("The PNG file is damaged: a checksum does not match; save it again.")
+            chunks.append((name, body))
+        if name == b"IEND":
+            break
+        at += 12 + length
+    names = [name for name, _ in chunks]
+    if not names or names[-1] != b"IEND":
+        raise UnreadableScan(CUT_OFF)
+    if names[0] != b"IHDR" or names.count(b"IHDR") != 1 or len(chunks[0][1]) != 13 or b"IDAT" not in names:
+        raise UnreadableScan("The PNG file's header is damaged; save it again.")
+    return chunks
+
+
+def _check_inflated(data: bytes, rows: int, columns: int, bits: int, interlaced: int) -> None:
+    """Refuse pixels that inflate to less or more than the header's size."""
+    passes = [(rows, columns)]
+    if interlaced:
+        starts = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
+        passes = [(len(range(y, rows, dy)), len(range(x, columns, dx))) for y, dy, x, dx in starts]
+    needed = sum(height * (1 + -(-width * bits // 8)) for height, width in passes if height and width)
+    if len(bounds.inflate(data, needed + 1, window_bits=15)) != needed:
+        raise UnreadableScan("The PNG file's pixels do not match its size; save it again.")

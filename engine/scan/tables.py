@@ -1,0 +1,117 @@
+"""The lookup tables of DICOM: modality, VOI and palette."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.scan.dicom_header import Header
+from engine.scan.record import UnreadableScan
+
+MOST_ENTRIES = 65_536
+BROKEN = "The picture's lookup table is damaged; export the picture again without one."
+
+
+@dataclass(frozen=True)
+class Table:
+    """Stored value -> value: entry i is for first + i; the ends hold beyond.
+
+    Attributes:
+        entries: (n,) float32.
+        first: the stored value of the first entry.
+        bits: bits per entry.
+    """
+
+    entries: np.ndarray
+    first: int
+    bits: int
+
+    def __call__(self, stored: np.ndarray) -> np.ndarray:
+        """float32, the shape of `stored`."""
+        return self.entries[np.clip(stored.astype(np.int64) - self.first, 0, len(self.entries) - 1)]
+
+    def rise(self) -> tuple[float, float]:
+        """(centre, width) of the inputs between which the output leaves its lowest and reaches its highest value."""
+        low, high = self.entries.min(), self.entries.max()
+        between = np.flatnonzero((self.entries > low) & (self.entries < high))
+        begin, end = (between[0] - 1, between[-1] + 1) if len(between) else (0, len(self.entries) - 1)
+        return self.first + (begin + end) / 2, float(max(end - begin, 1))
+
+
+def luminance(red, green, blue) -> np.ndarray:
+    """Rec. 601 luma in float64: equal channels come out exactly as they went in."""
+    return (299.0 * red + 587.0 * green + 114.0 * blue) / 1000.0
+
+
+def lookup_table(header: Header, signed: bool) -> Table:
+    """The table of an item of a Modality LUT or VOI LUT sequence (PS3.3 C.11.1).
+
+    Args:
+        signed: whether the stored pixels are, and the first mapped value with them.
+    """
+    count, first, bits = _descriptor(header, "LUTDescriptor", signed)
+    return Table(_entries(header, "LUTData", count, bits).astype(np.float32), first, bits)
+
+
+def palette_table(header: Header, signed: bool) -> Table:
+    """Palette colour to grey in one table (PS3.3 C.7.6.3.1.5 and C.7.9.2)."""
+    count, first, bits = _descriptor(header, "RedPaletteColorLookupTableDescriptor", signed)
+    channels = []
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTableData"
+        if header.has(name):
+            channels.append(_entries(header, name, count, bits))
+        else:
+            channels.append(_expand(_numbers(header, "Segmented" + name, bits), count))
+    if len({len(channel) for channel in channels}) != 1:
+        raise UnreadableScan(BROKEN)
+    bits = 16 if max(channel.max() for channel in channels) > 255 else 8
+    return Table(luminance(*(channel.astype(np.float64) for channel in channels)).astype(np.float32), first, bits)
+
+
+def _descriptor(header: Header, name: str, signed: bool) -> tuple[int, int, int]:
+    values = header.words16(name)
+    if len(values) < 3:
+        raise UnreadableScan(BROKEN)
+    count, first, bits = (int(value) for value in values[:3])
+    if signed and first > 32_767:
+        first -= 65_536
+    if not 1 <= bits <= 16:
+        raise UnreadableScan(BROKEN)
+    return count or MOST_ENTRIES, first, bits
+
+
+def _entries(header: Header, name: str, count: int, bits: int) -> np.ndarray:
+    """(count,) integers; 8-bit entries may be packed or padded to 16 bits each."""
+    data = header.raw(name)
+    if len(data) >= 2 * count:
+        return header.words16(name)[:count]
+    if len(data) >= count:
+        return _numbers(header, name, 8)[:count]
+    raise UnreadableScan(BROKEN)
+
+
+def _numbers(header: Header, name: str, bits: int) -> np.ndarray:
+    return np.frombuffer(header.raw(name), np.uint8) if bits <= 8 else header.words16(name)
+
+
+def _expand(words: np.ndarray, count: int) -> np.ndarray:
+    """(count,) values of a segmented table: runs of values (0) and straight lines (1); copies of segments (2) are refused."""
+    words = words.tolist()
+    values: list[int] = []
+    at = 0
+    while at + 2 < len(words) and len(values) < count:
+        kind, length = words[at], words[at + 1]
+        if kind == 0:
+            values.extend(words[at + 2 : at + 2 + length])
+            at += 2 + length
+        elif kind == 1 and values:
+            start, end = values[-1], words[at + 2]
+            values.extend(np.rint(start + (end - start) * np.arange(1, length + 1) / max(length, 1)).astype(int).tolist())
+            at += 3
+        else:
+            raise UnreadableScan("The picture's palette is stored in a way that is not read here; export the picture as plain RGB.")
+    if len(values) < count:
+        raise UnreadableScan(BROKEN)
+    return np.asarray(values[:count], np.uint16)
