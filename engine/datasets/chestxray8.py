@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
-from engine.datasets.pictures import Box, PictureMemory, read_grey, resized
+from engine.datasets.pictures import Box, PictureMemory, read_grey
 
 KNOWN_FINDINGS = (
     "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia",
@@ -87,13 +87,8 @@ class ChestXray8(Collection):
 
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """(H, W) float32, 0 to 255; see `Collection.image`."""
-        if size is None:
-            return read_grey(self._paths[self.pictures[index]])
-        pixels = self._memory.get(index, size)
-        if pixels is None:
-            pixels = resized(read_grey(self._paths[self.pictures[index]]), size)
-            self._memory.keep(index, size, pixels)
-        return pixels
+        path = self._paths[self.pictures[index]]
+        return read_grey(path) if size is None else self._memory.resized(index, size, lambda: read_grey(path))
 
     def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
         """The union of the boxes, (size, size) bool, or None."""

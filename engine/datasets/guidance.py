@@ -56,6 +56,9 @@ class Guidance:
     collection knows of pictures it does not hold (`all_boxes()`) may be used for pseudo masks unless their patient is in
     validation, in test or among those for evaluation.
 
+    CheXpert's annotations all lie in validation and test (its `guidance_part` says "validation"): there, as in the paper,
+    pseudo masks are made of validation's, test's are for evaluation, and no training picture has its own.
+
     Args:
         collection: its `mask` and `regions` are the annotations; `annotated(finding)` and `all_boxes()` are used when it
             has them.
@@ -88,9 +91,12 @@ class Guidance:
         held_out = {*patients[collection.split("validation")].tolist(), *patients[collection.split("test")].tolist()}
         everyone = np.unique(patients[np.concatenate([*self._annotated.values(), np.empty(0, int)])])
         order = np.random.default_rng(seed).permutation(everyone).tolist()
-        free = [patient for patient in order if patient not in held_out]
-        self.training_patients = frozenset(free[: round(training_share * len(order))])
-        self._kept_apart = held_out | (set(order) - self.training_patients)
+        if getattr(collection, "guidance_part", "train") == "validation":
+            chosen = set(order) & set(patients[collection.split("validation")].tolist())
+        else:
+            chosen = [patient for patient in order if patient not in held_out][: round(training_share * len(order))]
+        self.training_patients = frozenset(chosen)
+        self._kept_apart = (held_out | set(order)) - self.training_patients
         self._borrowed = self._boxes_elsewhere()
         self._own = {finding: frozenset(self.annotated(finding).tolist()) for finding in collection.findings}
         self._pseudo: dict[tuple[str, int], np.ndarray] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,13 +74,12 @@ class PictureMemory:
     used_bytes: int = 0
     _kept: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
 
-    def get(self, index: int, size: int) -> np.ndarray | None:
-        """A private copy of the kept picture, or None."""
-        kept = self._kept.get((index, size))
-        return None if kept is None else kept.copy()
-
-    def keep(self, index: int, size: int, pixels: np.ndarray) -> None:
-        """Keep a copy when it still fits."""
-        if (index, size) not in self._kept and self.used_bytes + pixels.nbytes <= self.limit_bytes:
-            self._kept[index, size] = pixels.copy()
+    def resized(self, index: int, size: int, read: Callable[[], np.ndarray]) -> np.ndarray:
+        """The picture that `read` decodes, (size, size) float32: decoded again only when it was not kept; a private copy."""
+        if (index, size) not in self._kept:
+            pixels = resized(read(), size)
+            if self.used_bytes + pixels.nbytes > self.limit_bytes:
+                return pixels
+            self._kept[index, size] = pixels
             self.used_bytes += pixels.nbytes
+        return self._kept[index, size].copy()
