@@ -8,6 +8,7 @@ import numpy as np
 WORKING_SIDE = 256  # pixels; the mask is found on a copy of this longest side
 AIR = 0.12  # darker than this share of the 1st to 99th percentile range: air, border or lead
 WIDEST_BAND = 0.15  # of the side
+BAND_SPREAD = 0.15  # 10th to 90th percentile along a line of a band, same units as AIR
 LETTER_CONTRAST = 0.12  # how much brighter than its surroundings a letter is, same units
 LETTER_STEEPNESS = 0.25  # change within three pixels of the copy, same units
 LETTER_WIDTH = 0.03  # of the longest side; thinner bright strokes can be letters
@@ -35,8 +36,9 @@ def body_mask(image: np.ndarray) -> np.ndarray:
     low, high = np.percentile(small, (1, 99))
     if not high > low:
         return np.ones(image.shape, bool)
-    grey = np.clip((small - low) / (high - low), 0, 1).astype(np.float32)  # (h, w)
-    body = _largest_piece(~_air(grey) & ~_bands(grey))
+    grey = np.clip((small - low) / (high - low), 0, 2).astype(np.float32)  # (h, w); above 1 are letters whiter than any tissue
+    bands = _bands(grey)
+    body = _largest_piece(~_air(grey, bands) & ~bands)
     if body.mean() < 0.1:
         return np.ones(image.shape, bool)
     body &= ~_letters(grey)
@@ -47,26 +49,29 @@ def _disc(diameter: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter | 1, diameter | 1))
 
 
-def _air(grey: np.ndarray) -> np.ndarray:
-    """(h, w) bool: dark regions that reach an edge of the picture, or the bright line that some scanners draw along it."""
+def _air(grey: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """(h, w) bool: dark regions that reach the edge of what the bands leave, or the line that some scanners draw along it."""
     dark = (cv2.medianBlur(grey, 5) < AIR).astype(np.uint8)
     _, pieces = cv2.connectedComponents(dark, connectivity=4)
-    margin = max(1, round(0.02 * max(grey.shape)))
-    inner = np.zeros(grey.shape, bool)
-    inner[margin:-margin, margin:-margin] = True
-    touching = np.unique(pieces[~inner])
+    edge = cv2.erode((~bands).astype(np.uint8), _disc(2 * _margin(grey)), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 0
+    touching = np.unique(pieces[edge])
     return np.isin(pieces, touching[touching > 0])
 
 
+def _margin(grey: np.ndarray) -> int:
+    return max(1, round(0.02 * max(grey.shape)))
+
+
 def _bands(grey: np.ndarray) -> np.ndarray:
-    """(h, w) bool: rows and columns along an edge that have one grey value over their whole length, up to a step."""
+    """(h, w) bool: rows and columns along an edge that have one grey value over nearly all their length, up to a step."""
     found = np.zeros(grey.shape, bool)
+    skipped = _margin(grey)  # lines along the edge itself may be broken
     for turns in range(4):
         lines, seen = np.rot90(grey, turns), np.rot90(found, turns)  # views: writing to `seen` writes to `found`
-        spread = np.ptp(np.percentile(lines, (5, 95), axis=1), axis=0)
+        spread = np.ptp(np.percentile(lines, (10, 90), axis=1), axis=0)
         limit, step = round(WIDEST_BAND * len(lines)), round(0.04 * len(lines))
-        uniform = int(np.argmin(np.append(spread[:limit] < 0.08, False)))
-        if 0 < uniform < limit and abs(np.median(lines[uniform + step]) - np.median(lines[uniform - 1])) > 0.15:
+        uniform = skipped + int(np.argmin(np.append(spread[skipped:limit] < BAND_SPREAD, False)))
+        if skipped < uniform < limit and abs(np.median(lines[uniform + step]) - np.median(lines[uniform - 1])) > 0.15:
             seen[: uniform + 1] = True
     return found
 
