@@ -1,0 +1,235 @@
+"""The linked viewer: panels that zoom, pan, window and step through counterfactuals in the browser, with the pixels sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from viewer.blob import (
+    BADGE_KINDS,
+    BadState,
+    FindingView,
+    Packer,
+    PanelView,
+    check_window,
+    checked_state,
+    full_window,
+)
+
+__all__ = ["FindingView", "PanelView", "BadState", "explain_view", "explain_state", "linked_panels"]
+
+_HERE = Path(__file__).parent
+_SCRIPTS = ("pixels", "colours", "panels", "readout", "gestures", "findings", "slider", "toolbar", "keys", "viewer")
+
+
+def _read(*names: str) -> str:
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+_VIEWER = st.components.v2.component(
+    "otherwise_viewer",
+    html=_read("viewer.html"),
+    css=_read("viewer.css"),
+    js=_read(*(f"{name}.js" for name in _SCRIPTS)),
+)
+# Small news for a view that already has its pixels: they are not sent again for a number.
+_COURIER = st.components.v2.component("otherwise_courier", js=_read("courier.js"))
+
+
+def explain_state(key: str, findings: Sequence[FindingView] | Sequence[str]) -> dict:
+    """What the viewer called `key` last sent back: {'finding': name, 'amounts': {name: a}}.
+
+    Can be asked before `explain_view` is called, so that joint probabilities can be computed for it.
+    Before the first gesture, and for anything the viewer could not have sent, the first finding alone, taken away fully.
+    """
+    names = [finding if isinstance(finding, str) else finding.name for finding in findings]
+    mounted = st.session_state.get(key)
+    raw = mounted.get("view") if isinstance(mounted, Mapping) else None
+    try:
+        return checked_state(raw, names)
+    except BadState:
+        return {"finding": names[0], "amounts": {names[0]: 1.0}} if names else {"finding": None, "amounts": {}}
+
+
+def explain_view(
+    pixels: np.ndarray,
+    window: tuple[float, float],
+    findings: Sequence[FindingView],
+    *,
+    title: str,
+    badges: Sequence[tuple[str, str]] = (),
+    spacing_mm: tuple[float, float] | None = None,
+    method: str = "Attri-Net",
+    presets: Sequence[tuple[str, float, float]] = (),
+    joint_probabilities: Mapping[str, float] | None = None,
+    difference_limit: float | None = None,
+    height: int | None = None,
+    key: str,
+) -> dict:
+    """The Explain page's middle: findings, four linked panels, and the counterfactual slider.
+
+    Args:
+        pixels: (H, W) float32, in the scan's units.
+        window: (centre, width) to start with, same units.
+        findings: in the order of the list; without any, the scan alone is shown.
+        title, badges: the line above; a badge is (words, 'quiet' | 'good' | 'warn' | 'bad').
+        spacing_mm: (row, column); gives the pixels their shape and the scan a scale bar.
+        method: written on the evidence panel.
+        presets: (name, centre, width), reached by the number keys after the start window and the full range.
+        joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
+            taken away together, by finding; shown while those amounts stand.
+        difference_limit: the difference's colour bar runs from -limit to +limit; by default a quarter of the window.
+        height: in CSS pixels; by default what is left of the browser window.
+        key: one view's name; keep it over reruns, so that nothing is sent twice.
+
+    Returns:
+        {'finding': the selected one, 'amounts': {name: a in [0, 1.5]} for each that is taken away}, checked.
+    """
+    blob = explain_blob(
+        pixels,
+        window,
+        findings,
+        title=title,
+        badges=badges,
+        spacing_mm=spacing_mm,
+        method=method,
+        presets=presets,
+        difference_limit=difference_limit,
+        height=height,
+        key=key,
+    )
+    state = explain_state(key, findings)
+    _mount(blob, key, {**state, "joint": None if joint_probabilities is None else dict(joint_probabilities)})
+    return explain_state(key, findings)
+
+
+def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None = None) -> dict:
+    """Any panels, linked: one zoom, one crosshair, one hand. Returns {} (nothing is chosen in it).
+
+    Raises:
+        ValueError: without panels, or when their bases differ in shape.
+    """
+    _mount(panels_blob(panels, key=key, height=height), key, {})
+    return {}
+
+
+def explain_blob(
+    pixels, window, findings, *, title, badges=(), spacing_mm=None, method="", presets=(), difference_limit=None, height=None, key
+) -> bytes:
+    """The blob behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
+    pixels = np.asarray(pixels, dtype=np.float32)
+    if pixels.ndim != 2 or min(pixels.shape) < 2 or not np.isfinite(pixels).all():
+        raise ValueError(f"pixels must have shape (H, W), at least 2 x 2, and be finite, got {pixels.shape}")
+    check_window(window)
+    names = [finding.name for finding in findings]
+    if len(set(names)) != len(names):
+        raise ValueError(f"findings must have different names, got {names}")
+    grids = {np.asarray(finding.changes).shape[-2:] for finding in findings}
+    if len(grids) > 1:
+        raise ValueError(f"the changes of all findings must share one grid to be added, got {sorted(grids)}")
+    for words, kind in badges:
+        if kind not in BADGE_KINDS:
+            raise ValueError(f"badge {words!r} must be one of {BADGE_KINDS}, got {kind!r}")
+
+    packer = Packer()
+    header = _header("explain", pixels.shape, spacing_mm, key, height)
+    header |= {
+        "title": title,
+        "badges": [[words, kind] for words, kind in badges],
+        "method": method,
+        "presets": _presets(pixels, window, presets),
+        "windows": [[float(window[0]), float(window[1])]],
+        "difference_limit": float(difference_limit or _round_up(float(window[1]) / 4)),
+        "scan": packer.pixels(pixels),
+        "findings": [
+            {
+                "name": finding.name,
+                "probability": float(finding.probability),
+                "threshold": float(finding.threshold),
+                "verdict": finding.verdict,
+                "sentence": finding.sentence,
+                "evidence": packer.map(finding.evidence),
+                "limit": float(finding.evidence_limit),
+                "unit": finding.evidence_unit,
+                "steps": [round(float(step), 6) for step in finding.steps],
+                "probabilities": [round(float(p), 6) for p in finding.probabilities],
+                "changes": packer.change(finding.changes),
+                "facts": [[str(label), str(value)] for label, value in finding.facts],
+            }
+            for finding in findings
+        ],
+    }
+    return packer.blob(header)
+
+
+def panels_blob(panels: Sequence[PanelView], *, key: str, height: int | None = None) -> bytes:
+    """The blob behind `linked_panels`."""
+    if not panels:
+        raise ValueError("linked_panels needs at least one panel")
+    shapes = {panel.base.shape for panel in panels if panel.base is not None}
+    if len(shapes) > 1:
+        raise ValueError(f"the bases of linked panels must share one shape, got {sorted(shapes)}")
+    maps = [panel.map.shape for panel in panels if panel.map is not None]
+    shape = shapes.pop() if shapes else max(maps)
+    first = next((panel.base for panel in panels if panel.base is not None), None)
+
+    packer = Packer()
+    kept: dict[int, int] = {}  # one picture under several maps is sent once
+    windows, entries = [], []
+    for panel in panels:
+        if panel.base is not None and id(panel.base) not in kept:
+            kept[id(panel.base)] = packer.pixels(panel.base)
+        window = panel.window or (full_window(panel.base) if panel.base is not None else (0.5, 1.0))
+        windows.append([float(window[0]), float(window[1])])
+        entries.append(
+            {
+                "title": panel.title,
+                "subtitle": panel.subtitle,
+                "alt": panel.alt or panel.title,
+                "base": None if panel.base is None else kept[id(panel.base)],
+                "map": None if panel.map is None else packer.map(panel.map),
+                "limit": float(panel.map_limit),
+                "unit": panel.map_unit,
+                "sequential": bool(panel.sequential),
+            }
+        )
+    header = _header("panels", shape, None, key, height)
+    header |= {
+        "panels": entries,
+        "windows": windows,
+        "presets": [] if first is None else _presets(first, windows[0], ()),
+        "findings": [],
+    }
+    return packer.blob(header)
+
+
+def _header(kind: str, shape: tuple[int, int], spacing_mm, key: str, height: int | None) -> dict:
+    return {
+        "kind": kind,
+        "key": key,
+        "frame": [int(shape[0]), int(shape[1])],
+        "spacing_mm": None if spacing_mm is None else [float(spacing_mm[0]), float(spacing_mm[1])],
+        "height": None if height is None else int(height),
+    }
+
+
+def _presets(pixels: np.ndarray, window: tuple[float, float], presets) -> list:
+    for _, centre, width in presets:
+        check_window((centre, width))
+    own = [("Start window", *window), ("Full range", *full_window(pixels))]
+    return [[name, float(centre), float(width)] for name, centre, width in [*own, *presets]][:9]
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 2.5, 5 times a power of ten: a colour bar ends at a number that can be read."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * 0.999))
+
+
+def _mount(blob: bytes, key: str, news: dict) -> None:
+    with st.container(gap=None):
+        _VIEWER(data=blob, key=key, on_view_change=lambda: None)
+        _COURIER(data={"to": key, **news}, key=f"{key}-courier")

@@ -1,0 +1,226 @@
+"""What the viewer shows, checked, and packed into the one blob that crosses to the browser.
+
+The blob: u32 length of the header (little endian), the header as JSON, then the arrays, each on a multiple of 8 bytes.
+`header["arrays"]` names them: `dtype` ('u2', 'i2' or 'f4'), `shape`, `offset` in bytes after the header, and
+`scale` and `zero`, so that value = stored * scale + zero keeps the unit of what was packed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LARGEST_AMOUNT = 1.5
+BADGE_KINDS = ("quiet", "good", "warn", "bad")
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """One finding of one explanation, as the viewer shows it.
+
+    Attributes:
+        name: as the model calls it; unique among the findings of a view.
+        probability, threshold: in [0, 1]; the call is positive strictly above the threshold (the operating point).
+        verdict: plain words under the bar, for example 'above its operating point (0.47)'.
+        sentence: one sentence of plain language, shown while the finding is selected.
+        evidence: (h, w) float32, signed, on the model's own grid, which covers the whole scan; enlarged bilinearly.
+        evidence_limit: the colour bar runs from -limit to +limit, in `evidence_unit`.
+        steps, probabilities: (K,) the counterfactual slider, rising from 0 to at most 1.5, and the model's probability there.
+        changes: in the scan's units. (h, w): the frame at a is scan + a * change.
+            (K, h, w): the frame at steps[k] is scan + changes[k], interpolated between.
+        facts: what stands beside the slider, as (label, value).
+    """
+
+    name: str
+    probability: float
+    threshold: float
+    verdict: str
+    sentence: str
+    evidence: np.ndarray
+    evidence_limit: float
+    evidence_unit: str
+    steps: np.ndarray
+    probabilities: np.ndarray
+    changes: np.ndarray
+    facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+    def __post_init__(self):
+        if not self.name:
+            raise ValueError("a finding needs a name")
+        for what, value in (("probability", self.probability), ("threshold", self.threshold)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{what} of {self.name} must lie in [0, 1], got {value}")
+        _check_picture(f"evidence of {self.name}", self.evidence)
+        _check_limit(f"evidence_limit of {self.name}", self.evidence_limit)
+        steps, probabilities = np.asarray(self.steps), np.asarray(self.probabilities)
+        if steps.ndim != 1 or len(steps) < 2 or probabilities.shape != steps.shape:
+            raise ValueError(
+                f"steps and probabilities of {self.name} must share one (K,) with K >= 2, got {steps.shape} and {probabilities.shape}"
+            )
+        if steps[0] != 0 or not np.all(np.diff(steps) > 0) or steps[-1] > LARGEST_AMOUNT + 1e-6:
+            raise ValueError(f"steps of {self.name} must rise from 0 to at most {LARGEST_AMOUNT}, got {steps}")
+        if not np.all((probabilities >= 0) & (probabilities <= 1)):
+            raise ValueError(f"probabilities of {self.name} must lie in [0, 1]")
+        changes = np.asarray(self.changes)
+        if changes.ndim == 3:
+            if len(changes) != len(steps):
+                raise ValueError(f"changes of {self.name} must hold one frame a step, got {len(changes)} for {len(steps)} steps")
+            changes = changes.reshape(-1, changes.shape[-1])
+        _check_picture(f"changes of {self.name}", changes)
+
+
+@dataclass(frozen=True)
+class PanelView:
+    """One of several linked panels: a picture, a map, or a map over a picture.
+
+    Attributes:
+        title, subtitle: what is shown, written on the panel.
+        base: (H, W) float32 or None; all panels of a view cover the same frame.
+        map: (h, w) float32 or None, enlarged bilinearly over the frame.
+        map_limit, map_unit: the colour bar runs from -limit (0 when `sequential`) to +limit.
+        window: (centre, width) for `base`; None takes its full range.
+        sequential: the map has no sign.
+        alt: what a screen reader says; the title when empty.
+    """
+
+    title: str
+    subtitle: str = ""
+    base: np.ndarray | None = None
+    map: np.ndarray | None = None
+    map_limit: float = 1.0
+    map_unit: str = ""
+    window: tuple[float, float] | None = None
+    sequential: bool = False
+    alt: str = ""
+
+    def __post_init__(self):
+        if self.base is None and self.map is None:
+            raise ValueError(f"panel {self.title!r} needs a base or a map")
+        if self.base is not None:
+            _check_picture(f"base of panel {self.title!r}", self.base)
+        if self.map is not None:
+            _check_picture(f"map of panel {self.title!r}", self.map)
+            _check_limit(f"map_limit of panel {self.title!r}", self.map_limit)
+        if self.window is not None:
+            check_window(self.window)
+
+
+def check_window(window: tuple[float, float]) -> None:
+    """Raises ValueError unless `window` is (centre, width) with a positive width."""
+    centre, width = window
+    if not (math.isfinite(centre) and math.isfinite(width) and width > 0):
+        raise ValueError(f"window must be (centre, width) with a width above 0, got {tuple(window)}")
+
+
+def full_window(pixels: np.ndarray) -> tuple[float, float]:
+    """(centre, width) that shows every value of `pixels`."""
+    low, high = float(pixels.min()), float(pixels.max())
+    return (low + high) / 2, max(high - low, 1e-6)
+
+
+def _check_picture(what: str, picture: np.ndarray) -> None:
+    picture = np.asarray(picture)
+    if picture.ndim != 2 or min(picture.shape) < 2:
+        raise ValueError(f"{what} must have shape (h, w), at least 2 x 2, got {picture.shape}")
+    if not np.isfinite(picture).all():
+        raise ValueError(f"{what} must be finite")
+
+
+def _check_limit(what: str, limit: float) -> None:
+    if not (math.isfinite(limit) and limit > 0):
+        raise ValueError(f"{what} must be above 0, got {limit}")
+
+
+class BadState(ValueError):
+    """What came back from the browser is not something this view could have sent."""
+
+
+def checked_state(raw: object, names: Iterable[str]) -> dict:
+    """What the browser sent, if it is {'finding': a known name, 'amounts': {known name: a in [0, 1.5]}}.
+
+    Raises:
+        BadState: for anything else. A browser's word is never repaired.
+    """
+    names = list(names)
+    if not isinstance(raw, Mapping) or set(raw) != {"finding", "amounts"}:
+        raise BadState("expected 'finding' and 'amounts'")
+    finding, amounts = raw["finding"], raw["amounts"]
+    if not names:
+        if finding is not None or amounts != {}:
+            raise BadState("there is no finding to choose")
+        return {"finding": None, "amounts": {}}
+    if not isinstance(finding, str) or finding not in names:
+        raise BadState("unknown finding")
+    if not isinstance(amounts, Mapping) or not set(amounts) <= set(names):
+        raise BadState("unknown finding among the amounts")
+    for amount in amounts.values():
+        if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount <= LARGEST_AMOUNT:
+            raise BadState(f"an amount must be a number from 0 to {LARGEST_AMOUNT}")
+    return {"finding": finding, "amounts": {name: float(amounts[name]) for name in names if name in amounts}}
+
+
+class Packer:
+    """Collects arrays, and joins them with their header into one blob."""
+
+    def __init__(self):
+        self._arrays: list[dict] = []
+        self._chunks: list[bytes] = []
+        self._length = 0
+
+    def _add(self, array: np.ndarray, dtype: str, scale: float = 1.0, zero: float = 0.0) -> int:
+        stored = np.ascontiguousarray(array, dtype=f"<{dtype}")
+        self._arrays.append(
+            {"dtype": dtype, "shape": list(stored.shape), "offset": self._length, "scale": scale, "zero": zero}
+        )
+        chunk = stored.tobytes()
+        chunk += b"\0" * (-len(chunk) % 8)
+        self._chunks.append(chunk)
+        self._length += len(chunk)
+        return len(self._arrays) - 1
+
+    def pixels(self, pixels: np.ndarray) -> int:
+        """Packs a picture as 16 bits; whole numbers that fit are kept exactly. Returns its place among the arrays."""
+        pixels = np.asarray(pixels, dtype=np.float32)
+        low, high = float(pixels.min()), float(pixels.max())
+        whole = high - low <= 65535 and bool((pixels == np.rint(pixels)).all())
+        scale = 1.0 if whole else max(high - low, 1e-12) / 65535
+        return self._add(np.rint((pixels.astype(np.float64) - low) / scale), "u2", scale, low)
+
+    def map(self, values: np.ndarray) -> int:
+        """Packs a signed map as it is, in 32 bits."""
+        return self._add(values, "f4")
+
+    def change(self, values: np.ndarray) -> int:
+        """Packs one or several signed frames in 16 bits, with zero kept exactly zero."""
+        values = np.asarray(values, dtype=np.float32)
+        scale = max(float(np.abs(values).max()), 1e-12) / 32767
+        return self._add(np.rint(values / scale), "i2", scale)
+
+    def blob(self, header: Mapping) -> bytes:
+        """`header` and every array, as one run of bytes that starts with the header's length."""
+        digest = hashlib.blake2b(digest_size=16)
+        for chunk in self._chunks:
+            digest.update(chunk)
+        whole = {**header, "arrays": self._arrays, "pixels_digest": digest.hexdigest()}
+        text = json.dumps(whole, allow_nan=False, separators=(",", ":")).encode()
+        text += b" " * (-(len(text) + 4) % 8)
+        return b"".join([struct.pack("<I", len(text)), text, *self._chunks])
+
+
+def unpack(blob: bytes) -> tuple[dict, list[np.ndarray]]:
+    """The header and the arrays, in their own units: what the browser sees."""
+    (length,) = struct.unpack_from("<I", blob)
+    header = json.loads(blob[4 : 4 + length])
+    arrays = []
+    for entry in header["arrays"]:
+        stored = np.frombuffer(
+            blob, dtype=f"<{entry['dtype']}", count=math.prod(entry["shape"]), offset=4 + length + entry["offset"]
+        )
+        arrays.append(stored.reshape(entry["shape"]) * entry["scale"] + entry["zero"])
+    return header, arrays

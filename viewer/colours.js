@@ -1,0 +1,84 @@
+// The only place where numbers become colour: grey by the window, orange above zero, blue below, dark at zero.
+
+const ORANGE = [[30, 22, 16], [112, 62, 24], [198, 114, 44], [240, 158, 72], [255, 214, 160]];
+const BLUE = [[16, 20, 30], [28, 62, 124], [52, 112, 208], [102, 166, 248], [186, 218, 255]];
+const STEPS = 1024;
+
+function rampColour(stops, t) {
+  const at = Math.min(0.9999, Math.max(0, t)) * (stops.length - 1), i = at | 0;
+  return stops[i].map((value, k) => value + (stops[i + 1][k] - value) * (at - i));
+}
+
+/**
+ * Colour, already weighted, and what is left for the grey below, for values from -limit to +limit.
+ * Weak values stay transparent, so that the film shows through; below `threshold` (a share of the limit) nothing is drawn.
+ */
+function overlayTable({ opacity, threshold, sequential, opaque }) {
+  const red = new Uint8Array(STEPS), green = new Uint8Array(STEPS), blue = new Uint8Array(STEPS), rest = new Uint16Array(STEPS);
+  for (let i = 0; i < STEPS; i++) {
+    const t = (i + 0.5) / (STEPS / 2) - 1, size = Math.abs(t);
+    const [r, g, b] = rampColour(t > 0 ? ORANGE : BLUE, size);
+    let weight = opaque ? 1 : opacity * (1 - (1 - Math.min(1, size)) ** 2.2);
+    if (size < threshold || (sequential && t < 0)) weight = 0;
+    red[i] = r * weight;
+    green[i] = g * weight;
+    blue[i] = b * weight;
+    rest[i] = Math.round((1 - weight) * 256);
+  }
+  return { red, green, blue, rest };
+}
+
+/** A CSS gradient of the same ramp, from the bottom of the colour bar to its top. */
+function rampGradient(sequential) {
+  const stops = [];
+  for (let i = 0; i <= 12; i++) {
+    const t = sequential ? i / 12 : i / 6 - 1;
+    stops.push(`rgb(${rampColour(t < 0 ? BLUE : ORANGE, Math.abs(t)).map(Math.round).join(" ")}) ${((100 * i) / 12).toFixed(1)}%`);
+  }
+  return `linear-gradient(to top, ${stops.join(", ")})`;
+}
+
+/** Grey = k * value + b, from 0 to 255 over the window. */
+function greyOf([centre, width], invert) {
+  const k = 255 / width, b = 127.5 - centre * k;
+  return invert ? { k: -k, b: 255 - b } : { k, b };
+}
+
+/** Paints base (+ change, where given) as grey into columns from..to. */
+function paintGrey(out, region, base, change, grey, from, to) {
+  const { top, bottom, stride } = region, { k, b } = grey;
+  const start = Math.max(region.left, from), end = Math.min(region.right, to);
+  for (let row = top; row < bottom; row++) {
+    const o = row * stride;
+    if (change) {
+      for (let i = o + start; i < o + end; i++) {
+        const value = (base[i] + change[i]) * k + b;
+        out[i] = 0xff000000 | ((value < 0 ? 0 : value > 255 ? 255 : value | 0) * 0x010101);
+      }
+    } else {
+      for (let i = o + start; i < o + end; i++) {
+        const value = base[i] * k + b;
+        out[i] = 0xff000000 | ((value < 0 ? 0 : value > 255 ? 255 : value | 0) * 0x010101);
+      }
+    }
+  }
+}
+
+/** Paints a map over the grey of its base, dimmed to `dim`; without a base, over black. */
+function paintMap(out, region, base, map, limit, table, grey, dim, from, to) {
+  const { top, bottom, stride } = region, { red, green, blue, rest } = table;
+  const k = base ? grey.k * dim : 0, b = base ? grey.b * dim : 0, most = base ? 255 * dim : 0;
+  const toIndex = STEPS / 2 / limit, start = Math.max(region.left, from), end = Math.min(region.right, to);
+  const under = base ?? map;
+  for (let row = top; row < bottom; row++) {
+    const o = row * stride;
+    for (let i = o + start; i < o + end; i++) {
+      let value = under[i] * k + b;
+      value = value < 0 ? 0 : value > most ? most : value;
+      let t = (map[i] * toIndex + STEPS / 2) | 0;
+      t = t < 0 ? 0 : t >= STEPS ? STEPS - 1 : t;
+      const below = (value * rest[t]) >> 8;
+      out[i] = 0xff000000 | ((blue[t] + below) << 16) | ((green[t] + below) << 8) | (red[t] + below);
+    }
+  }
+}

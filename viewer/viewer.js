@@ -1,0 +1,118 @@
+// One view: its state, its life from mount to unmount, and its fit into the browser window.
+
+const mounted = new WeakMap();
+const views = (globalThis[Symbol.for("otherwise.views")] ??= new Map());
+
+/** How a view looks before any hand touched it. */
+function startingLook() {
+  return {
+    shift: 0, stretch: 1, invert: false, windowMode: false,
+    opacity: 0.65, overlayOn: true, threshold: 0.25, thresholdOn: false, contour: false,
+    blink: false, blinkPhase: 0, swipe: false, swipeAt: 0.5, plain: false, crossOn: true,
+  };
+}
+
+const startAmount = (finding) => Math.min(1, largest(finding));
+
+function openView(parent) {
+  const root = parent.querySelector(".viewer"), find = (selector) => root.querySelector(selector);
+  const v = {
+    root, stage: find(".stage"), tools: find(".tools"), list: find(".findings"), listbox: find(".listbox"), sentence: find(".sentence"),
+    curve: find(".curve"), svg: find("svg"), thumb: find(".thumb"), done: find(".done"), flip: find(".flip"), facts: find(".facts"),
+    help: find(".help"), said: find(".said"),
+    digest: "", loaded: 0, seen: 0, frame: 0, panels: [], findings: [], maximised: null, under: null, news: null, handled: false,
+    view: { s: 1, cx: 0, cy: 0, aspect: 1, fitted: true }, cross: null, past: [], changedShare: 0, ...startingLook(),
+  };
+  listenToHands(v);
+  listenToSlider(v);
+  listenToKeys(v);
+  v.resized = new ResizeObserver(() => {
+    fitHeight(v);
+    layoutPanels(v);
+    if (v.finding !== null) drawCurve(v);
+  });
+  v.resized.observe(v.stage);
+  v.resized.observe(v.curve);
+  v.windowResized = () => fitHeight(v);
+  window.addEventListener("resize", v.windowResized);
+  return v;
+}
+
+/** Takes what is left of the browser window below the view's upper edge, unless Python named a height. */
+function fitHeight(v) {
+  const top = v.root.getBoundingClientRect().top + (scrollerOf(v.root)?.scrollTop ?? 0);
+  const height = v.header.height ?? Math.max(520, Math.floor(window.innerHeight - Math.max(0, top) - 16));
+  if (v.root.style.height !== `${height}px`) v.root.style.height = `${height}px`;
+}
+
+function scrollerOf(element) {
+  for (let node = element; node; node = node.parentNode ?? node.host)
+    if (node.scrollTop > 0) return node;
+  return null;
+}
+
+/** Shows the picture and findings of a new blob; view, window and choice stay when the picture stayed. */
+function showBlob(v, header, grids) {
+  const samePicture = v.header && JSON.stringify([v.header.frame, v.header.windows]) === JSON.stringify([header.frame, header.windows]);
+  const sameNames = v.header && v.findings.map((f) => f.name).join("\n") === header.findings.map((f) => f.name).join("\n");
+  v.header = header;
+  v.loaded++;
+  v.grids = grids;
+  v.findings = header.findings;
+  v.root.dataset.kind = header.kind;
+  v.root.classList.toggle("alone", !header.findings.length);
+  writeHead(v);
+  if (!samePicture) Object.assign(v, startingLook(), { cross: null });
+  const spacing = header.spacing_mm;
+  v.view = samePicture ? v.view : { s: 1, cx: 0, cy: 0, aspect: spacing ? spacing[0] / spacing[1] : 1, fitted: true };
+  if (!sameNames || !samePicture) {
+    v.amounts = new Map(v.findings.map((finding) => [finding.name, startAmount(finding)]));
+    v.also = new Set();
+    v.past = [];
+    v.finding = v.findings[0]?.name ?? null;
+  }
+  buildPanels(v);
+  buildFindings(v);
+  buildToolbar(v);
+  v.changeStale = v.findings.length > 0;
+  fitHeight(v);
+  layoutPanels(v);
+  showChoice(v);
+}
+
+function writeHead(v) {
+  const { title = "", badges = [] } = v.header;
+  setText(v.root.querySelector(".title"), title);
+  v.root.querySelector(".head").hidden = !title && !badges.length;
+  v.root.querySelector(".badges").replaceChildren(...badges.map(([words, kind]) => make("span", `badge ${kind}`, {}, words)));
+}
+
+function closeView(v, parent) {
+  v.closed = true;
+  v.deaf();
+  v.resized.disconnect();
+  window.removeEventListener("resize", v.windowResized);
+  cancelAnimationFrame(v.frame);
+  clearInterval(v.blinking);
+  clearTimeout(v.sending);
+  mounted.delete(parent);
+  if (views.get(v.header.key)?.view === v) views.delete(v.header.key);
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const { header, grids } = decodeBlob(data);
+  let v = mounted.get(parentElement);
+  if (!v) mounted.set(parentElement, (v = openView(parentElement)));
+  v.send = (state) => setStateValue("view", state);
+  const digest = JSON.stringify(header);
+  if (v.digest !== digest) {
+    v.digest = digest;
+    showBlob(v, header, grids());
+    v.root.dataset.blobs = Number(v.root.dataset.blobs ?? 0) + 1;
+  }
+  const slot = views.get(header.key) ?? {};
+  Object.assign(slot, { view: v, hear: (news) => hearNews(v, news) });
+  views.set(header.key, slot);
+  if (slot.news && slot.news !== v.news) hearNews(v, slot.news);
+  return () => closeView(v, parentElement);
+}
