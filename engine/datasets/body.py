@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 WORKING_SIDE = 256  # pixels; the mask is found on a copy of this longest side
-AIR = 0.12  # darker than this share of the 1st to 99th percentile range: air, border or lead
+AIR = 0.16  # darker than this share of the 1st to 99th percentile range: air, border or lead
 WIDEST_BAND = 0.15  # of the side
 BAND_SPREAD = 0.15  # 10th to 90th percentile along a line of a band, same units as AIR
 LETTER_CONTRAST = 0.12  # how much brighter than its surroundings a letter is, same units

@@ -157,4 +157,4 @@ def _annotated(collection: Collection, finding: str) -> np.ndarray:
     if hasattr(collection, "annotated"):
         return np.asarray(collection.annotated(finding), int)
     positive = np.flatnonzero(collection.labels[:, list(collection.findings).index(finding)] == 1)
-    return np.array([index for index in positive if collection.mask(int(index), finding, 16) is not None], int)
+    return np.array([index for index in positive if collection.mask(int(index), finding, 32) is not None], int)
