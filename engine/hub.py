@@ -63,9 +63,7 @@ def fetch(
             return cached, cached.name
         commit = _pinned(api, repository, revision, cache)
         _refuse_unless_whole(api, repository, commit)
-        folder = snapshot_download(
-            repository, revision=commit, allow_patterns=list(FILES), cache_dir=cache, endpoint=endpoint, token=token
-        )
+        folder = api.snapshot_download(repository, revision=commit, allow_patterns=list(FILES), cache_dir=cache)
     except HFValidationError:
         raise RefusedCheckpoint(f"{repository!r} cannot be the name of a repository on the Hub; {HOW}.") from None
     except RepositoryNotFoundError:  # the Hub answers the same for one that is private
