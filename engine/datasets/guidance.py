@@ -68,6 +68,10 @@ class Guidance:
         seed: of the 40/60 split and of which pictures a pseudo mask is made of.
         training_share: share of the annotated patients for masks and training.
         most_pictures: a pseudo mask is made of at most so many pictures, the collection's own first.
+
+    Attributes:
+        training_patients: those whose annotations may be used in training.
+        borrowed: boxes of pictures that the collection does not hold, free for pseudo masks.
     """
 
     def __init__(
@@ -97,7 +101,7 @@ class Guidance:
             chosen = [patient for patient in order if patient not in held_out][: round(training_share * len(order))]
         self.training_patients = frozenset(chosen)
         self._kept_apart = (held_out | set(order)) - self.training_patients
-        self._borrowed = self._boxes_elsewhere()
+        self.borrowed = self._boxes_elsewhere()
         self._own = {finding: frozenset(self.annotated(finding).tolist()) for finding in collection.findings}
         self._pseudo: dict[tuple[str, int], np.ndarray] = {}
 
@@ -138,9 +142,9 @@ class Guidance:
         draw = np.random.default_rng(self._seed)
         own = draw.permutation(self._of_training_patients(self._annotated[finding]))[: self.most_pictures]
         masks = [region for index in own for region in self.collection.regions(int(index), finding, size)]
-        pictures = sorted({box.picture for box in self._borrowed if box.finding == finding})
+        pictures = sorted({box.picture for box in self.borrowed if box.finding == finding})
         chosen = set(draw.permutation(pictures)[: self.most_pictures - len(own)].tolist())
-        return masks + [box.mask(size) for box in self._borrowed if box.finding == finding and box.picture in chosen]
+        return masks + [box.mask(size) for box in self.borrowed if box.finding == finding and box.picture in chosen]
 
     def _of_training_patients(self, indices: np.ndarray) -> np.ndarray:
         return indices[[self.collection.patients[index] in self.training_patients for index in indices]].astype(int)

@@ -245,3 +245,18 @@ def test_without_box_list_and_package_there_are_no_boxes(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     collection = ChestXray8(tmp_path)
     assert collection.all_boxes() == [] and collection.mask(0, "Effusion", 8) is None
+
+
+def test_an_unknown_collection_is_refused_with_the_known_names():
+    with pytest.raises(ValueError, match="no collection is called 'chestxray'; known are chestxray8, chexpert, phantom, vindr"):
+        open_collection("chestxray")
+
+
+def test_a_collection_that_needs_a_folder_says_so():
+    with pytest.raises(UnusableCollection, match="chestxray8 is read from a folder"):
+        open_collection("chestxray8")
+
+
+def test_opening_by_name_hands_the_options_on(tmp_path):
+    write_folder(tmp_path)
+    assert open_collection("chestxray8", tmp_path, findings=("Mass",)).findings == ("Mass",)
