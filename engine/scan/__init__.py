@@ -8,8 +8,9 @@ import numpy as np
 
 from engine.scan import bounds
 from engine.scan.dicom import looks_like_dicom, read_dicom
-from engine.scan.pictures import read_jpeg, read_png, read_tiff
+from engine.scan.pictures import read_jpeg, read_png
 from engine.scan.record import KINDS, SMALLEST_SIDE, TAG_NAMES, Scan, UnreadableScan, frame, sample
+from engine.scan.tiff import read_tiff
 
 __all__ = ["KINDS", "SMALLEST_SIDE", "TAG_NAMES", "Scan", "UnreadableScan", "frame", "read_scan"]
 

@@ -55,7 +55,6 @@ def read_dicom(data: bytes) -> Scan:
     else:
         pixels, span = _grey(header, picture)
         bits = picture.bits_stored
-    pixels = pixels if picture.frames > 1 else pixels[0]
     window = None
     if picture.photometric.startswith("MONOCHROME"):
         window = _window(header, picture.signed)
@@ -74,10 +73,10 @@ def read_dicom(data: bytes) -> Scan:
 
 
 def _grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float, float] | None]:
-    """(S, H, W) float32 in the scanner's units, and for MONOCHROME1 the (low, high) about whose middle it was turned over."""
+    """Pixels in the scanner's units, and for MONOCHROME1 the (low, high) about whose middle it was turned over."""
     units = _units(header, picture)
     holes = _padding(header, picture)
-    mask = np.zeros((picture.frames, picture.rows, picture.columns), bool) if holes else None
+    mask = np.zeros(picture.shape, bool) if holes else None
 
     def stored() -> Iterator[np.ndarray]:
         for index, array in enumerate(frames(header, picture)):
@@ -95,26 +94,28 @@ def _grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float, fl
     if holes and mask.any():
         if mask.all():
             raise UnreadableScan("Every pixel of the picture is padding; send a picture that shows something.")
+        mask = mask.reshape(pixels.shape)
         pixels[mask] = pixels.min(where=~mask, initial=np.inf)
     return pixels, span
 
 
 def _filled(picture: Picture, stored: Iterator[np.ndarray], units: list[Units]) -> np.ndarray:
-    """(S, H, W) float32; frame k goes through units[k], or through the only one."""
-    pixels = np.empty((picture.frames, picture.rows, picture.columns), np.float32)
+    """(H, W) float32, or (S, H, W) of several frames; frame k goes through units[k], or through the only one."""
+    pixels = np.empty(picture.shape if picture.frames > 1 else picture.shape[1:], np.float32)
+    slices = pixels.reshape(picture.shape)
     step = max(1, BAND // picture.columns)
     for index, array in enumerate(stored):
         convert = units[index] if len(units) > 1 else units[0]
         for top in range(0, picture.rows, step):
-            pixels[index, top : top + step] = convert(array[top : top + step])
+            slices[index, top : top + step] = convert(array[top : top + step])
     return pixels
 
 
 def _colour(header: Header, picture: Picture) -> np.ndarray:
-    """(S, H, W) float32 luminance of the stored colours."""
+    """Luminance of the stored colours."""
 
-    def grey(rgb: np.ndarray) -> np.ndarray:
-        return luminance(rgb[..., 0], rgb[..., 1], rgb[..., 2])
+    def grey(stored: np.ndarray) -> np.ndarray:
+        return stored if stored.ndim == 2 else luminance(stored[..., 0], stored[..., 1], stored[..., 2])
 
     return _filled(picture, frames(header, picture), [grey])
 
@@ -197,7 +198,7 @@ def _tags(header: Header, picture: Picture) -> dict[str, str]:
     """The allow-listed tags that are there, each in the form that its meaning allows."""
     tags = {
         "Modality": _code(header.text("Modality")),
-        "BodyPartExamined": _code(header.text("BodyPartExamined")),
+        "BodyPartExamined": _code(header.text("BodyPartExamined").upper()),
         "ViewPosition": _code(header.text("ViewPosition")),
         "PatientSex": header.text("PatientSex") if header.text("PatientSex") in ("M", "F", "O") else "",
         "PatientAge": _years(header.text("PatientAge")),

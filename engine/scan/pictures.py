@@ -1,21 +1,21 @@
-"""PNG, JPEG and TIFF bytes -> Scan, with all their bits."""
+"""PNG and JPEG bytes -> Scan, with all their bits."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from engine.scan import bounds
+from engine.scan.codestreams import jpeg_header
 from engine.scan.record import Scan, UnreadableScan
 from engine.scan.tables import luminance
 
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG colour type -> samples a pixel
+BAND = 1 << 22  # pixels turned to grey at a time
 CUT_OFF = "The picture is cut off; send the whole file."
 
 
@@ -28,8 +28,11 @@ def read_png(data: bytes) -> Scan:
     columns, rows, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1][:13])
     if colour not in CHANNELS or depth not in (1, 2, 4, 8, 16):
         raise UnreadableScan("The PNG file's header is damaged; save it again.")
-    bounds.check_size(rows, columns, coded=True)
-    _check_inflated(b"".join(body for name, body in chunks if name == b"IDAT"), rows, columns, depth * CHANNELS[colour], interlaced)
+    bounds.check_size(rows, columns, limit=bounds.PICTURE_PIXELS)
+    bits = depth * CHANNELS[colour]
+    if rows * columns * bits // 8 > bounds.PICTURE_BYTES:
+        raise UnreadableScan(f"The picture is {columns} x {rows} pixels of {bits} bits, which is too large; send a smaller or grey one.")
+    _check_inflated(b"".join(body for name, body in chunks if name == b"IDAT"), rows, columns, bits, interlaced)
     plain = data[:8] + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )
@@ -39,52 +42,32 @@ def read_png(data: bytes) -> Scan:
 
 def read_jpeg(data: bytes) -> Scan:
     """8-bit JPEG, baseline or progressive, grey or colour."""
-    rows, columns, components, precision = bounds.jpeg_header(data)
-    bounds.check_size(rows, columns, coded=True)
+    rows, columns, components, precision = jpeg_header(data)
+    bounds.check_size(rows, columns, limit=bounds.PICTURE_PIXELS)
     if precision != 8 or components not in (1, 3):
         raise UnreadableScan(f"The JPEG picture has {components} channels of {precision} bits; save it as an 8-bit grey JPEG or a PNG.")
-    if data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise UnreadableScan(CUT_OFF)
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     return _scan(array, (rows, columns))
 
 
-def read_tiff(data: bytes) -> Scan:
-    """TIFF of one or more pages of one size, 8, 16 or 32 bits, grey or colour."""
-    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-        pages = []
-        total = 0
-        count = min(image.n_frames, bounds.FRAMES + 1)
-        bounds.check_size(image.height, image.width, count, coded=True)
-        size = image.size
-        for index in range(count):
-            image.seek(index)
-            if image.size != size:
-                raise UnreadableScan("The pages of the TIFF file differ in size; send one page, or pages of one size.")
-            pages.append(np.asarray(image))
-    stack = np.stack([_grey(page, red_first=True) for page in pages])
-    return Scan.of(stack if len(stack) > 1 else stack[0], kind="unknown", bits=_bits(pages[0]))
-
-
 def _scan(array: np.ndarray | None, shape: tuple[int, int]) -> Scan:
     if array is None or array.shape[:2] != shape:
         raise UnreadableScan("The picture is damaged and cannot be decoded; save it again.")
-    return Scan.of(_grey(array), kind="unknown", bits=_bits(array))
+    return Scan.of(grey(array), kind="unknown", bits=8 * array.dtype.itemsize)
 
 
-def _bits(array: np.ndarray) -> int:
-    return 1 if array.dtype == bool else 8 * array.dtype.itemsize
-
-
-def _grey(array: np.ndarray, red_first: bool = False) -> np.ndarray:
-    """(H, W) float32 luminance; any alpha is left out."""
-    if array.ndim == 2:
-        return array.astype(np.float32)
-    if array.shape[2] < 3:
-        return array[..., 0].astype(np.float32)
-    first, green, last = array[..., 0], array[..., 1], array[..., 2]
-    red, blue = (first, last) if red_first else (last, first)
-    return luminance(red, green, blue).astype(np.float32)
+def grey(array: np.ndarray) -> np.ndarray:
+    """(H, W) float32 luminance of what OpenCV decoded: (H, W), or (H, W, C) as grey, grey + alpha, BGR or BGR + alpha."""
+    if array.ndim == 2 or array.shape[2] < 3:
+        return array.reshape(*array.shape[:2], -1)[..., 0].astype(np.float32)
+    out = np.empty(array.shape[:2], np.float32)
+    step = max(1, BAND // array.shape[1])
+    for top in range(0, len(array), step):  # so that float64 stays small
+        blue, green, red = (array[top : top + step, :, channel] for channel in range(3))
+        out[top : top + step] = luminance(red, green, blue)
+    return out
 
 
 def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:

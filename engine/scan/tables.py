@@ -41,7 +41,8 @@ class Table:
 
 def luminance(red, green, blue) -> np.ndarray:
     """Rec. 601 luma in float64: equal channels come out exactly as they went in."""
-    return (299.0 * red + 587.0 * green + 114.0 * blue) / 1000.0
+    red, green, blue = (np.asarray(channel, np.float64) for channel in (red, green, blue))
+    return (299 * red + 587 * green + 114 * blue) / 1000
 
 
 def lookup_table(header: Header, signed: bool) -> Table:
@@ -67,7 +68,7 @@ def palette_table(header: Header, signed: bool) -> Table:
     if len({len(channel) for channel in channels}) != 1:
         raise UnreadableScan(BROKEN)
     bits = 16 if max(channel.max() for channel in channels) > 255 else 8
-    return Table(luminance(*(channel.astype(np.float64) for channel in channels)).astype(np.float32), first, bits)
+    return Table(luminance(*channels).astype(np.float32), first, bits)
 
 
 def _descriptor(header: Header, name: str, signed: bool) -> tuple[int, int, int]:

@@ -1,0 +1,141 @@
+"""TIFF bytes -> Scan: one or more pages of one size, with all their bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from engine.scan import bounds
+from engine.scan.pictures import CUT_OFF, grey
+from engine.scan.record import Scan, UnreadableScan
+
+NAMES = {  # tag -> field of Page
+    256: "columns",
+    257: "rows",
+    258: "bits",
+    259: "compression",
+    262: "photometric",
+    273: "offsets",
+    277: "samples",
+    279: "sizes",
+    284: "planar",
+    322: "tile_columns",
+    323: "tile_rows",
+    324: "offsets",
+    325: "sizes",
+    339: "format",
+}
+VALUE_TYPES = {1: "u1", 3: "u2", 4: "u4"}
+MOST_ENTRIES = 256  # of one directory
+COMPRESSIONS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+SEND = "save it as a 16-bit grey PNG or TIFF"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One image file directory of TIFF 6.0, with the standard's defaults; lists where a tag may hold several values."""
+
+    columns: int = 0
+    rows: int = 0
+    bits: tuple[int, ...] = (1,)
+    compression: int = 1
+    photometric: int = -1
+    samples: int = 1
+    planar: int = 1
+    tile_columns: int = 0
+    tile_rows: int = 0
+    format: tuple[int, ...] = (UNSIGNED,)
+    offsets: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+
+def read_tiff(data: bytes) -> Scan:
+    """8-, 16-, 32- or 64-bit TIFF; pages become slices; transparency is ignored.
+
+    Raises:
+        UnreadableScan: for pages that differ, and for forms that are not decoded faithfully here.
+    """
+    pages = []
+    for page in _pages(data):
+        pages.append(page)
+        _check(page, pages[0], len(pages), len(data))
+    if not pages:
+        raise UnreadableScan(CUT_OFF)
+    first = pages[0]
+    decoded, arrays = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if not decoded or len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
+        raise UnreadableScan("The TIFF file is damaged and cannot be decoded; save it again.")
+    pixels = np.empty((len(pages), first.rows, first.columns), np.float32)
+    for index, array in enumerate(arrays):
+        pixels[index] = grey(array)
+    if first.photometric == WHITE_IS_ZERO and first.bits[0] == 16:  # OpenCV turns over those of 8 bits only
+        np.subtract(np.float32(65_535), pixels, out=pixels)
+    return Scan.of(pixels if len(pages) > 1 else pixels[0], kind="unknown", bits=first.bits[0])
+
+
+def _pages(data: bytes) -> Iterator[Page]:
+    order = "<" if data[:2] == b"II" else ">"
+    endian = "little" if order == "<" else "big"
+    at, seen = int.from_bytes(data[4:8], endian), set()
+    while at:
+        count = int.from_bytes(data[at : at + 2], endian)
+        if at in seen or len(seen) == bounds.PAGES or count > MOST_ENTRIES:
+            raise UnreadableScan(f"The TIFF file has more than {bounds.PAGES} pages or a damaged header; save it again.")
+        if at + 6 + 12 * count > len(data):
+            raise UnreadableScan(CUT_OFF)
+        seen.add(at)
+        fields = {}
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            tag, kind = (int.from_bytes(data[entry + i : entry + i + 2], endian) for i in (0, 2))
+            if tag in NAMES and kind in VALUE_TYPES:
+                dtype = np.dtype(order + VALUE_TYPES[kind])
+                size = int.from_bytes(data[entry + 4 : entry + 8], endian) * dtype.itemsize
+                start = entry + 8 if size <= 4 else int.from_bytes(data[entry + 8 : entry + 12], endian)
+                if not size or start + size > len(data):
+                    raise UnreadableScan(CUT_OFF)
+                values = np.frombuffer(data, dtype, size // dtype.itemsize, start)
+                several = isinstance(getattr(Page, NAMES[tag], ()), tuple)
+                fields[NAMES[tag]] = values if several else int(values[0])
+        yield Page(**fields)
+        at = int.from_bytes(data[at + 2 + 12 * count : at + 6 + 12 * count], endian)
+
+
+def _check(page: Page, first: Page, count: int, size: int) -> None:
+    """Refuse a page that asks for too much, differs from the first, lies outside the file, or has an uncommon form."""
+    bounds.check_size(page.rows, page.columns, count)
+    bits, form = int(page.bits[0]), int(page.format[0])
+    if any(value != bits for value in page.bits[: page.samples]) or any(value != form for value in page.format[: page.samples]):
+        raise UnreadableScan(f"The channels of the TIFF file differ; {SEND}.")
+    if count * page.rows * page.columns * page.samples * bits // 8 > bounds.PICTURE_BYTES:
+        raise UnreadableScan(
+            f"The TIFF file holds more than {bounds.PICTURE_BYTES / 1e6:.0f} million bytes of pixels; send fewer pages or a smaller picture."
+        )
+    if (page.rows, page.columns, page.samples, bits, page.photometric, form) != (
+        first.rows,
+        first.columns,
+        first.samples,
+        int(first.bits[0]),
+        first.photometric,
+        int(first.format[0]),
+    ):
+        raise UnreadableScan("The pages of the TIFF file differ in size or form; send one page, or pages that are alike.")
+    if page.compression not in COMPRESSIONS:
+        names = ", ".join(sorted(set(COMPRESSIONS.values())))
+        raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; save it with one of: {names}.")
+    whole = bits in (8, 16, 32) and form in (UNSIGNED, SIGNED)
+    if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in (1, 3, 4):
+        raise UnreadableScan(f"The TIFF file has {page.samples} channels of {bits} bits in a form that is not read here; {SEND}.")
+    photometrics = {1: (BLACK_IS_ZERO, PALETTE), 3: (RGB,), 4: (RGB,)}[page.samples]
+    turned = page.samples == 1 and page.photometric == WHITE_IS_ZERO and form == UNSIGNED and bits <= 16
+    if not (turned or page.photometric in photometrics) or page.samples > 1 and page.planar != 1:
+        raise UnreadableScan(f"The colours of the TIFF file are stored in a way that is not read here; {SEND}.")
+    if page.tile_columns * page.tile_rows * page.samples * bits // 8 > bounds.PICTURE_BYTES:
+        raise UnreadableScan(f"The TIFF file is cut into tiles that are larger than any picture; {SEND}.")
+    offsets, sizes = (np.asarray(values, np.int64) for values in (page.offsets, page.sizes))
+    if not len(offsets) or len(offsets) != len(sizes) or (offsets + sizes).max() > size:
+        raise UnreadableScan(CUT_OFF)
