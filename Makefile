@@ -1,0 +1,52 @@
+# make app    everything from a fresh clone to the app on http://127.0.0.1:8501
+# make test   the same environment, what the tests need beside it, and all tests
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8501
+PYTEST_ARGS ?=
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help app test test-without-browser environment test-environment chromium clean
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+app: environment
+	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+
+test: test-environment chromium
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+test-without-browser: test-environment
+	$(BIN)/python -m pytest -q --ignore=tests/browser $(PYTEST_ARGS)
+
+environment: $(VENV)/installed
+test-environment: $(VENV)/installed-dev
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON); install Python 3.11 or later, or name one: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old; Python 3.11 or later works: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(BIN)/python
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+# torchxrayvision without what it depends on: the tests read its tables, nothing runs its networks.
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(PIP) install -r requirements-dev.txt
+	$(PIP) install --no-deps torchxrayvision==1.5.7
+	@touch $@
+
+# Playwright drives Debian's Chromium; its own download needs a host that is often out of reach.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; \
+	  else false; fi; } || { \
+	  echo "The browser tests need Chromium: install it (apt-get install chromium), or run make test-without-browser." >&2; exit 1; }
+
+clean:
+	rm -rf $(VENV)
