@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.scan import bounds
 from engine.scan.record import UnreadableScan
 
+CUT_OFF = "The picture is cut off; send the whole file."
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA  # JPEG
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 SOT, SOD, COD, COC = 0xFF90, 0xFF93, 0xFF52, 0xFF53  # JPEG 2000
@@ -14,7 +15,7 @@ def jpeg_header(data: bytes) -> tuple[int, int, int, int]:
     """(rows, columns, components, bits) from the frame header of a JPEG, lossless JPEG or JPEG-LS stream.
 
     Raises:
-        UnreadableScan: without exactly one frame header, or with more passes than a picture needs.
+        UnreadableScan: without exactly one frame header, without an end, or with more passes than a picture needs.
     """
     sizes, at = [], 2
     while data[:2] == b"\xff\xd8" and at + 4 <= len(data):
@@ -39,6 +40,8 @@ def jpeg_header(data: bytes) -> tuple[int, int, int, int]:
         at += 2 + max(int.from_bytes(data[at + 2 : at + 4], "big"), 2)
     if len(sizes) != 1:
         raise UnreadableScan("The JPEG picture in the file has no header that could be read; save it again.")
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # a codec would fill the rest with grey
+        raise UnreadableScan(CUT_OFF)
     rows, columns, _, _ = sizes[0]
     scans = data.count(b"\xff\xda")
     if scans > bounds.JPEG_SCANS or scans * rows * columns > bounds.JPEG_PASSED_PIXELS:
@@ -57,7 +60,7 @@ def jpeg_2000_header(data: bytes) -> tuple[int, int, int]:
         raise UnreadableScan("The JPEG 2000 picture in the file has no header that could be read; export it again.")
     siz = data[start + 4 : start + 42]
     if len(siz) < 38:
-        raise UnreadableScan("The JPEG 2000 picture in the file is cut off; send the whole file.")
+        raise UnreadableScan(CUT_OFF)
     right, bottom, left, top, tile_width, tile_height, tile_left, tile_top = (
         int.from_bytes(siz[4 + 4 * i : 8 + 4 * i], "big") for i in range(8)
     )

@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 
 from engine.scan import bounds
-from engine.scan.codestreams import jpeg_header
+from engine.scan.codestreams import CUT_OFF, jpeg_header
 from engine.scan.record import Scan, UnreadableScan
 from engine.scan.tables import luminance
 
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG colour type -> samples a pixel
 BAND = 1 << 22  # pixels turned to grey at a time
-CUT_OFF = "The picture is cut off; send the whole file."
 
 
 def read_png(data: bytes) -> Scan:
@@ -46,8 +45,6 @@ def read_jpeg(data: bytes) -> Scan:
     bounds.check_size(rows, columns, limit=bounds.PICTURE_PIXELS)
     if precision != 8 or components not in (1, 3):
         raise UnreadableScan(f"The JPEG picture has {components} channels of {precision} bits; save it as an 8-bit grey JPEG or a PNG.")
-    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise UnreadableScan(CUT_OFF)
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     return _scan(array, (rows, columns))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from engine.scan import bounds
-from engine.scan.pictures import CUT_OFF, grey
+from engine.scan.codestreams import CUT_OFF
+from engine.scan.pictures import grey
 from engine.scan.record import Scan, UnreadableScan
 
 NAMES = {  # tag -> field of Page
@@ -20,6 +23,7 @@ NAMES = {  # tag -> field of Page
     262: "photometric",
     273: "offsets",
     277: "samples",
+    278: "strip_rows",
     279: "sizes",
     284: "planar",
     322: "tile_columns",
@@ -30,7 +34,8 @@ NAMES = {  # tag -> field of Page
 }
 VALUE_TYPES = {1: "u1", 3: "u2", 4: "u4"}
 MOST_ENTRIES = 256  # of one directory
-COMPRESSIONS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
+NONE, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS = 1, 5, 8, 32946, 32773
+DAMAGED = "The TIFF file is damaged and cannot be decoded; save it again."
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 SEND = "save it as a 16-bit grey PNG or TIFF"
@@ -47,6 +52,7 @@ class Page:
     photometric: int = -1
     samples: int = 1
     planar: int = 1
+    strip_rows: int = 2**32 - 1
     tile_columns: int = 0
     tile_rows: int = 0
     format: tuple[int, ...] = (UNSIGNED,)
@@ -63,19 +69,39 @@ def read_tiff(data: bytes) -> Scan:
     pages = []
     for page in _pages(data):
         pages.append(page)
-        _check(page, pages[0], len(pages), len(data))
+        _check(page, pages[0], len(pages))
+        _check_pieces(page, data)
     if not pages:
         raise UnreadableScan(CUT_OFF)
     first = pages[0]
-    decoded, arrays = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if not decoded or len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
-        raise UnreadableScan("The TIFF file is damaged and cannot be decoded; save it again.")
+    arrays = _decode_checked(data, first) if first.compression in (LZW, PACK_BITS) else _decode_any(data)
+    if len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
+        raise UnreadableScan(DAMAGED)
     pixels = np.empty((len(pages), first.rows, first.columns), np.float32)
     for index, array in enumerate(arrays):
         pixels[index] = grey(array)
-    if first.photometric == WHITE_IS_ZERO and first.bits[0] == 16:  # OpenCV turns over those of 8 bits only
+    if first.photometric == WHITE_IS_ZERO and first.bits[0] == 16:  # both decoders turn over those of 8 bits only
         np.subtract(np.float32(65_535), pixels, out=pixels)
     return Scan.of(pixels if len(pages) > 1 else pixels[0], kind="unknown", bits=first.bits[0])
+
+
+def _decode_any(data: bytes) -> list[np.ndarray]:
+    """OpenCV decodes every depth, but hands out what it has when a strip is damaged: `_check_pieces` comes first."""
+    decoded, arrays = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return list(arrays) if decoded else []
+
+
+def _decode_checked(data: bytes, first: Page) -> list[np.ndarray]:
+    """Pillow reports a damaged strip, but cuts 16-bit colour to 8 bits, which is refused."""
+    if first.bits[0] > (16 if first.samples == 1 else 8) or first.format[0] != UNSIGNED:
+        raise UnreadableScan(f"The TIFF file is of a depth that is only read uncompressed or with deflate; {SEND}.")
+    arrays = []
+    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        for index in range(image.n_frames):
+            image.seek(index)
+            array = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+            arrays.append(array if array.ndim == 2 else array[..., 2::-1])  # BGR, as OpenCV has it
+    return arrays
 
 
 def _pages(data: bytes) -> Iterator[Page]:
@@ -105,8 +131,8 @@ def _pages(data: bytes) -> Iterator[Page]:
         at = int.from_bytes(data[at + 2 + 12 * count : at + 6 + 12 * count], endian)
 
 
-def _check(page: Page, first: Page, count: int, size: int) -> None:
-    """Refuse a page that asks for too much, differs from the first, lies outside the file, or has an uncommon form."""
+def _check(page: Page, first: Page, count: int) -> None:
+    """Refuse a page that asks for too much, differs from the first, or has an uncommon form."""
     bounds.check_size(page.rows, page.columns, count)
     bits, form = int(page.bits[0]), int(page.format[0])
     if any(value != bits for value in page.bits[: page.samples]) or any(value != form for value in page.format[: page.samples]):
@@ -124,9 +150,8 @@ def _check(page: Page, first: Page, count: int, size: int) -> None:
         int(first.format[0]),
     ):
         raise UnreadableScan("The pages of the TIFF file differ in size or form; send one page, or pages that are alike.")
-    if page.compression not in COMPRESSIONS:
-        names = ", ".join(sorted(set(COMPRESSIONS.values())))
-        raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; save it with one of: {names}.")
+    if page.compression not in (NONE, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS):
+        raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; {SEND}.")
     whole = bits in (8, 16, 32) and form in (UNSIGNED, SIGNED)
     if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in (1, 3, 4):
         raise UnreadableScan(f"The TIFF file has {page.samples} channels of {bits} bits in a form that is not read here; {SEND}.")
@@ -134,8 +159,27 @@ def _check(page: Page, first: Page, count: int, size: int) -> None:
     turned = page.samples == 1 and page.photometric == WHITE_IS_ZERO and form == UNSIGNED and bits <= 16
     if not (turned or page.photometric in photometrics) or page.samples > 1 and page.planar != 1:
         raise UnreadableScan(f"The colours of the TIFF file are stored in a way that is not read here; {SEND}.")
-    if page.tile_columns * page.tile_rows * page.samples * bits // 8 > bounds.PICTURE_BYTES:
-        raise UnreadableScan(f"The TIFF file is cut into tiles that are larger than any picture; {SEND}.")
-    offsets, sizes = (np.asarray(values, np.int64) for values in (page.offsets, page.sizes))
-    if not len(offsets) or len(offsets) != len(sizes) or (offsets + sizes).max() > size:
+    if (page.compression in (LZW, PACK_BITS)) != (first.compression in (LZW, PACK_BITS)):
+        raise UnreadableScan(f"The pages of the TIFF file are compressed in different ways; {SEND}.")
+
+
+def _check_pieces(page: Page, data: bytes) -> None:
+    """Refuse a page whose strips or tiles are missing, lie outside the file, or hold too few or too many bytes."""
+    value = page.samples * int(page.bits[0]) // 8
+    if page.tile_columns and page.tile_rows:
+        across, down = -(-page.columns // page.tile_columns), -(-page.rows // page.tile_rows)
+        if page.tile_columns * page.tile_rows > 4 * max(page.rows * page.columns, 256 * 256):
+            raise UnreadableScan(f"The TIFF file is cut into tiles that are larger than the picture; {SEND}.")
+        needed = [page.tile_columns * page.tile_rows * value] * (across * down)
+    else:
+        height = min(page.strip_rows, page.rows) or page.rows
+        needed = [min(height, page.rows - top) * page.columns * value for top in range(0, page.rows, height)]
+    offsets, sizes = (np.asarray(values, np.int64).tolist() for values in (page.offsets, page.sizes))
+    if not len(offsets) == len(sizes) == len(needed):
         raise UnreadableScan(CUT_OFF)
+    for offset, size, need in zip(offsets, sizes, needed, strict=True):
+        if offset + size > len(data) or page.compression == NONE and size < need:
+            raise UnreadableScan(CUT_OFF)
+        if page.compression in (DEFLATE, OLD_DEFLATE):
+            if len(bounds.inflate(data[offset : offset + size], need + 1, window_bits=15)) != need:
+                raise UnreadableScan(DAMAGED)
