@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
+from engine.datasets.body import body_mask
 from engine.datasets.collection import Collection
 from engine.datasets.pictures import Box
 
@@ -162,3 +164,49 @@ def _annotated(collection: Collection, finding: str) -> np.ndarray:
         return np.asarray(collection.annotated(finding), int)
     positive = np.flatnonzero(collection.labels[:, list(collection.findings).index(finding)] == 1)
     return np.array([index for index in positive if collection.mask(int(index), finding, 32) is not None], int)
+
+
+class OnBody:
+    """Guidance that also leaves out what is not the patient: borders, collimation, markers and text (see `body_mask`).
+
+    Args:
+        guidance: what it narrows; where that knows nothing, the whole body is allowed.
+        detail: side of the picture that the body is sought on.
+    """
+
+    def __init__(self, guidance: Guidance, detail: int = 192) -> None:
+        self.guidance, self.collection, self.detail = guidance, guidance.collection, detail
+        self._bodies: dict[tuple[int, int], np.ndarray] = {}
+
+    def annotated(self, finding: str) -> np.ndarray:
+        return self.guidance.annotated(finding)
+
+    def mask(self, index: int, finding: str, size: int) -> np.ndarray:
+        """(size, size) float32 in 0 to 1."""
+        key = int(index), size
+        if key not in self._bodies:
+            body = body_mask(self.collection.image(int(index), self.detail)).astype(np.uint8)
+            self._bodies[key] = cv2.resize(body, (size, size), interpolation=cv2.INTER_AREA)
+        mask = self.guidance.mask(index, finding, size)
+        body = self._bodies[key].astype(np.float32)
+        return body if mask is None else mask * body
+
+
+class Elsewhere:
+    """Guidance away from a known shortcut: everywhere but in one region (Fig. 9 c of Sun et al. 2025), for every finding.
+
+    Args:
+        region: (H, W) bool, where the shortcut lies.
+        margin: by which the region is widened, as a share of the width.
+    """
+
+    def __init__(self, region: np.ndarray, margin: float = 0.03) -> None:
+        reach = max(1, round(margin * region.shape[1]))
+        self._region = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+
+    def annotated(self, finding: str) -> np.ndarray:
+        return np.empty(0, int)
+
+    def mask(self, index: int, finding: str, size: int) -> np.ndarray:
+        """(size, size) float32: 1 elsewhere, 0 in the region."""
+        return 1 - cv2.resize(self._region, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.float32)

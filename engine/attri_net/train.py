@@ -1,0 +1,319 @@
+"""How Attri-Net is trained: section 3.7 of Sun et al. 2025, one step of generator, critic, classifiers and centres at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.fabric import Fabric
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from engine.attri_net.losses import (
+    adversarial_loss,
+    centre_loss,
+    critic_loss,
+    gradient_penalty,
+    guidance_loss,
+    sparsity_loss,
+)
+from engine.attri_net.network import Architecture, AttriNet, Critic
+from engine.datasets.collection import Collection
+from engine.networks.augmentation import Augmentation, move_masks
+from engine.networks.films import Films
+from engine.preprocessing import Preprocessing
+from engine.training import Recipe, average_gradients, shard
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that decides what a training of Attri-Net does, but for data and devices.
+
+    The defaults are the paper's (3.7), where it is silent its authors' code's.
+
+    Attributes:
+        pairs: positives in a batch, and as many negatives.
+        findings_at_once: 1 walks through the findings one batch at a time as the paper does; 5 mixes five in each batch,
+            the same sum over c of Eq. 7 with less noise in each step.
+        critic_steps, classifier_steps: for each generator step.
+        warm_critic_steps: critic steps for each of the first `warm_steps` generator steps and for every hundredth.
+        lambda_*: weights of Eq. 7; lambda_gd acts on the mean over the batch (the authors sum over their batch of 4).
+        centre_rate: learning rate of the centres, an exponential moving average over the last 1 / rate batches.
+        averaging: decay of the running average of M's and the classifiers' weights that is kept; 0 keeps the last.
+        annotated_share: how often a positive is drawn from the annotated ones (3.5.2).
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    steps: int = 100_000
+    validate_every: int = 1000
+    pairs: int = 4
+    findings_at_once: int = 1
+    critic_steps: int = 5
+    classifier_steps: int = 5
+    warm_steps: int = 25
+    warm_critic_steps: int = 100
+    learning_rate: float = 1e-4
+    classifier_rate: float = 1e-4
+    weight_decay: float = 1e-5
+    lambda_ad: float = 1.0
+    lambda_cl: float = 100.0
+    lambda_re: float = 100.0
+    lambda_ct: float = 0.01
+    lambda_gd: float = 30.0
+    penalty: float = 10.0
+    centre_rate: float = 0.1
+    averaging: float = 0.0
+    annotated_share: float = 0.1
+    percentile: float = 1.0
+    reach: float = 0.9
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+PAPER = Preset(augmentation=Augmentation(gamma=0.3))
+DEMO = Preset(
+    architecture=Architecture(size=96, width=16, pool=12),
+    steps=3000,
+    validate_every=250,
+    pairs=10,
+    findings_at_once=5,
+    critic_steps=2,
+    classifier_steps=1,
+    warm_steps=10,
+    warm_critic_steps=10,
+    learning_rate=3e-4,
+    classifier_rate=2e-3,
+    lambda_cl=20.0,
+    averaging=0.99,
+)
+PRESETS: Mapping[str, Preset] = {"paper": PAPER, "demo": DEMO}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of a batch: pictures (B, 1, H, W), the finding (B,) each is about, where it should show."""
+
+    negative: Tensor
+    positive: Tensor
+    task: Tensor
+    guidance: Tensor | None
+
+
+class AttriNetRecipe(Recipe):
+    """Attri-Net on one collection.
+
+    Args:
+        collection: labelled pictures; NaN labels are in neither half of a batch.
+        preset: sizes, weights and schedule.
+        guidance: `mask(index, finding, size)` and `annotated(finding)`, or None for no guidance.
+        compiled: fuse M's and D's loops with torch.compile (needs a C++ compiler on the CPU); the same sums in another order.
+    """
+
+    def __init__(self, collection: Collection, preset: Preset, guidance=None, seed: int = 42, compiled: bool = False):
+        self.collection, self.preset, self.guidance, self.seed = collection, preset, guidance, seed
+        self.steps, self.validate_every = preset.steps, preset.validate_every
+        architecture = preset.architecture
+        torch.manual_seed(seed)
+        self.net = AttriNet(tuple(collection.findings), architecture)
+        self.critic = Critic(len(collection.findings), architecture)
+        self.average = AttriNet(tuple(collection.findings), architecture)
+        self.average.load_state_dict(self.net.state_dict())
+        self.net.to(memory_format=torch.channels_last)
+        self.critic.to(memory_format=torch.channels_last)
+        self.films = Films(collection, Preprocessing(architecture.size, preset.percentile, preset.reach))
+        train = collection.split("train")
+        labels = collection.labels[train]
+        self.present = [train[labels[:, c] == 1] for c in range(len(collection.findings))]
+        self.absent = [train[labels[:, c] == 0] for c in range(len(collection.findings))]
+        for finding, present, absent in zip(collection.findings, self.present, self.absent):
+            if not len(present) or not len(absent):
+                raise ValueError(f"training needs pictures with and without {finding}; the train split has {len(present)} and {len(absent)}.")
+        self._optimisers = None
+        self._generate = torch.compile(self.net.generator) if compiled else self.net.generator
+        self._criticise = torch.compile(self.critic) if compiled else self.critic
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {"net": self.net, "critic": self.critic, "average": self.average}
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        if self._optimisers is None:
+            p = self.preset
+            gan = {"lr": p.learning_rate, "betas": (0.0, 0.9), "weight_decay": p.weight_decay}
+            self._optimisers = {
+                "generator": torch.optim.Adam(self.net.generator.parameters(), **gan),
+                "critic": torch.optim.Adam(self.critic.parameters(), **gan),
+                "classifiers": torch.optim.Adam(
+                    self.net.classifiers.parameters(), lr=p.classifier_rate, weight_decay=p.weight_decay
+                ),
+            }
+        return self._optimisers
+
+    def kept(self) -> dict[str, Tensor]:
+        return {f"net.{k}": v for k, v in self.average.state_dict().items()} | {
+            f"critic.{k}": v for k, v in self.critic.state_dict().items()
+        }
+
+    def start_from(self, kept: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic)."""
+        net = {k.removeprefix("net."): v for k, v in kept.items() if k.startswith("net.")}
+        self.net.load_state_dict(net)
+        self.average.load_state_dict(net)
+        critic = {k.removeprefix("critic."): v for k, v in kept.items() if k.startswith("critic.")}
+        if critic:
+            self.critic.load_state_dict(critic)
+
+    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        p = self.preset
+        for module in (self.net, self.critic, self.average):
+            module.to(fabric.device)
+        optimisers = self.optimisers()
+        warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
+        losses = {}
+        for k in range(p.warm_critic_steps if warm else p.critic_steps):
+            losses["critic"] = self._critic_step(self.batch(f"critic {k}", step, fabric), step, k, fabric, optimisers["critic"])
+        losses |= self._generator_step(self.batch("generator", step, fabric), fabric, optimisers["generator"])
+        for k in range(p.classifier_steps):
+            self._classifier_step(self.batch(f"classifier {k}", step, fabric), fabric, optimisers["classifiers"])
+        self._average(step)
+        return losses
+
+    def batch(self, stream: str, step: int, fabric: Fabric) -> Batch:
+        """Positives and negatives of one finding (or of `findings_at_once`), drawn with replacement from (seed, stream, step)."""
+        p, count = self.preset, len(self.collection.findings)
+        draw = self.draw(stream, step)
+        first = step * p.findings_at_once + (int(stream.split()[-1]) if stream != "generator" and p.findings_at_once == 1 else 0)
+        task = (first + np.arange(p.pairs) % p.findings_at_once) % count
+        negative = [draw.choice(self.absent[c]) for c in task]
+        positive, masks = [], []
+        for c in task:
+            finding = self.collection.findings[c]
+            annotated = self.guidance.annotated(finding) if self.guidance else ()
+            pool = annotated if draw.random() < p.annotated_share and len(annotated) else self.present[c]
+            positive.append(draw.choice(pool))
+        mine = shard(p.pairs, fabric)
+        changes = torch.from_numpy(draw.uniform(-1, 1, (2, p.pairs, 5)).astype(np.float32))
+        pictures, grids = [], []
+        for half, chosen in ((0, negative), (1, positive)):
+            moved, grid = p.augmentation(self.films.batch(chosen[mine]), changes[half][mine], p.reach)
+            pictures.append(moved.to(fabric.device, memory_format=torch.channels_last))
+            grids.append(grid)
+        guidance = None
+        if self.guidance is not None and stream == "generator":
+            size = p.architecture.size
+            for index, c in zip(positive[mine], task[mine]):
+                mask = self.guidance.mask(index, self.collection.findings[c], size)
+                masks.append(np.ones((size, size), np.float32) if mask is None else mask)
+            guidance = move_masks(torch.from_numpy(np.stack(masks))[:, None].float(), grids[1]).to(fabric.device)
+        return Batch(*pictures, torch.from_numpy(task[mine]).to(fabric.device), guidance)
+
+    def _critic_step(self, batch: Batch, step: int, k: int, fabric: Fabric, optimiser) -> float:
+        with torch.no_grad(), fabric.autocast():
+            counterfactual = batch.positive + self._generate(batch.positive, batch.task)
+        position = self.draw(f"penalty {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
+        position = torch.from_numpy(position[shard(self.preset.pairs, fabric)]).to(fabric.device)
+        optimiser.zero_grad()
+        with fabric.autocast():
+            both = self.critic(torch.cat([batch.negative, counterfactual]), batch.task.repeat(2))
+            distance = critic_loss(*both.chunk(2))
+            penalty = gradient_penalty(lambda u: self.critic(u, batch.task), batch.negative, counterfactual, position)
+        fabric.backward(distance + self.preset.penalty * penalty)
+        average_gradients(self.critic.parameters(), fabric)
+        optimiser.step()
+        return float(distance.detach())
+
+    def _generator_step(self, batch: Batch, fabric: Fabric, optimiser) -> dict[str, float]:
+        p = self.preset
+        self.critic.requires_grad_(False)
+        self.net.classifiers.requires_grad_(False)
+        optimiser.zero_grad()
+        task = batch.task.repeat(2)
+        with fabric.autocast():
+            maps = self._generate(torch.cat([batch.negative, batch.positive]), task)
+            negative, positive = maps.chunk(2)
+            score = self._criticise(batch.positive + positive, batch.task)
+        present = torch.cat([torch.zeros_like(batch.task), torch.ones_like(batch.task)])
+        centres = self.net.centres.value
+        losses = {
+            "adversarial": p.lambda_ad * adversarial_loss(score),
+            "classification": p.lambda_cl * F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present.float()),
+            "sparsity": p.lambda_re * sparsity_loss(negative, positive),
+            "centres": p.lambda_ct * centre_loss(negative, positive, centres[batch.task, 0][:, None], centres[batch.task, 1][:, None]),
+        }
+        if batch.guidance is not None:
+            losses["guidance"] = p.lambda_gd * guidance_loss(positive, batch.guidance)
+        fabric.backward(sum(losses.values()))  # Eq. 7 of Sun et al. 2025
+        average_gradients(self.net.generator.parameters(), fabric)
+        optimiser.step()
+        self.critic.requires_grad_(True)
+        self.net.classifiers.requires_grad_(True)
+        everyone = maps.detach(), task, present
+        if fabric.world_size > 1:
+            everyone = tuple(fabric.all_gather(part).flatten(0, 1) for part in everyone)
+        self.net.centres.update(*everyone, p.centre_rate)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _classifier_step(self, batch: Batch, fabric: Fabric, optimiser) -> None:
+        task = batch.task.repeat(2)
+        with torch.no_grad(), fabric.autocast():
+            maps = self._generate(torch.cat([batch.negative, batch.positive]), task)
+        present = torch.cat([torch.zeros_like(batch.task), torch.ones_like(batch.task)]).float()
+        optimiser.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present)
+        fabric.backward(loss)
+        average_gradients(self.net.classifiers.parameters(), fabric)
+        optimiser.step()
+
+    @torch.no_grad()
+    def _average(self, step: int) -> None:
+        decay = min(self.preset.averaging, (1 + step) / (10 + step)) if self.preset.averaging else 0.0
+        for kept, now in zip(self.average.state_dict().values(), self.net.state_dict().values()):
+            kept.lerp_(now.to(kept), 1 - decay)
+
+    def validate(self, fabric: Fabric) -> dict[str, float]:
+        chosen = self.collection.split("validation")
+        labels = self.collection.labels[chosen]
+        _, scores = self.outputs(chosen, fabric)
+        areas = {}
+        for c, finding in enumerate(self.collection.findings):
+            known = ~np.isnan(labels[:, c])
+            if len(np.unique(labels[known, c])) == 2:
+                areas[f"auc {finding}"] = float(roc_auc_score(labels[known, c], scores[known, c]))
+        return {"score": float(np.mean(list(areas.values()))), **areas}
+
+    @torch.no_grad()
+    def outputs(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
+        """Mean absolute map (N, C) and log-odds (N, C) of the averaged network for the pictures at `indices`."""
+        sizes, logits = [], []
+        self.average.to(fabric.device).eval()
+        for start in range(0, len(indices), batch):
+            pictures = self.films.batch(indices[start : start + batch]).to(fabric.device, memory_format=torch.channels_last)
+            with fabric.autocast():
+                maps, logit = self.average.every_task(pictures)
+            sizes.append(maps.abs().mean(dim=(2, 3)).float().cpu().numpy())
+            logits.append(logit.float().cpu().numpy())
+        return np.concatenate(sizes), np.concatenate(logits)
+
+
+def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
+    """`preset` with values overridden by name, as text from the command line; "width" and the like reach the architecture.
+
+    Raises:
+        ValueError: a name that no preset has, or a value of the wrong type.
+    """
+    for name, text in changes.items():
+        for part in ("architecture", "augmentation", None):
+            holder = preset if part is None else getattr(preset, part)
+            if name in holder.__dataclass_fields__ and name not in ("architecture", "augmentation"):
+                try:
+                    value = type(getattr(holder, name))(text)
+                except ValueError as error:
+                    raise ValueError(f"{name} takes a number, got {text!r}.") from error
+                changed = replace(holder, **{name: value})
+                preset = changed if part is None else replace(preset, **{part: changed})
+                break
+        else:
+            known = [*Preset.__dataclass_fields__, *Architecture.__dataclass_fields__, *Augmentation.__dataclass_fields__]
+            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(set(known) - {'architecture', 'augmentation'}))}.")
+    return preset

@@ -1,0 +1,61 @@
+"""From a scan's own units to the range a network was trained on, and back: the one place where either happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize the whole picture, then map its percentiles linearly to [-reach, reach] and clip.
+
+    The display window takes no part in it. Any affine change of the units (bit depth, rescale) leaves the result as it was.
+
+    Attributes:
+        size: side of the network's square input in pixels; the aspect is not kept (Sun et al. 2025, 4.1.1).
+        percentile: p; percentiles p and 100 - p are mapped to the ends. Sun et al. are silent; their code uses 5 or 0.95.
+        reach: where the ends lie. Below 1 leaves head-room under the tanh, so that clipped pixels can stay as they are.
+    """
+
+    size: int
+    percentile: float = 1.0
+    reach: float = 0.9
+
+    def resized(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W) to (size, size), both float32, units kept."""
+        if pixels.shape == (self.size, self.size):
+            return pixels.astype(np.float32, copy=False)
+        shrinks = pixels.shape[0] >= self.size and pixels.shape[1] >= self.size
+        return cv2.resize(
+            np.ascontiguousarray(pixels, np.float32),
+            (self.size, self.size),
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+        )
+
+    def ends(self, resized: np.ndarray) -> tuple[float, float]:
+        """The two grey values, in the scan's units, that are mapped to -reach and reach."""
+        low, high = np.percentile(resized, [self.percentile, 100 - self.percentile])
+        if high <= low:
+            low, high = float(resized.min()), float(resized.max())
+        return float(low), float(max(high, low + 1e-6))
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W) in the scan's units to (size, size) float32 in [-reach, reach]."""
+        resized = self.resized(pixels)
+        low, high = self.ends(resized)
+        return np.clip((resized - low) * (2 * self.reach / (high - low)) - self.reach, -self.reach, self.reach).astype(
+            np.float32
+        )
+
+    def scan_units(self, pixels: np.ndarray) -> float:
+        """How many of the scan's units one unit of the network's range stands for, for this scan."""
+        low, high = self.ends(self.resized(pixels))
+        return (high - low) / (2 * self.reach)
+
+
+def enlarged(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A map on the model's grid (h, w) on the scan's grid `shape`, bilinear; values, not energy, are kept."""
+    return cv2.resize(np.ascontiguousarray(grid, np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)

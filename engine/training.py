@@ -1,0 +1,233 @@
+"""The one training loop: devices, precision, progress, logs, resume. What is trained is a `Recipe`'s business.
+
+Everything random in a recipe is drawn from (seed, stream, step), never from a generator that lives on between steps. So
+a run that was killed and resumed ends with the weights of one that was not, and N processes that share a global batch
+end with the weights of one process that holds it whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from lightning.fabric import Fabric
+from safetensors import safe_open
+from torch import Tensor, nn
+from tqdm import tqdm
+
+STATE = "state.safetensors"
+BEST = "best.safetensors"
+
+
+class UnusableRun(ValueError):
+    """A run folder that cannot be started in or resumed from; the message says why."""
+
+
+class Recipe(ABC):
+    """What is trained, and how one step of it goes.
+
+    Attributes:
+        seed: with the stream and the step, the source of all that is random.
+        steps: how many steps the whole training has.
+        validate_every: steps between two validations.
+    """
+
+    seed: int
+    steps: int
+    validate_every: int
+
+    @abstractmethod
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Everything that a resumed run needs, by name; parameters and buffers."""
+
+    @abstractmethod
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """The optimisers, by name; made once, before the first step."""
+
+    @abstractmethod
+    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        """One training step, counted from 0; returns what to log."""
+
+    @abstractmethod
+    def validate(self, fabric: Fabric) -> dict[str, float]:
+        """Scores on validation; "score" decides which weights are kept, higher is better."""
+
+    @abstractmethod
+    def kept(self) -> dict[str, Tensor]:
+        """The weights that are worth keeping when `validate` was best."""
+
+    def draw(self, stream: str, step: int) -> np.random.Generator:
+        """The random numbers of one stream ("critic 2", ...) at one step."""
+        return np.random.default_rng([self.seed, step, *stream.encode()])
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a training runs.
+
+    Attributes:
+        accelerator: "auto" (CUDA where there is one, else the CPU), "cpu" or "cuda".
+        devices: how many of them; on the CPU, processes.
+        precision: "32-true", "bf16-mixed" or "bf16-true".
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+
+    def fabric(self, folder: Path) -> Fabric:
+        from lightning.fabric.loggers import TensorBoardLogger
+
+        accelerator = self.accelerator
+        if accelerator == "auto":
+            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        return Fabric(
+            accelerator=accelerator,
+            devices=self.devices,
+            strategy="ddp" if self.devices > 1 else "auto",
+            precision=self.precision,
+            loggers=TensorBoardLogger(root_dir=folder, name="logs", version=""),
+        )
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> None:
+    """The mean gradient over all processes, in one message; DistributedDataParallel does not survive double backward."""
+    if fabric.world_size == 1:
+        return
+    parameters = [p for p in parameters if p.grad is not None]
+    flat = torch.cat([p.grad.flatten() for p in parameters])
+    flat = fabric.all_reduce(flat, reduce_op="mean")
+    for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters])):
+        parameter.grad.copy_(part.view_as(parameter))
+
+
+def shard(count: int, fabric: Fabric) -> slice:
+    """This process's share of a global batch of `count` pictures."""
+    if count % fabric.world_size:
+        raise ValueError(f"a batch of {count} cannot be shared by {fabric.world_size} processes; choose a multiple")
+    share = count // fabric.world_size
+    return slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+
+
+def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save_every_s: float = 120.0) -> dict[str, float]:
+    """Train `recipe` in `folder`, from the start or from where an earlier run was stopped.
+
+    Returns:
+        the best validation scores; the weights that reached them are in `folder / BEST` (see `best_weights`).
+
+    Raises:
+        UnusableRun: `folder` holds a run and `resume` is not set, or it holds another recipe's state.
+    """
+    state = folder / STATE
+    if state.exists() and not resume:
+        raise UnusableRun(f"a run is already in {folder}; add --resume to go on with it, or choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    optimisers = recipe.optimisers()
+    first, best = 0, {"score": -float("inf"), "step": -1}
+    if state.exists():
+        first, best = _restore(state, recipe, optimisers)
+    stop = _StopWhenAsked()
+    bar = tqdm(total=recipe.steps, initial=first, unit="step", disable=not fabric.is_global_zero, mininterval=2.0)
+    saved = time.monotonic()
+    with stop:
+        for step in range(first, recipe.steps):
+            losses = recipe.step(step, fabric)
+            bar.update()
+            if step % 10 == 0:
+                bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})
+                fabric.log_dict({f"loss/{name}": value for name, value in losses.items()}, step=step)
+            if (step + 1) % recipe.validate_every == 0 or step + 1 == recipe.steps:
+                scores = recipe.validate(fabric)
+                fabric.log_dict({f"validation/{name}": value for name, value in scores.items()}, step=step)
+                if fabric.is_global_zero:
+                    shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+                    bar.write(f"step {step + 1}: {shown}")
+                if scores["score"] > best["score"]:
+                    best = {**scores, "step": step + 1}
+                    if fabric.is_global_zero:
+                        _write(folder / BEST, recipe.kept(), {"best": best})
+            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or stop.asked
+            if fabric.broadcast(due):
+                if fabric.is_global_zero:
+                    _save(state, recipe, optimisers, step + 1, best)
+                saved = time.monotonic()
+            if fabric.broadcast(stop.asked):
+                raise KeyboardInterrupt(f"stopped after step {step + 1}; --resume goes on from there")
+    bar.close()
+    return best
+
+
+def best_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights that `Recipe.kept` gave at the best validation."""
+    return safetensors.torch.load_file(folder / BEST)
+
+
+class _StopWhenAsked:
+    """Turns the first SIGINT or SIGTERM into a save at the end of the step; the handlers are put back afterwards."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __enter__(self):
+        try:
+            self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread: nobody sends signals here
+            self.before = {}
+        return self
+
+    def _ask(self, *_):
+        self.asked = True
+
+    def __exit__(self, *_):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+def _save(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer], step: int, best: dict) -> None:
+    tensors = {}
+    for name, module in recipe.modules().items():
+        tensors |= {f"module/{name}/{key}": value for key, value in module.state_dict().items()}
+    for name, optimiser in optimisers.items():
+        for index, entries in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{name}/{index}/{key}": torch.as_tensor(value) for key, value in entries.items()}
+    _write(path, tensors, {"step": step, "best": best, "seed": recipe.seed})
+
+
+def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer]) -> tuple[int, dict]:
+    tensors = safetensors.torch.load_file(path)
+    with safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    if facts["seed"] != recipe.seed:
+        raise UnusableRun(f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed.")
+    parts: dict[str, dict] = {}
+    for key, value in tensors.items():
+        kind, name, rest = key.split("/", 2)
+        parts.setdefault(f"{kind}/{name}", {})[rest] = value
+    try:
+        for name, module in recipe.modules().items():
+            module.load_state_dict(parts[f"module/{name}"])
+        for name, optimiser in optimisers.items():
+            entries: dict[int, dict] = {}
+            for rest, value in parts.get(f"optimiser/{name}", {}).items():
+                index, key = rest.split("/", 1)
+                entries.setdefault(int(index), {})[key] = value
+            optimiser.load_state_dict({"state": entries, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (KeyError, RuntimeError) as error:
+        raise UnusableRun(f"the run in {path.parent} was made with other settings and cannot go on with these.") from error
+    return facts["step"], facts["best"]
+
+
+def _write(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
+    temporary = path.with_suffix(".partial")
+    plain = {key: value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True) for key, value in tensors.items()}
+    safetensors.torch.save_file(plain, temporary, metadata={"facts": json.dumps(facts)})
+    os.replace(temporary, path)
