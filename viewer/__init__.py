@@ -81,14 +81,14 @@ def explain_view(
         presets: (name, centre, width), reached by the number keys after the start window and the full range.
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
             taken away together, by finding; shown while those amounts stand.
-        difference_limit: the difference's colour bar runs from -limit to +limit; by default a quarter of the window.
+        difference_limit: the difference's colour bar runs from -limit to +limit; by default an eighth of the window, rounded up.
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
 
     Returns:
         {'finding': the selected one, 'amounts': {name: a in [0, 1.5]} for each that is taken away}, checked.
     """
-    blob = explain_blob(
+    packer, header = explain_parts(
         pixels,
         window,
         findings,
@@ -102,7 +102,7 @@ def explain_view(
         key=key,
     )
     state = explain_state(key, findings)
-    _mount(blob, key, {**state, "joint": None if joint_probabilities is None else dict(joint_probabilities)})
+    _mount(packer, header, {**state, "joint": None if joint_probabilities is None else dict(joint_probabilities)})
     return explain_state(key, findings)
 
 
@@ -112,14 +112,14 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
     Raises:
         ValueError: without panels, or when their bases differ in shape.
     """
-    _mount(panels_blob(panels, key=key, height=height), key, {})
+    _mount(*panels_parts(panels, key=key, height=height), {})
     return {}
 
 
-def explain_blob(
+def explain_parts(
     pixels, window, findings, *, title, badges=(), spacing_mm=None, method="", presets=(), difference_limit=None, height=None, key
-) -> bytes:
-    """The blob behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
+) -> tuple[Packer, dict]:
+    """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
     if pixels.ndim != 2 or min(pixels.shape) < 2 or not np.isfinite(pixels).all():
         raise ValueError(f"pixels must have shape (H, W), at least 2 x 2, and be finite, got {pixels.shape}")
@@ -142,7 +142,7 @@ def explain_blob(
         "method": method,
         "presets": _presets(pixels, window, presets),
         "windows": [[float(window[0]), float(window[1])]],
-        "difference_limit": float(difference_limit or _round_up(float(window[1]) / 4)),
+        "difference_limit": float(difference_limit or _round_up(float(window[1]) / 8)),
         "scan": packer.pixels(pixels),
         "findings": [
             {
@@ -162,11 +162,11 @@ def explain_blob(
             for finding in findings
         ],
     }
-    return packer.blob(header)
+    return packer, header
 
 
-def panels_blob(panels: Sequence[PanelView], *, key: str, height: int | None = None) -> bytes:
-    """The blob behind `linked_panels`."""
+def panels_parts(panels: Sequence[PanelView], *, key: str, height: int | None = None) -> tuple[Packer, dict]:
+    """The arrays and the header behind `linked_panels`."""
     if not panels:
         raise ValueError("linked_panels needs at least one panel")
     shapes = {panel.base.shape for panel in panels if panel.base is not None}
@@ -203,7 +203,7 @@ def panels_blob(panels: Sequence[PanelView], *, key: str, height: int | None = N
         "presets": [] if first is None else _presets(first, windows[0], ()),
         "findings": [],
     }
-    return packer.blob(header)
+    return packer, header
 
 
 def _header(kind: str, shape: tuple[int, int], spacing_mm, key: str, height: int | None) -> dict:
@@ -229,7 +229,11 @@ def _round_up(value: float) -> float:
     return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * 0.999))
 
 
-def _mount(blob: bytes, key: str, news: dict) -> None:
+def _mount(packer: Packer, header: dict, news: dict) -> None:
+    key = header["key"]
+    kept = st.session_state.get(f"{key}-blob")
+    if kept is None or kept[1] != header or not kept[0].holds_the_same(packer):
+        kept = st.session_state[f"{key}-blob"] = (packer, header, packer.blob(header))
     with st.container(gap=None):
-        _VIEWER(data=blob, key=key, on_view_change=lambda: None)
+        _VIEWER(data=kept[2], key=key, on_view_change=lambda: None)
         _COURIER(data={"to": key, **news}, key=f"{key}-courier")

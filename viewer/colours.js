@@ -1,7 +1,7 @@
 // The only place where numbers become colour: grey by the window, orange above zero, blue below, dark at zero.
 
-const ORANGE = [[30, 22, 16], [112, 62, 24], [198, 114, 44], [240, 158, 72], [255, 214, 160]];
-const BLUE = [[16, 20, 30], [28, 62, 124], [52, 112, 208], [102, 166, 248], [186, 218, 255]];
+const ORANGE = [[19, 20, 23], [104, 60, 26], [198, 114, 44], [240, 152, 62], [255, 198, 124]];
+const BLUE = [[19, 20, 23], [26, 58, 116], [52, 112, 208], [96, 160, 248], [160, 202, 255]];
 const STEPS = 1024;
 
 function rampColour(stops, t) {
@@ -14,18 +14,16 @@ function rampColour(stops, t) {
  * Weak values stay transparent, so that the film shows through; below `threshold` (a share of the limit) nothing is drawn.
  */
 function overlayTable({ opacity, threshold, sequential, opaque }) {
-  const red = new Uint8Array(STEPS), green = new Uint8Array(STEPS), blue = new Uint8Array(STEPS), rest = new Uint16Array(STEPS);
+  const tint = new Uint32Array(STEPS), rest = new Uint16Array(STEPS);
   for (let i = 0; i < STEPS; i++) {
     const t = (i + 0.5) / (STEPS / 2) - 1, size = Math.abs(t);
     const [r, g, b] = rampColour(t > 0 ? ORANGE : BLUE, size);
     let weight = opaque ? 1 : opacity * (1 - (1 - Math.min(1, size)) ** 2.2);
     if (size < threshold || (sequential && t < 0)) weight = 0;
-    red[i] = r * weight;
-    green[i] = g * weight;
-    blue[i] = b * weight;
-    rest[i] = Math.round((1 - weight) * 256);
+    tint[i] = ((b * weight) << 16) | ((g * weight) << 8) | (r * weight);
+    rest[i] = Math.floor((1 - weight) * 256);
   }
-  return { red, green, blue, rest };
+  return { tint, rest };
 }
 
 /** A CSS gradient of the same ramp, from the bottom of the colour bar to its top. */
@@ -66,7 +64,7 @@ function paintGrey(out, region, base, change, grey, from, to) {
 
 /** Paints a map over the grey of its base, dimmed to `dim`; without a base, over black. */
 function paintMap(out, region, base, map, limit, table, grey, dim, from, to) {
-  const { top, bottom, stride } = region, { red, green, blue, rest } = table;
+  const { top, bottom, stride } = region, { tint, rest } = table;
   const k = base ? grey.k * dim : 0, b = base ? grey.b * dim : 0, most = base ? 255 * dim : 0;
   const toIndex = STEPS / 2 / limit, start = Math.max(region.left, from), end = Math.min(region.right, to);
   const under = base ?? map;
@@ -77,8 +75,7 @@ function paintMap(out, region, base, map, limit, table, grey, dim, from, to) {
       value = value < 0 ? 0 : value > most ? most : value;
       let t = (map[i] * toIndex + STEPS / 2) | 0;
       t = t < 0 ? 0 : t >= STEPS ? STEPS - 1 : t;
-      const below = (value * rest[t]) >> 8;
-      out[i] = 0xff000000 | ((blue[t] + below) << 16) | ((green[t] + below) << 8) | (red[t] + below);
+      out[i] = 0xff000000 | (tint[t] + ((value * rest[t]) >> 8) * 0x010101);
     }
   }
 }

@@ -37,12 +37,13 @@ def invented_film(height, width, top=4095.0, seed=3):
             middle = 0.17 + 0.066 * k + 0.16 * np.clip(np.abs(x - 0.5) - 0.06, 0, 1) ** 1.3 * 3
             rib = np.exp(-(((y - middle) / 0.0085) ** 2)) * soft(np.abs(x - 0.5) - 0.325, 0.02) * soft(0.04 - side * (x - 0.5), 0.01)
             film += 0.075 * rib * body
-        for k in range(26):
-            angle, length = rng.uniform(-1.1, 1.1), rng.uniform(0.05, 0.16)
-            t = np.clip((side * (x - 0.5) - 0.055) * np.cos(angle) + (y - 0.43) * np.sin(angle), 0, length)
-            px, py = 0.5 + side * (0.055 + t * np.cos(angle)), 0.43 + t * np.sin(angle)
-            near = np.exp(-(((x - px) ** 2 + (y - py) ** 2) / (0.0045 * (1.1 - t / length)) ** 2))
-            film += 0.05 * near * lung
+        for k in range(14):
+            angle, length = rng.uniform(-1.1, 1.1), rng.uniform(0.06, 0.2)
+            ox, oy = 0.055 + rng.uniform(-0.012, 0.02), 0.43 + rng.uniform(-0.05, 0.05)
+            t = np.clip((side * (x - 0.5) - ox) * np.cos(angle) + (y - oy) * np.sin(angle), 0, length)
+            px, py = 0.5 + side * (ox + t * np.cos(angle)), oy + t * np.sin(angle)
+            near = np.exp(-(((x - px) ** 2 + (y - py) ** 2) / (0.0055 * (1.1 - t / length)) ** 2))
+            film += 0.032 * near * lung
         collar = 0.15 + 0.05 * (0.33 - np.abs(x - 0.5)) - 0.12 * (np.abs(x - 0.5) - 0.18) ** 2
         film += 0.11 * np.exp(-(((y - collar) / 0.011) ** 2)) * soft(np.abs(x - 0.5) - 0.29, 0.01) * soft(0.035 - side * (x - 0.5), 0.01)
     spine = soft(np.abs(x - 0.5) - 0.036, 0.006)
@@ -56,6 +57,26 @@ def invented_film(height, width, top=4095.0, seed=3):
     marker = (np.abs(x - 0.885) < 0.004) & (np.abs(y - 0.09) < 0.022) | (np.abs(x - 0.893) < 0.012) & (np.abs(y - 0.108) < 0.004)
     film[marker] = 0.97
     return np.rint(np.clip(film, 0.01, 1) * top).astype(np.float32)
+
+
+def enlarged(film, height, width):
+    """Bilinear, with grain of its own."""
+    y, x = np.linspace(0, film.shape[0] - 1, height), np.linspace(0, film.shape[1] - 1, width)
+    rows = np.stack([np.interp(x, np.arange(film.shape[1]), row) for row in film])
+    large = np.stack([np.interp(y, np.arange(film.shape[0]), column) for column in rows.T], axis=1)
+    grain = np.random.default_rng(5).normal(0, 25, large.shape)
+    return np.rint(np.clip(large + grain, 0, 4095)).astype(np.float32)
+
+
+@st.cache_resource
+def film_of(height, width):
+    film = invented_film(512, 512)
+    return film if film.shape == (height, width) else enlarged(film, height, width)
+
+
+@st.cache_resource
+def findings_of(grid):
+    return invented_findings(grid)
 
 
 def blob(grid, u, v, wide, high, tilt=0.0):
@@ -104,9 +125,7 @@ def main(wishes):
     )
     st.session_state.runs = st.session_state.get("runs", 0) + 1
     large = "large" in wishes
-    if f"film {large}" not in st.session_state:
-        st.session_state[f"film {large}"] = invented_film(1841, 1955) if large else invented_film(512, 512)
-    film = st.session_state[f"film {large}"]
+    film = film_of(1841, 1955) if large else film_of(512, 512)
     if "panels" in wishes:
         centre = blob(64, 0.34, 0.62, 0.12, 0.1) - 0.5 * blob(64, 0.66, 0.4, 0.1, 0.14)
         linked_panels(
@@ -119,7 +138,7 @@ def main(wishes):
             key="panels",
         )
         return
-    findings = [] if "empty" in wishes else invented_findings(256 if not large else 320)
+    findings = [] if "empty" in wishes else list(findings_of(320 if large else 256))
     if "many" in wishes:
         findings += [
             FindingView(f"Invented finding {k}", 0.05 * k, 0.4, "below (0.40)", "Not seen.", findings[2].evidence, 0.2, "log-odds",

@@ -123,6 +123,7 @@ function listenToHands(v) {
     event.preventDefault();
     stage.setPointerCapture(event.pointerId);
     held.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    clearTimeout(v.resting);
     const tool = event.target === panel.divider ? "swipe" : event.button === 2 || (event.button === 0 && v.windowMode) ? "window" : "pan";
     drag = { tool, panel, x: event.clientX, y: event.clientY };
     v.moving = true;

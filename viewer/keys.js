@@ -19,7 +19,7 @@ function ownsKeys(v, event) {
 }
 
 /** Streamlit's own page wrapper takes the focus on a click beside everything. */
-const isScroller = (element) => element.tagName === "SECTION" || element.tagName === "MAIN" || (element.tagName === "DIV" && !element.isContentEditable);
+const isScroller = (element) => element.tagName === "SECTION" || element.tagName === "MAIN" || (element.tagName === "DIV" && !element.isContentEditable && !element.hasAttribute("role"));
 const listening = { last: null };
 
 function listenToKeys(v) {

@@ -38,7 +38,7 @@ function buildPanels(v) {
     v.change = null;
     if (kinds.length > 1) {
       const { width, height } = grids[v.findings[0].changes];
-      v.change = sourceOf({ data: new Float32Array(width * height), width, height, scale: 1, zero: 0, factor: 1, version: 0 });
+      v.change = sourceOf({ data: new Float32Array(width * height), width, height, factor: 1, version: 0 });
     }
   } else {
     v.panels = header.panels.map((spec, i) => ({
@@ -94,7 +94,7 @@ function layoutPanels(v) {
   }
   v.stage.style.gridTemplateColumns = `repeat(${best.columns}, ${best.w}px)`;
   v.stage.style.gridAutoRows = `${best.h}px`;
-  const dots = window.devicePixelRatio || 1, ratio = v.coarse ? dots / 2 : dots;
+  const dots = window.devicePixelRatio || 1, ratio = v.coarse ? dots * 0.6 : dots;
   v.size = { cssWidth: best.w, cssHeight: best.h, width: Math.round(best.w * ratio), height: Math.round(best.h * ratio), ratio };
   for (const panel of v.panels) {
     panel.shown = shown.includes(panel);
@@ -167,6 +167,7 @@ function draw(v) {
   if (drawn) {
     v.root.dataset.redrawMs = spent.toFixed(2);
     v.root.dataset.panelsDrawn = drawn;
+    v.root.dataset.zoom = v.view.s.toFixed(4);
     v.root.dataset.frames = Number(v.root.dataset.frames ?? 0) + 1;
   }
   if (v.moving && !v.coarse && spent > 14 && v.size.width * v.size.height > 250000) {

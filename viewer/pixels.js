@@ -2,7 +2,14 @@
 
 const STORED = { u2: Uint16Array, i2: Int16Array, f4: Float32Array };
 
-/** The header and, by index, grids {data, width, height, frames, scale, zero}; the layout is written in blob.py. */
+function unfolded(stored, scale, zero) {
+  if (stored instanceof Float32Array) return stored;
+  const values = new Float32Array(stored.length);
+  for (let i = 0; i < values.length; i++) values[i] = stored[i] * scale + zero;
+  return values;
+}
+
+/** The header and, by index, grids {data, width, height, frames, scale}; the layout is written in blob.py. */
 function decodeBlob(data) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
@@ -11,8 +18,10 @@ function decodeBlob(data) {
     const body = bytes.slice(4 + length).buffer;
     return header.arrays.map(({ dtype, shape, offset, scale, zero }) => {
       const [frames, height, width] = shape.length === 3 ? shape : [0, ...shape];
-      const data = new STORED[dtype](body, offset, Math.max(frames, 1) * height * width);
-      return { data, width, height, frames, scale, zero, factor: 1, version: 0 };
+      const stored = new STORED[dtype](body, offset, Math.max(frames, 1) * height * width);
+      const grid = { width, height, frames, scale: 1, whole: scale === 1 && Number.isInteger(zero), factor: 1, version: 0 };
+      // Pictures are unfolded into their own units; changes, which may be many, stay as they were sent.
+      return dtype === "i2" ? { ...grid, data: stored, scale } : { ...grid, data: unfolded(stored, scale, zero) };
     });
   };
   return { header, grids };
@@ -23,7 +32,7 @@ function pyramid(grid) {
   const levels = [grid];
   for (let last = grid; Math.min(last.width, last.height) >= 192; levels.push(last)) {
     const width = last.width >> 1, height = last.height >> 1;
-    const data = new last.data.constructor(width * height);
+    const data = new Float32Array(width * height);
     for (let y = 0; y < height; y++) {
       let above = 2 * y * last.width, below = above + last.width;
       for (let x = 0, o = y * width; x < width; x++, above += 2, below += 2)
@@ -55,45 +64,64 @@ function fittingLevel(levels, region) {
   return levels[Math.min(levels.length - 1, Math.max(0, Math.floor(Math.log2(perPixel) + 0.45)))];
 }
 
-/** Bilinear values of `grid` at every output pixel of `region`, in the grid's unit, written into `out`. */
-function sampleGrid(out, grid, region, source) {
-  const { width, height, data, scale, zero } = grid;
-  const { left, right, top, bottom, stride } = region;
-  const across = right - left;
-  const at = new Int32Array(across), part = new Float32Array(across);
+/**
+ * Bilinear values of `grid` at every output pixel of `region`, written into `out`. `source` is the grid that a level came from.
+ * Each row of the grid is stretched across once, and the rows between are mixed from the two around them.
+ */
+function sampleGrid(out, grid, region, source = grid) {
+  const { width, height, data } = grid, { left, right, top, bottom, stride } = region;
+  const across = right - left, at = new Int32Array(across), part = new Float32Array(across);
   // A level holds whole blocks of `factor` pixels, so it may miss the last few of its source.
-  const spanX = source ? source.width / grid.factor : width, spanY = source ? source.height / grid.factor : height;
+  const spanX = source.width / grid.factor, spanY = source.height / grid.factor;
   for (let i = 0; i < across; i++) {
     const x = Math.min(width - 1, Math.max(0, (region.ax * (i + left) + region.bx) * spanX - 0.5));
     at[i] = Math.min(width - 2, x | 0);
     part[i] = x - at[i];
   }
+  let upper = new Float32Array(across), lower = new Float32Array(across), upperRow = -1, lowerRow = -1;
   for (let row = top; row < bottom; row++) {
     const y = Math.min(height - 1, Math.max(0, (region.ay * row + region.by) * spanY - 0.5));
-    const above = Math.min(height - 2, y | 0), down = y - above, start = above * width;
-    for (let i = 0, o = row * stride + left; i < across; i++, o++) {
-      const p = start + at[i], q = p + width, f = part[i];
-      const a = data[p] + (data[p + 1] - data[p]) * f;
-      const b = data[q] + (data[q + 1] - data[q]) * f;
-      out[o] = (a + (b - a) * down) * scale + zero;
+    const above = Math.min(height - 2, y | 0), down = y - above;
+    if (upperRow !== above) {
+      if (lowerRow === above) {
+        [upper, lower] = [lower, upper];
+        lowerRow = -1;
+      } else stretchRow(upper, data, above * width, at, part, across);
+      upperRow = above;
     }
+    if (lowerRow !== above + 1) {
+      stretchRow(lower, data, (above + 1) * width, at, part, across);
+      lowerRow = above + 1;
+    }
+    mixRows(out, row * stride + left, upper, lower, down, across);
   }
+}
+
+function stretchRow(out, data, start, at, part, n) {
+  for (let i = 0; i < n; i++) {
+    const p = start + at[i], a = data[p];
+    out[i] = a + (data[p + 1] - a) * part[i];
+  }
+}
+
+function mixRows(out, o, upper, lower, down, n) {
+  for (let i = 0; i < n; i++) out[o + i] = upper[i] + (lower[i] - upper[i]) * down;
 }
 
 /** One bilinear value at (u, v) in [0, 1] of the frame. */
 function valueAt(grid, u, v) {
-  const { width, height, data, scale, zero } = grid;
+  const { width, height, data } = grid;
   const x = Math.min(width - 1, Math.max(0, u * width - 0.5)), y = Math.min(height - 1, Math.max(0, v * height - 0.5));
   const i = Math.min(width - 2, x | 0), j = Math.min(height - 2, y | 0), p = j * width + i;
   const a = data[p] + (data[p + 1] - data[p]) * (x - i);
   const b = data[p + width] + (data[p + width + 1] - data[p + width]) * (x - i);
-  return (a + (b - a) * (y - j)) * scale + zero;
+  return a + (b - a) * (y - j);
 }
 
 /** The stored value under (u, v), not interpolated: what a readout names for a scan. */
 function pixelAt(grid, u, v) {
   const x = Math.min(grid.width - 1, Math.floor(u * grid.width)), y = Math.min(grid.height - 1, Math.floor(v * grid.height));
-  return grid.data[y * grid.width + x] * grid.scale + grid.zero;
+  return grid.data[y * grid.width + x];
 }
 
 /** Adds amount `a` of a finding's change to `sum`: a * change, or between the two nearest frames of its path. */
@@ -121,11 +149,10 @@ function along(steps, values, a) {
 
 /** The contour of `grid` at `level` as a Path2D in frame fractions, by marching squares; `broken` leaves every other cell out. */
 function contourPath(grid, level, broken) {
-  const path = new Path2D(), { data, width, height, scale, zero } = grid;
-  const wanted = (level - zero) / scale;
+  const path = new Path2D(), { data, width, height } = grid;
   for (let y = 0; y < height - 1; y++) {
     for (let x = 0, p = y * width; x < width - 1; x++, p++) {
-      const a = data[p] - wanted, b = data[p + 1] - wanted, c = data[p + width + 1] - wanted, d = data[p + width] - wanted;
+      const a = data[p] - level, b = data[p + 1] - level, c = data[p + width + 1] - level, d = data[p + width] - level;
       const inside = (a > 0) | ((b > 0) << 1) | ((c > 0) << 2) | ((d > 0) << 3);
       if (inside === 0 || inside === 15 || (broken && ((x + y) >> 1) & 1)) continue;
       const points = [];

@@ -12,7 +12,7 @@ function peakOf(grid) {
   let at = 0;
   for (let i = 1; i < grid.data.length; i++) if (Math.abs(grid.data[i]) > Math.abs(grid.data[at])) at = i;
   const u = ((at % grid.width) + 0.5) / grid.width, v = (Math.floor(at / grid.width) + 0.5) / grid.height;
-  return (grid.peak = { value: grid.data[at] * grid.scale + grid.zero, where: quadrant(u, v) });
+  return (grid.peak = { value: grid.data[at], where: quadrant(u, v) });
 }
 
 /** "effusion 0.80 and edema 1.00", the selected finding first. */
@@ -31,7 +31,7 @@ function wordsOf(v, panel) {
   const cross = v.cross, grid = panel.base?.grid;
   const place = cross && `x ${Math.floor(cross.u * v.header.frame[1])}  y ${Math.floor(cross.v * v.header.frame[0])}`;
   const scanValue = cross && grid && pixelAt(grid, cross.u, cross.v);
-  const scanDigits = grid && (grid.scale === 1 && Number.isInteger(grid.zero) ? 0 : spanDigits);
+  const scanDigits = grid && (grid.whole ? 0 : spanDigits);
   const scanWords = cross && grid ? `${place}: ${scanValue.toFixed(scanDigits)}` : "";
   if (content === "scan") {
     const why = v.plain && panel.kind !== "scan" ? "plain" : panel.kind === "without" ? "blinking" : "";
@@ -79,10 +79,10 @@ function writeBar(v, panel) {
   const content = contentOf(v, panel);
   bar.element.hidden = content === "scan" || (content === "evidence" && !v.overlayOn);
   if (bar.element.hidden) return;
-  const { limit, unit, sequential } = mapOf(v, panel), digits = digitsFor(limit);
-  setText(bar.top, `+${limit.toFixed(digits)}`);
+  const { limit, unit, sequential } = mapOf(v, panel), end = Number(limit.toPrecision(3));
+  setText(bar.top, `+${end}`);
   setText(bar.middle, sequential ? "" : "0");
-  setText(bar.bottom, sequential ? "0" : signed(-limit, digits));
+  setText(bar.bottom, sequential ? "0" : `\u2212${end}`);
   setText(bar.unit, unit);
   if (bar.sequential !== sequential) {
     bar.sequential = sequential;

@@ -2,17 +2,17 @@
 
 /** Every tool: its key as pressed and as written, its name, what it does, and, for switches, whether it is on. */
 const TOOLS = [
-  { id: "window", key: "w", label: "Window", help: "drag sets window and level (the right button always does)", on: (v) => v.windowMode, run: (v) => { v.windowMode = !v.windowMode; } },
-  { id: "presets", label: "Presets", help: "window presets", keyLabel: "1 to 9", menu: true },
-  { id: "invert", key: "i", label: "Invert", help: "invert the greys", on: (v) => v.invert, run: (v) => { v.invert = !v.invert; touch(v); } },
-  { id: "overlay", key: "o", label: "Overlay", help: "overlay on or off; [ and ] change its opacity", needs: "map", on: (v) => v.overlayOn, run: (v) => { v.overlayOn = !v.overlayOn; touch(v); },
+  { id: "window", key: "w", label: "Window", needs: "base", help: "drag sets window and level (the right button always does)", on: (v) => v.windowMode, run: (v) => { v.windowMode = !v.windowMode; } },
+  { id: "presets", label: "Presets", needs: "base", help: "window presets", keyLabel: "1 to 9", menu: true },
+  { id: "invert", key: "i", label: "Invert", needs: "base", help: "invert the greys", on: (v) => v.invert, run: (v) => { v.invert = !v.invert; touch(v); } },
+  { id: "overlay", key: "o", label: "Overlay", help: "overlay on or off; [ and ] change its opacity", needs: "overlay", on: (v) => v.overlayOn, run: (v) => { v.overlayOn = !v.overlayOn; touch(v); },
     range: { name: "Overlay opacity", get: (v) => v.opacity, set: (v, x) => { v.opacity = x; v.overlayOn = true; touch(v); } } },
   { id: "threshold", key: "t", label: "Threshold", help: "hide evidence below the threshold", needs: "map", on: (v) => v.thresholdOn, run: (v) => { v.thresholdOn = !v.thresholdOn; touch(v); },
     range: { name: "Threshold, as a share of the scale", shown: (v) => v.thresholdOn || v.contour, get: (v) => v.threshold, set: (v, x) => { v.threshold = Math.max(0.02, x); touch(v); } } },
   { id: "contour", key: "c", label: "Contour", help: "outline the evidence at the threshold; dotted where it speaks against", needs: "map", on: (v) => v.contour, run: (v) => { v.contour = !v.contour; touch(v); } },
   { id: "blink", key: "b", label: "Blink", help: "scan against counterfactual", needs: "findings", on: (v) => v.blink, run: toggleBlink },
   { id: "swipe", key: "s", label: "Swipe", help: "a line to drag between scan and panel", needs: "findings", on: (v) => v.swipe, run: (v) => { v.swipe = !v.swipe; touch(v); } },
-  { id: "plain", key: " ", keyLabel: "hold space", label: "Plain scan", help: "the scan alone in every panel, while held", on: (v) => v.plain, run: (v) => setPlain(v, !v.plain) },
+  { id: "plain", key: " ", keyLabel: "hold space", label: "Plain scan", needs: "base", help: "the scan alone in every panel, while held", on: (v) => v.plain, run: (v) => setPlain(v, !v.plain) },
   { id: "fit", key: "0", label: "Fit", help: "the whole picture (also F)", run: (v) => fitView(v) },
 ];
 
@@ -27,6 +27,8 @@ const QUIET_TOOLS = [
 
 function has(v, need) {
   if (need === "findings") return v.findings.length > 0;
+  if (need === "base") return v.panels.some((panel) => panel.base);
+  if (need === "overlay") return v.findings.length > 0 || v.panels.some((panel) => panel.map && panel.base);
   if (need === "map") return v.findings.length > 0 || v.panels.some((panel) => panel.map);
   return true;
 }

@@ -33,6 +33,8 @@ function openView(parent) {
   });
   v.resized.observe(v.stage);
   v.resized.observe(v.curve);
+  const page = root.getRootNode().host?.closest("[data-testid=stMainBlockContainer]");
+  if (page) v.resized.observe(page);
   v.windowResized = () => fitHeight(v);
   window.addEventListener("resize", v.windowResized);
   return v;

@@ -1,0 +1,328 @@
+"""Promises of the viewer, kept in a real browser, on an invented film."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+PICTURE = "canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let h = 7; for (let i = 0; i < c.length; i += 4) h = (h * 31 + c[i] + 7 * c[i + 2]) | 0; return h }"
+FRAME_TIMES = """async (stage) => {
+  const box = stage.getBoundingClientRect(), times = [], painted = [], idle = [];
+  const root = stage.closest('.viewer'), x = box.left + box.width / 4, y = box.top + box.height / 4;
+  let last = performance.now();
+  for (let k = 0; k < 120; k++) {
+    await new Promise(requestAnimationFrame);
+    const now = performance.now(), dragging = k % 60 >= 20;
+    (dragging ? times : idle).push(now - last);
+    if (!dragging) { last = now; continue; }
+    painted.push(Number(root.dataset.redrawMs) / Number(root.dataset.panelsDrawn));
+    last = now;
+    stage.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, clientX: x + 50 * Math.sin(k / 7), clientY: y + 40 * Math.cos(k / 9), bubbles: true }));
+  }
+  return { times, painted, idle };
+}"""
+
+
+class View:
+    """A page with the viewer in it, read as a person would: by what is written and drawn."""
+
+    def __init__(self, page):
+        self.page = page
+        self.root = page.locator(".viewer")
+        self.keys = page.keyboard
+
+    def panel(self, kind):
+        return self.page.locator(f".panel[data-kind={kind}]")
+
+    def picture(self, kind):
+        return self.panel(kind).locator("canvas").evaluate(PICTURE)
+
+    def low(self, kind):
+        return self.panel(kind).locator(".low").inner_text()
+
+    def title(self, kind):
+        return self.panel(kind).locator(".name b").inner_text()
+
+    def data(self, name):
+        return self.root.evaluate(f"root => root.dataset.{name}")
+
+    def runs(self):
+        return self.page.locator("[data-runs]").get_attribute("data-runs")
+
+    def point(self, kind, u=0.5, v=0.5):
+        """Moves the pointer to a share of a panel, and returns where that is on the page."""
+        box = self.panel(kind).bounding_box()
+        x, y = box["x"] + u * box["width"], box["y"] + v * box["height"]
+        self.page.mouse.move(x, y)
+        self.rest()
+        return x, y
+
+    def rest(self):
+        """Two frames: whatever was asked for is drawn."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def press(self, *keys):
+        for key in keys:
+            self.keys.press(key)
+        self.rest()
+
+    def choose(self, name):
+        self.page.locator(f".card[data-name='{name}'] .option").click()
+        self.rest()
+
+    def settle(self):
+        """Waits until Python has heard of the last gesture."""
+        self.page.wait_for_timeout(450)
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def opened(page, address):
+    page.goto(address)
+    page.locator(".panel canvas").first.wait_for(timeout=30000)
+    view = View(page)
+    page.wait_for_function("() => document.querySelector('[data-runs]')")
+    view.settle()
+    return view
+
+
+@pytest.fixture(scope="module")
+def one_view(browser, serve):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.troubles, page.large_messages = [], []
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda f: page.large_messages.append(len(f)) if len(f) > 300_000 else None))
+    yield opened(page, serve("viewer/demo.py"))
+    page.close()
+
+
+@pytest.fixture
+def view(one_view):
+    one_view.page.mouse.move(5, 5)
+    one_view.choose("Effusion")
+    one_view.press("Escape", "r")
+    one_view.settle()
+    yield one_view
+    assert one_view.page.troubles == []
+
+
+def coordinates(view, kind="scan"):
+    words = view.low(kind).split("\n")[1].replace(":", " ").split()
+    return int(words[1]), int(words[3])
+
+
+def test_zooming_keeps_the_point_under_the_pointer(view):
+    x, y = view.point("scan", 0.61, 0.37)
+    before, zoom = coordinates(view), float(view.data("zoom"))
+    for _ in range(5):
+        view.page.mouse.wheel(0, -120)
+        view.rest()
+    view.page.mouse.move(x + 60, y)
+    view.page.mouse.move(x, y)
+    view.rest()
+    assert float(view.data("zoom")) > 2 * zoom
+    assert all(abs(a - b) <= 1 for a, b in zip(coordinates(view), before, strict=True))
+
+
+def test_all_panels_stay_linked_while_panning(view):
+    x, y = view.point("evidence", 0.5, 0.5)
+    before = coordinates(view)
+    view.page.mouse.down()
+    view.page.mouse.move(x + 40, y + 25)
+    view.page.mouse.up()
+    view.point("without", 0.5, 0.5)
+    moved = coordinates(view)
+    zoom = float(view.data("zoom"))
+    assert abs((before[0] - moved[0]) * zoom - 40) <= 2 and abs((before[1] - moved[1]) * zoom - 25) <= 2
+
+
+def test_holding_space_shows_the_plain_scan_in_every_panel(view):
+    kinds = ("scan", "evidence", "without", "difference")
+    view.press("c", "t", "s")
+    before = [view.picture(kind) for kind in kinds]
+    assert len(set(before)) == 4
+    view.keys.down(" ")
+    view.rest()
+    assert [view.picture(kind) for kind in kinds] == [before[0]] * 4
+    assert [view.title(kind) for kind in kinds] == ["Scan"] * 4
+    view.keys.up(" ")
+    view.rest()
+    assert [view.picture(kind) for kind in kinds] == before
+
+
+def test_the_slider_moves_the_picture_while_python_sleeps(view):
+    box, runs, before = view.page.locator(".curve").bounding_box(), view.runs(), view.picture("without")
+    scan, pictures = view.picture("scan"), []
+    view.page.mouse.move(box["x"] + 0.66 * box["width"], box["y"] + box["height"] - 22)
+    view.page.mouse.down()
+    for share in (0.5, 0.3, 0.1, 0.0):
+        view.page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] - 22)
+        view.rest()
+        pictures.append(view.picture("without"))
+    view.page.wait_for_timeout(500)
+    assert view.runs() == runs
+    assert len({before, *pictures}) == 5
+    assert pictures[-1] == scan and view.data("amount") == "0"
+    view.page.mouse.up()
+    view.settle()
+    assert int(view.runs()) == int(runs) + 1
+
+
+def test_findings_taken_away_together_add_up(view):
+    def difference():
+        view.point("difference", 0.602, 0.36)
+        return int(view.low("difference").split("\n")[1].split()[0].replace("\u2212", "-"))
+
+    view.choose("Edema")
+    edema = difference()
+    view.choose("Infiltration")
+    infiltration = difference()
+    assert edema < -40 and infiltration < -40
+    view.page.locator(".card[data-name=Edema] .also").click()
+    assert abs(difference() - (edema + infiltration)) <= 1
+    view.settle()
+    assert "all together" in view.page.locator(".facts").inner_text()
+    assert "together" in view.low("without")
+    view.press("u")
+    assert abs(difference() - infiltration) <= 1
+
+
+def test_the_pixels_are_sent_once(view):
+    view.choose("Pneumonia")
+    view.page.locator(".card[data-name=Effusion] .also").click()
+    view.settle()
+    view.press("ArrowLeft", "ArrowLeft")
+    view.settle()
+    assert int(view.runs()) > 2
+    assert len(view.page.large_messages) == 1
+    assert view.data("blobs") == "1"
+
+
+def test_the_question_mark_lists_every_key(view):
+    view.press("?")
+    sheet = view.page.locator(".help")
+    keys = set(sheet.locator("dt").all_inner_texts())
+    assert {"W", "I", "O", "T", "C", "B", "S", "hold space", "0", "A", "X", "M", "U or Ctrl Z", "R", "1 to 9", "Esc"} <= keys
+    view.press("Escape")
+    assert not sheet.is_visible()
+
+
+def test_the_crosshair_is_at_the_same_place_in_all_panels(view):
+    view.point("evidence", 0.44, 0.6)
+    for line in (".down", ".across"):
+        places = view.page.locator(f".cross{line}").evaluate_all("lines => lines.map(line => line.style.transform)")
+        assert len(places) == 4 and len(set(places)) == 1 and places[0]
+    assert coordinates(view, "scan") == coordinates(view, "without")
+    view.press("x")
+    assert not view.page.locator(".cross").first.is_visible()
+
+
+def test_windowing_changes_greys_and_words_but_no_probability(view):
+    probability, picture = view.low("without").split("\n")[0], view.picture("scan")
+    x, y = view.point("scan", 0.5, 0.5)
+    view.page.mouse.down(button="right")
+    view.page.mouse.move(x + 90, y - 50)
+    view.page.mouse.up(button="right")
+    view.rest()
+    assert view.picture("scan") != picture and "W 4096" not in view.low("scan")
+    assert view.low("without").split("\n")[0] == probability
+    view.press("3")
+    assert "W 1900  L 1400" in view.low("scan")
+    view.press("1")
+    assert view.picture("scan") == picture
+
+
+def test_keys_of_the_viewer_never_reach_streamlit(view):
+    runs = view.runs()
+    view.press("c", "c")
+    view.page.wait_for_timeout(300)
+    assert view.page.locator("[role=dialog]:visible").count() == 0
+    assert view.runs() == runs
+
+
+def test_findings_and_slider_answer_to_the_keyboard_and_say_so(view):
+    chosen = lambda: view.page.locator("[role=option][aria-selected=true]").get_attribute("aria-label")  # noqa: E731
+    assert chosen().startswith("Effusion, probability 0.83")
+    view.press("ArrowDown")
+    assert chosen().startswith("Pneumonia")
+    thumb = view.page.locator(".thumb")
+    view.press("ArrowLeft")
+    assert thumb.get_attribute("aria-valuetext").startswith("0.99 of pneumonia taken away, probability 0.")
+    view.press("Control+z")
+    assert thumb.get_attribute("aria-valuenow") == "1"
+    for button in view.page.locator(".tools button").all():
+        assert button.inner_text().strip()
+    view.press("i")
+    assert view.page.locator("[data-tool=invert]").get_attribute("aria-pressed") == "true"
+    assert "effusion" not in view.panel("evidence").locator("canvas").get_attribute("aria-label")
+
+
+def test_maximise_shows_one_panel_and_escape_brings_all_back(view):
+    view.point("difference")
+    view.press("m")
+    assert [view.panel(kind).is_visible() for kind in ("scan", "difference")] == [False, True]
+    assert view.panel("difference").bounding_box()["width"] > 900
+    view.press("Escape")
+    assert view.page.locator(".panel:visible").count() == 4
+
+
+def test_blinking_stands_still_for_those_who_prefer_that(view):
+    view.page.emulate_media(reduced_motion="reduce")
+    view.press("b")
+    titles = {view.title("without") for _ in range(9) if view.page.wait_for_timeout(100) is None}
+    assert len(titles) == 1
+    view.press("b")
+    assert view.title("without") == "Scan"
+    view.press("b")
+    view.page.emulate_media(reduced_motion="no-preference")
+    view.press("b")
+    titles = {view.title("without") for _ in range(16) if view.page.wait_for_timeout(100) is None}
+    assert len(titles) == 2
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
+def test_everything_is_in_sight_without_scrolling(view, size):
+    view.page.set_viewport_size({"width": size[0], "height": size[1]})
+    view.page.wait_for_timeout(200)
+    foot = view.page.locator(".foot").bounding_box()
+    assert foot["y"] + foot["height"] <= size[1]
+    assert view.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight") <= size[1]
+    tools = view.page.locator(".tools").evaluate("tools => [tools.scrollWidth, tools.clientWidth]")
+    assert tools[0] <= tools[1]
+    view.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("wish", ["", "large"])
+def test_a_drag_runs_at_sixty_frames_a_second_whatever_the_size(one_view, page, serve, wish):
+    view = opened(page, serve("viewer/demo.py", wish)) if wish else one_view
+    view.press("r")
+    view.point("scan")
+    view.page.mouse.wheel(0, -240)
+    view.page.wait_for_timeout(250)
+    view.page.mouse.down()
+    measured = view.page.locator(".stage").evaluate(FRAME_TIMES)
+    view.page.mouse.up()
+    # A machine that is busy with other things gives no sixty frames to an empty page either.
+    possible = max(1000 / 60, statistics.median(measured["idle"]))
+    assert statistics.median(measured["times"]) <= 1.25 * possible, "milliseconds from frame to frame"
+    assert statistics.quantiles(measured["painted"], n=4)[0] <= 4, "milliseconds a panel"
+
+
+def test_without_findings_the_scan_stands_alone(page, serve):
+    view = opened(page, serve("viewer/demo.py", "empty"))
+    assert view.page.locator(".panel:visible").count() == 1
+    assert not view.page.locator(".foot").is_visible()
+    view.press("ArrowDown", "u", "b")
+    assert page.troubles == []
+
+
+def test_free_panels_share_one_crosshair(page, serve):
+    page.goto(serve("viewer/demo.py", "panels"))
+    page.locator(".panel canvas").nth(3).wait_for(timeout=30000)
+    box = page.locator(".panel").nth(2).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    page.wait_for_timeout(200)
+    places = page.locator(".cross.down").evaluate_all("lines => lines.map(line => line.style.transform)")
+    assert len(set(places)) == 1
+    assert all("log-odds" in words for words in page.locator(".low").all_inner_texts()[:3])
+    assert page.troubles == []
