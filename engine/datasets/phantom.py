@@ -24,7 +24,8 @@ import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection
 from engine.datasets.phantom_acquisition import Exposure, beam_through, finish, mark_ink, quantum_noise, scattered, tubes
-from engine.datasets.phantom_anatomy import Build, Chest, ramp, resized
+from engine.datasets.phantom_anatomy import Chest, ramp, resized
+from engine.datasets.phantom_build import Build
 from engine.datasets.phantom_findings import FINDINGS, Course, Opacities, draw_illness, textures
 
 TOPICS = ("illness", "sex", "view", "build", "course", "texture", "vessels", "exposure", "grain", "tubes", "marker")
@@ -40,9 +41,9 @@ class Marker:
         text: for example ``"CXR-ROOM1"``, ``"+"`` or ``"-"``.
         finding: the finding it goes along with.
         share_of_positives, share_of_negatives: how many of the films with and without `finding` carry it.
-        place: (x, y) of the text's upper left corner, in film widths.
+        place: (x, y) of the text's upper left corner, in film widths; a single sign lies on the body at, say, (0.3, 0.875).
         height: of a capital letter, in film widths.
-        grey: of the ink, 0 black to 255 white.
+        grey: of the ink, 0 black to 255 white; on as dark a place (beside the body, say) black ink shows less.
     """
 
     text: str = "CXR-ROOM1"

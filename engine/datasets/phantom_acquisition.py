@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engine.datasets.phantom_anatomy import CANVAS, Chest, bell, film_grid, resized
+from engine.datasets.phantom_anatomy import CANVAS, Chest, film_grid, resized
+from engine.datasets.phantom_build import bell
 
 GRAIN = 256  # side of the fixed grid of quantum noise
 WEAKENING = 2.3  # natural logarithms of beam lost in one unit of density

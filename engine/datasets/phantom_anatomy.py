@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
+
+from engine.datasets.phantom_build import Build
 
 CANVAS = 256  # side of the fixed grid on which thin things (vessels, tubes, letters) are drawn, whatever the picture's size
 
@@ -24,11 +25,6 @@ def ramp(distance: np.ndarray, width: float) -> np.ndarray:
     return smooth
 
 
-def bell(rng: np.random.Generator, mean: float, spread: float) -> float:
-    """A normal draw, held within two spreads; always takes one number from `rng`."""
-    return mean + spread * min(2.0, max(-2.0, rng.standard_normal()))
-
-
 @lru_cache(maxsize=16)
 def film_grid(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Pixel centres (x, y) of a (size, size) film, in film widths from the upper left corner."""
@@ -36,97 +32,6 @@ def film_grid(size: int) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.meshgrid(centres, centres)
     x.flags.writeable = y.flags.writeable = False
     return x, y
-
-
-@dataclass(frozen=True)
-class Build:
-    """Measures of one chest, in film widths at scale 1; pairs are (patient's right = left of the film, patient's left)."""
-
-    centre: tuple[float, float]
-    scale: float
-    tilt: float
-    lung_width: tuple[float, float]
-    apex: float
-    shoulder_of_cage: float
-    dome: tuple[float, float]
-    angle_depth: tuple[float, float]
-    air: float
-    wall: float
-    fat: float
-    neck: float
-    shoulder: float
-    shoulder_slope: float
-    arm: tuple[float, float]
-    heart_ratio: float
-    heart_axis: float
-    heart_shift: float
-    mediastinum: float
-    knob: tuple[float, float, float]
-    trachea_shift: float
-    rib_spacing: float
-    rib_slope: tuple[float, float]
-    rib_phase: tuple[float, float]
-    rib_strength: float
-    clavicle: tuple[float, float, float]
-    scapula: float
-    spine: float
-    breast: tuple[float, float, float, float]
-    bubble: tuple[float, float, float] | None
-    hilum: float
-    vessels: float
-    bulk: tuple[float, float, float, float]
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, sex: str, view: str) -> Build:
-        """The same numbers are taken from `rng` in the same order whatever the sex and the view, so either can be intervened on."""
-        man, portable = sex == "M", view == "AP"
-        half = bell(rng, 0.362 if man else 0.340, 0.026)
-        turn = bell(rng, 0, 0.035)  # rotation about the long axis: one lung looks wider than the other
-        apex = bell(rng, 0.085, 0.024) + (0.012 if portable else 0)
-        breath = bell(rng, 0.725, 0.045) - (0.060 if portable else 0) - (0 if man else 0.012)
-        uneven = bell(rng, 0.018, 0.020)
-        depth = bell(rng, 0.105, 0.026) - (0.015 if portable else 0)
-        wall = bell(rng, 0.068 if man else 0.060, 0.018)
-        fat = abs(bell(rng, 0, 0.16))
-        clavicle_drop = bell(rng, 0.085, 0.02) - (0.035 if portable else 0)
-        breast = abs(bell(rng, 0.16, 0.06))
-        has_bubble = rng.random() < 0.40
-        bubble = (bell(rng, 0.13, 0.04), abs(bell(rng, 0.055, 0.018)) + 0.02, bell(rng, 0.36, 0.12))
-        return cls(
-            centre=(bell(rng, 0.5, 0.038), bell(rng, 0.45, 0.040)),
-            scale=bell(rng, 1.0 if not portable else 0.98, 0.105),
-            tilt=bell(rng, 0, 0.04 if portable else 0.022),
-            lung_width=(half * (1 + turn), half * (1 - turn)),
-            apex=apex,
-            shoulder_of_cage=bell(rng, 0.36, 0.04),
-            dome=(breath, breath + uneven),
-            angle_depth=(depth * bell(rng, 1, 0.12), depth * bell(rng, 1, 0.12)),
-            air=bell(rng, 0.58, 0.07) - (0.04 if portable else 0),
-            wall=wall + 0.05 * fat,
-            fat=fat,
-            neck=bell(rng, 0.115 if man else 0.095, 0.015) + 0.05 * fat,
-            shoulder=bell(rng, 0.055, 0.028),
-            shoulder_slope=bell(rng, 0.22, 0.09) - (0.08 if portable else 0),
-            arm=(bell(rng, 0.50, 0.03), bell(rng, 0.28, 0.2) - (0.1 if portable else 0)),
-            heart_ratio=bell(rng, 0.445, 0.024) * (1.10 if portable else 1.0),
-            heart_axis=bell(rng, 0.62, 0.16),
-            heart_shift=bell(rng, 0, 0.016) - 0.35 * turn * half,
-            mediastinum=bell(rng, 0.050, 0.006) * (1.18 if portable else 1.0),
-            knob=(bell(rng, 0.042, 0.006), bell(rng, 0.20, 0.015), bell(rng, 0.036, 0.006)),
-            trachea_shift=bell(rng, 0, 0.006) - 0.2 * turn * half,
-            rib_spacing=bell(rng, 0.068, 0.005),
-            rib_slope=(bell(rng, 0.085, 0.03), bell(rng, 0.20, 0.05)),
-            rib_phase=(rng.random(), rng.random()),
-            rib_strength=bell(rng, 0.110, 0.03) * (1.0 if man else 0.85),
-            clavicle=(clavicle_drop, bell(rng, 0.10, 0.03), bell(rng, 0.012, 0.0018)),
-            scapula=bell(rng, 0.275, 0.02) + (0 if portable else 0.075),
-            spine=bell(rng, 0.11, 0.03),
-            breast=(0.0 if man else 1.0, breast, bell(rng, 0.185, 0.02) + (0.03 if portable else 0), bell(rng, -0.02, 0.03)),
-            bubble=bubble if has_bubble else None,
-            hilum=bell(rng, 0.29, 0.018),
-            vessels=bell(rng, 1.0, 0.25),
-            bulk=tuple(bell(rng, 0, spread) for spread in (0.13, 0.10, 0.07, 0.10)),
-        )
 
 
 class Chest:
@@ -176,7 +81,9 @@ class Chest:
         radius = np.where(da > 0, lateral, 1.45 * a0)
         top = build.shoulder_of_cage + 0.05
         dv = np.maximum(top - v, 0) * np.float32(1 / (top - build.apex))
-        rho = np.sqrt(cv2.pow(np.abs(da) / radius, 2.1) + cv2.pow(dv, 1.75))
+        out = np.maximum(np.abs(da) / radius, np.float32(1e-6))
+        root = np.sqrt(dv)
+        rho = np.sqrt(np.exp(2.1 * np.log(out)) + dv * root * np.sqrt(root))  # exponents 2.1 across, 1.75 up
         self.cage = (1 - rho) * np.float32(0.19)
         across = np.clip(da / lateral, -1, 1.3)
         drop = np.where(da > 0, self.pair(build.angle_depth), np.float32(0.045)) * across * across
@@ -202,7 +109,8 @@ class Chest:
         right = (ra_u / (0.072 * k)) ** 2 + (ra_v / (0.130 * tall)) ** 2
         wa_u, wa_v = u - np.float32(0.026 * k), self.v - np.float32(bottom - 0.235 * tall / (1 + 0.4 * growth))
         waist = (wa_u / (0.080 * k)) ** 2 + (wa_v / (0.120 * tall)) ** 2
-        near = sum(1 / np.maximum(r2, np.float32(0.02)) ** 3 for r2 in (left, right, waist))
+        held = [np.maximum(r2, np.float32(0.02)) for r2 in (left, right, waist)]
+        near = sum(1 / (r2 * r2 * r2) for r2 in held)
         self.heart = 1 - cv2.pow(near, -1 / 6)  # the three flow into each other
 
     def ribs(self) -> np.ndarray:
@@ -220,7 +128,7 @@ class Chest:
             body = ramp(c - breadth, 0.7)
             return body * (1.35 - 0.6 * np.clip((c - breadth) * 1.1, 0, 1))  # cortex: the borders are denser than the middle
 
-        edge = 0.6 + 0.9 * cv2.pow(r, 3.0)
+        edge = 0.6 + 0.9 * r2 * r
         return inside * (arcs(back, 0.25) * edge * 0.85 + arcs(front, 0.12) * ramp(r - 0.48, 0.3) * 0.62)
 
     def clavicles(self) -> np.ndarray:
@@ -247,7 +155,7 @@ class Chest:
         """Soft tissue without the organs: thickness of neck, shoulders, chest wall, arms and belly."""
         build, a, v = self.build, self.a, self.v
         beyond = np.maximum(a - build.neck, 0)
-        top = build.shoulder + build.shoulder_slope * beyond - 0.16 * np.exp(-beyond / 0.035) + 0.6 * beyond ** 3
+        top = build.shoulder + build.shoulder_slope * beyond - 0.16 * np.exp(-beyond / 0.035) + 0.6 * beyond * beyond * beyond
         upper = ramp(v - np.where(a < build.neck, -9, top), 0.02)
         border = self.width + build.wall + 0.12 * np.exp(-((v - 0.10) / 0.13) ** 2) + 0.04 * np.maximum(v - 0.6, 0)
         torso = ramp(border - a, 0.014)
@@ -293,7 +201,7 @@ class Chest:
         tube = ramp(np.where(spread > 0, 0.010, 0.0145) - branch, 0.008) * ramp(carina + 0.07 - v, 0.04)
         bones = 0.80 + 0.20 * np.cos(v * np.float32(2 * np.pi / 0.047))
         ridge = ramp(0.036 - np.abs(u), 0.020) * bones
-        process = np.exp(-(u / 0.006) ** 2) * np.clip(bones * 2 - 1, 0, 1) * 0.3
+        process = np.exp(-np.minimum((u / 0.006) ** 2, 60)) * np.clip(bones * 2 - 1, 0, 1) * 0.3
         return column + knob + aorta - 0.13 * tube + build.spine * (ridge + process)
 
     def heart_shadow(self) -> np.ndarray:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.datasets.phantom_anatomy import Chest, bell, cloud, ramp
+from engine.datasets.phantom_anatomy import Chest, cloud, ramp
+from engine.datasets.phantom_build import bell
 
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion")
 
-# Loadings of each finding on two latent illnesses (failing heart, infection) and its prevalence in per cent points of a normal.
+# How much each finding owes to two latent illnesses (failing heart, infection); the rest is its own noise.
 LOADINGS = {
     "Atelectasis": (0.20, 0.60),
     "Cardiomegaly": (0.75, 0.00),
@@ -19,6 +20,7 @@ LOADINGS = {
     "Edema": (0.80, 0.15),
     "Effusion": (0.55, 0.45),
 }
+# Present when the liability, a standard normal, is above this: about 31 % of patients, 34 % for effusion.
 PREVALENCE_LIMIT = {"Atelectasis": 0.50, "Cardiomegaly": 0.50, "Consolidation": 0.50, "Edema": 0.50, "Effusion": 0.40}
 FAINTEST = 0.12  # severity runs from here, barely visible, to 1, obvious
 
