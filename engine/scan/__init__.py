@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 
 from engine.scan import bounds
@@ -53,8 +51,11 @@ def read_scan(data: bytes) -> Scan:
         raise UnreadableScan("The file's header is nested too deeply; export the picture again as a plain DICOM file.") from error
     except MemoryError as error:
         raise UnreadableScan("The file asks for more memory than there is; send a smaller picture.") from error
-    # The decoders raise whatever their fields lead them to: struct.error, KeyError, TypeError, AttributeError, OSError ...
-    except (Exception, struct.error) as error:
+    # The decoders raise whatever a damaged field leads them to: struct.error, KeyError, TypeError, OSError, cv2.error ...
+    except BaseException as error:
+        panic = type(error).__module__ == "pyo3_runtime"  # of a codec in Rust, which is no Exception
+        if not (panic or isinstance(error, Exception)):
+            raise
         raise UnreadableScan(f"The file is damaged and cannot be decoded; {WHAT_WORKS} that opens elsewhere.") from error
 
 

@@ -50,7 +50,7 @@ def check_size(rows: int, columns: int, frames: int = 1, limit: int = PIXELS) ->
         UnreadableScan: says the size and the limit.
     """
     if rows < 1 or columns < 1 or frames < 1:
-        raise UnreadableScan(f"The file declares a picture of {columns} x {rows} pixels and {frames} frames, which is none at all.")
+        raise UnreadableScan(f"The file declares a picture of {columns} x {rows} pixels and {frames} frames, which is none; export it again.")
     if rows > SIDE or columns > SIDE or frames > FRAMES or rows * columns * frames > limit:
         raise UnreadableScan(
             f"The picture is {columns} x {rows} pixels in {frames} frames; the limit is {limit // 1_000_000} million pixels"
@@ -72,5 +72,5 @@ def inflate(data: bytes, limit: int, window_bits: int) -> bytes:
     if inflater.eof:
         return out
     if inflater.unconsumed_tail:
-        raise UnreadableScan(f"The file inflates to more than {limit / 1e6:.0f} million bytes; send it uncompressed or smaller.")
+        raise UnreadableScan(f"The file's compressed part holds more than the {limit:,} bytes that it may; export it uncompressed.")
     raise UnreadableScan("The file's compressed part is cut off; send the whole file.")

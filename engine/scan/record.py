@@ -58,7 +58,7 @@ class Scan:
         if min(pixels.shape[-2:]) < SMALLEST_SIDE or pixels.shape[0] < 1:
             height, width = pixels.shape[-2:]
             raise UnreadableScan(
-                f"The picture is {width} x {height} pixels; a scan needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}."
+                f"The picture is {width} x {height} pixels; send one of at least {SMALLEST_SIDE} x {SMALLEST_SIDE}."
             )
         if not all(np.isfinite(slab).all() for slab in (pixels if pixels.ndim == 3 else pixels[None])):
             raise UnreadableScan("The picture holds values that are not finite numbers; export it again without them.")
@@ -118,7 +118,9 @@ def sample(pixels: np.ndarray, count: int = 1_000_000) -> np.ndarray:
 
 def default_window(pixels: np.ndarray, bits: int) -> tuple[float, float]:
     """0 to 255 for 8-bit pictures, which were windowed when they were made; else from the 0.5th to the 99.5th percentile."""
-    low, high = float(pixels.min()), float(pixels.max())
+    low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (np.nan, np.nan)
+    if not np.isfinite(high - low):
+        return 0.0, 1.0  # of pixels that no scan may hold
     if bits <= 8 and 0 <= low and 1 < high <= 255:
         return 127.5, 255.0
     robust = np.percentile(sample(pixels), (0.5, 99.5))

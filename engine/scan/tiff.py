@@ -34,7 +34,7 @@ NAMES = {  # tag -> field of Page
 }
 VALUE_TYPES = {1: "u1", 3: "u2", 4: "u4"}
 MOST_ENTRIES = 256  # of one directory
-NONE, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS = 1, 5, 8, 32946, 32773
+NONE, LZW, DEFLATE, OLD_DEFLATE = 1, 5, 8, 32946
 DAMAGED = "The TIFF file is damaged and cannot be decoded; save it again."
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
@@ -74,7 +74,7 @@ def read_tiff(data: bytes) -> Scan:
     if not pages:
         raise UnreadableScan(CUT_OFF)
     first = pages[0]
-    arrays = _decode_checked(data, first) if first.compression in (LZW, PACK_BITS) else _decode_any(data)
+    arrays = _decode_lzw(data, first) if first.compression == LZW else _decode_any(data)
     if len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
         raise UnreadableScan(DAMAGED)
     pixels = np.empty((len(pages), first.rows, first.columns), np.float32)
@@ -91,7 +91,7 @@ def _decode_any(data: bytes) -> list[np.ndarray]:
     return list(arrays) if decoded else []
 
 
-def _decode_checked(data: bytes, first: Page) -> list[np.ndarray]:
+def _decode_lzw(data: bytes, first: Page) -> list[np.ndarray]:
     """Pillow reports a damaged strip, but cuts 16-bit colour to 8 bits, which is refused."""
     if first.bits[0] > (16 if first.samples == 1 else 8) or first.format[0] != UNSIGNED:
         raise UnreadableScan(f"The TIFF file is of a depth that is only read uncompressed or with deflate; {SEND}.")
@@ -150,7 +150,7 @@ def _check(page: Page, first: Page, count: int) -> None:
         int(first.format[0]),
     ):
         raise UnreadableScan("The pages of the TIFF file differ in size or form; send one page, or pages that are alike.")
-    if page.compression not in (NONE, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS):
+    if page.compression not in (NONE, LZW, DEFLATE, OLD_DEFLATE):
         raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; {SEND}.")
     whole = bits in (8, 16, 32) and form in (UNSIGNED, SIGNED)
     if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in (1, 3, 4):
@@ -159,7 +159,7 @@ def _check(page: Page, first: Page, count: int) -> None:
     turned = page.samples == 1 and page.photometric == WHITE_IS_ZERO and form == UNSIGNED and bits <= 16
     if not (turned or page.photometric in photometrics) or page.samples > 1 and page.planar != 1:
         raise UnreadableScan(f"The colours of the TIFF file are stored in a way that is not read here; {SEND}.")
-    if (page.compression in (LZW, PACK_BITS)) != (first.compression in (LZW, PACK_BITS)):
+    if (page.compression == LZW) != (first.compression == LZW):
         raise UnreadableScan(f"The pages of the TIFF file are compressed in different ways; {SEND}.")
 
 
