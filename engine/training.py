@@ -132,12 +132,12 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
         raise UnusableRun(f"a run is already in {folder}; add --resume to go on with it, or choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     optimisers = recipe.optimisers()
-    first, best = 0, {"score": -float("inf"), "step": -1}
+    first, best, before = 0, {"score": -float("inf"), "step": -1}, 0.0
     if state.exists():
-        first, best = _restore(state, recipe, optimisers)
+        first, best, before = _restore(state, recipe, optimisers)
     stop = _StopWhenAsked()
     bar = tqdm(total=recipe.steps, initial=first, unit="step", disable=not fabric.is_global_zero, mininterval=2.0)
-    saved = time.monotonic()
+    began = saved = time.monotonic()
     with stop:
         for step in range(first, recipe.steps):
             losses = recipe.step(step, fabric)
@@ -158,7 +158,8 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
             due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or stop.asked
             if fabric.broadcast(due):
                 if fabric.is_global_zero:
-                    _save(state, recipe, optimisers, step + 1, best)
+                    seconds = before + time.monotonic() - began
+                    _save(state, recipe, optimisers, {"step": step + 1, "best": best, "seconds": seconds})
                 saved = time.monotonic()
             if fabric.broadcast(stop.asked):
                 raise KeyboardInterrupt(f"stopped after step {step + 1}; --resume goes on from there")
@@ -192,20 +193,24 @@ class _StopWhenAsked:
             signal.signal(number, handler)
 
 
-def _save(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer], step: int, best: dict) -> None:
+def facts_of(folder: Path) -> dict:
+    """What a run says of itself: "step", "best", "seed" and "seconds" of training so far."""
+    with safe_open(folder / STATE, "pt") as file:
+        return json.loads(file.metadata()["facts"])
+
+
+def _save(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer], facts: dict) -> None:
     tensors = {}
     for name, module in recipe.modules().items():
         tensors |= {f"module/{name}/{key}": value for key, value in module.state_dict().items()}
     for name, optimiser in optimisers.items():
         for index, entries in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{name}/{index}/{key}": torch.as_tensor(value) for key, value in entries.items()}
-    _write(path, tensors, {"step": step, "best": best, "seed": recipe.seed})
+    _write(path, tensors, {**facts, "seed": recipe.seed})
 
 
-def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer]) -> tuple[int, dict]:
-    tensors = safetensors.torch.load_file(path)
-    with safe_open(path, "pt") as file:
-        facts = json.loads(file.metadata()["facts"])
+def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer]) -> tuple[int, dict, float]:
+    tensors, facts = safetensors.torch.load_file(path), facts_of(path.parent)
     if facts["seed"] != recipe.seed:
         raise UnusableRun(f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed.")
     parts: dict[str, dict] = {}
@@ -223,7 +228,7 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
             optimiser.load_state_dict({"state": entries, "param_groups": optimiser.state_dict()["param_groups"]})
     except (KeyError, RuntimeError) as error:
         raise UnusableRun(f"the run in {path.parent} was made with other settings and cannot go on with these.") from error
-    return facts["step"], facts["best"]
+    return facts["step"], facts["best"], facts["seconds"]
 
 
 def _write(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:

@@ -75,17 +75,16 @@ class Preset:
 PAPER = Preset(augmentation=Augmentation(gamma=0.3))
 DEMO = Preset(
     architecture=Architecture(size=96, width=16, pool=12),
-    steps=3000,
+    steps=4000,
     validate_every=250,
-    pairs=10,
+    pairs=5,
     findings_at_once=5,
     critic_steps=2,
     classifier_steps=1,
     warm_steps=10,
     warm_critic_steps=10,
     learning_rate=3e-4,
-    classifier_rate=2e-3,
-    lambda_cl=20.0,
+    classifier_rate=3e-3,
     averaging=0.99,
 )
 PRESETS: Mapping[str, Preset] = {"paper": PAPER, "demo": DEMO}

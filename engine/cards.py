@@ -1,0 +1,102 @@
+"""What a checkpoint's card says: for whom, from what, by which command, how well, and for whom less well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.checkpoints import CARD_SECTIONS
+from engine.datasets.collection import Collection
+from engine.metrics.classification import mean_auc
+from engine.metrics.measure import Measure, NotMeasurable
+from engine.tables import number
+
+EARLY_PATIENTS = 3970  # in the shipped NIH selection, films without finding all come from patients up to this number
+
+
+def card(
+    *,
+    title: str,
+    intended: str,
+    terms: str,
+    collection: Collection,
+    seed: int,
+    guidance: str,
+    command: str,
+    hardware: str,
+    rows: Sequence[Measure],
+    remarks: Sequence[str],
+    subgroups: Sequence[Measure],
+) -> str:
+    """card.md as text, every section of `CARD_SECTIONS` but the hash, which saving fills in."""
+    counts = ", ".join(f"{part} {len(collection.split(part))}" for part in ("train", "validation", "test"))
+    people = ", ".join(
+        f"{part} {len(np.unique(collection.patients[collection.split(part)]))}" for part in ("train", "validation", "test")
+    )
+    present = ", ".join(f"{f} {int(np.nansum(collection.labels[:, c]))}" for c, f in enumerate(collection.findings))
+    sections = {
+        "Intended use and limits": intended,
+        "Data and licence": f"{terms}\n\nPictures with each finding: {present}.",
+        "Split and seeds": f"By patient; pictures: {counts}; patients: {people}. Seed {seed}. Guidance: {guidance}.",
+        "Command": f"```\n{command}\n```",
+        "Hardware and wall time": hardware,
+        "Metrics": "On the test part, not trained on; 95 % intervals, patients resampled.\n\n" + table(rows, remarks),
+        "Subgroups": "Mean AUC over the findings, on the test part.\n\n" + table(subgroups)
+        if subgroups
+        else "Sex and view position are not known for this collection, or no group held both classes.",
+    }
+    return f"# {title}\n\n" + "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items()) + "\n"
+
+
+def placeholder_card() -> str:
+    """A complete card for a checkpoint that is not for use: a draft or a test's."""
+    words = "None: a draft with no claim of any kind."
+    return "# Draft\n\n" + "\n\n".join(f"## {name}\n\n{words}" for name in CARD_SECTIONS if name != "Weights") + "\n"
+
+
+def table(rows: Sequence[Measure], remarks: Sequence[str] = ()) -> str:
+    """Measures as a Markdown table."""
+    lines = ["| metric | subject | value | 95 % interval | n | chance |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        interval = "-" if row.low is None else f"{number(row.low)} to {number(row.high)}"
+        lines.append(f"| {row.metric} | {row.subject} | {number(row.value)} | {interval} | {row.n} | {number(row.chance)} |")
+    return "\n".join([*lines, *([""] if remarks else []), *(f"- {remark}" for remark in remarks)])
+
+
+def chest_subgroups(collection: Collection, indices: np.ndarray, probabilities: np.ndarray) -> list[Measure]:
+    """Mean AUC by sex, by view position and, for ChestX-ray8, on the patients that hold both classes.
+
+    Args:
+        indices: (N,) pictures; probabilities: (N, C) for them.
+    """
+    groups = {}
+    for attribute in ("sex", "view_position"):
+        values = collection.attributes.get(attribute)
+        if values is not None:
+            for value in sorted(set(values[indices]) - {""}):
+                groups[f"{attribute.replace('_', ' ')} {value}"] = values[indices] == value
+    if collection.name == "chestxray8":
+        early = np.array([int(patient) <= EARLY_PATIENTS for patient in collection.patients[indices]])
+        groups[f"patients up to {EARLY_PATIENTS}"] = early
+    rows = []
+    for name, chosen in groups.items():
+        labels = collection.labels[indices[chosen]]
+        both = [c for c in range(labels.shape[1]) if len(np.unique(labels[~np.isnan(labels[:, c]), c])) == 2]
+        if not both:
+            continue
+        findings = [collection.findings[c] for c in both]
+        subject = name if len(both) == labels.shape[1] else f"{name} ({', '.join(findings)} only)"
+        try:
+            rows.append(
+                mean_auc(
+                    labels[:, both],
+                    probabilities[chosen][:, both],
+                    findings,
+                    subject=subject,
+                    groups=collection.patients[indices[chosen]],
+                )
+            )
+        except NotMeasurable:
+            continue
+    return rows

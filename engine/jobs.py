@@ -1,0 +1,60 @@
+"""What the command line asks a method to do: train one checkpoint, on which data, with which settings, where."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.datasets.collection import Collection
+from engine.training import Machine
+
+RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training.
+
+    Attributes:
+        name: of the checkpoint, and of its folder under `runs` and `checkpoints`.
+        collection: what it learns from; `terms` says under which licence.
+        preset: "demo" or "paper".
+        changes: settings that differ from the preset, as text.
+        guidance: an object with `mask` and `annotated`, or None; `guidance_words` says for the card what it is.
+        resume: go on with the run that was stopped.
+        start_from: a checkpoint whose weights the training begins with, or None.
+        command: what was typed, for the card.
+    """
+
+    name: str
+    collection: Collection
+    terms: str
+    preset: str
+    changes: Mapping[str, str]
+    guidance: object | None
+    guidance_words: str
+    machine: Machine
+    seed: int
+    command: str
+    destination: Path
+    resume: bool = False
+    start_from: str | None = None
+    compiled: bool = False
+    runs: Path = field(default=RUNS)
+
+    @property
+    def run_folder(self) -> Path:
+        return self.runs / self.name
+
+
+def hardware(machine: Machine, device: str) -> str:
+    """One sentence on what a training ran on."""
+    import torch
+
+    if device == "cuda":
+        name = torch.cuda.get_device_name()
+    else:
+        name = f"{torch.get_num_threads()} thread(s) of a {platform.machine()} CPU"
+    return f"{machine.devices} x {name}, {machine.precision}, torch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"

@@ -1,0 +1,154 @@
+"""Which methods exist, what each offers, and how a checkpoint of it becomes a model that explains scans."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from engine.checkpoints import Checkpoint, open_checkpoint
+from engine.explanation import ClassCentres, Explanation
+from engine.scan import Scan
+
+ROOMS = ("attri_net",)  # one package of the engine for each paper; a new method adds its name here
+
+_methods: dict[str, Method] = {}
+
+
+class UnsuitableScan(ValueError):
+    """A scan that a method cannot take; the message says what it takes."""
+
+
+class Model(ABC):
+    """A checkpoint that has been opened: it looks at scans and says why it says what it says.
+
+    Attributes:
+        checkpoint: what was opened.
+        findings: the C finding names.
+        thresholds: (C,) operating points, probabilities.
+    """
+
+    checkpoint: Checkpoint
+    findings: Sequence[str]
+    thresholds: np.ndarray
+
+    @abstractmethod
+    def probabilities(self, scan: Scan) -> np.ndarray:
+        """(C,) float32 in [0, 1]."""
+
+    @abstractmethod
+    def explain(
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[Explanation]:
+        """One record a finding, all of them unless some are named.
+
+        Args:
+            progress: called with (done, all) after each finding.
+
+        Raises:
+            UnsuitableScan: not a single picture, or not of a kind the method takes.
+        """
+
+    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
+        raise UnsuitableScan(f"{self.checkpoint.method} cannot take several findings away together.")
+
+    def centres(self) -> list[ClassCentres]:
+        """What the model learned overall, one record a finding; empty for a method without class centres."""
+        return []
+
+
+class Method(ABC):
+    """What a method declares about itself; pages are derived from it.
+
+    Attributes:
+        name: as on the command line and in `config.json`.
+        title: as a reader knows it.
+        paper: author and year.
+        kinds: the scan kinds it takes; empty for any.
+        signed: whether its maps have two signs.
+        counterfactuals: whether it makes them.
+        has_centres: whether it has class centres and weights to show.
+        evidence_name: what its map is called on a panel.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    kinds: ClassVar[Sequence[str]] = ()
+    signed: ClassVar[bool]
+    counterfactuals: ClassVar[bool]
+    has_centres: ClassVar[bool]
+    evidence_name: ClassVar[str]
+
+    @abstractmethod
+    def open(self, checkpoint: Checkpoint, device: str) -> Model:
+        """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+
+    @abstractmethod
+    def presets(self) -> Mapping[str, Any]:
+        """Named sizes and schedules; at least "demo" and "paper"."""
+
+    @abstractmethod
+    def train(self, job: Any) -> Checkpoint:
+        """Trains and saves one checkpoint; `job` is an `engine.jobs.TrainingJob`."""
+
+    @abstractmethod
+    def evaluate(self, model: Model, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:
+        """Every measure that the paper reports, on the pictures at `indices`, and remarks on what could not be measured."""
+
+    @abstractmethod
+    def tiny(self, folder: Path) -> Checkpoint:
+        """A small checkpoint with random weights, for tests of the contract."""
+
+
+def register(method: type[Method]) -> type[Method]:
+    """Class decorator: the method joins the app, the command line and the contract test."""
+    if method.name in _methods:
+        raise ValueError(f"two methods are called {method.name!r}")
+    _methods[method.name] = method()
+    return method
+
+
+def methods() -> Mapping[str, Method]:
+    """Every registered method by name."""
+    for room in ROOMS:
+        import_module(f"engine.{room}")
+    return dict(_methods)
+
+
+def method(name: str) -> Method:
+    """The method called `name`.
+
+    Raises:
+        ValueError: there is none; the message names those there are.
+    """
+    known = methods()
+    if name not in known:
+        raise ValueError(f"no method is called {name!r}; there are {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def choose_device(asked: str = "auto") -> str:
+    """CUDA where there is one, else the CPU, unless `asked` says otherwise.
+
+    Raises:
+        ValueError: "cuda" is asked for and there is none, or another word.
+    """
+    import torch
+
+    if asked not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {asked!r}.")
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device is to be had here; use --device cpu or leave it out.")
+    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def open_model(where: str | Path | Checkpoint, device: str = "auto") -> Model:
+    """The model of a checkpoint: a shipped name, a folder, ``hub:owner/name@revision``, or one already checked."""
+    checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
+    return method(checkpoint.method).open(checkpoint, choose_device(device))
