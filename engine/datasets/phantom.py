@@ -189,6 +189,11 @@ class Phantom(Collection):
                 where = np.maximum(where, (Chest(chest.build, fine).lung - chest.lung) * 1.6)  # where the diaphragm was pulled up
         return resized(where, size) > 0.5
 
+    def annotated(self, finding: str) -> np.ndarray:
+        """Indices of the films whose lesion of `finding` is known: all that have it."""
+        self._check_findings((finding,))
+        return np.flatnonzero(self.severities[:, FINDINGS.index(finding)])
+
     def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
         return self.lesion(index, finding, size) if self.severities[index, FINDINGS.index(finding)] else None
 

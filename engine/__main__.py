@@ -1,0 +1,24 @@
+"""The command line: python -m engine COMMAND --help."""
+
+from __future__ import annotations
+
+import sys
+
+from engine.commands import app
+from engine.commands.shared import SENTENCES
+
+
+def main() -> None:
+    """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except SENTENCES as error:
+        print(f"engine: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt as stopped:
+        print(f"engine: stopped. {stopped}", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""One file a command; each is a function with typed options, put on the command line by typer."""
+
+from __future__ import annotations
+
+import typer
+
+from engine.commands.doctor import doctor
+from engine.commands.evaluate import evaluate
+from engine.commands.explain import explain
+from engine.commands.train import train
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Otherwise: train, explain and measure. Research use only, not for diagnosis.",
+)
+for command in (doctor, explain, train, evaluate):
+    app.command()(command)

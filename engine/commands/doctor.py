@@ -1,0 +1,81 @@
+"""python -m engine doctor: what this machine has, and whether every shipped checkpoint opens."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.shared import OneSentence
+from engine.tables import write_json
+
+PARTS = (
+    "torch", "torchvision", "streamlit", "numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
+    "opencv-python", "scikit-image", "lightning", "safetensors", "huggingface-hub", "plotly",
+)  # fmt: skip
+
+
+def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts here")] = None) -> None:
+    """Machine, devices, versions, checkpoints found and whether each opens; exit code 1 when something is missing."""
+    rows = [*machine(), *parts(), *system_libraries(), *checkpoints()]
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        print(f"{'ok ' if row['ok'] else 'NO '} {row['name']:<{width}}  {row['says']}")
+    if json:
+        write_json(json, "doctor", rows)
+    broken = [row["name"] for row in rows if not row["ok"]]
+    if broken:
+        raise OneSentence(f"something is missing: {', '.join(broken)}; the lines marked NO say what would help.")
+
+
+def machine() -> list[dict]:
+    rows = [_row("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}")]
+    try:
+        import torch
+    except ImportError as error:
+        return [*rows, _row("device", f"torch does not import ({error}); run make app", False)]
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+        return [*rows, _row("device", f"CUDA: {names}")]
+    return [*rows, _row("device", "no CUDA device; everything runs on the CPU")]
+
+
+def parts() -> list[dict]:
+    rows = []
+    for part in PARTS:
+        try:
+            rows.append(_row(part, importlib.metadata.version(part)))
+        except importlib.metadata.PackageNotFoundError:
+            rows.append(_row(part, "not installed; run make app, or pip install -r requirements.txt", False))
+    return rows
+
+
+def system_libraries() -> list[dict]:
+    try:
+        import cv2
+
+        return [_row("opencv's system libraries", f"found (OpenCV {cv2.__version__})")]
+    except ImportError as error:
+        return [_row("opencv's system libraries", f"{error}; on Debian: apt-get install libgl1 libglib2.0-0", False)]
+
+
+def checkpoints() -> list[dict]:
+    from engine.checkpoints import RefusedCheckpoint, shipped
+    from engine.registry import open_model
+
+    rows = []
+    for name in shipped():
+        try:
+            model = open_model(name, "cpu")
+            rows.append(_row(f"checkpoint {name}", f"{model.checkpoint.method}: {', '.join(model.findings)}"))
+        except RefusedCheckpoint as reason:
+            rows.append(_row(f"checkpoint {name}", str(reason), False))
+    return rows or [_row("checkpoints", "none found; train one with python -m engine train --help", False)]
+
+
+def _row(name: str, says: str, ok: bool = True) -> dict:
+    return {"name": name, "says": says, "ok": ok}

@@ -1,0 +1,54 @@
+"""What several commands share: how data are named, and which errors are a sentence to the user rather than a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.checkpoints import RefusedCheckpoint
+from engine.datasets import Collection, UnusableCollection, open_collection
+from engine.registry import UnsuitableScan
+from engine.scan import UnreadableScan
+
+TERMS = {
+    "phantom": "Drawn by `engine/datasets/phantom.py`; no patient. Apache-2.0, as this project.",
+    "chestxray8": "NIH ChestX-ray8/14 (Wang et al. 2017), free to use with attribution to the NIH Clinical Center.",
+    "chexpert": "CheXpert (Irvin et al. 2019), Stanford University Dataset Research Use Agreement.",
+    "vindr": "VinDr-CXR (Nguyen et al. 2022), PhysioNet Credentialed Health Data License.",
+}
+
+
+class OneSentence(ValueError):
+    """Something the user asked for that cannot be done; the message is for the user."""
+
+
+SENTENCES = (OneSentence, UnreadableScan, UnusableCollection, RefusedCheckpoint, UnsuitableScan, ValueError, FileNotFoundError)
+
+
+def settings(pairs: Sequence[str]) -> dict[str, str]:
+    """["name=value", ...] as a dict."""
+    broken = [pair for pair in pairs if "=" not in pair]
+    if broken:
+        raise OneSentence(f"settings are written name=value, got {broken[0]!r}.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: Sequence[str] = ()) -> Collection:
+    """The collection called `data`.
+
+    Args:
+        findings: restrict or reorder its findings, where it has a choice.
+        options: name=value; whole numbers for the phantom's count, seed and size, and `marker` (a text that goes along
+            with half of the Cardiomegaly films).
+    """
+    chosen: dict = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in settings(options).items()}
+    if findings and data != "phantom":
+        chosen["findings"] = tuple(findings)
+    if "marker" in chosen:
+        from engine.datasets.phantom import Marker
+
+        chosen["marker"] = Marker(text=chosen["marker"])
+    try:
+        return open_collection(data, root, **chosen)
+    except TypeError as error:
+        raise OneSentence(f"{data} has no such option ({error}).") from error

@@ -1,0 +1,98 @@
+"""python -m engine train METHOD: one checkpoint with its card, from one collection."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.checkpoints import shipped_folder
+from engine.commands.shared import TERMS, OneSentence, opened
+from engine.commands.shared import settings as parsed
+from engine.datasets.guidance import Elsewhere, Guidance, OnBody
+from engine.jobs import RUNS, TrainingJob
+from engine.registry import method as registered
+from engine.training import Machine
+
+GUIDANCE = ("none", "full", "pseudo", "mixed", "elsewhere")
+
+
+def train(
+    method: Annotated[str, typer.Argument(help="for example attri_net")],
+    data: Annotated[str, typer.Option(help="phantom, chestxray8, chexpert, vindr")],
+    root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
+    preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
+    name: Annotated[str | None, typer.Option(help="of the checkpoint; METHOD-DATA when not given")] = None,
+    finding: Annotated[list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
+    set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
+    guidance: Annotated[str, typer.Option(help=", ".join(GUIDANCE))] = "none",
+    start_from: Annotated[str | None, typer.Option(help="begin with the weights of this checkpoint")] = None,
+    seed: Annotated[int, typer.Option()] = 42,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on the CPU")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each process")] = None,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed")] = "32-true",
+    compiled: Annotated[bool, typer.Option("--compiled", help="fuse loops with torch.compile; needs a C++ compiler")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run that was stopped")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into")] = None,
+    runs: Annotated[Path, typer.Option(help="where half-finished runs are kept")] = RUNS,
+) -> None:
+    """Train, choose operating points on validation, measure on test, and save weights, configuration and card."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    room = registered(method)
+    if preset not in room.presets():
+        raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
+    collection = opened(data, root, finding or (), option or ())
+    guide, words = guided(guidance, collection)
+    job = TrainingJob(
+        name=name or f"{method.replace('_', '-')}-{data}",
+        collection=collection,
+        terms=TERMS[data],
+        preset=preset,
+        changes=parsed(set or ()),
+        guidance=guide,
+        guidance_words=words,
+        machine=Machine(device, devices, precision),
+        seed=seed,
+        command=typed(),
+        destination=out or shipped_folder(),
+        resume=resume,
+        start_from=start_from,
+        compiled=compiled,
+        runs=runs,
+    )
+    checkpoint = room.train(job)
+    print(checkpoint.card)
+
+
+def guided(strategy: str, collection):
+    """The guidance object of a strategy, and words for the card."""
+    if strategy not in GUIDANCE:
+        raise OneSentence(f"guidance is one of {', '.join(GUIDANCE)}, got {strategy!r}.")
+    if strategy == "none":
+        return None, "none"
+    if strategy == "elsewhere":
+        if not getattr(collection, "markers", ()):
+            raise OneSentence("guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1.")
+        return Elsewhere(collection.marker_mask(None, 320)), "everywhere but on the marker, all findings"
+    words = {
+        "full": "the expert's own annotation of each training picture",
+        "pseudo": "one mask a finding, the union of annotations of training patients",
+        "mixed": "the expert's own annotation where a training picture has one, else the union of annotations of training patients",
+    }
+    return OnBody(Guidance(collection, strategy)), f"{words[strategy]}, within the body"
+
+
+def typed() -> str:
+    """The command as it was typed, without --resume and with the root's last part only."""
+    words = []
+    arguments = [a for a in sys.argv[1:] if a != "--resume"]
+    for before, word in zip(["", *arguments], arguments):
+        words.append("DIR" if before == "--root" else f"'{word}'" if " " in word else word)
+    return "python -m engine " + " ".join(words)
