@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -38,7 +38,8 @@ class Preset:
         pairs: positives in a batch, and as many negatives.
         findings_at_once: 1 walks through the findings one batch at a time as the paper does; 5 mixes five in each batch,
             the same sum over c of Eq. 7 with less noise in each step.
-        critic_steps, classifier_steps: for each generator step.
+        critic_steps: for each generator step.
+        classifier_steps: for each generator step; the first learns from the generator's own batch, the others draw theirs.
         warm_critic_steps: critic steps for each of the first `warm_steps` generator steps and for every hundredth.
         lambda_*: weights of Eq. 7; lambda_gd acts on the mean over the batch (the authors sum over their batch of 4).
         centre_rate: learning rate of the centres, an exponential moving average over the last 1 / rate batches.
@@ -71,6 +72,11 @@ class Preset:
     reach: float = 0.9
     augmentation: Augmentation = field(default_factory=Augmentation)
 
+    def __post_init__(self):
+        for name in ("steps", "validate_every", "pairs", "findings_at_once"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+
 
 PAPER = Preset(augmentation=Augmentation(gamma=0.3))
 DEMO = Preset(
@@ -79,7 +85,7 @@ DEMO = Preset(
     validate_every=250,
     pairs=5,
     findings_at_once=5,
-    critic_steps=2,
+    critic_steps=1,
     classifier_steps=1,
     warm_steps=10,
     warm_critic_steps=10,
@@ -129,6 +135,10 @@ class AttriNetRecipe(Recipe):
         for finding, present, absent in zip(collection.findings, self.present, self.absent):
             if not len(present) or not len(absent):
                 raise ValueError(f"training needs pictures with and without {finding}; the train split has {len(present)} and {len(absent)}.")
+        validation = collection.labels[collection.split("validation")]
+        for finding, column in zip(collection.findings, validation.T):
+            if not {0.0, 1.0} <= {*column.tolist()}:  # else there is no operating point to be had after hours of training
+                raise ValueError(f"choosing an operating point needs validation pictures with and without {finding}; it has only one of them.")
         self._optimisers = None
         self._generate = torch.compile(self.net.generator) if compiled else self.net.generator
         self._criticise = torch.compile(self.critic) if compiled else self.critic
@@ -154,6 +164,11 @@ class AttriNetRecipe(Recipe):
             f"critic.{k}": v for k, v in self.critic.state_dict().items()
         }
 
+    def settings(self) -> dict:
+        chosen = {name: value for name, value in asdict(self.preset).items() if name not in ("steps", "validate_every")}
+        data = {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)}
+        return chosen | data | {"guidance": self.guidance is not None}
+
     def start_from(self, kept: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic)."""
         net = {k.removeprefix("net."): v for k, v in kept.items() if k.startswith("net.")}
@@ -165,15 +180,13 @@ class AttriNetRecipe(Recipe):
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         p = self.preset
-        for module in (self.net, self.critic, self.average):
-            module.to(fabric.device)
         optimisers = self.optimisers()
         warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
         losses = {}
         for k in range(p.warm_critic_steps if warm else p.critic_steps):
             losses["critic"] = self._critic_step(self.batch(f"critic {k}", step, fabric), step, k, fabric, optimisers["critic"])
-        losses |= self._generator_step(self.batch("generator", step, fabric), fabric, optimisers["generator"])
-        for k in range(p.classifier_steps):
+        losses |= self._generator_step(self.batch("generator", step, fabric), fabric, optimisers)
+        for k in range(1, p.classifier_steps):
             self._classifier_step(self.batch(f"classifier {k}", step, fabric), fabric, optimisers["classifiers"])
         self._average(step)
         return losses
@@ -222,8 +235,8 @@ class AttriNetRecipe(Recipe):
         optimiser.step()
         return float(distance.detach())
 
-    def _generator_step(self, batch: Batch, fabric: Fabric, optimiser) -> dict[str, float]:
-        p = self.preset
+    def _generator_step(self, batch: Batch, fabric: Fabric, optimisers) -> dict[str, float]:
+        p, optimiser = self.preset, optimisers["generator"]
         self.critic.requires_grad_(False)
         self.net.classifiers.requires_grad_(False)
         optimiser.zero_grad()
@@ -247,6 +260,7 @@ class AttriNetRecipe(Recipe):
         optimiser.step()
         self.critic.requires_grad_(True)
         self.net.classifiers.requires_grad_(True)
+        self._classify(maps.detach(), task, present, fabric, optimisers["classifiers"])
         everyone = maps.detach(), task, present
         if fabric.world_size > 1:
             everyone = tuple(fabric.all_gather(part).flatten(0, 1) for part in everyone)
@@ -257,9 +271,12 @@ class AttriNetRecipe(Recipe):
         task = batch.task.repeat(2)
         with torch.no_grad(), fabric.autocast():
             maps = self._generate(torch.cat([batch.negative, batch.positive]), task)
-        present = torch.cat([torch.zeros_like(batch.task), torch.ones_like(batch.task)]).float()
+        present = torch.cat([torch.zeros_like(batch.task), torch.ones_like(batch.task)])
+        self._classify(maps, task, present, fabric, optimiser)
+
+    def _classify(self, maps: Tensor, task: Tensor, present: Tensor, fabric: Fabric, optimiser) -> None:
         optimiser.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present)
+        loss = F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present.float())
         fabric.backward(loss)
         average_gradients(self.net.classifiers.parameters(), fabric)
         optimiser.step()
@@ -299,20 +316,20 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
     """`preset` with values overridden by name, as text from the command line; "width" and the like reach the architecture.
 
     Raises:
-        ValueError: a name that no preset has, or a value of the wrong type.
+        ValueError: a name that no preset has, a value of the wrong type, or values that do not go together.
     """
+    parts: dict[str | None, dict] = {"architecture": {}, "augmentation": {}, None: {}}
     for name, text in changes.items():
-        for part in ("architecture", "augmentation", None):
+        for part, changed in parts.items():
             holder = preset if part is None else getattr(preset, part)
-            if name in holder.__dataclass_fields__ and name not in ("architecture", "augmentation"):
+            if name in holder.__dataclass_fields__ and name not in parts:
                 try:
-                    value = type(getattr(holder, name))(text)
+                    changed[name] = type(getattr(holder, name))(text)
                 except ValueError as error:
                     raise ValueError(f"{name} takes a number, got {text!r}.") from error
-                changed = replace(holder, **{name: value})
-                preset = changed if part is None else replace(preset, **{part: changed})
                 break
         else:
-            known = [*Preset.__dataclass_fields__, *Architecture.__dataclass_fields__, *Augmentation.__dataclass_fields__]
-            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(set(known) - {'architecture', 'augmentation'}))}.")
-    return preset
+            known = {*Preset.__dataclass_fields__, *Architecture.__dataclass_fields__, *Augmentation.__dataclass_fields__}
+            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(known - {*filter(None, parts)}))}.")
+    whole = {part: replace(getattr(preset, part), **changed) for part, changed in parts.items() if part is not None}
+    return replace(preset, **whole, **parts[None])  # all at once: size and pool may only fit together
