@@ -15,7 +15,7 @@ from engine.tables import write_json
 
 PARTS = (
     "torch", "torchvision", "streamlit", "numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
-    "opencv-python", "scikit-image", "lightning", "safetensors", "huggingface-hub", "plotly",
+    "opencv-python-headless", "lightning", "safetensors", "huggingface-hub", "plotly", "pydicom-data",
 )  # fmt: skip
 
 
