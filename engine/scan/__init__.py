@@ -56,6 +56,8 @@ def read_scan(data: bytes) -> Scan:
         panic = type(error).__module__ == "pyo3_runtime"  # of a codec in Rust, which is no Exception
         if not (panic or isinstance(error, Exception)):
             raise
+        if isinstance(error.__context__, UnreadableScan):  # pydicom puts an OSError over it
+            raise error.__context__ from None
         raise UnreadableScan(f"The file is damaged and cannot be decoded; {WHAT_WORKS} that opens elsewhere.") from error
 
 

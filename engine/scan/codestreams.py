@@ -43,6 +43,7 @@ def jpeg_header(data: bytes) -> tuple[int, int, int, int]:
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):  # a codec would fill the rest with grey
         raise UnreadableScan(CUT_OFF)
     rows, columns, _, _ = sizes[0]
+    bounds.check_size(rows, columns)
     scans = data.count(b"\xff\xda")
     if scans > bounds.JPEG_SCANS or scans * rows * columns > bounds.JPEG_PASSED_PIXELS:
         raise UnreadableScan(f"The JPEG picture is drawn in {scans} passes, which takes too long; save it as a plain JPEG or PNG.")

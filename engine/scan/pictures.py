@@ -69,8 +69,11 @@ def grey(array: np.ndarray) -> np.ndarray:
 
 def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     """(name, body) of the chunks that carry pixels, each with a checked sum, from IHDR to IEND."""
-    chunks, at = [], 8
+    chunks, at, count = [], 8, 0
     while at + 12 <= len(data):
+        count += 1
+        if count > bounds.CHUNKS:
+            raise UnreadableScan("The PNG file is cut into far too many chunks; save it again.")
         length = int.from_bytes(data[at : at + 4], "big")
         name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
         if len(body) < length or at + 12 + length > len(data):
