@@ -17,6 +17,7 @@ from viewer.blob import BadState, checked_state, unpack
 
 VIEWER = Path(__file__).resolve().parents[1] / "viewer"
 WINDOW = (100.0, 200.0)
+NO_PATH = {"steps": None, "probabilities": None, "changes": None}
 
 
 def finding(name="Effusion", grid=(8, 6), steps=4, frames=True, seed=0):
@@ -66,6 +67,12 @@ def test_evidence_arrives_as_it_is_and_no_change_stays_no_change(frames):
     assert np.all(changes[..., 0] == 0)
 
 
+def test_a_method_without_counterfactuals_sends_its_evidence_alone():
+    header, arrays = sent(np.zeros((16, 12), np.float32), [replace(finding(), **NO_PATH, sequential=True)])
+    assert header["findings"][0]["changes"] is None and header["findings"][0]["sequential"] is True
+    assert len(arrays) == 2
+
+
 def test_every_array_starts_on_eight_bytes_and_the_blob_ends_with_the_last():
     packer, header = explain_parts(np.zeros((7, 5), np.float32), WINDOW, [finding("A", (3, 5)), finding("B", (3, 5))], title="", key="k")
     blob = packer.blob(header)
@@ -105,6 +112,7 @@ def test_a_picture_under_several_maps_is_sent_once():
         ({"changes": np.zeros((3, 8, 6), np.float32)}, "one frame a step"),
         ({"changes": np.full((8, 6), np.inf, np.float32)}, "must be finite"),
         ({"name": ""}, "needs a name"),
+        ({"changes": None}, "come together or not at all"),
     ],
 )
 def test_a_finding_that_cannot_be_is_refused_with_a_sentence(change, words):
@@ -120,6 +128,7 @@ def test_a_view_that_cannot_be_is_refused_with_a_sentence():
         ((film, (0, 0), []), "width above 0"),
         ((film, WINDOW, [finding(), finding()]), "different names"),
         ((film, WINDOW, [finding("A"), finding("B", (4, 4))]), "one grid"),
+        ((film, WINDOW, [finding("A"), replace(finding("B"), **NO_PATH)]), "every finding"),
     ]:
         with pytest.raises(ValueError, match=words):
             explain_parts(*arguments, title="", key="k")

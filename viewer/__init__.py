@@ -39,19 +39,22 @@ _VIEWER = st.components.v2.component(
 _COURIER = st.components.v2.component("otherwise_courier", js=_read("courier.js"))
 
 
-def explain_state(key: str, findings: Sequence[FindingView] | Sequence[str]) -> dict:
+def explain_state(key: str, findings: Sequence[FindingView]) -> dict:
     """What the viewer called `key` last sent back: {'finding': name, 'amounts': {name: a}}.
 
     Can be asked before `explain_view` is called, so that joint probabilities can be computed for it.
     Before the first gesture, and for anything the viewer could not have sent, the first finding alone, taken away fully.
     """
-    names = [finding if isinstance(finding, str) else finding.name for finding in findings]
+    names = [finding.name for finding in findings]
     mounted = st.session_state.get(key)
     raw = mounted.get("view") if isinstance(mounted, Mapping) else None
     try:
         return checked_state(raw, names)
     except BadState:
-        return {"finding": names[0], "amounts": {names[0]: 1.0}} if names else {"finding": None, "amounts": {}}
+        if not findings:
+            return {"finding": None, "amounts": {}}
+        first = findings[0]
+        return {"finding": first.name, "amounts": {} if first.steps is None else {first.name: min(1.0, float(first.steps[-1]))}}
 
 
 def explain_view(
@@ -127,7 +130,9 @@ def explain_parts(
     names = [finding.name for finding in findings]
     if len(set(names)) != len(names):
         raise ValueError(f"findings must have different names, got {names}")
-    grids = {np.asarray(finding.changes).shape[-2:] for finding in findings}
+    grids = {finding.changes.shape[-2:] for finding in findings if finding.changes is not None}
+    if grids and any(finding.changes is None for finding in findings):
+        raise ValueError("either every finding of a view has a counterfactual or none has")
     if len(grids) > 1:
         raise ValueError(f"the changes of all findings must share one grid to be added, got {sorted(grids)}")
     for words, kind in badges:
@@ -154,9 +159,8 @@ def explain_parts(
                 "evidence": packer.map(finding.evidence),
                 "limit": float(finding.evidence_limit),
                 "unit": finding.evidence_unit,
-                "steps": [round(float(step), 6) for step in finding.steps],
-                "probabilities": [round(float(p), 6) for p in finding.probabilities],
-                "changes": packer.change(finding.changes),
+                "sequential": bool(finding.sequential),
+                **(_path(finding, packer) if grids else {"changes": None}),
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
             }
             for finding in findings
@@ -213,6 +217,14 @@ def _header(kind: str, shape: tuple[int, int], spacing_mm, key: str, height: int
         "frame": [int(shape[0]), int(shape[1])],
         "spacing_mm": None if spacing_mm is None else [float(spacing_mm[0]), float(spacing_mm[1])],
         "height": None if height is None else int(height),
+    }
+
+
+def _path(finding: FindingView, packer: Packer) -> dict:
+    return {
+        "steps": [round(float(step), 6) for step in finding.steps],
+        "probabilities": [round(float(p), 6) for p in finding.probabilities],
+        "changes": packer.change(finding.changes),
     }
 
 

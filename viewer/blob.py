@@ -1,8 +1,8 @@
 """What the viewer shows, checked, and packed into the one blob that crosses to the browser.
 
 The blob: u32 length of the header (little endian), the header as JSON, then the arrays, each on a multiple of 8 bytes.
-`header["arrays"]` names them: `dtype` ('u2', 'i2' or 'f4'), `shape`, `offset` in bytes after the header, and
-`scale` and `zero`, so that value = stored * scale + zero keeps the unit of what was packed.
+`header["arrays"]` names them: `dtype` ('u2', 'i2' or 'f4'), `shape`, `offset` in bytes after the header, `scale` and
+`zero`, so that value = stored * scale + zero keeps the unit of what was packed, and a `digest` by which a view sees what is new.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class FindingView:
         steps, probabilities: (K,) the counterfactual slider, rising from 0 to at most 1.5, and the model's probability there.
         changes: in the scan's units. (h, w): the frame at a is scan + a * change.
             (K, h, w): the frame at steps[k] is scan + changes[k], interpolated between.
+            Steps, probabilities and changes are None together where a method offers no counterfactual.
         facts: what stands beside the slider, as (label, value).
+        sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
     """
 
     name: str
@@ -45,10 +47,11 @@ class FindingView:
     evidence: np.ndarray
     evidence_limit: float
     evidence_unit: str
-    steps: np.ndarray
-    probabilities: np.ndarray
-    changes: np.ndarray
+    steps: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    changes: np.ndarray | None = None
     facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    sequential: bool = False
 
     def __post_init__(self):
         if not self.name:
@@ -58,6 +61,11 @@ class FindingView:
                 raise ValueError(f"{what} of {self.name} must lie in [0, 1], got {value}")
         _check_picture(f"evidence of {self.name}", self.evidence)
         _check_limit(f"evidence_limit of {self.name}", self.evidence_limit)
+        path = (self.steps, self.probabilities, self.changes)
+        if any(part is None for part in path):
+            if any(part is not None for part in path):
+                raise ValueError(f"steps, probabilities and changes of {self.name} come together or not at all")
+            return
         steps, probabilities = np.asarray(self.steps), np.asarray(self.probabilities)
         if steps.ndim != 1 or len(steps) < 2 or probabilities.shape != steps.shape:
             raise ValueError(
@@ -195,16 +203,15 @@ class Packer:
     def blob(self, header: Mapping) -> bytes:
         """`header` and every array, as one run of bytes that starts with the header's length."""
         entries, chunks, length = [], [], 0
-        digest = hashlib.blake2b(digest_size=16)
         for dtype, array in self._arrays:
             stored, scale, zero = _ENCODERS[dtype](array)
             chunk = np.ascontiguousarray(stored, dtype=f"<{dtype}").tobytes()
             chunk += b"\0" * (-len(chunk) % 8)
             entries.append({"dtype": dtype, "shape": list(array.shape), "offset": length, "scale": scale, "zero": zero})
+            entries[-1]["digest"] = hashlib.blake2b(chunk, digest_size=12).hexdigest()
             chunks.append(chunk)
             length += len(chunk)
-            digest.update(chunk)
-        whole = {**header, "arrays": entries, "pixels_digest": digest.hexdigest()}
+        whole = {**header, "arrays": entries}
         text = json.dumps(whole, allow_nan=False, separators=(",", ":")).encode()
         text += b" " * (-(len(text) + 4) % 8)
         return b"".join([struct.pack("<I", len(text)), text, *chunks])

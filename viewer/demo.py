@@ -1,6 +1,7 @@
-"""The viewer on an invented picture: `streamlit run viewer/demo.py -- [large] [empty] [panels] [many]`."""
+"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels, sidebar) shows its other sides."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,11 +119,12 @@ def invented_findings(grid=320):
     ]  # fmt: skip
 
 
-def main(wishes):
+def main():
     st.set_page_config("Viewer", layout="wide")
     st.html(
-        "<style>.stApp{background:#0a0c10} .stMainBlockContainer{padding:18px 18px 0 !important} header.stAppHeader{display:none}</style>"
+        "<style>.stApp{background:#0a0c10} .stMainBlockContainer{padding:18px 18px 0 !important} header.stAppHeader{display:none} section[data-testid=stSidebar]{width:200px !important;min-width:200px !important}</style>"
     )
+    wishes = st.query_params.get_all("show")
     st.session_state.runs = st.session_state.get("runs", 0) + 1
     large = "large" in wishes
     film = film_of(1841, 1955) if large else film_of(512, 512)
@@ -138,12 +140,16 @@ def main(wishes):
             key="panels",
         )
         return
+    if "sidebar" in wishes:
+        st.sidebar.title("Otherwise")
     findings = [] if "empty" in wishes else list(findings_of(320 if large else 256))
     if "many" in wishes:
         findings += [
             FindingView(f"Invented finding {k}", 0.05 * k, 0.4, "below (0.40)", "Not seen.", findings[2].evidence, 0.2, "log-odds",
                         findings[2].steps, findings[2].probabilities, findings[2].changes) for k in range(1, 8)
         ]  # fmt: skip
+    if "still" in wishes:
+        findings = [replace(finding, steps=None, probabilities=None, changes=None) for finding in findings]
     state = explain_state("explain", findings)
     joint = {name: 0.9 * 0.6 ** sum(state["amounts"].values()) for name in state["amounts"]} if len(state["amounts"]) > 1 else None
     explain_view(
@@ -161,4 +167,4 @@ def main(wishes):
     st.html(f"<p data-runs='{st.session_state.runs}' hidden></p>")
 
 
-main(sys.argv[1:])
+main()

@@ -1,8 +1,8 @@
 // The list of findings, which are chosen and taken away, and how much of each.
 
-const takenAway = (v) => (v.finding === null ? [] : [v.finding, ...v.findings.map((f) => f.name).filter((n) => n !== v.finding && v.also.has(n))]);
+const takenAway = (v) => (!v.change ? [] : [v.finding, ...v.findings.map((f) => f.name).filter((n) => n !== v.finding && v.also.has(n))]);
 const amountsNow = (v) => Object.fromEntries(takenAway(v).map((name) => [name, v.amounts.get(name)]));
-const largest = (finding) => finding.steps[finding.steps.length - 1];
+const largest = (finding) => finding.steps?.at(-1) ?? 1;
 
 /** The model's probabilities with everything taken away together, when Python has answered for these very amounts. */
 function jointNow(v) {
@@ -77,6 +77,7 @@ function showChoice(v) {
     setText(value, `a ${v.amounts.get(name).toFixed(2)}`);
     if (chosen) v.listbox.setAttribute("aria-activedescendant", option.id);
   }
+  v.root.classList.toggle("still", !v.change);
   setText(v.sentence, v.byName.get(v.finding).sentence);
   v.root.dataset.finding = v.finding;
   v.root.classList.toggle("several", several);
@@ -126,6 +127,7 @@ function remember(v, burst = null) {
 }
 
 function undo(v) {
+  if (!v.change) return;
   const last = v.past.pop();
   if (!last) return say(v, "Nothing to undo");
   Object.assign(v, last, { burst: null });

@@ -64,7 +64,7 @@ function pressed(v, event) {
     else return key !== " " && key !== "Enter";
     return true;
   }
-  if ((event.ctrlKey || event.metaKey) && key === "z") return undo(v), true;
+  if ((event.ctrlKey || event.metaKey) && key === "z") return v.change && (undo(v), true);
   if (event.metaKey || event.altKey || (event.ctrlKey && !key.startsWith("Arrow"))) return false;
   if (key.startsWith("Arrow")) return arrow(v, event, target);
   if (key === " " && target.matches("button:focus-visible, [role=menuitem]")) return false;
@@ -95,7 +95,7 @@ function arrow(v, event, target) {
   if (!v.findings.length) return false;
   if (target === v.thumb && down) return stepAmount(v, -down * 0.05), true;
   if (down) return selectNext(v, down), true;
-  return stepAmount(v, across * (event.ctrlKey ? 0.1 : 0.01)), true;
+  return v.change && stepAmount(v, across * (event.ctrlKey ? 0.1 : 0.01)), true;
 }
 
 function preset(v, index) {

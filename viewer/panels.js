@@ -25,6 +25,7 @@ function buildPanels(v) {
   v.stage.replaceChildren();
   v.maximised = null;
   v.under = null;
+  v.change = null;
   const bases = new Map();
   const baseOf = (index) => {
     if (index === null) return null;
@@ -32,11 +33,11 @@ function buildPanels(v) {
     return bases.get(index);
   };
   if (header.kind === "explain") {
-    const scan = baseOf(header.scan), kinds = header.findings.length ? ["scan", "evidence", "without", "difference"] : ["scan"];
+    const scan = baseOf(header.scan), offered = header.findings[0];
+    const kinds = !offered ? ["scan"] : offered.changes === null ? ["scan", "evidence"] : ["scan", "evidence", "without", "difference"];
     v.panels = kinds.map((kind) => ({ kind, base: scan, window: header.windows[0], map: null }));
     for (const finding of v.findings) finding.evidence = sourceOf(grids[finding.evidence]);
-    v.change = null;
-    if (kinds.length > 1) {
+    if (offered && offered.changes !== null) {
       const { width, height } = grids[v.findings[0].changes];
       v.change = sourceOf({ data: new Float32Array(width * height), width, height, factor: 1, version: 0 });
     }
@@ -47,6 +48,7 @@ function buildPanels(v) {
     }));
   }
   v.panels.forEach((panel, index) => buildPanel(v, panel, index));
+  v.changeStale = Boolean(v.change);
 }
 
 function buildPanel(v, panel, index) {
@@ -132,7 +134,7 @@ function touch(v, ...kinds) {
 
 /** The amount of some finding changed. */
 function changeMoved(v) {
-  v.changeStale = true;
+  v.changeStale = Boolean(v.change);
   touch(v, "without", "difference");
 }
 
@@ -170,7 +172,7 @@ function draw(v) {
     v.root.dataset.zoom = v.view.s.toFixed(4);
     v.root.dataset.frames = Number(v.root.dataset.frames ?? 0) + 1;
   }
-  if (v.moving && !v.coarse && spent > 14 && v.size.width * v.size.height > 250000) {
+  if (v.moving && !v.coarse && spent > 14 && v.size.width * v.size.height > 120000) {
     v.coarse = true; // sharp again as soon as the hand rests
     layoutPanels(v);
   }
@@ -231,7 +233,7 @@ function mapOf(v, panel) {
   if (panel.kind === "free") return { map: panel.map, limit: panel.spec.limit, unit: panel.spec.unit, sequential: panel.spec.sequential };
   if (panel.kind === "difference") return { map: v.change, limit: v.header.difference_limit, unit: "scan units", sequential: false };
   const finding = v.byName.get(v.finding);
-  return { map: finding.evidence, limit: finding.limit, unit: finding.unit, sequential: false };
+  return { map: finding.evidence, limit: finding.limit, unit: finding.unit, sequential: finding.sequential };
 }
 
 function strokeContour(v, panel, split) {

@@ -15,10 +15,10 @@ function peakOf(grid) {
   return (grid.peak = { value: grid.data[at], where: quadrant(u, v) });
 }
 
-/** "effusion 0.80 and edema 1.00", the selected finding first. */
+/** "effusion", or "effusion 0.80 and edema 1.00", the selected finding first. */
 function takenWords(v) {
   const names = takenAway(v);
-  if (names.length === 1) return `${lower(names[0])} (a = ${v.amounts.get(names[0]).toFixed(2)})`;
+  if (names.length === 1) return lower(names[0]);
   return names.map((name) => `${lower(name)} ${v.amounts.get(name).toFixed(2)}`).join(" and ");
 }
 
@@ -39,8 +39,8 @@ function wordsOf(v, panel) {
   }
   if (content === "without") {
     const value = cross ? `${place}: ${(scanValue + valueAt(v.change.grid, cross.u, cross.v)).toFixed(scanDigits)}` : "";
-    const p = probabilityNow(v);
-    return { title: `Without ${takenWords(v)}`, subtitle: v.swipe ? "scan to the left of the line" : "", low: [p, value],
+    const p = probabilityNow(v), several = takenAway(v).length > 1;
+    return { title: `Without ${takenWords(v)}`, subtitle: `${several ? "" : `a = ${v.amounts.get(v.finding).toFixed(2)}`}${v.swipe ? "  scan to the left" : ""}`, low: [p, value],
       label: `The scan without ${takenWords(v)}. ${p}` };
   }
   const { map, limit, unit } = mapOf(v, panel), digits = digitsFor(limit);

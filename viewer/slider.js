@@ -13,7 +13,7 @@ function shape(tag, attributes, text) {
 /** Draws the chosen finding's curve when it or the width changed, then puts thumb, dot and words where they belong. */
 function drawCurve(v) {
   const finding = v.byName.get(v.finding), width = v.curve.clientWidth, height = v.curve.clientHeight;
-  if (!width || !height) return;
+  if (!v.change || !width || !height) return;
   const most = largest(finding), right = width - CURVE.side, floor = height - CURVE.bottom;
   const x = (a) => CURVE.side + (a / most) * (right - CURVE.side), y = (p) => floor - p * (floor - CURVE.top);
   const drawn = `${v.loaded} ${v.finding} ${width} ${height}`;
@@ -72,7 +72,7 @@ function listenToSlider(v) {
     setAmount(v, v.finding, share * largest(finding));
   };
   curve.onpointerdown = (event) => {
-    if (event.button !== 0 || v.finding === null) return;
+    if (event.button !== 0 || !v.change) return;
     event.preventDefault();
     thumb.focus({ preventScroll: true });
     curve.setPointerCapture(event.pointerId);
@@ -91,7 +91,7 @@ function listenToSlider(v) {
 
 /** Moves the slider from the keyboard. */
 function stepAmount(v, by) {
-  if (v.finding === null) return;
+  if (!v.change) return;
   remember(v, `step ${v.finding}`);
   setAmount(v, v.finding, v.amounts.get(v.finding) + by);
   sendSoon(v);

@@ -10,7 +10,7 @@ const TOOLS = [
   { id: "threshold", key: "t", label: "Threshold", help: "hide evidence below the threshold", needs: "map", on: (v) => v.thresholdOn, run: (v) => { v.thresholdOn = !v.thresholdOn; touch(v); },
     range: { name: "Threshold, as a share of the scale", shown: (v) => v.thresholdOn || v.contour, get: (v) => v.threshold, set: (v, x) => { v.threshold = Math.max(0.02, x); touch(v); } } },
   { id: "contour", key: "c", label: "Contour", help: "outline the evidence at the threshold; dotted where it speaks against", needs: "map", on: (v) => v.contour, run: (v) => { v.contour = !v.contour; touch(v); } },
-  { id: "blink", key: "b", label: "Blink", help: "scan against counterfactual", needs: "findings", on: (v) => v.blink, run: toggleBlink },
+  { id: "blink", key: "b", label: "Blink", help: "scan against counterfactual", needs: "change", on: (v) => v.blink, run: toggleBlink },
   { id: "swipe", key: "s", label: "Swipe", help: "a line to drag between scan and panel", needs: "findings", on: (v) => v.swipe, run: (v) => { v.swipe = !v.swipe; touch(v); } },
   { id: "plain", key: " ", keyLabel: "hold space", label: "Plain scan", needs: "base", help: "the scan alone in every panel, while held", on: (v) => v.plain, run: (v) => setPlain(v, !v.plain) },
   { id: "fit", key: "0", label: "Fit", help: "the whole picture (also F)", run: (v) => fitView(v) },
@@ -21,12 +21,13 @@ const QUIET_TOOLS = [
   { id: "actual", key: "a", label: "1:1", help: "one screen pixel for each pixel, at the crosshair", run: actualSize },
   { id: "crosshair", key: "x", label: "Crosshair", help: "crosshair on or off; shift and arrows move it", on: (v) => v.crossOn, run: (v) => { v.crossOn = !v.crossOn; crossMoved(v); } },
   { id: "maximise", key: "m", label: "One panel", help: "the panel under the pointer alone, and back (also a double click)", run: (v) => maximise(v, v.under ?? v.panels[0]) },
-  { id: "undo", key: "u", keyLabel: "U or Ctrl Z", label: "Undo", help: "the last change of an amount", needs: "findings", run: undo },
+  { id: "undo", key: "u", keyLabel: "U or Ctrl Z", label: "Undo", help: "the last change of an amount", needs: "change", run: undo },
   { id: "reset", key: "r", label: "Reset", help: "view, window, overlay and amounts as they began", run: resetAll },
 ];
 
 function has(v, need) {
   if (need === "findings") return v.findings.length > 0;
+  if (need === "change") return Boolean(v.change);
   if (need === "base") return v.panels.some((panel) => panel.base);
   if (need === "overlay") return v.findings.length > 0 || v.panels.some((panel) => panel.map && panel.base);
   if (need === "map") return v.findings.length > 0 || v.panels.some((panel) => panel.map);
@@ -157,7 +158,7 @@ function setPlain(v, on) {
 }
 
 function resetAll(v) {
-  if (v.findings.length) remember(v);
+  if (v.change) remember(v);
   Object.assign(v, startingLook());
   clearInterval(v.blinking);
   for (const finding of v.findings) v.amounts.set(finding.name, startAmount(finding));

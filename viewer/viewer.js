@@ -20,7 +20,7 @@ function openView(parent) {
     root, stage: find(".stage"), tools: find(".tools"), list: find(".findings"), listbox: find(".listbox"), sentence: find(".sentence"),
     curve: find(".curve"), svg: find("svg"), thumb: find(".thumb"), done: find(".done"), flip: find(".flip"), facts: find(".facts"),
     help: find(".help"), said: find(".said"),
-    digest: "", loaded: 0, seen: 0, frame: 0, panels: [], findings: [], maximised: null, under: null, news: null, handled: false,
+    digest: "", loaded: 0, seen: 0, frame: 0, panels: [], findings: [], maximised: null, under: null, change: null, finding: null, news: null, handled: false,
     view: { s: 1, cx: 0, cy: 0, aspect: 1, fitted: true }, cross: null, past: [], changedShare: 0, ...startingLook(),
   };
   listenToHands(v);
@@ -55,8 +55,8 @@ function scrollerOf(element) {
 
 /** Shows the picture and findings of a new blob; view, window and choice stay when the picture stayed. */
 function showBlob(v, header, grids) {
-  const samePicture = v.header && JSON.stringify([v.header.frame, v.header.windows]) === JSON.stringify([header.frame, header.windows]);
-  const sameNames = v.header && v.findings.map((f) => f.name).join("\n") === header.findings.map((f) => f.name).join("\n");
+  const seen = (h) => JSON.stringify([h.frame, h.windows, h.arrays[h.scan]?.digest]);
+  const samePicture = v.header && seen(v.header) === seen(header), sameNames = v.header && v.findings.map((f) => f.name).join("\n") === header.findings.map((f) => f.name).join("\n");
   v.header = header;
   v.loaded++;
   v.grids = grids;
@@ -71,15 +71,15 @@ function showBlob(v, header, grids) {
     v.amounts = new Map(v.findings.map((finding) => [finding.name, startAmount(finding)]));
     v.also = new Set();
     v.past = [];
-    v.finding = v.findings[0]?.name ?? null;
+    if (!v.findings.some((finding) => finding.name === v.finding)) v.finding = v.findings[0]?.name ?? null;
   }
   buildPanels(v);
   buildFindings(v);
   buildToolbar(v);
-  v.changeStale = v.findings.length > 0;
   fitHeight(v);
   layoutPanels(v);
   showChoice(v);
+  if (v.handled && (!sameNames || !samePicture) && v.finding !== null) sendSoon(v); // what Python remembers was about another picture
 }
 
 function writeHead(v) {

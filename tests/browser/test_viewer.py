@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 
 import pytest
 
 PICTURE = "canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let h = 7; for (let i = 0; i < c.length; i += 4) h = (h * 31 + c[i] + 7 * c[i + 2]) | 0; return h }"
 FRAME_TIMES = """async (stage) => {
-  const box = stage.getBoundingClientRect(), times = [], painted = [], idle = [];
-  const root = stage.closest('.viewer'), x = box.left + box.width / 4, y = box.top + box.height / 4;
+  const box = stage.getBoundingClientRect(), times = [];
+  const x = box.left + box.width / 4, y = box.top + box.height / 4;
   let last = performance.now();
-  for (let k = 0; k < 120; k++) {
+  for (let k = 0; k < 70; k++) {
     await new Promise(requestAnimationFrame);
-    const now = performance.now(), dragging = k % 60 >= 20;
-    (dragging ? times : idle).push(now - last);
-    if (!dragging) { last = now; continue; }
-    painted.push(Number(root.dataset.redrawMs) / Number(root.dataset.panelsDrawn));
+    const now = performance.now();
+    times.push(now - last);
     last = now;
     stage.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, clientX: x + 50 * Math.sin(k / 7), clientY: y + 40 * Math.cos(k / 9), bubbles: true }));
   }
-  return { times, painted, idle };
+  return times;
 }"""
 
 
@@ -73,13 +72,13 @@ class View:
 
     def settle(self):
         """Waits until Python has heard of the last gesture."""
-        self.page.wait_for_timeout(450)
+        self.page.wait_for_timeout(320)
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def opened(page, address):
     page.goto(address)
-    page.locator(".panel canvas").first.wait_for(timeout=30000)
+    page.locator(".panel canvas").first.wait_for(timeout=90000)
     view = View(page)
     page.wait_for_function("() => document.querySelector('[data-runs]')")
     view.settle()
@@ -152,13 +151,14 @@ def test_holding_space_shows_the_plain_scan_in_every_panel(view):
 
 def test_the_slider_moves_the_picture_while_python_sleeps(view):
     box, runs, before = view.page.locator(".curve").bounding_box(), view.runs(), view.picture("without")
-    scan, pictures = view.picture("scan"), []
+    pictures = []
     view.page.mouse.move(box["x"] + 0.66 * box["width"], box["y"] + box["height"] - 22)
     view.page.mouse.down()
     for share in (0.5, 0.3, 0.1, 0.0):
         view.page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] - 22)
         view.rest()
         pictures.append(view.picture("without"))
+    scan = view.picture("scan")
     view.page.wait_for_timeout(500)
     assert view.runs() == runs
     assert len({before, *pictures}) == 5
@@ -294,31 +294,47 @@ def test_everything_is_in_sight_without_scrolling(view, size):
 
 @pytest.mark.parametrize("wish", ["", "large"])
 def test_a_drag_runs_at_sixty_frames_a_second_whatever_the_size(one_view, page, serve, wish):
-    view = opened(page, serve("viewer/demo.py", wish)) if wish else one_view
+    view = opened(page, serve("viewer/demo.py") + f"?show={wish}") if wish else one_view
+    # Processor time, not wall time: other work on the machine must not count as ours.
+    inspector = view.page.context.new_cdp_session(view.page)
+    inspector.send("Performance.enable", {"timeDomain": "threadTicks"})
+    script_seconds = lambda: next(m["value"] for m in inspector.send("Performance.getMetrics")["metrics"] if m["name"] == "ScriptDuration")  # noqa: E731
     view.press("r")
     view.point("scan")
     view.page.mouse.wheel(0, -240)
     view.page.wait_for_timeout(250)
     view.page.mouse.down()
-    measured = view.page.locator(".stage").evaluate(FRAME_TIMES)
+    drawn, seconds = int(view.data("frames")), script_seconds()
+    times = view.page.locator(".stage").evaluate(FRAME_TIMES)
+    seconds, drawn = script_seconds() - seconds, int(view.data("frames")) - drawn
     view.page.mouse.up()
-    # A machine that is busy with other things gives no sixty frames to an empty page either.
-    possible = max(1000 / 60, statistics.median(measured["idle"]))
-    assert statistics.median(measured["times"]) <= 1.25 * possible, "milliseconds from frame to frame"
-    assert statistics.quantiles(measured["painted"], n=4)[0] <= 4, "milliseconds a panel"
+    assert drawn >= 60
+    assert 1000 * seconds / drawn / 4 <= 4, "milliseconds of processor a panel, gestures and words included"
+    if os.getloadavg()[0] > 1.5 * os.cpu_count():
+        pytest.skip(f"a load of {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores leaves no frames to count; the work a panel was checked")
+    assert statistics.median(times[10:]) <= 17.5, "milliseconds from frame to frame"
 
 
 def test_without_findings_the_scan_stands_alone(page, serve):
-    view = opened(page, serve("viewer/demo.py", "empty"))
+    view = opened(page, serve("viewer/demo.py") + "?show=empty")
     assert view.page.locator(".panel:visible").count() == 1
     assert not view.page.locator(".foot").is_visible()
     view.press("ArrowDown", "u", "b")
     assert page.troubles == []
 
 
+def test_without_counterfactuals_there_is_evidence_but_no_slider(page, serve):
+    view = opened(page, serve("viewer/demo.py") + "?show=still")
+    assert view.page.locator(".panel:visible").count() == 2
+    assert not view.page.locator(".foot").is_visible()
+    view.press("ArrowDown", "ArrowLeft", "u", "Control+z", "b", "s", "r")
+    assert view.title("evidence") == "Evidence for pneumonia"
+    assert page.troubles == []
+
+
 def test_free_panels_share_one_crosshair(page, serve):
-    page.goto(serve("viewer/demo.py", "panels"))
-    page.locator(".panel canvas").nth(3).wait_for(timeout=30000)
+    page.goto(serve("viewer/demo.py") + "?show=panels")
+    page.locator(".panel canvas").nth(3).wait_for(timeout=90000)
     box = page.locator(".panel").nth(2).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
     page.wait_for_timeout(200)
