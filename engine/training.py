@@ -20,7 +20,7 @@ import numpy as np
 import safetensors.torch
 import torch
 from lightning.fabric import Fabric
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -64,6 +64,10 @@ class Recipe(ABC):
     @abstractmethod
     def kept(self) -> dict[str, Tensor]:
         """The weights that are worth keeping when `validate` was best."""
+
+    def settings(self) -> dict:
+        """What a resumed run must share with the one that was stopped, ready for JSON; more steps may be asked for."""
+        return {}
 
     def draw(self, stream: str, step: int) -> np.random.Generator:
         """The random numbers of one stream ("critic 2", ...) at one step."""
@@ -131,6 +135,8 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
     if state.exists() and not resume:
         raise UnusableRun(f"a run is already in {folder}; add --resume to go on with it, or choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
+    for module in recipe.modules().values():  # before the optimisers' state, which follows its parameters
+        module.to(fabric.device)
     optimisers = recipe.optimisers()
     first, best, before = 0, {"score": -float("inf"), "step": -1}, 0.0
     if state.exists():
@@ -155,13 +161,14 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
                     best = {**scores, "step": step + 1}
                     if fabric.is_global_zero:
                         _write(folder / BEST, recipe.kept(), {"best": best})
-            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or stop.asked
+            asked = fabric.broadcast(stop.asked)  # once: a signal during the save waits for the next step
+            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or asked
             if fabric.broadcast(due):
                 if fabric.is_global_zero:
                     seconds = before + time.monotonic() - began
                     _save(state, recipe, optimisers, {"step": step + 1, "best": best, "seconds": seconds})
                 saved = time.monotonic()
-            if fabric.broadcast(stop.asked):
+            if asked:
                 raise KeyboardInterrupt(f"stopped after step {step + 1}; --resume goes on from there")
     bar.close()
     return best
@@ -206,13 +213,20 @@ def _save(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optim
     for name, optimiser in optimisers.items():
         for index, entries in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{name}/{index}/{key}": torch.as_tensor(value) for key, value in entries.items()}
-    _write(path, tensors, {**facts, "seed": recipe.seed})
+    _write(path, tensors, {**facts, "seed": recipe.seed, "settings": recipe.settings()})
 
 
 def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Optimizer]) -> tuple[int, dict, float]:
-    tensors, facts = safetensors.torch.load_file(path), facts_of(path.parent)
+    try:
+        tensors, facts = safetensors.torch.load_file(path), facts_of(path.parent)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UnusableRun(f"{path} is damaged and cannot be resumed from; delete it or choose another folder.") from error
     if facts["seed"] != recipe.seed:
         raise UnusableRun(f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed.")
+    now = json.loads(json.dumps(recipe.settings()))
+    other = [name for name, value in facts.get("settings", now).items() if now.get(name) != value]
+    if other:
+        raise UnusableRun(f"the run in {path.parent} was started with another {', '.join(other)}; use the same, or another folder.")
     parts: dict[str, dict] = {}
     for key, value in tensors.items():
         kind, name, rest = key.split("/", 2)
