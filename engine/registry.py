@@ -94,8 +94,8 @@ class Method(ABC):
         """Named sizes and schedules; at least "demo" and "paper"."""
 
     @abstractmethod
-    def train(self, job: Any) -> Checkpoint:
-        """Trains and saves one checkpoint; `job` is an `engine.jobs.TrainingJob`."""
+    def train(self, job: Any) -> Checkpoint | None:
+        """Trains and saves one checkpoint; `job` is an `engine.jobs.TrainingJob`. None in all but the first of several processes."""
 
     @abstractmethod
     def evaluate(self, model: Model, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:

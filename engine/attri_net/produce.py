@@ -27,15 +27,23 @@ INTENDED = (
 )
 
 
-def produce(job: TrainingJob) -> Checkpoint:
-    """Train (or go on training), choose operating points on validation, measure on test, save."""
+def produce(job: TrainingJob) -> Checkpoint | None:
+    """Train (or go on training), choose operating points on validation, measure on test, save.
+
+    Returns:
+        the checkpoint; None in all but the first of several processes, which have nothing left to do after training.
+    """
     preset = with_changes(PRESETS[job.preset], job.changes)
+    if preset.pairs % job.machine.devices:
+        raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
     recipe = AttriNetRecipe(job.collection, preset, job.guidance, job.seed, job.compiled)
     if job.start_from:
         recipe.start_from(open_checkpoint(job.start_from).weights())
     fabric = job.machine.fabric(job.run_folder)
     fabric.launch()
     run(recipe, job.run_folder, fabric, resume=job.resume)
+    if not fabric.is_global_zero:
+        return None
     net = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
     collection, facts = job.collection, facts_of(job.run_folder)
     likeness = Likeness.of(*(_pictures(recipe, collection.split(part)) for part in ("train", "validation")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,7 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # Fabric asks this before it chooses a number itself
     room = registered(method)
     if preset not in room.presets():
         raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
@@ -68,7 +70,8 @@ def train(
         runs=runs,
     )
     checkpoint = room.train(job)
-    print(checkpoint.card)
+    if checkpoint is not None:
+        print(checkpoint.card)
 
 
 def guided(strategy: str, collection):
