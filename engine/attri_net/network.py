@@ -183,7 +183,8 @@ class Critic(nn.Module):
 class Classifiers(nn.Module):
     """One logistic regression a finding on the pooled attribution map (Eq. 4).
 
-    Weights start at zero: the problem is convex in them, and a random start would ask M for changes of a random sign.
+    Weights start at one small negative value (the authors' start is random, of about this size): to take an opacity away
+    is evidence for it. A random start asks M for changes of a random sign; at zero, neither M nor the weights would move.
 
     Shape:
         maps (B, 1, H, W), task (B,) -> log-odds (B,).
@@ -192,7 +193,7 @@ class Classifiers(nn.Module):
     def __init__(self, tasks: int, architecture: Architecture):
         super().__init__()
         self.pool, self.side = architecture.pool, architecture.size // architecture.pool
-        self.weight = nn.Parameter(torch.zeros(tasks, self.side, self.side))
+        self.weight = nn.Parameter(torch.full((tasks, self.side, self.side), -0.1))
         self.bias = nn.Parameter(torch.zeros(tasks))
 
     def forward(self, maps: Tensor, task: Tensor) -> Tensor:
