@@ -24,6 +24,12 @@ class Preprocessing:
     percentile: float = 1.0
     reach: float = 0.9
 
+    def __post_init__(self):
+        if not isinstance(self.size, int) or self.size < 1:
+            raise ValueError(f"size must be a whole number of pixels, got {self.size!r}")
+        if not 0 <= self.percentile < 50 or not 0 < self.reach < 1:
+            raise ValueError(f"percentile must lie in [0, 50) and reach in (0, 1), got {self.percentile} and {self.reach}")
+
     def resized(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W) to (size, size), both float32, units kept."""
         if pixels.shape == (self.size, self.size):

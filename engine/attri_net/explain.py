@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.attri_net import AttriNetMethod
 from engine.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.explanation import ClassCentres, Explanation, Path
@@ -35,14 +36,15 @@ class AttriNetModel(Model):
         self.checkpoint, self.device = checkpoint, torch.device(device)
         self.findings = tuple(config["findings"])
         try:
-            self.net = AttriNet(self.findings, Architecture(**config["network"]))
-            self.preprocessing = Preprocessing(**config["preprocessing"])
+            architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            if self.preprocessing.size != architecture.size:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {architecture.size}")
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
             weights = checkpoint.weights()
             self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
-            self.net.load_state_dict({k.removeprefix("net."): v for k, v in weights.items()})
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            self.net = _with_weights(self.findings, architecture, {k.removeprefix("net."): v for k, v in weights.items()})
+        except (KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train.") from error
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
@@ -50,8 +52,10 @@ class AttriNetModel(Model):
         """The scan as the network sees it, (size, size) float32; the display window takes no part.
 
         Raises:
-            UnsuitableScan: a volume.
+            UnsuitableScan: a volume, or a scan of another kind.
         """
+        if scan.kind not in AttriNetMethod.kinds:
+            raise UnsuitableScan(f"Attri-Net explains radiographs, this scan is of kind {scan.kind}; choose another method.")
         if scan.pixels.ndim != 2:
             raise UnsuitableScan(f"Attri-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
         return self.preprocessing.apply(scan.pixels)
@@ -134,3 +138,15 @@ class AttriNetModel(Model):
         if finding not in self.findings:
             raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
         return self.findings.index(finding)
+
+
+def _with_weights(findings: Sequence[str], architecture: Architecture, weights: Mapping[str, Tensor]) -> AttriNet:
+    """The network of `architecture`, which is made only when `weights` are its own."""
+    with torch.device("meta"):
+        expected = {name: tuple(tensor.shape) for name, tensor in AttriNet(findings, architecture).state_dict().items()}
+    strange = [n for n in {**expected, **weights} if n not in weights or tuple(weights[n].shape) != expected.get(n)]
+    if strange:
+        raise ValueError(f"{len(strange)} of its tensors are not those of its network, {strange[0]} among them")
+    net = AttriNet(findings, architecture)
+    net.load_state_dict(weights)
+    return net

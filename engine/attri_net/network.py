@@ -33,6 +33,9 @@ class Architecture:
     code_repeat: int = 20
 
     def __post_init__(self):
+        for name, value in vars(self).items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
         if self.size % self.pool or self.size % 4:
             raise ValueError(f"size must be a multiple of 4 and of pool, got size {self.size} and pool {self.pool}")
         smallest = 2 ** (self.critic_layers - 1) * 2 + 8
