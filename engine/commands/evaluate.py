@@ -32,6 +32,8 @@ def evaluate(
     if model.checkpoint.method != method:
         raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     collection = opened(data, root, model.findings, option or ())
+    if tuple(collection.findings) != tuple(model.findings):
+        raise OneSentence(f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}.")
     indices = collection.split(split)
     if not len(indices):
         raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,10 @@ def explain(
         raise OneSentence("there is no such scan file; give the path of a DICOM, PNG, JPEG or TIFF file.")
     read = read_scan(scan.read_bytes())
     if slice is not None:
-        read = frame(read, slice)
+        try:
+            read = frame(read, slice)
+        except IndexError as error:
+            raise OneSentence(f"there is no {error}.") from error
     model = open_model(checkpoint, device)
     records = model.explain(read, finding or None)
     out.mkdir(parents=True, exist_ok=True)
@@ -73,7 +77,7 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
     partial.write_text(json_text.dumps(text, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     partial.replace(out / "explanation.json")
     for record in records:
-        stem = record.finding.lower().replace(" ", "_")
+        stem = re.sub(r"\W+", "_", record.finding.lower())  # a finding's name comes with a checkpoint and is no path
         np.savez_compressed(
             out / f"{stem}.npz",
             attribution=record.attribution,

@@ -22,7 +22,7 @@ class OneSentence(ValueError):
     """Something the user asked for that cannot be done; the message is for the user."""
 
 
-SENTENCES = (OneSentence, UnreadableScan, UnusableCollection, RefusedCheckpoint, UnsuitableScan, ValueError, FileNotFoundError)
+SENTENCES = (OneSentence, UnreadableScan, UnusableCollection, RefusedCheckpoint, UnsuitableScan, ValueError, OSError)
 
 
 def settings(pairs: Sequence[str]) -> dict[str, str]:
@@ -42,13 +42,18 @@ def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: 
             with half of the Cardiomegaly films).
     """
     chosen: dict = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in settings(options).items()}
-    if findings and data != "phantom":
+    if data != "phantom" and findings:
         chosen["findings"] = tuple(findings)
+    elif findings:
+        from engine.datasets.phantom import FINDINGS
+
+        if tuple(findings) != FINDINGS:
+            raise OneSentence(f"the phantom is labelled for {', '.join(FINDINGS)}, not for {', '.join(findings)}.")
     if "marker" in chosen:
         from engine.datasets.phantom import Marker
 
         chosen["marker"] = Marker(text=chosen["marker"])
     try:
         return open_collection(data, root, **chosen)
-    except TypeError as error:
-        raise OneSentence(f"{data} has no such option ({error}).") from error
+    except (TypeError, OverflowError) as error:
+        raise OneSentence(f"{data} has no such option, or none of that value ({error}).") from error

@@ -97,5 +97,6 @@ def typed() -> str:
     words = []
     arguments = [a for a in sys.argv[1:] if a != "--resume"]
     for before, word in zip(["", *arguments], arguments):
-        words.append("DIR" if before == "--root" else f"'{word}'" if " " in word else word)
+        word = "DIR" if before == "--root" else "--root=DIR" if word.startswith("--root=") else word
+        words.append(f"'{word}'" if " " in word else word)
     return "python -m engine " + " ".join(words)
