@@ -134,7 +134,8 @@ def tiff(*pages: np.ndarray, order: str = "<", compression: int = 1, photometric
             elif tag == 339 and samples > 1:
                 data += struct.pack(order + "HHIHH", tag, 3, 1, value, 0)
             else:
-                data += struct.pack(order + "HHI", tag, kind, 1) + struct.pack(order + ("HH" if kind == 3 else "I"), *([value, 0] if kind == 3 else [value]))
+                field = struct.pack(order + "HH", value, 0) if kind == 3 else struct.pack(order + "I", value)
+                data += struct.pack(order + "HHI", tag, kind, 1) + field
         link = len(data)
         data += b"\0" * 4
     return bytes(data)

@@ -51,7 +51,9 @@ def check_size(rows: int, columns: int, frames: int = 1, limit: int = PIXELS) ->
         UnreadableScan: says the size and the limit.
     """
     if rows < 1 or columns < 1 or frames < 1:
-        raise UnreadableScan(f"The file declares a picture of {columns} x {rows} pixels and {frames} frames, which is none; export it again.")
+        raise UnreadableScan(
+            f"The file declares a picture of {columns} x {rows} pixels and {frames} frames, which is none; export it again."
+        )
     if rows > SIDE or columns > SIDE or frames > FRAMES or rows * columns * frames > limit:
         raise UnreadableScan(
             f"The picture is {columns} x {rows} pixels in {frames} frames; the limit is {limit // 1_000_000} million pixels"

@@ -30,7 +30,9 @@ def read_png(data: bytes) -> Scan:
     bounds.check_size(rows, columns, limit=bounds.PICTURE_PIXELS)
     bits = depth * CHANNELS[colour]
     if rows * columns * bits // 8 > bounds.PICTURE_BYTES:
-        raise UnreadableScan(f"The picture is {columns} x {rows} pixels of {bits} bits, which is too large; send a smaller or grey one.")
+        raise UnreadableScan(
+            f"The picture is {columns} x {rows} pixels of {bits} bits, which is too large; send a smaller or grey one."
+        )
     _check_inflated(b"".join(body for name, body in chunks if name == b"IDAT"), rows, columns, bits, interlaced)
     plain = data[:8] + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
@@ -44,7 +46,9 @@ def read_jpeg(data: bytes) -> Scan:
     rows, columns, components, precision = jpeg_header(data)
     bounds.check_size(rows, columns, limit=bounds.PICTURE_PIXELS)
     if precision != 8 or components not in (1, 3):
-        raise UnreadableScan(f"The JPEG picture has {components} channels of {precision} bits; save it as an 8-bit grey JPEG or a PNG.")
+        raise UnreadableScan(
+            f"The JPEG picture has {components} channels of {precision} bits; save it as an 8-bit grey JPEG or a PNG."
+        )
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     return _scan(array, (rows, columns))
 

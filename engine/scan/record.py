@@ -85,12 +85,9 @@ class Scan:
         """A checked scan with its identity and, without a `window`, a default one.
 
         Args:
-            pixels: (H, W) or (S, H, W), any real type; copied unless it is float32 and contiguous already, when it is
-                shared and set read-only.
+            pixels: (H, W) or (S, H, W), any real type; copied, so that no one can change them behind the identity.
         """
-        pixels = np.ascontiguousarray(pixels, dtype=np.float32)
-        if pixels.base is not None:  # a view can be written through its owner
-            pixels = pixels.copy()
+        pixels = np.array(pixels, dtype=np.float32, order="C")
         pixels.setflags(write=False)
         return cls(
             pixels=pixels,

@@ -139,7 +139,8 @@ def _check(page: Page, first: Page, count: int) -> None:
         raise UnreadableScan(f"The channels of the TIFF file differ; {SEND}.")
     if count * page.rows * page.columns * page.samples * bits // 8 > bounds.PICTURE_BYTES:
         raise UnreadableScan(
-            f"The TIFF file holds more than {bounds.PICTURE_BYTES / 1e6:.0f} million bytes of pixels; send fewer pages or a smaller picture."
+            f"The TIFF file holds more than {bounds.PICTURE_BYTES / 1e6:.0f} million bytes of pixels;"
+            " send fewer pages or a smaller picture."
         )
     if (page.rows, page.columns, page.samples, bits, page.photometric, form) != (
         first.rows,
