@@ -182,7 +182,7 @@ def app():
 
 
 def test_a_view_that_nobody_touched_takes_the_first_finding_away():
-    ran = AppTest.from_function(app).run()
+    ran = AppTest.from_function(app, default_timeout=60).run()
     assert not ran.exception
     untouched = {"finding": "Effusion", "amounts": {"Effusion": 1.0}}
     assert ran.session_state.seen == [untouched, untouched, {"finding": None, "amounts": {}}]
