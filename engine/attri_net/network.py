@@ -122,7 +122,7 @@ class Generator(nn.Module):
 
     The paper writes M = tanh(x + out) - x, under which "no change" cannot be said where |x| is near 1 and costs effort
     everywhere else. Here M = tanh(artanh(x) + out) - x: out = 0 is exactly no change, and x + M still lies in (-1, 1).
-    The last convolution starts at zero, so training starts from "no change" rather than from noise.
+    Training must not start from "no change": there L1 holds M before the features that would move it are learned.
     Convolutions reflect at the borders, because zero padding under instance normalisation draws frames into the map.
 
     Shape:
@@ -147,7 +147,6 @@ class Generator(nn.Module):
             nn.init.kaiming_normal_(layer.weight, a=2)
             self.up.append(AdaConv(layer, channels // 2, e))
         self.last = convolution(w, 1, 7, 1, 3, "reflect")
-        nn.init.zeros_(self.last.weight)
 
     def forward(self, x: Tensor, task: Tensor) -> Tensor:
         embedding = self.embedding(task)  # (B, E)
