@@ -1,0 +1,201 @@
+"""Explain: one scan, what a model believes of it, where it looked, and the scan without each finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from engine.checkpoints import Checkpoint
+from engine.queue import Job
+from engine.scan import Scan
+from pages.parts import cards, common, open_scans, words
+from pages.parts.open_scans import OpenScan
+from viewer import FindingView, explain_state, explain_view
+
+VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Everything on show about a scan, sorted by how far above its operating point a finding lies."""
+
+    findings: tuple[FindingView, ...]
+    score: float
+    limit: float
+
+
+def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
+    """The worker's job for this scan and checkpoint."""
+    rates = cards.measures(checkpoint.card)
+
+    def work(progress):
+        records = common.model_of(checkpoint, device).explain(scan, progress=progress)
+        records.sort(key=lambda record: words.log_odds(record.threshold) - words.log_odds(record.probability))
+        views = tuple(words.finding_view(record, scan, rates, first=not place) for place, record in enumerate(records))
+        return Explained(views, *records[0].in_distribution)
+
+    return common.ask(("explain", scan.sha256, scan.window, checkpoint.sha256, device), work)
+
+
+def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
+    """The worker's job for several findings taken away together."""
+
+    def work(progress):
+        return common.model_of(checkpoint, device).without(scan, amounts)
+
+    return common.ask(("without", scan.sha256, checkpoint.sha256, tuple(sorted(amounts.items())), device), work)
+
+
+def sidebar() -> None:
+    """Which scan is on show, opening another one, and closing it."""
+    known = open_scans.scans()
+    if known:
+        st.session_state["scan choice"] = st.session_state.scan
+        st.radio("Open scans", list(known), key="scan choice", on_change=_turn_to)
+    opened = open_scans.chosen()
+    if opened is not None and opened.slices > 1:
+        key = f"slice {opened.name}"
+        st.session_state.setdefault(key, opened.slices // 2)
+        st.slider("Slice", 0, opened.slices - 1, key=key)
+    with st.container(horizontal=True, gap="small", key="closing"):
+        if opened is not None:
+            st.button("Close", help=f"Close {opened.name}", on_click=open_scans.close, args=(opened.name,), type="tertiary", key="close")
+        if closed := st.session_state.get("closed"):
+            st.button(f"Undo: reopen {closed[1].name}", on_click=open_scans.reopen, type="tertiary", key="reopen")
+    round_ = st.session_state.setdefault("uploads", 0)
+    files = st.file_uploader("Open a scan (DICOM, PNG, JPEG or TIFF)", accept_multiple_files=True, key=f"upload {round_}")
+    if files:
+        st.session_state.notice = None
+        with st.spinner("Reading the scan"):
+            open_scans.take([file.getvalue() for file in files])
+        st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the bytes and the name
+        st.rerun()
+    patients = [name for name in open_scans.PATIENTS if name not in known]
+    patient = st.selectbox(
+        "Or a drawn patient", patients, index=None, placeholder="Phantom patients", key=f"patient {len(known)} {round_}"
+    )
+    if patient:
+        st.session_state.notice = None
+        with st.spinner("Drawing the patient"):
+            open_scans.show(open_scans.phantom_patient(patient))
+        st.session_state.uploads = round_ + 1
+        st.rerun()
+
+
+def _turn_to() -> None:
+    st.session_state.scan = st.session_state["scan choice"]
+    st.session_state.notice = None
+
+
+def offered(opened: OpenScan) -> list[Checkpoint]:
+    """Checkpoints for this scan: those that take its kind first, and among them those trained on the like of it."""
+    return sorted(
+        common.usable(),
+        key=lambda c: (not common.takes(c, opened.scan.kind), (common.trained_on(c) == "phantom") != opened.phantom, c.name),
+    )
+
+
+def choose(opened: OpenScan, offers: list[Checkpoint]) -> Checkpoint:
+    """The checkpoint to explain with; drawn and real scans remember one each."""
+    kept = "checkpoint for drawn scans" if opened.phantom else "checkpoint for scans"
+    names = {c.sha256: common.label(c) for c in offers}
+    key = f"{kept} {opened.scan.kind}"
+    if st.session_state.get(kept) in names:
+        st.session_state[key] = st.session_state[kept]
+    else:
+        st.session_state.pop(key, None)
+    with st.container(key="checkpoint"):
+        sha256 = st.selectbox(
+            "Checkpoint",
+            list(names),
+            format_func=lambda s: names[s],
+            key=key,
+            label_visibility="collapsed",
+            on_change=lambda: st.session_state.update({kept: st.session_state[key]}),
+        )
+    return next(c for c in offers if c.sha256 == sha256)
+
+
+@st.fragment
+def result(opened: OpenScan) -> None:
+    """The checkpoint's choice and the linked view; everything that asks a model starts here."""
+    scan = open_scans.chosen_slice(opened)
+    offers = offered(opened)
+    if not any(common.takes(c, scan.kind) for c in offers):
+        kinds = sorted({kind for c in offers for kind in common.method_of(c).kinds if kind != "unknown"})
+        what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
+        common.line(f"No checkpoint here takes a {words.KINDS[scan.kind]}. {what}", "quiet")
+        common.worker().keep_only(common.session(), [])
+        view(opened, scan, (), [], None)
+        return
+    checkpoint = choose(opened, offers)
+    job = explain(scan, checkpoint, common.device())
+    wanted = [job.key]
+    job.wait(0.3)  # an answer that is kept, or quick, is shown without a detour
+    if not job.done or job.error is not None:
+        common.worker().keep_only(common.session(), wanted)
+        if job.error is not None:
+            common.line(common.complaint(job), "bad")
+            if st.button("Try again", type="tertiary", key="again"):
+                common.worker().forget(job.key)
+                st.rerun(scope="fragment")
+        view(opened, scan, (), [], checkpoint)
+        if not job.done:
+            common.wait_for(job, "Explaining the scan")
+        return
+    explained = job.answer()
+    if not common.takes(checkpoint, scan.kind):
+        common.line(f"This checkpoint was made for {' and '.join(k for k in common.method_of(checkpoint).kinds if k != 'unknown')}s; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
+    if explained.score > explained.limit:
+        common.line("This scan is unlike the films this checkpoint was trained on. Do not rely on what it says here.", "warn")
+    amounts = explain_state(VIEW, explained.findings)["amounts"]
+    together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
+    if together is not None:
+        wanted.append(together.key)
+        together.wait(0.3)
+    common.worker().keep_only(common.session(), wanted)
+    ready = together is not None and together.done and together.error is None
+    view(opened, scan, explained.findings, [words.likeness_badge(explained.score, explained.limit)], checkpoint, together.answer() if ready else None)
+    if together is not None and not together.done:
+        common.wait_for(together, "Taking several findings away")
+
+
+def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint | None, together=None) -> None:
+    """The viewer, with what is known of the scan above it."""
+    title = words.scan_title(scan)
+    drawn = []
+    if opened.phantom:
+        title = f"{opened.name}, {scan.tags['ViewPosition']}"
+        drawn = [("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")]
+    method = common.method_of(checkpoint) if checkpoint else None
+    explain_view(
+        scan.pixels,
+        scan.window,
+        findings,
+        title=title,
+        badges=[*words.scan_badges(scan), *drawn, *badges],
+        spacing_mm=scan.spacing_mm,
+        method=f"{method.title}, {method.evidence_name}" if method else "",
+        presets=words.window_presets(scan),
+        joint_probabilities=together,
+        key=VIEW,
+    )
+
+
+def main() -> None:
+    with st.sidebar, st.container(key="scans"):
+        sidebar()
+    if notice := st.session_state.get("notice"):
+        common.line(notice, "warn")
+    opened = open_scans.chosen()
+    if opened is None:
+        with st.container(key="empty"):
+            st.markdown("#### No scan is open")
+            st.markdown("Drop a scan on the field at the left, or choose a drawn patient there.")
+        return
+    result(opened)
+
+
+if common.in_the_house():
+    main()

@@ -1,0 +1,187 @@
+"""What all pages share: the style, the worker, the checkpoints at hand, and opened models."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import runpy
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from engine.checkpoints import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint, shipped, shipped_folder
+from engine.queue import Job, Progress, Queue
+from engine.registry import Method, Model, UnsuitableScan, method, open_model
+from engine.scan import UnreadableScan
+
+NOTICE = "Research use only, not for diagnosis"
+COLLECTIONS = {"chestxray8": "NIH films", "phantom": "drawn films", "chexpert": "CheXpert films", "vindr": "VinDr films"}
+EXPECTED = (RefusedCheckpoint, UnsuitableScan, UnreadableScan)  # their message is a sentence for the reader
+APP = Path(__file__).parents[2] / "app.py"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A checkpoint that did not open, and the sentence that says why."""
+
+    name: str
+    reason: str
+
+
+@contextmanager
+def house() -> Iterator[None]:
+    """Around a page while app.py shows it."""
+    st.session_state["in the house"] = True
+    try:
+        yield
+    finally:
+        st.session_state["in the house"] = False
+
+
+def in_the_house() -> bool:
+    """Whether app.py shows this page. If not, it is made to, and the page that asked has nothing left to do.
+
+    Before app.py has run once in a server's life, Streamlit takes every file in pages/ for a page of its own accord.
+    """
+    if st.session_state.get("in the house"):
+        return True
+    runpy.run_path(str(APP), run_name="__main__")
+    return False
+
+
+def style() -> None:
+    """The app's few rules on top of its theme, from style.css."""
+    st.html(Path(__file__).with_name("style.css"))
+
+
+def device() -> str:
+    """What stands behind `streamlit run app.py -- --device`; "auto" without it."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    return parser.parse_known_args(sys.argv[1:])[0].device
+
+
+@st.cache_resource(show_spinner=False)
+def worker() -> Queue:
+    """The one thread that everything that needs a model runs on, for all sessions."""
+    return Queue()
+
+
+def session() -> str:
+    """A name for this session among those who wait."""
+    return st.session_state.setdefault("session", uuid.uuid4().hex)
+
+
+def checkpoints() -> list[Checkpoint | Refused]:
+    """The shipped checkpoints and those opened in this session, each one checked; a refused one comes with its sentence."""
+    found = [_checked(name, _stamp(shipped_folder() / name)) for name in shipped()]
+    known = {entry.sha256 for entry in found if isinstance(entry, Checkpoint)}
+    for checkpoint in st.session_state.get("opened", []):
+        if checkpoint.sha256 not in known:
+            found.append(checkpoint)
+    return found
+
+
+def open_another(address: str) -> str:
+    """Opens a folder or ``hub:owner/name@revision`` for this session; returns what to tell the reader."""
+    checkpoint = open_checkpoint(address.strip())
+    opened = st.session_state.setdefault("opened", [])
+    if all(checkpoint.sha256 != other.sha256 for other in opened):
+        opened.append(checkpoint)
+    return f"{label(checkpoint)} is open."
+
+
+def usable() -> list[Checkpoint]:
+    return [entry for entry in checkpoints() if isinstance(entry, Checkpoint)]
+
+
+def _stamp(folder: Path) -> tuple:
+    """Changes whenever one of the three files does."""
+    stats = [(folder / name).stat() if (folder / name).exists() else None for name in (WEIGHTS, CONFIG, CARD)]
+    return str(folder), *(stat and (stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _checked(name: str, stamp: tuple) -> Checkpoint | Refused:
+    try:
+        return open_checkpoint(name)
+    except RefusedCheckpoint as reason:
+        return Refused(name, str(reason))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _opened(sha256: str, device: str, _checkpoint: Checkpoint) -> Model:
+    return open_model(_checkpoint, device)
+
+
+def model_of(checkpoint: Checkpoint, device: str) -> Model:
+    """The opened model, one for all sessions; to be called on the worker."""
+    return _opened(checkpoint.sha256, device, checkpoint)
+
+
+def method_of(checkpoint: Checkpoint) -> Method:
+    return method(checkpoint.method)
+
+
+def label(checkpoint: Checkpoint) -> str:
+    """A checkpoint's name as people read it: 'Attri-Net, phantom tag guided'."""
+    of = method_of(checkpoint)
+    slug = of.title.lower().replace(" ", "-")
+    rest = checkpoint.name.lower().removeprefix(slug).strip("-_").replace("-", " ").replace("_", " ")
+    return f"{of.title}, {rest.replace('nih', 'NIH')}" if rest and rest != checkpoint.method.replace("_", " ") else of.title
+
+
+def trained_on(checkpoint: Checkpoint) -> str:
+    """The collection's name in its configuration, "" when it does not say."""
+    return str(checkpoint.config.get("data", {}).get("collection", ""))
+
+
+def takes(checkpoint: Checkpoint, kind: str) -> bool:
+    kinds = method_of(checkpoint).kinds
+    return not kinds or kind in kinds
+
+
+def ask(key: tuple, work: Callable[[Progress], object]) -> Job:
+    """Asks the worker in this session's name."""
+    return worker().ask(key, work, asker=session())
+
+
+def complaint(job: Job) -> str:
+    """What to tell the reader of a job that failed."""
+    if isinstance(job.error, EXPECTED):
+        return str(job.error)
+    log.error("a job failed", exc_info=job.error)
+    return "Something went wrong while the model was at work; the scan is still open, and the log says more."
+
+
+@st.fragment(run_every=1.0)
+def wait_for(job: Job, what: str) -> None:
+    """One quiet line while a job waits or runs, after half a second of it; the page runs again when it is done.
+
+    Most of each second is spent asleep in here: every run of a script ends in a garbage collection, and many short
+    ones would take the interpreter from the worker.
+
+    Args:
+        what: is happening, as in 'Explaining the scan'.
+    """
+    if job.wait(0.3 if job.waited < 0.5 else 0.7):
+        st.rerun()
+    before = worker().position(job)
+    with st.container(key="waiting"):
+        if before:
+            st.progress(0.0, f"{what}: {before} {'job' if before == 1 else 'jobs'} before it in the queue")
+        else:
+            done, every = job.progress
+            st.progress(done / every if every else 0.0, f"{what}: {done} of {every} done" if every else f"{what}: opening the model")
+
+
+def line(words: str, kind: str = "warn") -> None:
+    """One line above a page's result; `kind` is 'warn', 'bad' or 'quiet'. The words carry the meaning, the colour helps."""
+    with st.container(key=f"line-{kind}-{abs(hash(words)) % 10**8}"):
+        st.text(words)

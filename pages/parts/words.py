@@ -1,0 +1,174 @@
+"""An explanation in plain language: verdicts, the sentence, and the facts beside the slider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.explanation import Explanation
+from engine.metrics.measure import Measure
+from engine.scan import Scan
+from pages.parts.cards import rate
+from viewer import FindingView
+
+JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
+VISIBLE = 0.02  # of the start window's width: a change below it is not seen
+ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
+KINDS = {
+    "radiograph": "radiograph", "CT": "CT slice", "MR": "MR slice", "ultrasound": "ultrasound picture",
+    "mammogram": "mammogram", "unknown": "picture of unstated kind",
+}  # fmt: skip
+
+
+def log_odds(probability: float) -> float:
+    p = min(max(float(probability), 1e-6), 1 - 1e-6)
+    return float(np.log(p / (1 - p)))
+
+
+def degree(probability: float, threshold: float) -> str:
+    """'far below', 'below', 'just below', 'just above', 'above' or 'far above'."""
+    distance = log_odds(probability) - log_odds(threshold)
+    side = "above" if probability > threshold else "below"
+    size = "just " if abs(distance) < JUST else "far " if abs(distance) >= FAR else ""
+    return size + side
+
+
+def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
+    """Where most of the evidence for a finding lies.
+
+    Args:
+        evidence: (h, w) signed; only what is above zero counts.
+
+    Returns:
+        The largest share that one of six parts holds, in [0, 1], and the part's name as seen on the picture
+        (a frontal film's left is the patient's right); None without any.
+    """
+    positive = np.clip(evidence, 0, None)
+    total = float(positive.sum())
+    if total <= 0:
+        return None
+    shares = [
+        (float(part.sum()) / total, f"{row} {column}")
+        for row, band in zip(ROWS, np.array_split(positive, 3, axis=0))
+        for column, part in zip(COLUMNS, np.array_split(band, 2, axis=1))
+    ]
+    return max(shares)
+
+
+def sentence(explanation: Explanation, rates: Sequence[Measure]) -> str:
+    """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong."""
+    finding = explanation.finding.lower()
+    words = [f"The model {'sees' if explanation.positive else 'does not see'} {finding}."]
+    place = whereabouts(explanation.evidence)
+    if explanation.positive and place is not None:
+        share, part = place
+        words.append(
+            f"{100 * share:.0f} % of its evidence lies in the {part} of the picture."
+            if share >= 0.3
+            else f"Its evidence is spread over the picture; the {part} holds most, {100 * share:.0f} %."
+        )
+    if explanation.positive:
+        without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
+        words.append(
+            "Without that change in the film it would say no."
+            if without <= explanation.threshold
+            else f"Even without it the model would still say yes ({without:.2f})."
+        )
+    words.append(_how_often_wrong(explanation, finding, list(rates)))
+    return " ".join(filter(None, words))
+
+
+def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure]) -> str:
+    """The error that this very call could be, from films not trained on."""
+    row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
+    if row is None:
+        return "Its card does not say how often such calls are wrong."
+    low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
+    if explanation.positive:
+        words = f"Of 100 films without {finding} that it was not trained on, it calls {wrong} ({low} to {high})."
+    else:
+        words = f"Of 100 films with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
+    return words if explanation.like_training else words + " This film is unlike those, so the number may not hold."
+
+
+def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
+    """How large the change is that takes the finding away fully (a = 1)."""
+    change = np.abs(full_change(explanation))
+    share = float((change > VISIBLE * scan.window[1]).mean())
+    rows = [("changed visibly", f"{100 * share:.1f} % of the film")]
+    if scan.spacing_mm is not None:
+        area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
+        rows.append(("that is", f"{area / 100:,.1f} cm\u00b2" if area >= 100 else f"{area:.0f} mm\u00b2"))
+    rows.append(("largest change", f"{100 * float(change.max()) / scan.window[1]:.0f} % of the window"))
+    return rows
+
+
+def full_change(explanation: Explanation) -> np.ndarray:
+    """(h, w): what is added to the scan at a = 1, in its units."""
+    path = explanation.path
+    return path.changes[int(np.argmin(np.abs(path.steps - 1)))]
+
+
+def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False) -> FindingView:
+    """What the viewer needs of an explanation; the large pictures are left behind.
+
+    Args:
+        first: at the head of the list, where the verdict names its operating point in full.
+    """
+    path, whole = explanation.path, full_change(explanation)
+    linear = np.allclose(path.changes, path.steps[:, None, None] * whole, atol=1e-4 * scan.window[1])
+    point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"
+    return FindingView(
+        name=explanation.finding,
+        probability=explanation.probability,
+        threshold=explanation.threshold,
+        verdict=f"{degree(explanation.probability, explanation.threshold)} {point}",
+        sentence=sentence(explanation, rates),
+        evidence=explanation.evidence,
+        evidence_limit=explanation.attribution_limit,
+        evidence_unit=explanation.attribution_unit,
+        steps=path.steps,
+        probabilities=path.probabilities,
+        changes=np.ascontiguousarray(whole) if linear else path.changes,
+        facts=facts(explanation, scan),
+    )
+
+
+def scan_title(scan: Scan) -> str:
+    """'Chest radiograph, PA', from what the file says of itself."""
+    part = scan.tags.get("BodyPartExamined", "").lower()
+    kind = KINDS[scan.kind]
+    words = f"{part} {kind}".strip() if scan.kind != "unknown" else kind
+    view = scan.tags.get("ViewPosition", "")
+    return words[0].upper() + words[1:] + (f", {view}" if view else "")
+
+
+def scan_badges(scan: Scan) -> list[tuple[str, str]]:
+    """Size, depth and spacing, as the viewer's badges."""
+    height, width = scan.pixels.shape[-2:]
+    size = (f"{width} x {height}, {scan.bits} bit", "quiet")
+    if scan.spacing_mm is None:
+        return [size, ("no pixel spacing", "quiet")]
+    row, column = scan.spacing_mm
+    spacing = f"{row:.3g} mm a pixel" if abs(row - column) < 1e-3 * row else f"{row:.3g} x {column:.3g} mm a pixel"
+    return [size, (spacing, "quiet")]
+
+
+def likeness_badge(score: float, limit: float) -> tuple[str, str]:
+    """Whether the scan is like those the checkpoint was trained on, as a share of the limit."""
+    share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
+    return (f"like the training films ({share})", "good") if score <= limit else (f"unlike the training films ({share})", "bad")
+
+
+def window_presets(scan: Scan) -> list[tuple[str, float, float]]:
+    """(name, centre, width), from the picture's own grey levels; no preset changes a pixel."""
+    step = max(1, int(np.sqrt(scan.pixels.size / 250_000)))
+    sample = scan.pixels[::step, ::step]
+    low, dark, bright, high = (float(v) for v in np.percentile(sample, (1, 5, 60, 99)))
+    presets = []
+    if high > low:
+        presets.append(("1 to 99 %", (low + high) / 2, high - low))
+    if scan.kind in ("radiograph", "unknown") and bright > dark:
+        presets.append(("Lungs", (dark + bright) / 2, bright - dark))
+    return presets
