@@ -1,0 +1,115 @@
+"""Eq. 1 to 6 of Sun et al. 2025 against numbers worked out by hand, and their gradients against finite differences."""
+
+import pytest
+import torch
+
+from engine.attri_net.losses import (
+    adversarial_loss,
+    centre_loss,
+    critic_loss,
+    gradient_penalty,
+    guidance_loss,
+    sparsity_loss,
+)
+
+
+def of(*values):
+    """One picture (1, 1, 1, len(values))."""
+    return torch.tensor(values, dtype=torch.float64).view(1, 1, 1, -1)
+
+
+def test_the_critic_prefers_real_negatives_eq_1():
+    assert critic_loss(torch.tensor([1.0, 3.0]), torch.tensor([5.0, -1.0, 2.0])).item() == pytest.approx(-2 + 2)
+    assert critic_loss(torch.tensor([4.0]), torch.tensor([1.0])).item() == -3
+
+
+def test_the_generator_wants_what_the_critic_does_not_eq_2():
+    scores = torch.tensor([5.0, -1.0])
+    assert adversarial_loss(scores).item() == -2
+    assert critic_loss(torch.zeros(1), scores).item() == -adversarial_loss(scores).item()
+
+
+def test_sparsity_counts_changes_of_negatives_twice_eq_3():
+    negative, positive = of(1.0, -3.0), of(0.5, -0.5)
+    assert sparsity_loss(negative, positive).item() == pytest.approx(2 * 2 + 1 * 0.5)
+    assert sparsity_loss(negative, positive, alpha_0=0, alpha_1=4).item() == pytest.approx(2)
+    assert sparsity_loss(0 * negative, 0 * positive).item() == 0
+
+
+def test_centres_are_half_a_squared_distance_away_eq_5():
+    negative = torch.cat([of(1.0, 2.0), of(3.0, 2.0)])
+    centre_negative = torch.cat([of(0.0, 0.0), of(3.0, 0.0)])  # squared distances 5 and 4
+    positive, centre_positive = torch.cat([of(1.0, 1.0)] * 2), torch.cat([of(0.0, 1.0), of(1.0, 4.0)])  # 1 and 9
+    assert centre_loss(negative, positive, centre_negative, centre_positive).item() == pytest.approx(0.5 * 4.5 + 0.5 * 5)
+    assert centre_loss(negative, positive, negative, positive).item() == 0
+
+
+def test_guidance_is_the_share_of_the_map_outside_the_mask_eq_6():
+    maps = torch.cat([of(1.0, -3.0, 0.0, 4.0), of(-2.0, 2.0, 2.0, 2.0)])
+    masks = torch.cat([of(1.0, 1.0, 0.0, 0.0), of(1.0, 0.0, 0.0, 0.0)])
+    assert guidance_loss(maps, masks).item() == pytest.approx((0.5 + 0.75) / 2)
+    assert guidance_loss(maps, torch.ones_like(masks)).item() == pytest.approx(0)
+    assert guidance_loss(5 * maps, masks).item() == pytest.approx(guidance_loss(maps, masks).item())
+
+
+def test_an_empty_map_has_a_finite_guidance_gradient():
+    maps = torch.zeros(1, 1, 4, 4, requires_grad=True)
+    guidance_loss(maps, torch.ones(1, 1, 4, 4)).backward()
+    assert torch.isfinite(maps.grad).all()
+
+
+def unit_slope(u):
+    """A critic whose gradient has norm 1 on every picture."""
+    weights = torch.linspace(-1, 1, u[0].numel(), dtype=u.dtype).view_as(u[0])
+    return (u * weights / weights.norm()).sum(dim=(1, 2, 3))
+
+
+def test_a_critic_of_unit_slope_pays_no_penalty_whatever_the_batch():
+    for batch in (1, 4):
+        a, b = torch.randn(2, batch, 1, 6, 6, dtype=torch.float64)
+        position = torch.rand(batch, 1, 1, 1, dtype=torch.float64)
+        assert gradient_penalty(unit_slope, a, b, position).item() == pytest.approx(0, abs=1e-10)
+
+
+def test_the_penalty_is_taken_per_picture_and_averaged():
+    factors = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
+    a, b = torch.randn(2, 3, 1, 6, 6, dtype=torch.float64)
+    penalty = gradient_penalty(lambda u: unit_slope(u) * factors, a, b, torch.rand(3, 1, 1, 1, dtype=torch.float64))
+    assert penalty.item() == pytest.approx((1 + 0 + 4) / 3)
+
+
+def test_the_penalty_is_asked_between_a_real_negative_and_a_counterfactual():
+    asked = []
+    negative, counterfactual = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
+
+    def critic(u):
+        asked.append(u.detach().clone())
+        return u.square().sum(dim=(1, 2, 3))
+
+    gradient_penalty(critic, negative, counterfactual, torch.tensor([1.0, 0.25]).view(2, 1, 1, 1))
+    assert torch.equal(asked[0][0], negative[0])
+    assert torch.equal(asked[0][1], torch.full((1, 2, 2), 0.75))
+
+
+def test_the_penalty_teaches_the_critic_and_not_the_generator():
+    weight = torch.tensor(3.0, requires_grad=True)
+    counterfactual = torch.ones(1, 1, 2, 2, requires_grad=True)
+    gradient_penalty(lambda u: weight * u.sum(dim=(1, 2, 3)), torch.zeros(1, 1, 2, 2), counterfactual, torch.full((1, 1, 1, 1), 0.5)).backward()
+    assert weight.grad.item() == pytest.approx(2 * (3 * 2 - 1) * 2)  # d/dw (2 w - 1)^2: four pixels, norm 2 w
+    assert counterfactual.grad is None
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_gradients_of_sparsity_centres_and_guidance_are_right(seed):
+    draw = torch.Generator().manual_seed(seed)
+
+    def some(*shape):  # away from 0, where |M| has no slope
+        values = torch.rand(shape, dtype=torch.float64, generator=draw)
+        return (values + 0.2) * torch.where(torch.rand(shape, generator=draw) < 0.5, -1.0, 1.0)
+
+    negative, positive = (some(2, 1, 3, 3).requires_grad_() for _ in range(2))
+    centres = some(2, 1, 3, 3), some(2, 1, 3, 3)
+    mask = (some(2, 1, 3, 3) > 0).double()
+    assert torch.autograd.gradcheck(sparsity_loss, (negative, positive))
+    assert torch.autograd.gradcheck(lambda n, p: centre_loss(n, p, *centres), (negative, positive))
+    assert torch.autograd.gradcheck(lambda p: guidance_loss(p, mask), (positive,))
