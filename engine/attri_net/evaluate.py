@@ -52,7 +52,7 @@ def look(model: AttriNetModel, collection: Collection, indices: np.ndarray, batc
         part = slice(start, start + batch)
         seen = np.stack([model.preprocessing.apply(collection.image(int(i), side)) for i in indices[part]])
         x = torch.from_numpy(seen)[:, None].to(model.device, memory_format=torch.channels_last)
-        found, logits = model.net.every_task(x)
+        found, logits = model.every_task(x)
         for c in range(count):
             one = found[:, c : c + 1]
             local = model.net.classifiers.weighted(one, torch.full((len(one),), c, device=model.device))

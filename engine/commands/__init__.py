@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from engine.commands.bench import bench
 from engine.commands.doctor import doctor
 from engine.commands.evaluate import evaluate
 from engine.commands.explain import explain
@@ -15,5 +16,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Otherwise: train, explain and measure. Research use only, not for diagnosis.",
 )
-for command in (doctor, explain, train, evaluate):
+for command in (doctor, explain, train, evaluate, bench):
     app.command()(command)
