@@ -44,9 +44,9 @@ class Preprocessing:
     def ends(self, resized: np.ndarray) -> tuple[float, float]:
         """The two grey values, in the scan's units, that are mapped to -reach and reach."""
         low, high = np.percentile(resized, [self.percentile, 100 - self.percentile])
-        if high <= low:
-            low, high = float(resized.min()), float(resized.max())
-        return float(low), float(max(high, low + 1e-6))
+        if _alike(low, high):
+            low, high = resized.min(), resized.max()
+        return float(low), float(low + 1 if _alike(low, high) else high)
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W) in the scan's units to (size, size) float32 in [-reach, reach]."""
@@ -60,6 +60,11 @@ class Preprocessing:
         """How many of the scan's units one unit of the network's range stands for, for this scan."""
         low, high = self.ends(self.resized(pixels))
         return (high - low) / (2 * self.reach)
+
+
+def _alike(low: float, high: float) -> bool:
+    """Whether two grey values differ by no more than float32 rounds; stretching that would show rounding as a picture."""
+    return high - low <= 1e-6 * max(abs(low), abs(high))
 
 
 def enlarged(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
