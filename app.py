@@ -14,7 +14,6 @@ page = st.navigation(
 from pages.parts import common, open_scans  # noqa: E402  (navigation comes first, always)
 
 st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
-common.style()
 
 
 def counts() -> None:
@@ -26,6 +25,7 @@ def counts() -> None:
 
 with st.sidebar:
     with st.container(key="brand", gap=None):
+        common.style()
         st.html(f"<p class='brand'>Otherwise</p><p class='notice'>{common.NOTICE}</p>")
     with st.container(key="rooms", gap=None):
         st.page_link("pages/explain.py", label="Explain")

@@ -146,7 +146,8 @@ def result(opened: OpenScan) -> None:
         return
     explained = job.answer()
     if not common.takes(checkpoint, scan.kind):
-        common.line(f"This checkpoint was made for {' and '.join(k for k in common.method_of(checkpoint).kinds if k != 'unknown')}s; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
+        made_for = " and ".join(f"{kind}s" for kind in common.method_of(checkpoint).kinds if kind != "unknown")
+        common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
     if explained.score > explained.limit:
         common.line("This scan is unlike the films this checkpoint was trained on. Do not rely on what it says here.", "warn")
     amounts = explain_state(VIEW, explained.findings)["amounts"]
@@ -156,7 +157,8 @@ def result(opened: OpenScan) -> None:
         together.wait(0.3)
     common.worker().keep_only(common.session(), wanted)
     ready = together is not None and together.done and together.error is None
-    view(opened, scan, explained.findings, [words.likeness_badge(explained.score, explained.limit)], checkpoint, together.answer() if ready else None)
+    like = words.likeness_badge(explained.score, explained.limit)
+    view(opened, scan, explained.findings, [like], checkpoint, together.answer() if ready else None)
     if together is not None and not together.done:
         common.wait_for(together, "Taking several findings away")
 
@@ -179,6 +181,7 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
         method=f"{method.title}, {method.evidence_name}" if method else "",
         presets=words.window_presets(scan),
         joint_probabilities=together,
+        difference_limit=words.difference_limit(scan),
         key=VIEW,
     )
 
@@ -194,7 +197,8 @@ def main() -> None:
             st.markdown("#### No scan is open")
             st.markdown("Drop a scan on the field at the left, or choose a drawn patient there.")
         return
-    result(opened)
+    with st.container(key="explaining"):
+        result(opened)
 
 
 if common.in_the_house():

@@ -1,3 +1,135 @@
-"""Placeholder."""
+"""What the model learned: its class centres and weights, finding by finding, for one checkpoint or two side by side."""
+
+from __future__ import annotations
+
+import numpy as np
 import streamlit as st
-st.write("soon")
+
+from engine.checkpoints import Checkpoint
+from engine.explanation import ClassCentres
+from engine.queue import Job
+from pages.parts import cards, common
+from viewer import PanelView, linked_panels
+
+PAIR = ("attri-net-phantom-tag", "attri-net-phantom-tag-guided")  # the same films and tag, without and with guidance
+TAGGED = "Cardiomegaly"  # the finding that the tag goes along with
+HOW_TO_READ = (
+    "A class centre is the average map that the model draws on films with a finding, and on films without it. The weights say how "
+    "much each place counts towards the finding (orange) or against it (blue). What is strong here is what the model has learned to "
+    "look for, on any film; a letter or a frame in it is a shortcut."
+)
+
+
+def ask_centres(checkpoint: Checkpoint) -> Job:
+    """The worker's job: every `ClassCentres` of a checkpoint, by finding."""
+    device = common.device()
+
+    def work(progress):
+        return {record.finding: record for record in common.model_of(checkpoint, device).centres()}
+
+    return common.ask(("centres", checkpoint.sha256, device), work)
+
+
+def choose(offers: list[Checkpoint]) -> tuple[Checkpoint, Checkpoint | None]:
+    """One checkpoint, and another beside it or none; the pair with and without guidance where both are here."""
+    names = {c.sha256: common.label(c) for c in offers}
+    by_name = {c.name: c.sha256 for c in offers}
+    pair = [by_name.get(name) for name in PAIR]
+    default = pair if all(pair) else [offers[0].sha256, None]
+    kept = st.session_state.setdefault("learned", default)
+    if kept[0] not in names or kept[1] not in (None, *names):
+        kept = st.session_state.learned = default
+    left, right, _ = st.columns([1, 1, 1.6], gap="small")
+    first = left.selectbox("Checkpoint", list(names), list(names).index(kept[0]), format_func=lambda s: names[s])
+    others = [None, *(sha256 for sha256 in names if sha256 != first)]
+    place = others.index(kept[1]) if kept[1] in others else 0
+    second = right.selectbox("Beside it", others, place, format_func=lambda s: "nothing" if s is None else names[s])
+    st.session_state.learned = [first, second]
+    known = {c.sha256: c for c in offers}
+    return known[first], known.get(second)
+
+
+def choose_finding(shown: list[tuple[Checkpoint, dict[str, ClassCentres]]]) -> str | None:
+    """A finding that every shown checkpoint knows."""
+    findings = [name for name in shown[0][1] if all(name in centres for _, centres in shown)]
+    if not findings:
+        return None
+    before = st.session_state.get("learned finding")
+    default = before if before in findings else TAGGED if TAGGED in findings else findings[0]
+    st.session_state["finding on show"] = default
+    finding = st.segmented_control(
+        "Finding", findings, key="finding on show", required=True, on_change=_keep_finding, label_visibility="collapsed"
+    )
+    st.session_state["learned finding"] = finding
+    return finding
+
+
+def _keep_finding() -> None:
+    st.session_state["learned finding"] = st.session_state["finding on show"]
+
+
+def panels(checkpoint: Checkpoint, centres: dict[str, ClassCentres], finding: str, named: bool) -> list[PanelView]:
+    """Positive centre, negative centre and weights of one finding; each on one scale for all findings of the checkpoint."""
+    record = centres[finding]
+    heaviest = max(float(np.abs(other.weights).max()) for other in centres.values()) or 1e-6
+    whose = common.label(checkpoint)
+    after = whose if named else ""
+    lower = finding.lower()
+    return [
+        PanelView(f"Films with {lower}", after, map=record.positive, map_limit=record.limit, map_unit="mean change",
+                  alt=f"Class centre of films with {lower}, {whose}"),
+        PanelView(f"Films without {lower}", after, map=record.negative, map_limit=record.limit, map_unit="mean change",
+                  alt=f"Class centre of films without {lower}, {whose}"),
+        PanelView(f"Weights for {lower}", after, map=record.weights, map_limit=heaviest, map_unit="log-odds per unit",
+                  alt=f"Weights of the classifier for {lower}, {whose}, {record.weights.shape[0]} x {record.weights.shape[1]} cells"),
+    ]  # fmt: skip
+
+
+def on_the_tag(shown: list[tuple[Checkpoint, dict]], finding: str) -> str:
+    """How much of a planted tag the strongest tenth of the positive centre covers, where the cards say so."""
+    words = []
+    for checkpoint, _ in shown:
+        rows = [row for row in cards.measures(checkpoint.card) if row.metric == "confounder_sensitivity" and row.subject == finding]
+        if rows:
+            words.append(f"{100 * rows[0].value:.0f} % in {common.label(checkpoint)}")
+    if not words:
+        return ""
+    return f"Some films with {finding.lower()} carried a tag in training. The strongest tenth of the class centre covers this much of it: {' and '.join(words)}."
+
+
+@st.fragment
+def result(chosen: list[Checkpoint]) -> None:
+    jobs = [ask_centres(checkpoint) for checkpoint in chosen]
+    common.worker().keep_only(common.session(), [job.key for job in jobs])
+    for job in jobs:
+        job.wait(0.3)
+        if job.done and job.error is not None:
+            common.line(common.complaint(job), "bad")
+            return
+    unfinished = next((job for job in jobs if not job.done), None)
+    if unfinished is not None:
+        common.wait_for(unfinished, "Opening the model")
+        return
+    shown = [(checkpoint, job.answer()) for checkpoint, job in zip(chosen, jobs)]
+    finding = choose_finding(shown)
+    if finding is None:
+        common.line("These two know no finding in common; choose another one beside it.", "quiet")
+        return
+    if words := on_the_tag(shown, finding):
+        common.line(words, "quiet")
+    views = [view for checkpoint, centres in shown for view in panels(checkpoint, centres, finding, named=len(shown) > 1)]
+    linked_panels(views, key="learned view")
+
+
+def main() -> None:
+    st.html(f"<h1 class='title'>What the model learned</h1><p class='lead'>{HOW_TO_READ}</p>")
+    offers = [c for c in common.usable() if common.method_of(c).has_centres]
+    if not offers:
+        common.line("No checkpoint with class centres is here; open one on the page Models.", "quiet")
+        return
+    first, second = choose(offers)
+    result([first] if second is None else [first, second])
+
+
+if common.in_the_house():
+    main()

@@ -1,3 +1,160 @@
-"""Placeholder."""
+"""Models: every checkpoint at hand, how well it does on films it was not trained on, for whom less well, and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import plotly.graph_objects as go
 import streamlit as st
-st.write("soon")
+
+from engine.checkpoints import Checkpoint, RefusedCheckpoint
+from engine.metrics.measure import Measure
+from pages.parts import cards, common
+from pages.parts.common import Refused
+
+ACCENT, QUIET, EDGE, WORDS = "#e8923c", "#8a95a3", "#222830", "#d3dae3"
+ROW = 26  # pixels
+
+
+def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str) -> go.Figure:
+    """One row a subject: the value as a dot, its 95 % interval as a line, chance as a dashed upright."""
+    names = [row.subject for row in rows]
+    figure = go.Figure(
+        go.Scatter(
+            x=[row.value for row in rows],
+            y=names,
+            mode="markers",
+            marker={"color": ACCENT, "size": 8},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [(row.high or row.value) - row.value for row in rows],
+                "arrayminus": [row.value - (row.low if row.low is not None else row.value) for row in rows],
+                "color": ACCENT,
+                "thickness": 1.5,
+                "width": 4,
+            },
+            customdata=[[said(row)] for row in rows],
+            hovertemplate="%{y}: %{customdata[0]}<extra></extra>",
+        )
+    )
+    ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
+    low = min([*ends, chance if chance is not None else 1.0]) - 0.03
+    figure.update_layout(
+        height=ROW * len(rows) + 62,
+        margin={"l": 4, "r": 12, "t": 18, "b": 34},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "Source Sans, sans-serif", "color": WORDS, "size": 13},
+        showlegend=False,
+        dragmode=False,
+        xaxis={"title": {"text": axis, "font": {"size": 12, "color": QUIET}}, "range": [low, min(1.02, max(ends) + 0.03)],
+               "gridcolor": EDGE, "zeroline": False, "tickformat": ".2f", "fixedrange": True},
+        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "showgrid": False},
+    )  # fmt: skip
+    if chance is not None:
+        figure.add_vline(chance, line={"color": QUIET, "width": 1, "dash": "dash"})
+        figure.add_annotation(x=chance, y=1.0, yref="paper", yanchor="bottom", text="chance", showarrow=False, font={"size": 11, "color": QUIET})
+    return figure
+
+
+def said(row: Measure) -> str:
+    interval = "" if row.low is None else f" ({row.low:.2f} to {row.high:.2f})"
+    return f"{row.value:.2f}{interval}, n {row.n}"
+
+
+def chart(rows: Sequence[Measure], axis: str, key: str) -> None:
+    chance = next((row.chance for row in rows if row.chance is not None), None)
+    st.plotly_chart(interval_plot(rows, chance, axis), key=key, config={"displayModeBar": False}, theme=None)
+
+
+def table(rows: Sequence[Measure]) -> None:
+    """The same numbers to read, and for those who cannot see the picture."""
+    st.dataframe(
+        {
+            "measure": [row.metric.replace("_", " ") for row in rows],
+            "of": [row.subject for row in rows],
+            "value": [f"{row.value:.3f}" for row in rows],
+            "95 % interval": ["-" if row.low is None else f"{row.low:.3f} to {row.high:.3f}" for row in rows],
+            "n": [row.n for row in rows],
+            "chance": ["-" if row.chance is None else f"{row.chance:.3f}" for row in rows],
+        },
+        hide_index=True,
+    )
+
+
+def provenance(checkpoint: Checkpoint) -> str:
+    of = common.method_of(checkpoint)
+    films = common.COLLECTIONS.get(common.trained_on(checkpoint), common.trained_on(checkpoint) or "films its card names")
+    where = {"shipped": "came with the app"}.get(checkpoint.source, "from " + checkpoint.source)
+    return f"{of.title} ({of.paper}), trained on {films}. The weights {where}; sha256 {checkpoint.sha256[:12]}."
+
+
+def show(checkpoint: Checkpoint) -> None:
+    st.html(f"<h2 class='title'>{escape(common.label(checkpoint))}</h2>")
+    st.text(provenance(checkpoint))
+    rows, groups = cards.measures(checkpoint.card), cards.measures(checkpoint.card, "Subgroups")
+    aucs = [row for row in rows if row.metric == "auc"]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**How well it tells films with a finding from films without**")
+        if aucs:
+            chart(aucs, "AUC on films not trained on, with 95 % interval", "aucs")
+        else:
+            st.text("Its card gives no AUC.")
+    with right:
+        st.markdown("**For whom**")
+        if groups:
+            chart(groups, "mean AUC, with 95 % interval", "groups")
+        else:
+            st.text("Its card gives no numbers for subgroups.")
+    if rows:
+        with st.expander(f"All {len(rows)} measures"):
+            table(rows)
+    with st.expander("The card", expanded=True):
+        st.markdown(checkpoint.card.replace("![", "["))  # a picture in a card would be fetched from wherever it points
+
+
+def open_another() -> None:
+    with st.form("open another", border=False, clear_on_submit=False):
+        address = st.text_input("Open another", placeholder="a folder, or hub:owner/name@revision")
+        asked = st.form_submit_button("Open")
+    if asked and address.strip():
+        try:
+            with st.spinner("Fetching and checking"):
+                st.session_state["models notice"] = (common.open_another(address), "quiet")
+        except RefusedCheckpoint as reason:
+            st.session_state["models notice"] = (str(reason), "warn")
+        st.rerun()
+
+
+def main() -> None:
+    entries = common.checkpoints()
+    good = [entry for entry in entries if isinstance(entry, Checkpoint)]
+    refused = [entry for entry in entries if isinstance(entry, Refused)]
+    listed, shown = st.columns([1, 3.4], gap="medium")
+    with listed:
+        st.html("<h1 class='title'>Models</h1>")
+        if good:
+            names = {c.sha256: common.label(c) for c in good}
+            films = [common.COLLECTIONS.get(common.trained_on(c), common.trained_on(c)) for c in good]
+            chosen = st.radio("Checkpoints", list(names), format_func=lambda s: names[s], captions=films, label_visibility="collapsed")
+        else:
+            st.text("No checkpoint is here yet.")
+        open_another()
+        if notice := st.session_state.pop("models notice", None):
+            common.line(*notice)
+        if refused:
+            st.markdown("**Not opened**")
+            for entry in refused:
+                st.markdown(f"**{entry.name}**")
+                st.text(entry.reason)
+    with shown:
+        if good:
+            show(next(c for c in good if c.sha256 == chosen))
+
+
+if common.in_the_house():
+    with st.container(key="models"):
+        main()

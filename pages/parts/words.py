@@ -13,7 +13,7 @@ from pages.parts.cards import rate
 from viewer import FindingView
 
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
-VISIBLE = 0.02  # of the start window's width: a change below it is not seen
+VISIBLE = 0.1  # of the difference's colour limit: below it the viewer does not count a pixel as changed
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
 KINDS = {
     "radiograph": "radiograph", "CT": "CT slice", "MR": "MR slice", "ultrasound": "ultrasound picture",
@@ -86,17 +86,22 @@ def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure
         return "Its card does not say how often such calls are wrong."
     low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
     if explanation.positive:
-        words = f"Of 100 films without {finding} that it was not trained on, it calls {wrong} ({low} to {high})."
+        words = f"Of 100 films without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
     else:
         words = f"Of 100 films with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
     return words if explanation.like_training else words + " This film is unlike those, so the number may not hold."
 
 
+def difference_limit(scan: Scan) -> float:
+    """Where the difference's colour bar ends: an eighth of the start window, as one figure."""
+    return float(f"{scan.window[1] / 8:.1g}")
+
+
 def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     """How large the change is that takes the finding away fully (a = 1)."""
     change = np.abs(full_change(explanation))
-    share = float((change > VISIBLE * scan.window[1]).mean())
-    rows = [("changed visibly", f"{100 * share:.1f} % of the film")]
+    share = float((change > VISIBLE * difference_limit(scan)).mean())
+    rows = [("changed at a = 1", f"{100 * share:.1f} % of the film")]
     if scan.spacing_mm is not None:
         area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
         rows.append(("that is", f"{area / 100:,.1f} cm\u00b2" if area >= 100 else f"{area:.0f} mm\u00b2"))
