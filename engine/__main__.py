@@ -6,6 +6,7 @@ import sys
 
 from engine.commands import app
 from engine.commands.shared import SENTENCES
+from engine.training import Stopped
 
 
 def main() -> None:
@@ -15,8 +16,8 @@ def main() -> None:
     except SENTENCES as error:
         print(f"engine: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt as stopped:
-        print(f"engine: stopped. {stopped}", file=sys.stderr)
+    except Stopped as stopped:
+        print(f"engine: {stopped}", file=sys.stderr)
         sys.exit(130)
 
 

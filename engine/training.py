@@ -32,6 +32,13 @@ class UnusableRun(ValueError):
     """A run folder that cannot be started in or resumed from; the message says why."""
 
 
+class Stopped(Exception):
+    """A run that was asked to stop by SIGINT or SIGTERM and has saved itself; the message says how to go on.
+
+    No KeyboardInterrupt, which the command line's parser keeps to itself.
+    """
+
+
 class Recipe(ABC):
     """What is trained, and how one step of it goes.
 
@@ -130,6 +137,7 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
 
     Raises:
         UnusableRun: `folder` holds a run and `resume` is not set, or it holds another recipe's state.
+        Stopped: by a signal, after saving.
     """
     state = folder / STATE
     if state.exists() and not resume:
@@ -142,9 +150,9 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
     if state.exists():
         first, best, before = _restore(state, recipe, optimisers)
     stop = _StopWhenAsked()
-    bar = tqdm(total=recipe.steps, initial=first, unit="step", disable=not fabric.is_global_zero, mininterval=2.0)
+    shown = {"disable": not fabric.is_global_zero, "mininterval": 2.0}
     began = saved = time.monotonic()
-    with stop:
+    with stop, tqdm(total=recipe.steps, initial=first, unit="step", **shown) as bar:
         for step in range(first, recipe.steps):
             losses = recipe.step(step, fabric)
             bar.update()
@@ -155,8 +163,8 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
                 scores = recipe.validate(fabric)
                 fabric.log_dict({f"validation/{name}": value for name, value in scores.items()}, step=step)
                 if fabric.is_global_zero:
-                    shown = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
-                    bar.write(f"step {step + 1}: {shown}")
+                    words = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+                    bar.write(f"step {step + 1}: {words}")
                 if scores["score"] > best["score"]:
                     best = {**scores, "step": step + 1}
                     if fabric.is_global_zero:
@@ -169,8 +177,7 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
                     _save(state, recipe, optimisers, {"step": step + 1, "best": best, "seconds": seconds})
                 saved = time.monotonic()
             if asked:
-                raise KeyboardInterrupt(f"stopped after step {step + 1}; --resume goes on from there")
-    bar.close()
+                raise Stopped(f"stopped after step {step + 1}; --resume goes on from there.")
     return best
 
 

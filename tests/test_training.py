@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from engine.training import BEST, STATE, Machine, Recipe, UnusableRun, best_weights, facts_of, run, shard
+from engine.training import BEST, STATE, Machine, Recipe, Stopped, UnusableRun, best_weights, facts_of, run, shard
 
 CPU = Machine("cpu")
 
@@ -109,7 +109,7 @@ def test_a_signal_ends_the_step_saves_and_says_how_to_go_on(tmp_path, number):
     stopped, resumed, whole = Line(), Line(), Line()
     handler = signal.getsignal(number)
     stopped.before_step = lambda step: os.kill(os.getpid(), number) if step == 2 else None
-    with pytest.raises(KeyboardInterrupt, match="stopped after step 3; --resume goes on from there"):
+    with pytest.raises(Stopped, match="stopped after step 3; --resume goes on from there"):
         trained(stopped, tmp_path / "run")
     assert signal.getsignal(number) is handler
     assert facts_of(tmp_path / "run")["step"] == 3

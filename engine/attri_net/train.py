@@ -171,13 +171,20 @@ class AttriNetRecipe(Recipe):
         return chosen | data | {"guidance": self.guidance is not None}
 
     def start_from(self, kept: Mapping[str, Tensor]) -> None:
-        """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic)."""
+        """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic).
+
+        Raises:
+            ValueError: they are of another network.
+        """
         net = {k.removeprefix("net."): v for k, v in kept.items() if k.startswith("net.")}
-        self.net.load_state_dict(net)
-        self.average.load_state_dict(net)
         critic = {k.removeprefix("critic."): v for k, v in kept.items() if k.startswith("critic.")}
-        if critic:
-            self.critic.load_state_dict(critic)
+        try:
+            self.net.load_state_dict(net)
+            self.average.load_state_dict(net)
+            if critic:
+                self.critic.load_state_dict(critic)
+        except RuntimeError as error:
+            raise ValueError("the weights to start from are of another network, or for other findings; train with its settings.") from error
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         p = self.preset
@@ -292,12 +299,16 @@ class AttriNetRecipe(Recipe):
         chosen = self.collection.split("validation")
         labels = self.collection.labels[chosen]
         _, scores = self.outputs(chosen, fabric)
-        areas = {}
+        areas, weights = {}, []
         for c, finding in enumerate(self.collection.findings):
             known = ~np.isnan(labels[:, c])
-            if len(np.unique(labels[known, c])) == 2:
+            count = int(labels[known, c].sum())
+            rarer = min(count, int(known.sum()) - count)
+            if rarer:
                 areas[f"auc {finding}"] = float(roc_auc_score(labels[known, c], scores[known, c]))
-        return {"score": float(np.mean(list(areas.values()))), **areas}
+                weights.append(rarer)
+        # The paper's mean AUC; findings with few pictures of one class count less, as their AUC is mostly noise.
+        return {"score": float(np.average(list(areas.values()), weights=weights)), **areas}
 
     @torch.no_grad()
     def outputs(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
