@@ -1,0 +1,290 @@
+"""The command line: what it writes, what it prints, and one sentence with a non-zero exit for whatever a user can mend."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pydicom.data import get_testdata_file
+
+from engine import __main__, datasets
+from engine.attri_net.produce import tiny
+from engine.checkpoints import CARD_SECTIONS, open_checkpoint, read_card
+from engine.metrics.measure import METRICS
+from engine.registry import methods, open_model
+from engine.scan import Scan, read_scan
+from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients
+
+HERE = Path(__file__).resolve().parents[1]
+SETTINGS = [word for name, value in {**SMALL, **SCHEDULE}.items() for word in ("--set", f"{name}={value}")]
+DATA = ["--data", "phantom", "--option", f"count={PATIENTS}"]
+
+
+@pytest.fixture(autouse=True)
+def drawn_once(monkeypatch):
+    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
+
+
+@pytest.fixture
+def engine(monkeypatch, capsys):
+    """Runs one command in this process: (exit code, standard output, standard error)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["engine", *map(str, words)])
+        try:
+            __main__.main()
+            code = 0
+        except SystemExit as left:
+            code = left.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return beginning(tmp_path_factory.mktemp("start") / "tiny").folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, start):
+    """(folder, standard output) of a small training through the command line."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
+        patch.setattr(sys, "argv", ["engine", *map(str, training(folder, start))])
+        with (folder / "said").open("w") as said:
+            patch.setattr(sys, "stdout", said)
+            __main__.app(standalone_mode=False)
+    return folder, (folder / "said").read_text()
+
+
+def training(folder, start, *more):
+    return [
+        "train", "attri_net", *DATA, *SETTINGS, "--start-from", start, "--device", "cpu", "--guidance", "mixed",
+        "--name", "small", "--runs", folder / "runs", "--out", folder / "out", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A PNG of a drawn chest."""
+    path = tmp_path / "film.png"
+    cv2.imwrite(str(path), patients().image(0, 96).astype(np.uint8))
+    return path
+
+
+def one_sentence(said):
+    code, _, err = said
+    lines = err.strip().splitlines()
+    assert code == 1, said
+    assert len(lines) == 1 and lines[0].startswith("engine: ") and "Traceback" not in err, err
+    return lines[0]
+
+
+def test_train_saves_a_checkpoint_that_opens_with_a_complete_card(trained):
+    folder, said = trained
+    checkpoint = open_checkpoint(folder / "out" / "small")
+    sections = read_card(checkpoint.card)
+    assert {*sections} == {*CARD_SECTIONS}
+    assert said.strip().endswith(checkpoint.card.strip())
+    assert sections["Command"].startswith("```\npython -m engine train attri_net --data phantom")
+    assert "4 steps" in sections["Hardware and wall time"]
+    assert "sex F" in sections["Subgroups"] and "view position" in sections["Subgroups"]
+    assert "annotation" in sections["Split and seeds"] and f"train {int(0.7 * PATIENTS)}" in sections["Split and seeds"]
+    assert checkpoint.config["training"]["steps_done"] == 4 and checkpoint.config["network"]["width"] == 4
+    assert all(0 < scale for scale in checkpoint.config["scales"].values())
+    records = open_model(checkpoint, "cpu").explain(Scan.of(patients().image(3, 64)))
+    assert [record.finding for record in records] == list(patients().findings)
+
+
+def test_training_where_a_run_is_needs_resume_and_resume_gives_the_same_weights(trained, start, engine):
+    folder, _ = trained
+    before = open_checkpoint(folder / "out" / "small").sha256
+    assert "add --resume" in one_sentence(engine(*training(folder, start)))
+    assert open_checkpoint(folder / "out" / "small").sha256 == before
+    assert "another learning_rate" in one_sentence(engine(*training(folder, start, "--resume", "--set", "learning_rate=0.1")))
+    assert "seed 42, not 7" in one_sentence(engine(*training(folder, start, "--resume", "--seed", "7")))
+
+
+def test_an_interrupted_training_saves_says_so_and_leaves_with_130(tmp_path, start, engine, monkeypatch):
+    from engine.attri_net.train import AttriNetRecipe
+
+    step = AttriNetRecipe.step
+    monkeypatch.setattr(
+        AttriNetRecipe, "step", lambda self, now, fabric: (now == 1 and os.kill(os.getpid(), signal.SIGINT), step(self, now, fabric))[1]
+    )
+    code, _, err = engine(*training(tmp_path, start))
+    assert code == 130
+    assert err.strip().splitlines()[-1] == "engine: stopped after step 2; --resume goes on from there."
+    assert (tmp_path / "runs" / "small" / "state.safetensors").is_file() and not (tmp_path / "out").exists()
+
+
+def test_evaluate_prints_every_measure_and_writes_the_same_as_json(trained, engine, tmp_path):
+    folder, _ = trained
+    checkpoint = folder / "out" / "small"
+    code, out, err = engine("evaluate", "attri_net", "--checkpoint", checkpoint, *DATA, "--device", "cpu", "--json", tmp_path / "rows.json")
+    assert code == 0, err
+    text = json.loads((tmp_path / "rows.json").read_text())
+    assert text["command"] == "evaluate" and text["version"]
+    for row in text["rows"]:
+        assert {"metric", "subject", "value", "low", "high", "n"} <= {*row} and row["metric"] in METRICS
+        assert row["low"] is None or row["low"] <= row["high"]
+        assert any(line.startswith(row["metric"]) and row["subject"] in line for line in out.splitlines())
+    measured = {row["metric"] for row in text["rows"]}
+    assert {"auc", "accuracy", "sensitivity", "specificity", "class_sensitivity", "disease_sensitivity", "evidence_on_body", "recovery", "restraint"} <= measured
+    card = read_card(open_checkpoint(checkpoint).card)["Metrics"]
+    for row in text["rows"]:  # the card of a training says what evaluating its checkpoint says
+        assert f"| {row['metric']} | {row['subject']} |" in card
+
+
+def test_evaluate_measures_the_marker_of_a_collection_that_has_one(trained, engine, tmp_path):
+    code, _, err = engine(
+        "evaluate", "attri_net", "--checkpoint", trained[0] / "out" / "small", *DATA, "--option", "marker=CXR-ROOM1", "--split", "validation",
+        "--json", tmp_path / "rows.json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "confounder_sensitivity" in {row["metric"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]}
+
+
+def test_explain_writes_records_maps_and_pictures(trained, engine, film, tmp_path):
+    checkpoint, out = open_checkpoint(trained[0] / "out" / "small"), tmp_path / "out"
+    code, said, err = engine("explain", film, "--checkpoint", checkpoint.folder, "--out", out, "--json", tmp_path / "rows.json")
+    assert code == 0, err
+    text, scan = json.loads((out / "explanation.json").read_text()), read_scan(film.read_bytes())
+    assert text["remark"] == "Research use only, not for diagnosis" and text["remark"] in said
+    assert text["scan"]["sha256"] == scan.sha256 and text["checkpoint"]["sha256"] == checkpoint.sha256
+    records = open_model(checkpoint, "cpu").explain(scan)
+    for written, record in zip(text["explanations"], records, strict=True):
+        assert written["finding"] == record.finding and written["probability"] == pytest.approx(record.probability, abs=1e-5)
+        assert record.finding in said
+        maps = np.load(out / f"{record.finding.lower()}.npz")
+        assert np.array_equal(maps["attribution"], record.attribution) and np.array_equal(maps["counterfactual"], record.counterfactual)
+        for picture in ("evidence", "without"):
+            assert cv2.imread(str(out / f"{record.finding.lower()}_{picture}.png")).shape[:2] == scan.pixels.shape
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert [row["finding"] for row in rows] == list(checkpoint.config["findings"])
+
+
+def test_explain_of_one_finding_writes_that_one(trained, engine, film, tmp_path):
+    code, _, err = engine("explain", film, "--checkpoint", trained[0] / "out" / "small", "--out", tmp_path / "out", "--finding", "Edema")
+    assert code == 0, err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["edema.npz", "edema_evidence.png", "edema_without.png", "explanation.json"]
+
+
+def test_a_radiograph_in_dicom_is_explained(trained, engine, tmp_path):
+    path = get_testdata_file("RG1_UNCR.dcm", download=False)
+    if path is None:
+        pytest.skip("pydicom's RG1_UNCR.dcm is not here: pip install pydicom-data.")
+    code, _, err = engine("explain", path, "--checkpoint", trained[0] / "out" / "small", "--out", tmp_path / "out", "--finding", "Effusion")
+    assert code == 0, err
+    text = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    scan = read_scan(Path(path).read_bytes())
+    assert text["scan"]["shape"] == list(scan.pixels.shape) and text["scan"]["kind"] == scan.kind
+    assert np.load(tmp_path / "out" / "effusion.npz")["attribution"].shape == scan.pixels.shape
+    said = (tmp_path / "out" / "explanation.json").read_text()
+    assert "Anonymized" not in said and "Patient's" not in said
+
+
+def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
+    tiny(tmp_path / "deep" / "checkpoint", ("../../escaped", "Edema (left/right)"))
+    code, _, err = engine("explain", film, "--checkpoint", tmp_path / "deep" / "checkpoint", "--out", tmp_path / "deep" / "down" / "out")
+    assert code == 0, err
+    assert not [path for path in tmp_path.rglob("*escaped*") if path.parent != tmp_path / "deep" / "down" / "out"]
+    assert len([*(tmp_path / "deep" / "down" / "out").glob("*.npz")]) == 2
+
+
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        (("explain", "missing.png", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
+        (("explain", "{tmp}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
+        (("explain", "{broken}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "."),
+        (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{tmp}/out"), "no checkpoint at 'nowhere'"),
+        (("explain", "{film}", "--checkpoint", "{tmp}", "--out", "{tmp}/out"), "has no weights.safetensors"),
+        (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--finding", "Gout"), "knows nothing of 'Gout'"),
+        (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--slice", "3"), "no slice 3"),
+        (("explain", "{film}", "--checkpoint", "{start}", "--out", "{film}"), "film.png"),
+        (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--device", "abacus"), "device must be"),
+        (("explain", "{volume}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "slices"),
+        (("evaluate", "tarot", "--checkpoint", "{start}", *DATA), "no method is called 'tarot'"),
+        (("evaluate", "attri_net", "--checkpoint", "nowhere", *DATA), "no checkpoint at 'nowhere'"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "atlas"), "no collection is called 'atlas'"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "chestxray8"), "give its root"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "chestxray8", "--root", "{tmp}/none"), "none"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--split", "half"), "split is one of"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "colour=red"), "no such option"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "seed=-1"), "none of that value"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "count"), "name=value"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "phantom", "--option", "count=5"), "holds no picture"),
+        (("evaluate", "attri_net", "--checkpoint", "{two}", *DATA), "the phantom is labelled for"),
+        (("train", "tarot", *DATA), "no method is called 'tarot'"),
+        (("train", "attri_net", *DATA, "--preset", "large"), "no preset 'large'"),
+        (("train", "attri_net", *DATA, "--guidance", "psychic"), "guidance is one of"),
+        (("train", "attri_net", *DATA, "--guidance", "elsewhere"), "needs a collection with a marker"),
+        (("train", "attri_net", *DATA, "--set", "colour=red", "--runs", "{tmp}"), "no setting is called 'colour'"),
+        (("train", "attri_net", *DATA, "--set", "size=32", "--runs", "{tmp}"), "multiple of 4 and of pool"),
+        (("train", "attri_net", *DATA, "--finding", "Gout", "--runs", "{tmp}"), "the phantom is labelled for"),
+        (("train", "attri_net", *DATA, *SETTINGS, "--devices", "3", "--runs", "{tmp}"), "cannot be shared by 3 devices"),
+        (("train", "attri_net", *DATA, *SETTINGS, "--device", "abacus", "--runs", "{tmp}"), "abacus"),
+        (("train", "attri_net", *DATA, *SETTINGS, "--precision", "3-bit", "--runs", "{tmp}"), "precision"),
+        (("train", "attri_net", *DATA, *SETTINGS, "--start-from", "nowhere", "--runs", "{tmp}"), "no checkpoint at 'nowhere'"),
+        (("train", "attri_net", *DATA, *SETTINGS, "--start-from", "{two}", "--runs", "{tmp}"), "weights to start from"),
+    ],
+)
+def test_what_a_user_can_mend_is_said_in_one_sentence(words, named, engine, start, film, tmp_path):
+    places = {"start": start, "tmp": tmp_path, "film": film}
+    for name, make in {"broken": broken, "volume": volume, "two": two_findings}.items():
+        if f"{{{name}}}" in words:
+            places[name] = make(tmp_path / name)
+    assert named in one_sentence(engine(*(word.format(**places) for word in words)))
+    assert not (tmp_path / "out").exists()
+
+
+def broken(path):
+    path.write_bytes(b"\x89PNG\r\n\x1a\nthis is no picture")
+    return path
+
+
+def volume(path):
+    cv2.imwritemulti(str(path.with_suffix(".tiff")), [np.arange(1600, dtype=np.uint16).reshape(40, 40) * step for step in (10, 20, 30)])
+    return path.with_suffix(".tiff")
+
+
+def two_findings(path):
+    return methods()["attri_net"].tiny(path).folder
+
+
+def test_doctor_names_what_is_here_and_opens_every_checkpoint(engine, start, tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(start.parent))
+    code, out, err = engine("doctor", "--json", tmp_path / "facts.json")
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    rows = {row["name"]: row for row in facts["rows"]}
+    assert facts["command"] == "doctor" and {"machine", "device", "torch", "streamlit", f"checkpoint {start.name}"} <= {*rows}
+    assert rows[f"checkpoint {start.name}"]["ok"] and "Cardiomegaly" in rows[f"checkpoint {start.name}"]["says"]
+    assert all(name in out for name in rows)
+    assert code == (0 if all(row["ok"] for row in facts["rows"]) else 1), err
+
+
+def test_doctor_says_what_is_wrong_with_a_checkpoint_and_leaves_with_1(engine, start, tmp_path, monkeypatch):
+    spoilt = tmp_path / "spoilt"
+    spoilt.mkdir()
+    (spoilt / "config.json").write_text("{}")
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    code, out, err = engine("doctor")
+    assert code == 1 and "checkpoint spoilt" in err
+    assert [line for line in out.splitlines() if line.startswith("NO ") and "spoilt has no weights.safetensors" in line]
+
+
+def test_the_real_command_line_starts_and_explains_itself():
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run([sys.executable, "-m", "engine", "--help"], cwd=HERE, env=environment, capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 0, ended.stderr
+    assert all(command in ended.stdout for command in ("doctor", "explain", "train", "evaluate"))
+    assert "Research use only, not for diagnosis" in ended.stdout
