@@ -8,6 +8,7 @@ from engine.commands.bench import bench
 from engine.commands.doctor import doctor
 from engine.commands.evaluate import evaluate
 from engine.commands.explain import explain
+from engine.commands.reproduce import reproduce
 from engine.commands.train import train
 
 app = typer.Typer(
@@ -16,5 +17,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Otherwise: train, explain and measure. Research use only, not for diagnosis.",
 )
-for command in (doctor, explain, train, evaluate, bench):
+for command in (doctor, explain, train, evaluate, reproduce, bench):
     app.command()(command)

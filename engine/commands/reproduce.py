@@ -1,0 +1,147 @@
+"""python -m engine reproduce TABLE: trains what is missing, measures every model, and puts the paper's numbers beside."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from engine.checkpoints import shipped, shipped_folder
+from engine.commands.shared import TERMS, OneSentence, opened
+from engine.commands.train import guided
+from engine.datasets.collection import Collection
+from engine.jobs import RUNS, TrainingJob
+from engine.metrics.classification import mean_auc
+from engine.metrics.measure import Measure
+from engine.registry import method as registered
+from engine.registry import open_model
+from engine.reproductions import RESNET, TABLES, Table, assembled, early_auc
+from engine.tables import show, write_json
+from engine.training import STATE, Machine
+
+SEED = 42
+
+
+def reproduce(
+    table: Annotated[str, typer.Argument(help=", ".join(TABLES))],
+    preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
+    root: Annotated[Path | None, typer.Option(help="the collection's folder, where it needs one")] = None,
+    train: Annotated[bool, typer.Option(help="train what is missing, or say that it is")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None,
+    precision: Annotated[str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")] = None,
+    runs: Annotated[Path, typer.Option(help="where half-finished runs and the baseline's scores are kept")] = RUNS,
+    json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
+) -> None:
+    """Ours beside the paper's: one row a measure and model."""
+    if table not in TABLES:
+        raise OneSentence(f"no table is called {table!r}; there are {', '.join(TABLES)}.")
+    chosen = TABLES[table]
+    if preset not in registered(chosen.method).presets():
+        raise OneSentence(f"{chosen.method} has no preset {preset!r}; there are {', '.join(registered(chosen.method).presets())}.")
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    collection = opened(chosen.data, root, chosen.findings, chosen.options)
+    machine = Machine(device, 1, precision or _suited_precision(device))
+    measured: dict[str, list[Measure]] = {}
+    absent: dict[str, str] = {}
+    remarks: list[str] = []
+    bar = tqdm([*chosen.models, *([RESNET] if chosen.baseline else [])], unit="model")
+    for model in bar:
+        bar.set_description(model)
+        if model == RESNET:
+            rows = _baseline(chosen, preset, collection, machine, runs, train)
+            reason = f"the baseline has not been trained with the {preset} preset; leave --no-train out to do so"
+        else:
+            rows, said = _rows_of(chosen, model, preset, collection, machine, runs, train)
+            remarks += [f"{model}: {remark}" for remark in said]
+            reason = f"checkpoint {chosen.checkpoint(model, preset)} is not there; leave --no-train out to train it"
+        if rows is None:
+            absent[model] = reason
+        else:
+            measured[model] = rows
+    rows, missing = assembled(chosen, measured, absent)
+    remarks += [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
+    print(show(rows, [*remarks, chosen.note]))
+    if json:
+        write_json(json, "reproduce", [*rows, *missing])
+
+
+def _rows_of(
+    table: Table, model: str, preset: str, collection: Collection, machine: Machine, runs: Path, train: bool
+) -> tuple[list[Measure] | None, list[str]]:
+    """All that is measured of one model on the test part, None when its checkpoint is missing and not to be trained; and
+    what `evaluate` remarks."""
+    room, name = registered(table.method), table.checkpoint(model, preset)
+    if name not in shipped():
+        if not train:
+            return None, []
+        room.train(training_job(table, model, preset, collection, machine, runs))
+    opened_model, test = open_model(name, machine.accelerator), collection.split("test")
+    if opened_model.checkpoint.method != table.method or tuple(opened_model.findings) != tuple(collection.findings):
+        raise OneSentence(f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}.")
+    rows, remarks = room.evaluate(opened_model, collection, test)
+    return rows + (table.more(opened_model, collection, test) if table.more else []), remarks
+
+
+def training_job(table: Table, model: str, preset: str, collection: Collection, machine: Machine, runs: Path) -> TrainingJob:
+    """The training of one model of a table, the same as the `engine train` command that its card names."""
+    training, name = table.models[model], table.checkpoint(model, preset)
+    guide, words = guided(training.guidance, collection)
+    typed = ["python", "-m", "engine", "train", table.method, "--data", table.data, "--name", name, "--preset", preset]
+    typed += ["--root", "DIR"] if table.data != "phantom" else []
+    for flag, values in (("--finding", table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in table.changes.items()])):
+        typed += [word for value in values for word in (flag, value)]
+    typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]
+    return TrainingJob(
+        name=name,
+        collection=collection,
+        terms=TERMS[table.data],
+        preset=preset,
+        changes=table.changes,
+        guidance=guide,
+        guidance_words=words,
+        machine=machine,
+        seed=SEED,
+        command=shlex.join(typed),
+        destination=shipped_folder(),
+        resume=(runs / name / STATE).exists(),
+        runs=runs,
+    )
+
+
+def _baseline(table: Table, preset: str, collection: Collection, machine: Machine, runs: Path, train: bool) -> list[Measure] | None:
+    """The AUC rows of a ResNet-50 on the same films, or None when it is not trained and not to be."""
+    from engine.attri_net.train import PRESETS, with_changes
+    from engine.baselines import resnet50
+
+    ours = with_changes(PRESETS[preset], table.changes)
+    alike = replace(
+        resnet50.PRESETS[preset], size=ours.architecture.size, percentile=ours.percentile, reach=ours.reach, augmentation=ours.augmentation
+    )
+    folder = runs / f"resnet50-{table.data}{'' if preset == 'demo' else f'-{preset}'}"
+    scores = resnet50.scores_on_test(collection, alike, folder, machine, SEED, train)
+    if scores is None:
+        return None
+    test = collection.split("test")
+    rows = [mean_auc(collection.labels[test], scores, collection.findings, groups=collection.patients[test])]
+    return rows + (early_auc(collection, test, scores) if collection.name == "chestxray8" else [])
+
+
+def _suited_precision(device: str) -> str:
+    """bfloat16 where the device has it in hardware; training on another would only be slower for it."""
+    import torch
+
+    from engine.networks.precision import bfloat16_in_hardware
+    from engine.registry import choose_device
+
+    gains = torch.cuda.is_bf16_supported() if choose_device(device) == "cuda" else bfloat16_in_hardware()
+    return "bf16-mixed" if gains else "32-true"

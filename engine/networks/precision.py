@@ -1,0 +1,11 @@
+"""Whether this machine's processor gains from reduced precision."""
+
+from __future__ import annotations
+
+import torch
+
+
+def bfloat16_in_hardware() -> bool:
+    """Whether the CPU multiplies bfloat16 itself (AMX or AVX-512 BF16); False where torch cannot say."""
+    can = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(can.get("amx_bf16") or can.get("avx512_bf16"))

@@ -1,0 +1,227 @@
+"""The tables of the papers that can be made again: which models each needs, which rows, and what the paper printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engine.cards import EARLY_PATIENTS
+from engine.datasets.collection import Collection
+from engine.metrics.classification import mean_auc
+from engine.metrics.evidence_on_body import evidence_on_body
+from engine.metrics.measure import Measure, NotMeasurable
+
+MEAN = "mean over findings"
+EARLY = f"patients up to {EARLY_PATIENTS}"
+IN_PSEUDO_MASK = "all annotated findings, inside the pseudo mask instead"
+UNGUIDED, GUIDED, RESNET = "Attri-Net unguided", "Attri-Net guided", "ResNet-50 trained alike"
+
+
+@dataclass(frozen=True)
+class Training:
+    """A checkpoint that a table needs: its name, and how `engine train` guides it."""
+
+    name: str
+    guidance: str = "none"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One row: a measure of a model, under the names that `evaluate` gives it, and the paper's number where there is one."""
+
+    model: str
+    metric: str
+    subject: str
+    paper: float | None = None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One row: how many times as large a measure is in the second model as in the first."""
+
+    metric: str
+    subject: str
+    model: str
+    than: str
+    paper: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a paper.
+
+    Attributes:
+        method: room of all its checkpoints.
+        data, options, findings: the collection that they are trained and tested on.
+        changes: settings of the training that differ from the preset, the same for all.
+        models: the checkpoints, by the name that a reader sees.
+        baseline: whether a ResNet-50 trained alike stands beside.
+        more: further measures of one model, (model, collection, indices) -> measures.
+        note: what a reader must know about the paper's numbers.
+    """
+
+    method: str
+    data: str
+    models: Mapping[str, Training]
+    rows: Sequence[Wanted | Ratio]
+    note: str
+    options: Sequence[str] = ()
+    findings: Sequence[str] = ()
+    changes: Mapping[str, str] = field(default_factory=dict)
+    baseline: bool = False
+    more: Callable[[object, Collection, np.ndarray], list[Measure]] | None = None
+
+    def checkpoint(self, model: str, preset: str) -> str:
+        """The name of a model's checkpoint; that of another preset than "demo" says which."""
+        return self.models[model].name + ("" if preset == "demo" else f"-{preset}")
+
+
+def early_and_pseudo(model, collection: Collection, indices: np.ndarray) -> list[Measure]:
+    """What only the NIH selection needs: the AUC on patients who hold both classes, and evidence inside the pseudo masks
+    that training patients' boxes make, for findings that have boxes."""
+    from engine.attri_net.evaluate import look
+    from engine.datasets.guidance import Guidance
+
+    seen, guidance = look(model, collection, indices), Guidance(collection, "mixed")
+    boxed = {box.finding for box in collection.all_boxes()}
+    pairs, who = [], []
+    for c, finding in enumerate(collection.findings):
+        if finding in boxed:
+            mask = guidance.pseudo(finding, model.preprocessing.size) > 0
+            for n in np.flatnonzero(collection.labels[indices, c] == 1):
+                pairs.append((seen.weighted[n, c].astype(np.float32), mask))
+                who.append(collection.patients[indices[n]])
+    rows = early_auc(collection, indices, seen.probabilities)
+    try:
+        return [*rows, evidence_on_body(pairs, subject=IN_PSEUDO_MASK, groups=np.array(who))]
+    except NotMeasurable:
+        return rows
+
+
+def early_auc(collection: Collection, indices: np.ndarray, scores: np.ndarray) -> list[Measure]:
+    """Mean AUC of scores (N, C) on the patients up to `EARLY_PATIENTS`, or none when no finding has both classes there."""
+    early = np.array([int(patient) <= EARLY_PATIENTS for patient in collection.patients[indices]])
+    chosen = indices[early]
+    try:
+        return [mean_auc(collection.labels[chosen], scores[early], collection.findings, subject=EARLY, groups=collection.patients[chosen])]
+    except NotMeasurable:
+        return []
+
+
+TABLES: Mapping[str, Table] = {
+    "attri-net-phantom": Table(
+        method="attri_net",
+        data="phantom",
+        options=("count=6000",),
+        models={UNGUIDED: Training("attri-net-phantom-unguided"), GUIDED: Training("attri-net-phantom", "full")},
+        baseline=True,
+        rows=(
+            Wanted(UNGUIDED, "auc", "mean", 0.779),
+            Wanted(GUIDED, "auc", "mean", 0.774),
+            Wanted(RESNET, "auc", "mean", 0.778),
+            Wanted(UNGUIDED, "class_sensitivity", MEAN, 0.951),
+            Wanted(GUIDED, "class_sensitivity", MEAN, 0.965),
+            Wanted(UNGUIDED, "disease_sensitivity", MEAN, 0.158),
+            Wanted(GUIDED, "disease_sensitivity", MEAN, 0.327),
+            Ratio("disease_sensitivity", MEAN, GUIDED, UNGUIDED, 0.327 / 0.158),
+            Wanted(UNGUIDED, "recovery", MEAN),
+            Wanted(GUIDED, "recovery", MEAN),
+            Wanted(UNGUIDED, "restraint", MEAN),
+            Wanted(GUIDED, "restraint", MEAN),
+        ),
+        note="The paper's numbers (Tables 2 and 3 of Sun et al. 2025) are of ChestX-ray8, guided by pseudo masks; ours are of drawn chests, "
+        "guided by each training picture's own lesion.",
+    ),
+    "attri-net-tag": Table(
+        method="attri_net",
+        data="phantom",
+        options=("count=6000", "marker=CXR-ROOM1"),
+        models={UNGUIDED: Training("attri-net-phantom-tag"), GUIDED: Training("attri-net-phantom-tag-guided", "elsewhere")},
+        rows=(
+            Wanted(UNGUIDED, "confounder_sensitivity", "Cardiomegaly", 0.747),
+            Wanted(GUIDED, "confounder_sensitivity", "Cardiomegaly", 0.002),
+            Wanted(UNGUIDED, "auc", "mean"),
+            Wanted(GUIDED, "auc", "mean"),
+        ),
+        note="The paper's numbers (4.5 of Sun et al. 2025) are of CheXpert with a tag on half of the films with Cardiomegaly; "
+        "ours are of drawn chests with the same tag.",
+    ),
+    "attri-net-nih": Table(
+        method="attri_net",
+        data="chestxray8",
+        findings=("Pneumonia", "Infiltration", "Atelectasis", "Edema", "Effusion"),
+        changes={"rotate": "5", "shift": "0.03", "scale": "0.08", "gamma": "0.3"},
+        models={UNGUIDED: Training("attri-net-nih-unguided"), GUIDED: Training("attri-net-nih", "mixed")},
+        baseline=True,
+        more=early_and_pseudo,
+        rows=(
+            Wanted(UNGUIDED, "auc", "mean", 0.779),
+            Wanted(GUIDED, "auc", "mean", 0.774),
+            Wanted(RESNET, "auc", "mean", 0.778),
+            Wanted(UNGUIDED, "auc", EARLY),
+            Wanted(GUIDED, "auc", EARLY),
+            Wanted(RESNET, "auc", EARLY),
+            Wanted(UNGUIDED, "class_sensitivity", MEAN, 0.951),
+            Wanted(GUIDED, "class_sensitivity", MEAN, 0.965),
+            Wanted(UNGUIDED, "disease_sensitivity", "Pneumonia"),
+            Wanted(GUIDED, "disease_sensitivity", "Pneumonia"),
+            Wanted(UNGUIDED, "evidence_on_body", "all findings"),
+            Wanted(GUIDED, "evidence_on_body", "all findings"),
+            Wanted(UNGUIDED, "evidence_on_body", IN_PSEUDO_MASK),
+            Wanted(GUIDED, "evidence_on_body", IN_PSEUDO_MASK),
+        ),
+        note="The paper's numbers (Tables 2 and 3 of Sun et al. 2025) are of the whole of ChestX-ray8 at 320 x 320 pixels and of five other "
+        "findings (Atelectasis, Cardiomegaly, Consolidation, Edema, Effusion).",
+    ),
+}
+
+
+def assembled(
+    table: Table, measured: Mapping[str, Sequence[Measure]], absent: Mapping[str, str]
+) -> tuple[list[Measure], list[dict]]:
+    """The table's rows, model by model, and a JSON row without a value for each that could not be had, with its reason.
+
+    Args:
+        measured: what is known of each model; absent: why a model is not there, in a sentence.
+    """
+    rows, missing = [], []
+    for wanted in table.rows:
+        models = (wanted.model, wanted.than) if isinstance(wanted, Ratio) else (wanted.model,)
+        subject = f"{', '.join(models)}: {wanted.subject}" if len(models) == 1 else f"{' / '.join(models)}: {wanted.metric}, {wanted.subject}"
+        found = [_find(measured.get(model, ()), wanted) for model in models]
+        remark = next((absent[model] for model in models if model in absent), "it could not be measured on these pictures")
+        row = None
+        if all(found):
+            row = ratio(*found, subject) if len(found) == 2 else replace(found[0], subject=subject)
+            remark = f"{models[-1]} scores 0, so there is no ratio"
+        if row is None:
+            empty = {"value": None, "low": None, "high": None, "n": 0}
+            beside = {} if wanted.paper is None else {"paper": wanted.paper}
+            missing.append({"metric": wanted.metric, "subject": subject, **empty, **beside, "remark": remark})
+        else:
+            rows.append(row if wanted.paper is None else row.beside(wanted.paper))
+    return rows, missing
+
+
+def ratio(above: Measure, below: Measure, subject: str) -> Measure | None:
+    """`above` / `below` as an "effect", or None when either is not positive.
+
+    The interval adds the two relative errors as if independent; on the same pictures they mostly are not, which makes it
+    too wide rather than too short.
+    """
+    if above.value <= 0 or below.value <= 0:
+        return None
+    value = above.value / below.value
+    ends: tuple = (None, None)
+    if above.low is not None and below.low is not None:
+        relative = [(one.high - one.low) / (2 * one.value) for one in (above, below)]  # 1.96 standard errors
+        reach = math.hypot(*relative)
+        ends = value * math.exp(-reach), value * math.exp(reach)
+    return Measure("effect", subject, value, *ends, n=min(above.n, below.n), chance=1.0)
+
+
+def _find(measures: Sequence[Measure], wanted: Wanted | Ratio) -> Measure | None:
+    return next((m for m in measures if (m.metric, m.subject) == (wanted.metric, wanted.subject)), None)
