@@ -307,6 +307,8 @@ class AttriNetRecipe(Recipe):
             if rarer:
                 areas[f"auc {finding}"] = float(roc_auc_score(labels[known, c], scores[known, c]))
                 weights.append(rarer)
+        if not areas:
+            raise ValueError("validation needs pictures with and without at least one finding; it has none.")
         # The paper's mean AUC; findings with few pictures of one class count less, as their AUC is mostly noise.
         return {"score": float(np.average(list(areas.values()), weights=weights)), **areas}
 
