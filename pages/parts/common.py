@@ -160,25 +160,31 @@ def complaint(job: Job) -> str:
     return "Something went wrong while the model was at work; the scan is still open, and the log says more."
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=2.0)
 def wait_for(job: Job, what: str) -> None:
     """One quiet line while a job waits or runs, after half a second of it; the page runs again when it is done.
 
-    Most of each second is spent asleep in here: every run of a script ends in a garbage collection, and many short
-    ones would take the interpreter from the worker.
+    It looks several times in one run: every run of a script ends in a garbage collection, and many short ones would
+    take the interpreter from the worker. Writing the line is where a visitor's next wish interrupts it.
 
     Args:
         what: is happening, as in 'Explaining the scan'.
     """
-    if job.wait(0.3 if job.waited < 0.5 else 0.7):
-        st.rerun()
+    place = st.container(key="waiting").empty()
+    for _ in range(5):
+        if job.wait(0.35):
+            st.rerun()
+        if job.waited > 0.5:
+            share, words = _progress(job)
+            place.progress(share, f"{what}: {words}")
+
+
+def _progress(job: Job) -> tuple[float, str]:
     before = worker().position(job)
-    with st.container(key="waiting"):
-        if before:
-            st.progress(0.0, f"{what}: {before} {'job' if before == 1 else 'jobs'} before it in the queue")
-        else:
-            done, every = job.progress
-            st.progress(done / every if every else 0.0, f"{what}: {done} of {every} done" if every else f"{what}: opening the model")
+    if before:
+        return 0.0, f"{before} {'job' if before == 1 else 'jobs'} before it in the queue"
+    done, every = job.progress
+    return (done / every, f"{done} of {every} done") if every else (0.0, "opening the model")
 
 
 def line(words: str, kind: str = "warn") -> None:

@@ -1,0 +1,32 @@
+"""Promises of reading a card's tables back."""
+
+from engine.cards import table
+from engine.metrics.measure import Measure
+from pages.parts import cards
+
+ROWS = [
+    Measure("auc", "Effusion", 0.8123, 0.76, 0.86, 180, chance=0.5),
+    Measure("sensitivity", "Effusion", 0.7, 0.6, 0.79, 60),
+    Measure("confounder_sensitivity", "Effusion", 0.25, None, None, 400, chance=0.1),
+]
+CARD = f"# nih: Attri-Net\n\n## Metrics\n\nOn the test part.\n\n{table(ROWS, ['not measured: x'])}\n\n## Subgroups\n\n{table(ROWS[:1])}\n"
+
+
+def test_a_table_that_was_written_is_read_back():
+    assert cards.measures(CARD) == [
+        Measure("auc", "Effusion", 0.812, 0.76, 0.86, 180, chance=0.5),
+        *ROWS[1:],
+    ]
+    assert [row.subject for row in cards.measures(CARD, "Subgroups")] == ["Effusion"]
+
+
+def test_lines_that_are_no_measures_are_left_out():
+    broken = CARD.replace("| 0.700 |", "| about 0.7 |").replace("| auc |", "| magic |")
+    assert [row.metric for row in cards.measures(broken)] == ["confounder_sensitivity"]
+    assert cards.measures("# nothing\n\n## Metrics\n\nNone.\n") == []
+
+
+def test_a_rate_without_an_interval_is_not_used():
+    assert cards.rate(cards.measures(CARD), "sensitivity", "Effusion").value == 0.7
+    assert cards.rate(cards.measures(CARD), "confounder_sensitivity", "Effusion") is None
+    assert cards.rate(cards.measures(CARD), "sensitivity", "Edema") is None

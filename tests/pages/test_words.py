@@ -1,0 +1,109 @@
+"""Promises of the plain language: it says what the numbers say, and no more."""
+
+import numpy as np
+import pytest
+
+from engine.explanation import Explanation, Path
+from engine.metrics.measure import Measure
+from engine.scan import Scan
+from pages.parts import words
+
+RATES = [
+    Measure("sensitivity", "Effusion", 0.77, 0.70, 0.83, 90),
+    Measure("specificity", "Effusion", 0.84, 0.80, 0.88, 300),
+]
+
+
+def a_scan(spacing=None):
+    return Scan.of(np.random.default_rng(0).uniform(0, 255, (60, 40)), spacing_mm=spacing, tags={"ViewPosition": "PA", "BodyPartExamined": "CHEST"})
+
+
+def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=False):
+    steps = np.array([0, 0.5, 1, 1.5], np.float32)
+    change = np.zeros((8, 8), np.float32)
+    change[:4] = -40.0
+    changes = steps[:, None, None] * change
+    if bend:
+        changes[1] *= 0.2
+    if evidence is None:
+        evidence = np.zeros((8, 8), np.float32)
+        evidence[6:, :4] = 1.0
+    return Explanation(
+        scan_sha256="0" * 64,
+        checkpoint_sha256="1" * 64,
+        finding="Effusion",
+        probability=probability,
+        threshold=0.47,
+        attribution=np.zeros((60, 40), np.float32),
+        attribution_unit="log-odds per cell",
+        attribution_limit=0.2,
+        evidence=evidence,
+        counterfactual=np.zeros((60, 40), np.float32),
+        path=Path(steps, np.array([probability, (probability + without) / 2, without, without], np.float32), changes),
+        in_distribution=(score, 1.0),
+        seconds=0.1,
+    )
+
+
+@pytest.mark.parametrize(
+    "probability, verdict",
+    [(0.02, "far below"), (0.3, "below"), (0.45, "just below"), (0.47, "just below"), (0.5, "just above"), (0.7, "above"), (0.99, "far above")],
+)
+def test_the_degree_follows_the_distance_in_log_odds(probability, verdict):
+    assert words.degree(probability, 0.47) == verdict
+
+
+def test_a_positive_call_names_place_counterfactual_and_false_alarms():
+    said = words.sentence(explained(), RATES)
+    assert said == (
+        "The model sees effusion. 100 % of its evidence lies in the lower left of the picture. "
+        "Without that change in the film it would say no. "
+        "Of 100 films without effusion that it was not trained on, it wrongly calls 16 (12 to 20)."
+    )
+
+
+def test_a_negative_call_names_what_is_missed_and_no_evidence():
+    said = words.sentence(explained(probability=0.2, without=0.1), RATES)
+    assert said == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 to 30)."
+
+
+def test_a_call_that_the_counterfactual_does_not_undo_is_said_to_stay():
+    assert "would still say yes (0.60)" in words.sentence(explained(without=0.6), RATES)
+
+
+def test_numbers_are_not_promised_for_an_unlike_film_or_a_silent_card():
+    assert words.sentence(explained(score=2.0), RATES).endswith("This film is unlike those, so the number may not hold.")
+    assert words.sentence(explained(), []).endswith("Its card does not say how often such calls are wrong.")
+
+
+def test_negative_evidence_never_counts_as_evidence_for():
+    evidence = np.full((9, 8), -5.0, np.float32)
+    assert words.whereabouts(evidence) is None
+    evidence[0, 7] = 1.0
+    assert words.whereabouts(evidence) == (1.0, "upper right")
+
+
+def test_the_change_is_told_as_a_share_and_as_an_area_where_spacing_is_known():
+    without_spacing = dict(words.facts(explained(), a_scan()))
+    with_spacing = dict(words.facts(explained(), a_scan((2.0, 0.5))))
+    assert without_spacing["changed at a = 1"] == "50.0 % of the film" and "that is" not in without_spacing
+    assert with_spacing["that is"] == "12.0 cm\u00b2"  # 60 x 40 pixels of 1 square millimetre, half of them
+
+
+def test_a_straight_path_travels_as_one_picture_and_a_bent_one_whole():
+    straight, bent = (words.finding_view(explained(bend=bend), a_scan(), RATES) for bend in (False, True))
+    assert straight.changes.shape == (8, 8) and bent.changes.shape == (4, 8, 8)
+    np.testing.assert_allclose(straight.changes, explained().path.changes[2])
+
+
+def test_titles_and_badges_tell_what_the_file_tells():
+    assert words.scan_title(a_scan()) == "Chest radiograph, PA"
+    assert words.scan_badges(a_scan()) == [("40 x 60, 8 bit", "quiet"), ("no pixel spacing", "quiet")]
+    assert words.scan_badges(a_scan((0.2, 0.2)))[1] == ("0.2 mm a pixel", "quiet")
+    assert words.likeness_badge(0.5, 2.0) == ("like the training films (0.25 of 1)", "good")
+    assert words.likeness_badge(3.0, 2.0)[1] == "bad"
+
+
+def test_every_window_preset_is_a_window_of_this_picture():
+    for name, centre, width in words.window_presets(a_scan()):
+        assert width > 0 and 0 <= centre <= 255

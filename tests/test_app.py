@@ -1,0 +1,280 @@
+"""Promises of the app, page by page, without a browser."""
+
+import ast
+import io
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from engine.registry import method
+from pages.parts import common, open_scans, words
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("pages/explain.py", "pages/learned.py", "pages/models.py")
+SECRET = "Jane_Doe_1970"
+
+
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints")
+    from engine.attri_net.produce import tiny
+
+    tiny(folder / "attri-net-one")
+    tiny(folder / "attri-net-two", seed=1)
+    return folder
+
+
+@pytest.fixture
+def checkpoints(two_checkpoints, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(two_checkpoints))
+    return two_checkpoints
+
+
+def opened(page="pages/explain.py"):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    return at if page == PAGES[0] else at.switch_page(page).run()
+
+
+def settled(at):
+    """The app after its worker has answered."""
+    deadline = time.monotonic() + 120
+    at.run()
+    while len(common.worker()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return at.run()
+
+
+def shown(at, key="explain"):
+    """The header of the view that stands on the page."""
+    return at.session_state[f"{key}-blob"][1]
+
+
+def told(at):
+    """Everything that is written on the page, the viewer's words included."""
+    return "\n".join(str(at._tree).split("\\n")) + (str(shown(at)) if "explain-blob" in at.session_state else "")
+
+
+def texts(at):
+    return [element.value for element in at.text]
+
+
+def upload(at, name, data):
+    at.file_uploader[0].upload(name, data)
+    return at.run()
+
+
+def png(side=64, seed=0):
+    grey = np.random.default_rng(seed).integers(0, 255, (side, side)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "PNG")
+    return file.getvalue()
+
+
+def huge_png():
+    """A few bytes that claim 60,000 x 60,000 pixels."""
+    chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))  # noqa: E731
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+def test_no_page_imports_torch():
+    for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[0] == "torch" for name in names), path
+
+
+def test_navigation_comes_first():
+    calls = [node for node in ast.walk(ast.parse((ROOT / "app.py").read_text())) if isinstance(node, ast.Call)]
+    ours = [c for c in calls if isinstance(c.func, ast.Attribute) and getattr(c.func.value, "id", "") == "st" and c.func.attr != "Page"]
+    assert min(ours, key=lambda c: c.lineno).func.attr == "navigation"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_and_says_research_use_only(page, checkpoints):
+    at = opened(page)
+    assert not at.exception
+    assert any(common.NOTICE in element.value for element in at.get("html"))
+
+
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_a_page_asked_for_first_comes_with_the_whole_house(page, checkpoints):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(page).run()
+    assert not at.exception
+    assert any(common.NOTICE in element.value for element in at.get("html"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_stands_without_any_checkpoint(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    at = opened(page)
+    assert not at.exception
+    assert any("checkpoint" in text.lower() for text in texts(at))
+
+
+def test_first_start_explains_the_sample(checkpoints):
+    at = settled(opened())
+    view = shown(at)
+    assert view["title"] == "Chest radiograph, PA"
+    assert {finding["name"] for finding in view["findings"]} == {"Atelectasis", "Cardiomegaly"}
+    margins = [words.log_odds(f["probability"]) - words.log_odds(f["threshold"]) for f in view["findings"]]
+    assert margins == sorted(margins, reverse=True)
+
+
+@pytest.mark.parametrize("score, unlike", [(0.5, False), (50.0, True)])
+def test_an_unlike_scan_is_said_above_the_result(score, unlike, checkpoints, monkeypatch):
+    monkeypatch.setattr("engine.likeness.Likeness.score", lambda self, picture: score * self.limit)
+    common.worker.clear()  # forgets what other tests were told
+    page = str(settled(opened()).main)
+    common.worker.clear()
+    assert ("unlike the films" in page) == unlike
+    assert not unlike or page.index("unlike the films") < page.index("key='explain'")
+
+
+def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch):
+    monkeypatch.setattr("pydicom.data.get_testdata_file", lambda name, download=True: None)
+    open_scans.sample.clear()
+    try:
+        at = opened()
+        assert list(at.session_state.scans) == ["Phantom patient 1"]
+        assert any("stands in" in text for text in texts(at))
+    finally:
+        open_scans.sample.clear()
+
+
+@pytest.mark.parametrize("data", [b"not a picture at all " * 9, png()[:200], huge_png(), b"\x00" * 5000], ids=["text", "cut", "huge", "zeros"])
+def test_a_bad_upload_leaves_one_sentence_and_the_scan_as_it_was(data, checkpoints):
+    at = opened()
+    before = dict(at.session_state.scans)
+    upload(at, f"{SECRET}.dcm", data)
+    assert not at.exception
+    assert at.session_state.scans == before and at.session_state.scan == "Sample radiograph"
+    assert at.session_state.notice.endswith(".") and at.session_state.notice in texts(at)
+    assert SECRET not in told(at)
+
+
+def test_an_upload_is_opened_and_its_name_forgotten(checkpoints):
+    at = upload(opened(), f"{SECRET}.png", png())
+    assert not at.exception
+    assert at.session_state.scan == "Picture 1" and at.radio[0].options == ["Sample radiograph", "Picture 1"]
+    settled(at)
+    assert [f["name"] for f in shown(at)["findings"]]
+    assert SECRET not in told(at)
+    assert SECRET not in str({k: at.session_state[k] for k in ("scans", "scan", "notice", "taken")})
+
+
+def test_the_same_scan_twice_is_one_scan(checkpoints):
+    at = upload(upload(opened(), "a.png", png()), "b.png", png())
+    assert list(at.session_state.scans) == ["Sample radiograph", "Picture 1"]
+
+
+def test_no_more_scans_than_fit_are_open(checkpoints):
+    at = opened()
+    for seed in range(open_scans.MOST):
+        upload(at, "x.png", png(32, seed))
+    assert len(at.session_state.scans) == open_scans.MOST
+    assert any("close one" in text for text in texts(at))
+
+
+def test_a_closed_scan_can_be_brought_back(checkpoints):
+    at = upload(opened(), "a.png", png())
+    at.button(key="close").click().run()
+    assert list(at.session_state.scans) == ["Sample radiograph"] and at.session_state.scan == "Sample radiograph"
+    at.button(key="close").click().run()
+    assert not at.exception and any("No scan is open" in m.value for m in at.markdown)
+    at.button(key="reopen").click().run()
+    assert list(at.session_state.scans) == ["Sample radiograph"]
+
+
+def test_a_scan_of_another_kind_is_told_what_would_work(checkpoints):
+    from pydicom.data import get_testdata_file
+
+    at = upload(opened(), "x.dcm", Path(get_testdata_file("emri_small.dcm")).read_bytes())
+    assert not at.exception and at.session_state.scan == "MR 1"
+    assert any("No checkpoint here takes a MR slice" in text and "radiograph" in text for text in texts(at))
+    first = shown(at)["scan"], at.session_state["explain-blob"][2]
+    at.slider[0].set_value(0).run()
+    assert not at.exception and at.session_state["explain-blob"][2] != first[1]
+
+
+def test_a_phantom_patient_tells_its_truth(checkpoints):
+    at = opened()
+    at.selectbox[1].select("Phantom patient 6").run()
+    assert at.session_state.scan == "Phantom patient 6"
+    assert ["drawn without any finding", "quiet"] in shown(at)["badges"]
+
+
+def test_switching_pages_keeps_the_scans(checkpoints):
+    at = upload(opened(), "a.png", png())
+    at.switch_page("pages/models.py").run()
+    at.switch_page("pages/explain.py").run()
+    assert at.session_state.scan == "Picture 1" and at.radio[0].value == "Picture 1"
+
+
+def test_several_findings_taken_away_together_are_asked_of_the_model(checkpoints, monkeypatch):
+    amounts = {"Atelectasis": 1.0, "Cardiomegaly": 0.5}
+    monkeypatch.setattr("viewer.explain_state", lambda key, findings: {"finding": "Atelectasis", "amounts": amounts})
+    at = settled(opened())
+    heard = [e for e in at.get("bidi_component") if "courier" in str(e)]
+    job = next(job for key, job in common.worker()._kept.items() if key[0] == "without")
+    assert not at.exception and heard
+    assert set(job.answer()) == {"Atelectasis", "Cardiomegaly"}
+
+
+def test_a_model_that_fails_says_so_and_can_be_tried_again(checkpoints, monkeypatch):
+    def broken(*args):
+        raise KeyError("inside")
+
+    monkeypatch.setattr(common, "model_of", broken)
+    at = upload(opened(), "a.png", png(48, 5))
+    settled(at)
+    assert not at.exception
+    assert any("Something went wrong" in text for text in texts(at)) and not any("inside" in text for text in texts(at))
+    monkeypatch.undo()
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(checkpoints))
+    at.button(key="again").click()
+    settled(at)
+    assert shown(at)["findings"]
+
+
+def test_two_checkpoints_are_seen_side_by_side_or_one_alone(checkpoints):
+    at = settled(opened("pages/learned.py"))
+    assert not at.exception and len(shown(at, "learned view")["panels"]) == 3
+    at.selectbox[1].select_index(1)
+    settled(at)
+    panels = shown(at, "learned view")["panels"]
+    assert [p["title"] for p in panels] == ["Films with cardiomegaly", "Films without cardiomegaly", "Weights for cardiomegaly"] * 2
+    assert panels[0]["limit"] == panels[1]["limit"]
+
+
+def test_a_refused_checkpoint_is_listed_with_its_sentence(checkpoints, tmp_path, monkeypatch):
+    method("attri_net").tiny(tmp_path / "attri-net-good")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "config.json").write_text("{")
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    at = opened("pages/models.py")
+    assert not at.exception
+    assert any("half has no weights.safetensors" in text for text in texts(at))
+    assert at.radio[0].options == ["Attri-Net, good"]
+    assert not opened().exception
+
+
+def test_another_checkpoint_is_opened_by_its_folder(checkpoints, tmp_path):
+    method("attri_net").tiny(tmp_path / "attri-net-mine")
+    at = opened("pages/models.py")
+    at.text_input[0].set_value(str(tmp_path / "attri-net-mine"))
+    at.button[0].click().run()
+    assert not at.exception
+    at.text_input[0].set_value("hub:somebody/something")
+    at.button[0].click().run()
+    assert any("pinned" in text for text in texts(at))
+
+
+def test_names_of_checkpoints_read_as_words(checkpoints):
+    assert [common.label(c) for c in common.usable()] == ["Attri-Net, one", "Attri-Net, two"]
