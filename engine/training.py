@@ -46,11 +46,13 @@ class Recipe(ABC):
         seed: with the stream and the step, the source of all that is random.
         steps: how many steps the whole training has.
         validate_every: steps between two validations.
+        keep_last: keep the weights of the last validation rather than those of the best.
     """
 
     seed: int
     steps: int
     validate_every: int
+    keep_last: bool = False
 
     @abstractmethod
     def modules(self) -> Mapping[str, nn.Module]:
@@ -165,7 +167,7 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
                 if fabric.is_global_zero:
                     words = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
                     bar.write(f"step {step + 1}: {words}")
-                if scores["score"] > best["score"]:
+                if recipe.keep_last or scores["score"] > best["score"]:
                     best = {**scores, "step": step + 1}
                     if fabric.is_global_zero:
                         _write(folder / BEST, recipe.kept(), {"best": best})

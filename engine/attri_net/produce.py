@@ -18,7 +18,7 @@ from engine.jobs import TrainingJob, hardware
 from engine.likeness import Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
-from engine.training import best_weights, facts_of, run
+from engine.training import BEST, best_weights, facts_of, run
 
 INTENDED = (
     "Research and teaching: to see what an inherently interpretable classifier looks at. Not for diagnosis. It knows its "
@@ -38,7 +38,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
     recipe = AttriNetRecipe(job.collection, preset, job.guidance, job.seed, job.compiled)
     if job.start_from:
-        recipe.start_from(open_checkpoint(job.start_from).weights())
+        recipe.start_from(starting_weights(job))
     fabric = job.machine.fabric(job.run_folder)
     fabric.launch()
     run(recipe, job.run_folder, fabric, resume=job.resume)
@@ -79,6 +79,12 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         subgroups=chest_subgroups(collection, test, look(model, collection, test).probabilities),
     )
     return save_checkpoint(job.destination / job.name, method="attri_net", config=config, weights=weights, card=text, half=True)
+
+
+def starting_weights(job: TrainingJob) -> dict[str, torch.Tensor]:
+    """What a training begins with: the kept weights of a run, the critic's too, or those of a checkpoint."""
+    run_folder = job.runs / job.start_from
+    return best_weights(run_folder) if (run_folder / BEST).exists() else open_checkpoint(job.start_from).weights()
 
 
 def _pictures(recipe: AttriNetRecipe, indices: np.ndarray) -> np.ndarray:

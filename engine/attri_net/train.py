@@ -44,6 +44,7 @@ class Preset:
         lambda_*: weights of Eq. 7; lambda_gd acts on the mean over the batch (the authors sum over their batch of 4).
         centre_rate: learning rate of the centres, an exponential moving average over the last 1 / rate batches.
         averaging: decay of the running average of M's and the classifiers' weights that is kept; 0 keeps the last.
+        keep_last: 1 keeps the last weights, 0 (the paper) those with the best AUC on validation, which says nothing of the maps.
         annotated_share: how often a positive is drawn from the annotated ones (3.5.2).
     """
 
@@ -67,6 +68,7 @@ class Preset:
     penalty: float = 10.0
     centre_rate: float = 0.1
     averaging: float = 0.0
+    keep_last: int = 0
     annotated_share: float = 0.1
     percentile: float = 1.0
     reach: float = 0.9
@@ -119,7 +121,7 @@ class AttriNetRecipe(Recipe):
 
     def __init__(self, collection: Collection, preset: Preset, guidance=None, seed: int = 42, compiled: bool = False):
         self.collection, self.preset, self.guidance, self.seed = collection, preset, guidance, seed
-        self.steps, self.validate_every = preset.steps, preset.validate_every
+        self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
         architecture = preset.architecture
         torch.manual_seed(seed)
         self.net = AttriNet(tuple(collection.findings), architecture)

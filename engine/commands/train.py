@@ -30,7 +30,7 @@ def train(
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
     guidance: Annotated[str, typer.Option(help=", ".join(GUIDANCE))] = "none",
-    start_from: Annotated[str | None, typer.Option(help="begin with the weights of this checkpoint")] = None,
+    start_from: Annotated[str | None, typer.Option(help="begin with the weights of this run (critic and all) or checkpoint")] = None,
     seed: Annotated[int, typer.Option()] = 42,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on the CPU")] = 1,
@@ -89,6 +89,8 @@ def guided(strategy: str, collection):
         "pseudo": "one mask a finding, the union of annotations of training patients",
         "mixed": "the expert's own annotation where a training picture has one, else the union of annotations of training patients",
     }
+    if strategy == "full":
+        return Guidance(collection, strategy), words[strategy]
     return OnBody(Guidance(collection, strategy)), f"{words[strategy]}, within the body"
 
 
