@@ -215,7 +215,7 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path, start):
     for key, value in single.items():
         if key.startswith("module/"):
             assert torch.allclose(together[key], value, atol=1e-4), key
-            moved = max(moved, float((value - begin.get(key.removeprefix("module/"), value)).abs().max()))
+            moved = max(moved, float((value - begin.get("net." + key.removeprefix("module/net/"), value)).abs().max()))
     assert moved > 1e-3
 
 

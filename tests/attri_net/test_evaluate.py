@@ -1,0 +1,108 @@
+"""What Attri-Net's evaluation reports, on a model whose answers are known."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from engine.attri_net.evaluate import evaluate, look
+from engine.attri_net.network import Architecture, Centres, Classifiers
+from engine.datasets.phantom import Marker
+from engine.preprocessing import Preprocessing
+from tests.attri_net.small import SMALL, DrawnOnce
+
+COUNT, SIDE = 30, 32
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return DrawnOnce(COUNT, marker=Marker("CXR-ROOM1"))
+
+
+class Knowing:
+    """A model that knows the truth: its maps lead to `reach` of the true counterfactual, its log-odds are the labels."""
+
+    def __init__(self, phantom, reach=1.0, thresholds=0.5):
+        self.findings = tuple(phantom.findings)
+        self.thresholds = np.full(len(self.findings), thresholds, np.float32)
+        self.preprocessing, self.device = Preprocessing(SIDE), torch.device("cpu")
+        architecture = Architecture(**SMALL)
+        self.net = SimpleNamespace(classifiers=Classifiers(len(self.findings), architecture), centres=Centres(len(self.findings), architecture))
+        self.answers = {}
+        for index in range(len(phantom)):
+            film = phantom.image(index, SIDE)
+            low, high = self.preprocessing.ends(film)
+            prepared = self.preprocessing.apply(film)
+            maps = np.zeros((len(self.findings), SIDE, SIDE), np.float32)
+            for c in np.flatnonzero(phantom.labels[index] == 1):
+                finding = self.findings[c]
+                true = (phantom.counterfactual(index, SIDE, without=(finding,)) - low) * (1.8 / (high - low)) - 0.9
+                maps[c] = reach * (np.clip(true, -0.9, 0.9) - prepared)
+            self.answers[prepared.tobytes()] = maps, 4 * phantom.labels[index] - 2
+
+    def every_task(self, x):
+        maps, logits = zip(*(self.answers[picture.numpy().tobytes()] for picture in x[:, 0]))
+        return torch.from_numpy(np.stack(maps)), torch.from_numpy(np.stack(logits))
+
+
+def values(rows, metric):
+    return {row.subject: row.value for row in rows if row.metric == metric}
+
+
+@pytest.fixture(scope="module")
+def measured(phantom):
+    rows, _ = evaluate(Knowing(phantom), phantom, phantom.split("all"))
+    return rows
+
+
+def test_a_model_that_knows_the_truth_recovers_all_of_it_and_classifies_without_fault(phantom, measured):
+    rows = measured
+    for metric in ("auc", "accuracy", "sensitivity", "specificity"):
+        assert {*values(rows, metric).values()} == {1.0}, metric
+    assert {*values(rows, "recovery")} == {*phantom.findings, "mean over findings"}
+    assert all(value == pytest.approx(1, abs=0.02) for value in values(rows, "recovery").values())
+    assert all(value > 0.9 for value in values(rows, "restraint").values())
+    assert all(value == 1 for value in values(rows, "class_sensitivity").values())  # absent findings leave no map
+    assert all(0 <= value <= 1 for value in values(rows, "disease_sensitivity").values())
+    assert [*values(rows, "confounder_sensitivity")] == ["Cardiomegaly"]
+
+
+@pytest.mark.parametrize("reach", [0.0, 0.5, -1.0])
+def test_recovery_is_the_share_of_the_way_that_was_gone(phantom, reach):
+    rows, _ = evaluate(Knowing(phantom, reach), phantom, phantom.split("test"))
+    assert all(value == pytest.approx(reach, abs=0.03) for value in values(rows, "recovery").values())
+
+
+def test_a_mean_over_findings_is_their_mean(measured):
+    for metric in ("class_sensitivity", "disease_sensitivity", "recovery", "restraint"):
+        found = values(measured, metric)
+        mean = found.pop("mean over findings")
+        assert mean == pytest.approx(np.mean([*found.values()]))
+
+
+def test_what_cannot_be_measured_is_a_remark_and_not_a_crash(phantom):
+    healthy = phantom.split("all")[phantom.labels.sum(axis=1) == 0]
+    rows, remarks = evaluate(Knowing(phantom), phantom, healthy)
+    assert not values(rows, "auc") and not values(rows, "recovery") and not values(rows, "sensitivity")
+    assert set(values(rows, "specificity").values()) == {1.0}
+    assert any("Edema" in remark for remark in remarks)
+
+
+def test_unknown_labels_are_left_out(phantom):
+    class PartlyKnown(DrawnOnce):
+        def __init__(self):
+            super().__init__(COUNT, marker=Marker("CXR-ROOM1"))
+            self.labels[:5] = np.nan
+
+    rows, _ = evaluate(Knowing(phantom), PartlyKnown(), np.arange(20))
+    assert {row.n for row in rows if row.metric == "accuracy"} == {15}
+    assert {*values(rows, "auc").values()} == {1.0}
+
+
+def test_looking_in_batches_of_any_size_sees_the_same(phantom):
+    model, indices = Knowing(phantom), phantom.split("test")
+    one, other = look(model, phantom, indices, batch=3), look(model, phantom, indices, batch=32)
+    for field in ("probabilities", "energy", "weighted", "maps", "pictures"):
+        assert np.array_equal(getattr(one, field), getattr(other, field)), field
+    assert one.probabilities.shape == (len(indices), 5) and one.maps.shape == (len(indices), 5, SIDE, SIDE)
