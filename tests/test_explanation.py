@@ -98,7 +98,8 @@ def test_the_record_is_strict_json_without_pictures():
 
 
 def test_numbers_of_numpy_are_written_as_json_too():
-    made = explanation(probability=np.float32(0.9), threshold=np.float32(0.5), in_distribution=(np.float32(1), np.float32(2)), seconds=np.float64(1))
+    numbers = {"probability": np.float32(0.9), "threshold": np.float32(0.5), "seconds": np.float64(1)}
+    made = explanation(in_distribution=(np.float32(1), np.float32(2)), **numbers)
     json.dumps(made.record(), allow_nan=False)
 
 
