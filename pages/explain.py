@@ -35,7 +35,8 @@ def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
         views = tuple(words.finding_view(record, scan, rates, first=not place) for place, record in enumerate(records))
         return Explained(views, *records[0].in_distribution)
 
-    return common.ask(("explain", scan.sha256, scan.window, checkpoint.sha256, device), work)
+    words_rest_on = (scan.window, scan.spacing_mm, checkpoint.card)
+    return common.ask(("explain", scan.sha256, checkpoint.sha256, device, words_rest_on), work)
 
 
 def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
@@ -194,8 +195,7 @@ def main() -> None:
     opened = open_scans.chosen()
     if opened is None:
         with st.container(key="empty"):
-            st.markdown("#### No scan is open")
-            st.markdown("Drop a scan on the field at the left, or choose a drawn patient there.")
+            st.markdown("**No scan is open**  \nDrop one on the field at the left, or choose a drawn patient there.", text_alignment="center")
         return
     with st.container(key="explaining"):
         result(opened)
