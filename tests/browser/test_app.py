@@ -77,7 +77,7 @@ def test_pages_are_reached_from_the_keyboard_and_a_scan_stays_open(visit):
     visit.get_by_text("Its card gives no AUC.").wait_for(timeout=SLOW)
     visit.get_by_role("link", name="Explain").press("Enter")
     visit.wait_for_selector(".viewer .card", timeout=SLOW)
-    assert visit.get_by_text("1 scan open").is_visible()
+    visit.get_by_text("1 scan open").wait_for(timeout=SLOW)
     assert visit.troubles == []
 
 
