@@ -24,13 +24,14 @@ import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection
 from engine.datasets.phantom_acquisition import Exposure, beam_through, finish, mark_ink, quantum_noise, scattered, tubes
-from engine.datasets.phantom_anatomy import Chest, ramp, resized
+from engine.datasets.phantom_anatomy import Chest, Part, ramp, resized
 from engine.datasets.phantom_build import Build
 from engine.datasets.phantom_findings import FINDINGS, Course, Opacities, draw_illness, textures
 
 TOPICS = ("illness", "sex", "view", "build", "course", "texture", "vessels", "exposure", "grain", "tubes", "marker")
 FINEST_BELOW = 128  # smaller pictures are drawn at this size and averaged down
 SMALLEST, LARGEST = 32, 1024
+KEPT_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ def _ink(text: str, place: tuple[float, float], height: float, size: int) -> np.
     return ink
 
 
+def _keep_memory() -> None:
+    """Films come and go as many short-lived arrays. Once the C library has freed a block this large it no longer hands
+    memory back after each, which would cost a fifth of the drawing."""
+    np.empty(KEPT_BYTES, np.uint8)
+
+
+def _lay(density: np.ndarray, part: Part | None, strength: float = 1.0) -> None:
+    """Adds a part of the chest to the film's densities, in place."""
+    if part is not None:
+        where, thickness = part
+        density[where] += np.float32(strength) * thickness
+
+
 class Phantom(Collection):
     """`count` drawn patients, one film each.
 
@@ -95,6 +109,7 @@ class Phantom(Collection):
         if count < 1:
             raise ValueError(f"count must be at least 1, got {count}")
         self.seed, self.size = seed, self._checked(size)
+        _keep_memory()
         self.markers = () if marker is None else (marker,) if isinstance(marker, Marker) else tuple(marker)
         self.labels = np.zeros((count, len(FINDINGS)), np.float32)
         self.severities = np.zeros((count, len(FINDINGS)), np.float32)
@@ -242,12 +257,20 @@ class Phantom(Collection):
         trunk = chest.trunk()
         vessels = chest.vessel_tree(self._noise(index, "vessels"))
         air = chest.air * (1 - 0.05 * texture["fine"] - 0.05 * texture["patchy"])
-        tissue = trunk + chest.breasts() + chest.stomach()
-        density = tissue - air * clear
+        density = trunk.copy()
+        for part in (chest.breasts(), chest.stomach()):
+            _lay(density, part)
+        density = density - air * clear
         density = density + chest.lung * vessels * np.float32(0.17 * build.vessels) * (0.3 + 0.7 * clear)
         density = density + chest.lung * fluid * np.float32(0.20)  # as dense as the belly: the diaphragm cannot be told
-        density = density + chest.heart_shadow() + chest.centre_line() + np.float32(build.rib_strength) * chest.ribs()
-        density = density + 0.15 * chest.clavicles() + chest.shoulder_bones()
+        density = density + chest.heart_shadow()
+        for part, strength in (
+            (chest.centre_line(), 1.0),
+            (chest.ribs(), build.rib_strength),
+            (chest.clavicles(), 0.15),
+            (chest.shoulder_bones(), 1.0),
+        ):
+            _lay(density, part, strength)
         wires = tubes(exposure, chest, self._noise(index, "tubes"))
         if wires is not None:
             density = density + wires

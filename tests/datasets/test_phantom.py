@@ -172,9 +172,12 @@ def test_labels_are_drawn_without_drawing_films():
 
 def test_a_film_is_drawn_quickly(phantom):
     phantom.image(0)
-    start = time.process_time()
-    phantom.pictures(range(20))
-    assert time.process_time() - start < 20 * 0.06
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        phantom.pictures(range(20))
+        times.append((time.process_time() - start) / 20)
+    assert min(times) < 0.025  # about 0.01 on a core that does nothing else
 
 
 def test_pixels_alone_do_not_tell_the_findings(phantom):
