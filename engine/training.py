@@ -15,14 +15,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors.torch
 import torch
-from lightning.fabric import Fabric
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 STATE = "state.safetensors"
 BEST = "best.safetensors"
@@ -98,6 +101,7 @@ class Machine:
     precision: str = "32-true"
 
     def fabric(self, folder: Path) -> Fabric:
+        from lightning.fabric import Fabric
         from lightning.fabric.loggers import TensorBoardLogger
 
         accelerator = self.accelerator

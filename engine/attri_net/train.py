@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning.fabric import Fabric
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
@@ -26,6 +26,9 @@ from engine.networks.augmentation import Augmentation, move_masks
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
 from engine.training import Recipe, average_gradients, shard
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 
 @dataclass(frozen=True)

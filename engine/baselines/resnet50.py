@@ -8,12 +8,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
-from lightning.fabric import Fabric
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
@@ -22,6 +22,9 @@ from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
 from engine.training import STATE, Machine, Recipe, best_weights, facts_of, run
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 SCORES = "scores.json"
 
