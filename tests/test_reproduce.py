@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,15 @@ from engine.commands.shared import OneSentence, opened
 from engine.commands.train import GUIDANCE
 from engine.datasets.phantom import FINDINGS
 from engine.metrics.measure import METRICS, Measure
-from engine.reproductions import GUIDED, MEAN, RESNET, TABLES, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_auc, ratio
+from engine.registry import open_model
+from engine.reproductions import (
+    EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_and_pseudo,
+    early_auc, ratio,
+)  # fmt: skip
 from engine.training import Machine
 
 command = import_module("engine.commands.reproduce")  # the package's attribute of that name is the command itself
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "nih1000"
 SMALL = {"size": "32", "width": "4", "residual_blocks": "1", "critic_layers": "4", "pool": "8", "code_repeat": "4"}
 ONE_STEP = {"steps": "1", "validate_every": "1", "warm_steps": "0"}
 
@@ -176,3 +182,15 @@ def test_early_patients_are_those_up_to_the_limit():
     (row,) = early_auc(Films, np.arange(6), scores)
     assert row.value == 1 and row.n == 4
     assert early_auc(Films, np.array([0, 2]), scores[[0, 2]]) == []
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the NIH selection is not in {REAL.parent}")
+def test_real_films_give_the_rows_that_only_they_have(tmp_path):
+    table = TABLES["attri-net-nih"]
+    collection = opened("chestxray8", REAL, table.findings, ())
+    test = collection.split("test")
+    rows = {row.subject: row for row in early_and_pseudo(open_model(tiny(tmp_path / "tiny", table.findings), "cpu"), collection, test)}
+    assert rows[EARLY].n == sum(int(patient) <= 3970 for patient in collection.patients[test])
+    unboxed = collection.findings.index("Edema")
+    assert rows[IN_PSEUDO_MASK].n == collection.labels[test].sum() - collection.labels[test, unboxed].sum()
+    assert 0.1 < rows[IN_PSEUDO_MASK].chance < 0.9
