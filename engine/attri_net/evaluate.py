@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 
@@ -69,7 +70,13 @@ def evaluate(model: AttriNetModel, collection: Collection, indices: np.ndarray) 
     Args:
         collection: its findings are those of the model, in the same order.
     """
-    seen = look(model, collection, indices)
+    return measures(model, collection, indices, look(model, collection, indices))
+
+
+def measures(
+    model: AttriNetModel, collection: Collection, indices: np.ndarray, seen: Seen
+) -> tuple[list[Measure], list[str]]:
+    """`evaluate`, for pictures that have been looked at already."""
     labels, groups = collection.labels[indices], collection.patients[indices]
     rows: list[Measure] = []
     remarks: list[str] = []
@@ -142,8 +149,6 @@ def _annotations(model, collection, indices, seen, c, finding, measured) -> None
 
 
 def _on_body(model, collection, indices, seen, measured) -> None:
-    import cv2
-
     side = model.preprocessing.size
     bodies = []
     for index in indices:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.attri_net.evaluate import evaluate, look
+from engine.attri_net.evaluate import look, measures
 from engine.attri_net.explain import AttriNetModel
 from engine.attri_net.network import Architecture, AttriNet
 from engine.attri_net.train import PRESETS, AttriNetRecipe, with_changes
@@ -64,7 +64,8 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     config |= _operating_points(model, collection)
     model.thresholds = np.array(list(config["thresholds"].values()), np.float32)
     test = collection.split("test")
-    rows, remarks = evaluate(model, collection, test)
+    seen = look(model, collection, test)
+    rows, remarks = measures(model, collection, test, seen)
     text = card(
         title=f"{job.name}: Attri-Net on {collection.name}",
         intended=INTENDED,
@@ -76,7 +77,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
         rows=rows,
         remarks=remarks,
-        subgroups=chest_subgroups(collection, test, look(model, collection, test).probabilities),
+        subgroups=chest_subgroups(collection, test, seen.probabilities),
     )
     return save_checkpoint(job.destination / job.name, method="attri_net", config=config, weights=weights, card=text, half=True)
 
