@@ -303,7 +303,7 @@ class AttriNetRecipe(Recipe):
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.collection.split("validation")
         labels = self.collection.labels[chosen]
-        _, scores = self.outputs(chosen, fabric)
+        scores = self.scores(chosen, fabric)
         areas, weights = {}, []
         for c, finding in enumerate(self.collection.findings):
             known = ~np.isnan(labels[:, c])
@@ -318,17 +318,16 @@ class AttriNetRecipe(Recipe):
         return {"score": float(np.average(list(areas.values()), weights=weights)), **areas}
 
     @torch.no_grad()
-    def outputs(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
-        """Mean absolute map (N, C) and log-odds (N, C) of the averaged network for the pictures at `indices`."""
-        sizes, logits = [], []
+    def scores(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> np.ndarray:
+        """Log-odds (N, C) of the averaged network for the pictures at `indices`."""
+        logits = []
         self.average.to(fabric.device).eval()
         for start in range(0, len(indices), batch):
             pictures = self.films.batch(indices[start : start + batch]).to(fabric.device, memory_format=torch.channels_last)
             with fabric.autocast():
-                maps, logit = self.average.every_task(pictures)
-            sizes.append(maps.abs().mean(dim=(2, 3)).float().cpu().numpy())
+                _, logit = self.average.every_task(pictures)
             logits.append(logit.float().cpu().numpy())
-        return np.concatenate(sizes), np.concatenate(logits)
+        return np.concatenate(logits)
 
 
 def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
