@@ -15,6 +15,7 @@ from engine.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.explanation import ClassCentres, Explanation, Path
 from engine.likeness import Likeness
+from engine.networks.weights import with_weights
 from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
@@ -48,7 +49,8 @@ class AttriNetModel(Model):
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
             weights = checkpoint.weights()
             self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
-            self.net = _with_weights(self.findings, architecture, {k.removeprefix("net."): v for k, v in weights.items()})
+            own = {k.removeprefix("net."): v for k, v in weights.items()}
+            self.net = with_weights(lambda: AttriNet(self.findings, architecture), own)
         except (KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train.") from error
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -149,15 +151,3 @@ class AttriNetModel(Model):
         if finding not in self.findings:
             raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
         return self.findings.index(finding)
-
-
-def _with_weights(findings: Sequence[str], architecture: Architecture, weights: Mapping[str, Tensor]) -> AttriNet:
-    """The network of `architecture`, which is made only when `weights` are its own."""
-    with torch.device("meta"):
-        expected = {name: tuple(tensor.shape) for name, tensor in AttriNet(findings, architecture).state_dict().items()}
-    strange = [n for n in {**expected, **weights} if n not in weights or tuple(weights[n].shape) != expected.get(n)]
-    if strange:
-        raise ValueError(f"{len(strange)} of its tensors are not those of its network, {strange[0]} among them")
-    net = AttriNet(findings, architecture)
-    net.load_state_dict(weights)
-    return net

@@ -1,0 +1,24 @@
+"""A network that is made only when the weights of a file are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+def with_weights(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> nn.Module:
+    """`make()` with `weights`. Shapes are compared before a byte is taken, so an absurd size costs no memory.
+
+    Raises:
+        ValueError: a tensor is missing, left over, or of another shape; the message names one.
+    """
+    with torch.device("meta"):
+        expected = {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
+    strange = [n for n in {**expected, **weights} if n not in weights or tuple(weights[n].shape) != expected.get(n)]
+    if strange:
+        raise ValueError(f"{len(strange)} of its tensors are not those of its network, {strange[0]} among them")
+    network = make()
+    network.load_state_dict(weights)
+    return network
