@@ -16,8 +16,9 @@ COLLECTIONS = {
     "chestxray8": ("engine.datasets.chestxray8", "ChestXray8"),
     "chexpert": ("engine.datasets.chexpert", "CheXpert"),
     "vindr": ("engine.datasets.vindr", "VinDr"),
+    "vagan_synthetic": ("engine.datasets.vagan_synthetic", "VAGANSynthetic"),
 }
-NEED_NO_FOLDER = frozenset({"phantom"})
+NEED_NO_FOLDER = frozenset({"phantom", "vagan_synthetic"})
 
 
 def open_collection(name: str, root: str | Path | None = None, **options: Any) -> Collection:

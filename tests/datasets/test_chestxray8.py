@@ -248,7 +248,7 @@ def test_without_box_list_and_package_there_are_no_boxes(tmp_path, monkeypatch):
 
 
 def test_an_unknown_collection_is_refused_with_the_known_names():
-    with pytest.raises(ValueError, match="no collection is called 'chestxray'; known are chestxray8, chexpert, phantom, vindr"):
+    with pytest.raises(ValueError, match="no collection is called 'chestxray'; known are .*chestxray8, chexpert.* phantom.* vindr"):
         open_collection("chestxray")
 
 
