@@ -18,17 +18,25 @@ class Preprocessing:
         size: side of the network's square input in pixels; the aspect is not kept (Sun et al. 2025, 4.1.1).
         percentile: p; percentiles p and 100 - p are mapped to the ends. Sun et al. are silent; their code uses 5 or 0.95.
         reach: where the ends lie. Below 1 leaves head-room under the tanh, so that clipped pixels can stay as they are.
+        fixed: the two grey values that are mapped to the ends whatever the picture, for pictures in absolute units;
+            None takes each picture's percentiles.
     """
 
     size: int
     percentile: float = 1.0
     reach: float = 0.9
+    fixed: tuple[float, float] | None = None
 
     def __post_init__(self):
         if not isinstance(self.size, int) or self.size < 1:
             raise ValueError(f"size must be a whole number of pixels, got {self.size!r}")
         if not 0 <= self.percentile < 50 or not 0 < self.reach < 1:
             raise ValueError(f"percentile must lie in [0, 50) and reach in (0, 1), got {self.percentile} and {self.reach}")
+        if self.fixed is not None:
+            low, high = map(float, self.fixed)
+            if not low < high < float("inf"):
+                raise ValueError(f"fixed grey values must rise, got {self.fixed}")
+            object.__setattr__(self, "fixed", (low, high))
 
     def resized(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W) to (size, size), both float32, units kept."""
@@ -43,6 +51,8 @@ class Preprocessing:
 
     def ends(self, resized: np.ndarray) -> tuple[float, float]:
         """The two grey values, in the scan's units, that are mapped to -reach and reach."""
+        if self.fixed is not None:
+            return self.fixed
         low, high = np.percentile(resized, [self.percentile, 100 - self.percentile])
         if _alike(low, high):
             low, high = resized.min(), resized.max()

@@ -14,7 +14,7 @@ from engine.checkpoints import Checkpoint, open_checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
 
-ROOMS = ("attri_net",)  # one package of the engine for each paper; a new method adds its name here
+ROOMS = ("attri_net", "cx_gan", "baselines")  # packages of the engine that register methods; a new one adds its name here
 
 _methods: dict[str, Method] = {}
 

@@ -50,12 +50,14 @@ class Recipe(ABC):
         steps: how many steps the whole training has.
         validate_every: steps between two validations.
         keep_last: keep the weights of the last validation rather than those of the best.
+        patience: validations without a better score after which the training ends; 0 goes on to `steps`.
     """
 
     seed: int
     steps: int
     validate_every: int
     keep_last: bool = False
+    patience: int = 0
 
     @abstractmethod
     def modules(self) -> Mapping[str, nn.Module]:
@@ -176,7 +178,8 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
                     if fabric.is_global_zero:
                         _write(folder / BEST, recipe.kept(), {"best": best})
             asked = fabric.broadcast(stop.asked)  # once: a signal during the save waits for the next step
-            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or asked
+            tired = 0 < recipe.patience * recipe.validate_every <= step + 1 - max(best["step"], 0)
+            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or asked or tired
             if fabric.broadcast(due):
                 if fabric.is_global_zero:
                     seconds = before + time.monotonic() - began
@@ -184,6 +187,9 @@ def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save
                 saved = time.monotonic()
             if asked:
                 raise Stopped(f"stopped after step {step + 1}; --resume goes on from there.")
+            if tired:
+                bar.write(f"no better score in {recipe.patience} validations: ended after step {step + 1}.")
+                break
     return best
 
 

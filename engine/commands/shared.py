@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.checkpoints import RefusedCheckpoint
 from engine.datasets import Collection, UnusableCollection, open_collection
+from engine.datasets.chosen import Chosen
 from engine.registry import UnsuitableScan
 from engine.scan import UnreadableScan
 
@@ -14,6 +15,11 @@ TERMS = {
     "phantom": "Drawn by `engine/datasets/phantom.py`; no patient. Apache-2.0, as this project.",
     "chestxray8": "NIH ChestX-ray8/14 (Wang et al. 2017), free to use with attribution to the NIH Clinical Center.",
     "chexpert": "CheXpert (Irvin et al. 2019), Stanford University Dataset Research Use Agreement.",
+    "vagan_synthetic": "Drawn by `engine/datasets/vagan_synthetic.py` after Baumgartner et al. 2018; no patient. Apache-2.0, as this project.",
+    "busi": "Breast Ultrasound Images Dataset (Al-Dhabyani et al., Data in Brief 2020), open access, with attribution.",
+    "brain_mri": "Brain Tumor Classification (MRI), Bhuvaji et al. 2020; the copy used states no terms.",
+    "brats": "BraTS (Bakas et al. 2017), for research, with registration.",
+    "tuberculosis": "Shenzhen and Montgomery (Jaeger et al. 2014, free with attribution), Belarus TB portal and KIT, each under its own terms.",
     "vindr": "VinDr-CXR (Nguyen et al. 2022), PhysioNet Credentialed Health Data License.",
 }
 
@@ -44,16 +50,12 @@ def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: 
     chosen: dict = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in settings(options).items()}
     if data != "phantom" and findings:
         chosen["findings"] = tuple(findings)
-    elif findings:
-        from engine.datasets.phantom import FINDINGS
-
-        if tuple(findings) != FINDINGS:
-            raise OneSentence(f"the phantom is labelled for {', '.join(FINDINGS)}, not for {', '.join(findings)}.")
     if "marker" in chosen:
         from engine.datasets.phantom import Marker
 
         chosen["marker"] = Marker(text=chosen["marker"])
     try:
-        return open_collection(data, root, **chosen)
+        collection = open_collection(data, root, **chosen)
+        return Chosen(collection, findings) if findings and tuple(findings) != tuple(collection.findings) else collection
     except (TypeError, OverflowError) as error:
         raise OneSentence(f"{data} has no such option, or none of that value ({error}).") from error

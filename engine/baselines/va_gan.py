@@ -1,0 +1,193 @@
+"""VA-GAN (Baumgartner et al. 2018): a map that makes an abnormal picture look like any normal one, by a Wasserstein critic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.datasets.collection import Collection
+from engine.discrepancy.training import DiscrepancyRecipe, Schedule
+from engine.training import shard
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+HIGHEST = 0.999  # |x| beyond which artanh is not asked
+LARGEST = 2048  # pixels a side
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of VA-GAN's networks; the defaults are those of its two-dimensional experiments.
+
+    Attributes:
+        size: side of the square input in pixels, a multiple of 16.
+        width: channels of the first layer of both networks, doubled at each level.
+    """
+
+    size: int = 112
+    width: int = 16
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        if self.size % 16 or self.size > LARGEST:
+            raise ValueError(f"size must be a multiple of 16 and {LARGEST} at most, got {self.size}")
+
+
+class Twice(nn.Sequential):
+    """Two 3 x 3 convolutions, each with batch normalisation and ReLU."""
+
+    def __init__(self, inputs: int, outputs: int):
+        layers: list[nn.Module] = []
+        for before in (inputs, outputs):
+            convolution = nn.Conv2d(before, outputs, 3, 1, 1, bias=False, padding_mode="reflect")
+            nn.init.kaiming_normal_(convolution.weight)
+            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+        super().__init__(*layers)
+
+
+class MapGenerator(nn.Module):
+    """A U-Net of four levels whose decoder carries `width` channels upwards.
+
+    VA-GAN writes x + M = tanh(x + out), under which "no change" cannot be said where |x| is near 1; here
+    M = tanh(artanh(x) + out) - x, for which out = 0 is no change.
+
+    Shape:
+        x (B, 1, H, W) in (-1, 1) -> M (B, 1, H, W), x + M in (-1, 1).
+    """
+
+    def __init__(self, architecture: Architecture):
+        super().__init__()
+        self.architecture = architecture
+        w = architecture.width
+        widths = [w, 2 * w, 4 * w, 8 * w]
+        self.down = nn.ModuleList(Twice(i, o) for i, o in zip([1, *widths], widths))
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(i, w, 4, 2, 1, bias=False) for i in reversed(widths[1:]))
+        self.up = nn.ModuleList(Twice(o + w, o) for o in reversed(widths[:-1]))
+        self.last = nn.Conv2d(w, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips, hidden = [], x
+        for level, layer in enumerate(self.down):
+            hidden = layer(F.max_pool2d(hidden, 2) if level else hidden)
+            skips.append(hidden)
+        skips.pop()
+        for enlarge, layer in zip(self.enlarge, self.up):
+            hidden = layer(torch.cat([enlarge(hidden), skips.pop()], dim=1))
+        start = x.float().clamp(-HIGHEST, HIGHEST)
+        return torch.tanh(torch.atanh(start) + self.last(hidden).float()) - start
+
+
+class Critic(nn.Sequential):
+    """One number a picture (B,), no normalisation, so that the gradient penalty is each picture's own; 1,757,249 parameters."""
+
+    def __init__(self, architecture: Architecture):
+        w = architecture.width
+        layers: list[nn.Module] = []
+        before = 1
+        for level, outputs in enumerate([[w], [2 * w], [4 * w] * 2, [8 * w] * 2, [16 * w] * 3]):
+            layers += [nn.MaxPool2d(2)] if level else []
+            for width in outputs:
+                layers += [nn.Conv2d(before, width, 3, 1, 1), nn.ReLU()]
+                before = width
+        super().__init__(*layers, nn.Conv2d(before, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(0))
+
+
+@dataclass(frozen=True)
+class Preset(Schedule):
+    """What decides a training of VA-GAN; the defaults are its authors' code's (rate 1e-4; their paper has 1e-3).
+
+    Attributes:
+        lambda_map: weight of the mean |M| over abnormal pictures.
+        penalty: weight of the gradient penalty.
+        critic_steps: for each step of the map; `warm_critic_steps` for the first `warm_steps` and every hundredth.
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    steps: int = 1000
+    validate_every: int = 100
+    patience: int = 0
+    pairs: int = 32
+    learning_rate: float = 1e-4
+    beta1: float = 0.0
+    lambda_map: float = 100.0
+    penalty: float = 10.0
+    critic_steps: int = 5
+    warm_steps: int = 25
+    warm_critic_steps: int = 100
+
+
+DEMO = Preset(
+    steps=2000, validate_every=200, pairs=4, learning_rate=3e-4, averaging=0.99, critic_steps=3, warm_steps=5, warm_critic_steps=20
+)
+PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
+
+
+class VaGanRecipe(DiscrepancyRecipe):
+    """VA-GAN on one collection with one finding."""
+
+    def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
+        torch.manual_seed(seed)
+        heal = MapGenerator(preset.architecture).to(memory_format=torch.channels_last)
+        self.critic = Critic(preset.architecture).to(memory_format=torch.channels_last)
+        super().__init__(collection, preset, heal, MapGenerator(preset.architecture), seed)
+        adam = {"lr": preset.learning_rate, "betas": (preset.beta1, preset.beta2)}
+        self._optimisers = {
+            "map": torch.optim.Adam(self.heal.parameters(), **adam),
+            "critic": torch.optim.Adam(self.critic.parameters(), **adam),
+        }
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {"net": self.heal, "average": self.average, "critic": self.critic}
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        return self._optimisers
+
+    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        p = self.preset
+        warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
+        losses = {}
+        self.heal.train()
+        for k in range(p.warm_critic_steps if warm else p.critic_steps):
+            losses["critic"] = self._critic_step(step, k, fabric)
+        _, abnormal = self.batch("map", step, fabric)
+        self.critic.requires_grad_(False)
+        with fabric.autocast():
+            change = self.heal(abnormal)
+            losses["adversarial"] = -self.critic(abnormal + change).float().mean()
+        losses["map"] = p.lambda_map * change.abs().mean()
+        self.descend(losses["adversarial"] + losses["map"], self._optimisers["map"], fabric)
+        self.critic.requires_grad_(True)
+        self.follow(step)
+        return {name: float(torch.as_tensor(value).detach()) for name, value in losses.items()}
+
+    def _critic_step(self, step: int, k: int, fabric: Fabric) -> float:
+        normal, abnormal = self.batch(f"critic {k}", step, fabric)
+        with torch.no_grad(), fabric.autocast():
+            healed = abnormal + self.heal(abnormal)
+        place = self.draw(f"penalty {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
+        place = torch.from_numpy(place[shard(self.preset.pairs, fabric)]).to(fabric.device)
+        with fabric.autocast():
+            real, made = self.critic(torch.cat([normal, healed])).float().chunk(2)
+            penalty = gradient_penalty(self.critic, place * normal + (1 - place) * healed)
+        distance = made.mean() - real.mean()
+        self.descend(distance + self.preset.penalty * penalty, self._optimisers["critic"], fabric)
+        return float(distance.detach())
+
+    def there_and_back(self, abnormal: Tensor, healed: Tensor) -> None:
+        return None
+
+
+def gradient_penalty(critic: nn.Module, between: Tensor) -> Tensor:
+    """E[(|grad D(u)|_2 - 1)^2], the norm over all pixels of each picture; the authors' code takes it over columns."""
+    between = between.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (slope.float().flatten(1).norm(dim=1) - 1).square().mean()

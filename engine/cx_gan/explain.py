@@ -1,0 +1,14 @@
+"""A trained CX-GAN looks at a scan; only the map generator is left of it (3.2 of Zia et al.)."""
+
+from __future__ import annotations
+
+from engine.checkpoints import Checkpoint
+from engine.cx_gan.network import Architecture, MapGenerator
+from engine.discrepancy.model import DiscrepancyModel
+
+
+class CxGanModel(DiscrepancyModel):
+    """An opened CX-GAN checkpoint, integrated or cascaded: `network` in its configuration is an `Architecture`."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str):
+        super().__init__("CX-GAN", Architecture, MapGenerator, checkpoint, device)

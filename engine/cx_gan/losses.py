@@ -1,0 +1,41 @@
+"""The losses of CX-GAN, Eq. 2 to 10 of Zia et al."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def real_or_made(real: Tensor, made: Tensor) -> Tensor:
+    """What a discriminator minimises: -E ln D(real) - E ln(1 - D(made)), the terms of Eq. 3, 6 and 8 that hold it.
+
+    Args:
+        real, made: log-odds of any shape; the mean over patches.
+    """
+    return F.softplus(-real).mean() + F.softplus(made).mean()
+
+
+def taken_for_real(made: Tensor) -> Tensor:
+    """What a generator minimises: -E ln D(made).
+
+    Eq. 3, 6 and 8 read E ln(1 - D(made)), whose slope vanishes while D is sure; this is the usual form with the same aim.
+    """
+    return F.softplus(-made).mean()
+
+
+def cycle_loss(there_and_back: Tensor, start: Tensor) -> Tensor:
+    """One term of Eq. 4 and 9: the L1 distance to the start, as the mean over pixels.
+
+    The second term of Eq. 9 is printed with "x+ + M(G(x-))"; G(x-) + M(G(x-)) is meant, the abnormal picture it began from.
+    """
+    return (there_and_back - start).abs().mean()
+
+
+def identity_loss(change: Tensor) -> Tensor:
+    """|M(x-)|: a picture that is normal already stays as it is. Not in the paper; its authors' code has it with weight 1."""
+    return change.abs().mean()
+
+
+def residual_loss(counterfactual: Tensor, healed: Tensor) -> Tensor:
+    """Eq. 5: |x- - (x+ + M(x+))|, the mean over pixels, on the pairs of the cascade's first phase."""
+    return (counterfactual - healed).abs().mean()

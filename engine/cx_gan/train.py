@@ -1,0 +1,174 @@
+"""How CX-GAN is trained: section 3 of Zia et al., the integrated model at once, the cascaded one phase after phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.cx_gan.losses import cycle_loss, identity_loss, real_or_made, residual_loss, taken_for_real
+from engine.cx_gan.network import Architecture, CxGan, MapGenerator
+from engine.datasets.collection import Collection
+from engine.discrepancy.training import DiscrepancyRecipe, Schedule
+from engine.training import shard
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Preset(Schedule):
+    """Everything that decides what a training of CX-GAN does, but for data and devices.
+
+    The defaults are the paper's (3.3), where it is silent its authors' code's.
+
+    Attributes:
+        cascaded: 1 for the model of 3.1, 0 for the integrated one of 3.2.
+        first_phase: share of the steps in which the cascade learns to translate, before its residual generator learns the map.
+        critic_rate: learning rate of the discriminators.
+        lambda_cycle: of Eq. 2 and 10.
+        lambda_residual: of Eq. 7 (pix2pix's 100).
+        lambda_identity: weight of |M(x-)|; the code's.
+        history: generated pictures that the discriminators are shown again (3.3).
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    cascaded: int = 0
+    first_phase: float = 0.6
+    critic_rate: float = 2e-4
+    lambda_cycle: float = 10.0
+    lambda_residual: float = 100.0
+    lambda_identity: float = 1.0
+    history: int = 50
+
+
+DEMO = Preset(
+    architecture=Architecture(size=112, width=16, critic_width=16),
+    steps=6000,
+    validate_every=250,
+    pairs=4,
+    averaging=0.99,
+)
+PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
+
+
+class History(nn.Module):
+    """Pictures that were generated earlier, shown to a discriminator instead of every second new one (Shrivastava et al. 2017)."""
+
+    def __init__(self, capacity: int, size: int):
+        super().__init__()
+        self.register_buffer("pictures", torch.zeros(capacity, 1, size, size))
+        self.register_buffer("held", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, made: Tensor, random: np.random.Generator) -> Tensor:
+        """(B, 1, H, W) new pictures in, as many out, some of them from earlier steps."""
+        shown = made.clone()
+        for place, picture in enumerate(made):
+            keep, where = random.random() < 0.5, int(random.integers(max(len(self.pictures), 1)))
+            if self.held < len(self.pictures):
+                self.pictures[self.held] = picture
+                self.held += 1
+            elif keep and len(self.pictures):
+                shown[place] = self.pictures[where]
+                self.pictures[where] = picture
+        return shown
+
+
+class CxGanRecipe(DiscrepancyRecipe):
+    """CX-GAN on one collection with one finding; c+ is the finding, c- its absence."""
+
+    def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
+        torch.manual_seed(seed)
+        self.nets = CxGan(preset.architecture, bool(preset.cascaded)).to(memory_format=torch.channels_last)
+        super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
+        self.histories = nn.ModuleDict({name: History(preset.history, preset.architecture.size) for name in ("normal", "abnormal")})
+        self._optimisers = None
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {"nets": self.nets, "average": self.average, "histories": self.histories}
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        if self._optimisers is None:
+            n, adam = self.nets, {"lr": self.preset.learning_rate, "betas": (self.preset.beta1, self.preset.beta2)}
+            told = adam | {"lr": self.preset.critic_rate}
+            forward = n.translate if self.preset.cascaded else n.heal
+            self._optimisers = {
+                "generators": torch.optim.Adam([*forward.parameters(), *n.ail.parameters()], **adam),
+                "discriminators": torch.optim.Adam([*n.normal.parameters(), *n.abnormal.parameters()], **told),
+            }
+            if self.preset.cascaded:
+                self._optimisers["residual generator"] = torch.optim.Adam(n.heal.parameters(), **adam)
+                self._optimisers["residual discriminator"] = torch.optim.Adam(n.residual.parameters(), **told)
+        return self._optimisers
+
+    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        normal, abnormal = self.batch("batch", step, fabric)
+        if self.preset.cascaded and step >= self.preset.first_phase * self.steps:
+            losses = self._residual_step(normal, abnormal, fabric)
+        else:
+            forward = self.nets.translate if self.preset.cascaded else self.nets.heal
+            losses = self._translation_step(forward, normal, abnormal, step, fabric)
+        self.follow(step)
+        return losses
+
+    def _translation_step(self, forward: nn.Module, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric) -> dict[str, float]:
+        """Both directions at once: Eq. 2 with a translator, Eq. 10 with the map generator itself as `forward`."""
+        p, n, optimisers = self.preset, self.nets, self.optimisers()
+        _learning(False, n.normal, n.abnormal)
+        with fabric.autocast():
+            change, idle = forward(torch.cat([abnormal, normal])).chunk(2)
+            ailment, idle_back = n.ail(torch.cat([normal, abnormal])).chunk(2)
+            healed, ailing = abnormal + change, normal + ailment
+            home, home_normal = healed + n.ail(healed), ailing + forward(ailing)
+            losses = {
+                "healing": taken_for_real(n.normal(healed)),
+                "ailing": taken_for_real(n.abnormal(ailing)),
+                "cycle": p.lambda_cycle * (cycle_loss(home, abnormal) + cycle_loss(home_normal, normal)),
+                "identity": p.lambda_identity * (identity_loss(idle) + identity_loss(idle_back)),
+            }
+        self.descend(sum(losses.values()), optimisers["generators"], fabric)
+        _learning(True, n.normal, n.abnormal)
+        seen = {}
+        for name, made in (("normal", healed), ("abnormal", ailing)):
+            seen[name] = self._from_history(name, made.detach(), step, fabric)
+        with fabric.autocast():
+            told = real_or_made(n.normal(normal), n.normal(seen["normal"])) + real_or_made(n.abnormal(abnormal), n.abnormal(seen["abnormal"]))
+        self.descend(0.5 * told, optimisers["discriminators"], fabric)
+        return {"discriminators": float(told.detach()), **{name: float(value.detach()) for name, value in losses.items()}}
+
+    def _residual_step(self, normal: Tensor, abnormal: Tensor, fabric: Fabric) -> dict[str, float]:
+        """The cascade's second phase, Eq. 5 to 7: pairs (x+, its counterfactual) teach the residual generator."""
+        p, n, optimisers = self.preset, self.nets, self.optimisers()
+        _learning(False, n.residual)
+        with torch.no_grad(), fabric.autocast():
+            counterfactual = abnormal + n.translate(abnormal)
+        with fabric.autocast():
+            change, idle = n.heal(torch.cat([abnormal, normal])).chunk(2)
+            healed = abnormal + change
+            losses = {
+                "healing": taken_for_real(n.residual(healed)),
+                "residual": p.lambda_residual * residual_loss(counterfactual, healed),
+                "identity": p.lambda_identity * identity_loss(idle),
+            }
+        self.descend(sum(losses.values()), optimisers["residual generator"], fabric)
+        _learning(True, n.residual)
+        with fabric.autocast():
+            told = real_or_made(n.residual(normal), n.residual(healed.detach()))
+        self.descend(0.5 * told, optimisers["residual discriminator"], fabric)
+        return {"discriminators": float(told.detach()), **{name: float(value.detach()) for name, value in losses.items()}}
+
+    def _from_history(self, name: str, made: Tensor, step: int, fabric: Fabric) -> Tensor:
+        everyone = fabric.all_gather(made).flatten(0, 1) if fabric.world_size > 1 else made
+        return self.histories[name](everyone, self.draw(f"history {name}", step))[shard(self.preset.pairs, fabric)]
+
+    def there_and_back(self, abnormal: Tensor, healed: Tensor) -> Tensor:
+        return healed + self.nets.ail(healed)
+
+
+def _learning(on: bool, *networks: nn.Module) -> None:
+    for network in networks:
+        network.requires_grad_(on)

@@ -1,0 +1,173 @@
+"""Every measure that Zia et al. report for a discrepancy map, and those that only known truth or a body mask can give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from engine.datasets.collection import Collection
+from engine.discrepancy.model import DiscrepancyModel
+from engine.discrepancy.training import map_size
+from engine.metrics.classification import accuracy, auc, sensitivity, specificity
+from engine.metrics.evidence_on_body import evidence_on_body
+from engine.metrics.intervals import mean_interval, share_interval
+from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.ncc import ncc
+from engine.metrics.non_resemblance import non_resemblance
+from engine.metrics.overlap import above, by_area, by_otsu, dice, iou
+from engine.metrics.recovery import recovery, restraint
+from engine.metrics.ssim import masked_ssim
+
+MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
+
+
+@dataclass
+class Seen:
+    """What the model said of N pictures.
+
+    Attributes:
+        probabilities, sizes: (N,), and the root mean square of each map.
+        healed: (N,) probabilities after the whole map has been added.
+        maps, pictures: (N, s, s) float16, M(x) and x as the network saw it.
+    """
+
+    probabilities: np.ndarray
+    sizes: np.ndarray
+    healed: np.ndarray
+    maps: np.ndarray = field(repr=False)
+    pictures: np.ndarray = field(repr=False)
+
+
+@torch.inference_mode()
+def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = 32) -> Seen:
+    """Run the model over the pictures at `indices`."""
+    side = model.preprocessing.size
+    probabilities, sizes, healed = (np.empty(len(indices), np.float32) for _ in range(3))
+    maps = np.empty((len(indices), side, side), np.float16)
+    pictures = np.empty_like(maps)
+    for start in range(0, len(indices), batch):
+        part = slice(start, start + batch)
+        seen = np.stack([model.preprocessing.apply(collection.image(int(i), side)) for i in indices[part]])
+        x = torch.from_numpy(seen)[:, None].to(model.device, memory_format=torch.channels_last)
+        change, probability = model.map_of(x)
+        _, after = model.map_of((x + change).clamp(-1, 1))
+        probabilities[part], healed[part], sizes[part] = probability.cpu(), after.cpu(), map_size(change).cpu()
+        maps[part], pictures[part] = change[:, 0].cpu(), seen
+    return Seen(probabilities, sizes, healed, maps, pictures)
+
+
+def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
+    """All measures on the pictures at `indices`, and a remark for each that could not be had."""
+    return measures(model, collection, indices, look(model, collection, indices))
+
+
+def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, seen: Seen) -> tuple[list[Measure], list[str]]:
+    """`evaluate`, for pictures that have been looked at already."""
+    rows: list[Measure] = []
+    remarks: list[str] = []
+
+    def measured(call, *args, **kwargs) -> None:
+        try:
+            found = call(*args, **kwargs)
+            rows.extend(found if isinstance(found, list) else [found])
+        except NotMeasurable as reason:
+            remarks.append(str(reason))
+
+    finding, threshold = model.findings[0], float(model.thresholds[0])
+    label, groups = collection.labels[indices, 0], collection.patients[indices]
+    known = ~np.isnan(label)
+    y, p, who = label[known], seen.probabilities[known], groups[known]
+    measured(auc, y, p, subject=finding, groups=who)
+    for call in (sensitivity, specificity, accuracy):
+        measured(call, y, p, threshold, subject=finding, groups=who)
+    measured(_effectiveness, seen.healed[label == 1] <= threshold, finding, groups[label == 1])
+    measured(_composition, np.abs(seen.maps[label == 0].astype(np.float32)).mean(axis=(1, 2)) / (2 * model.preprocessing.reach), groups[label == 0])
+    _against_masks(model, collection, indices, seen, measured)
+    _where(model, collection, indices, seen, measured)
+    if hasattr(collection, "counterfactual"):
+        _against_truth(model, collection, indices, seen, measured)
+    return rows, remarks
+
+
+def _effectiveness(normal: np.ndarray, finding: str, groups: np.ndarray) -> Measure:
+    """Share of abnormal pictures that the model itself calls normal after translation."""
+    if not len(normal):
+        raise NotMeasurable(f"{finding}: no abnormal picture, so nothing can be translated.")
+    remark = "share of abnormal pictures below the operating point after translation"
+    return Measure("effectiveness", finding, normal.mean(), *share_interval(normal, groups), n=len(normal), remark=remark)
+
+
+def _composition(changed: np.ndarray, groups: np.ndarray) -> Measure:
+    """Mean change of normal pictures, which should stay as they are."""
+    if not len(changed):
+        raise NotMeasurable("normal pictures: there is none to be left alone.")
+    remark = "mean |change| of normal pictures, share of the grey range; 0 is perfect"
+    return Measure("composition", "normal pictures", changed.mean(), *mean_interval(changed, groups), n=len(changed), remark=remark)
+
+
+def _against_masks(model, collection, indices, seen: Seen, measured) -> None:
+    """The map against the experts' masks: overlap under each stated binarisation, NCC, and what stayed as it was."""
+    side, finding = model.preprocessing.size, model.findings[0]
+    chosen, masks = [], []
+    for n in np.flatnonzero(collection.labels[indices, 0] == 1):
+        mask = collection.mask(int(indices[n]), finding, side)
+        if mask is not None and mask.any() and not mask.all():
+            chosen.append(n)
+            masks.append(np.asarray(mask, bool))
+    if not chosen:
+        return
+    masks, who = np.stack(masks), collection.patients[indices[chosen]]
+    maps, before = seen.maps[chosen].astype(np.float32), seen.pictures[chosen].astype(np.float32)
+    against_masks(np.abs(maps), masks, model.cut, finding, who, measured)
+    span = 2 * model.preprocessing.reach
+    measured(masked_ssim, before, before + maps, masks, data_range=span, subject=finding, groups=who)
+    measured(non_resemblance, before, before + maps, masks, data_range=span, subject=finding, groups=who)
+
+
+def binarised(strength: np.ndarray, masks: np.ndarray, fixed: float | None) -> dict[str, np.ndarray]:
+    """Maps (N, s, s), not negative, as masks, by each rule under its name."""
+    rules = {} if fixed is None else {"fixed": above(strength, fixed)}
+    return rules | {"otsu": by_otsu(strength), "area-matched": by_area(strength, masks)}
+
+
+def against_masks(strength: np.ndarray, masks: np.ndarray, fixed: float | None, finding: str, who: np.ndarray, measured) -> None:
+    """Overlap and NCC of maps (N, s, s), not negative, with masks of the same shape; what every row of Table 1 is measured by.
+
+    Args:
+        fixed: one threshold for all pictures, chosen on validation; None where none was.
+    """
+    for rule, called in binarised(strength, masks, fixed).items():
+        for call in (iou, dice):
+            measured(call, called, masks, subject=f"{finding}, {rule}", groups=who)
+    measured(ncc, strength, masks, subject=finding, groups=who)
+
+
+def _where(model, collection, indices, seen: Seen, measured) -> None:
+    """How much of the map lies on the body, and how much on burned-in marks, where the collection can tell."""
+    side = model.preprocessing.size
+    for door, subject in (("body", "map on the body"), ("marks", "map on burned-in marks")):
+        if not hasattr(collection, door):
+            continue
+        pairs = [(seen.maps[n].astype(np.float32), np.asarray(getattr(collection, door)(int(index), side), bool)) for n, index in enumerate(indices)]
+        measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices])
+
+
+def _against_truth(model, collection, indices, seen: Seen, measured) -> None:
+    """recovery and restraint, in the units of the network, so that all three pictures share one scale."""
+    side, prep, finding = model.preprocessing.size, model.preprocessing, model.findings[0]
+    chosen = np.flatnonzero(collection.labels[indices, 0] == 1)[:MOST_COUNTERFACTUALS]
+    if not len(chosen):
+        return
+    before, after, truth = [], [], []
+    for n in chosen:
+        index = int(indices[n])
+        low, high = prep.ends(prep.resized(collection.image(index, side)))
+        true = prep.resized(collection.counterfactual(index, side, without=(finding,)))
+        before.append(seen.pictures[n].astype(np.float32))
+        after.append(before[-1] + seen.maps[n].astype(np.float32))
+        truth.append(np.clip((true - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach))
+    who = collection.patients[indices[chosen]]
+    for call in (recovery, restraint):
+        measured(call, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)

@@ -1,0 +1,150 @@
+"""A trained discrepancy map looks at a scan: its normal counterpart, every pixel of the difference, and how sure it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.checkpoints import Checkpoint, RefusedCheckpoint
+from engine.discrepancy.training import FAINTEST, map_size
+from engine.explanation import Explanation, Path
+from engine.likeness import Likeness
+from engine.networks.weights import with_weights
+from engine.preprocessing import Preprocessing, enlarged
+from engine.registry import Model, UnsuitableScan
+from engine.scan import Scan
+
+STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
+UNIT = "of the grey range, towards normal"
+
+
+class DiscrepancyModel(Model):
+    """An opened checkpoint of a method that learns x- = x+ + M(x+) for one finding.
+
+    Neither CX-GAN nor VA-GAN holds a classifier. The probability here is a logistic function of the logarithm of the
+    map's size, fitted on validation pictures: what would have to change is the only ground on which a picture is called.
+
+    Args:
+        title: of the method, for messages.
+        architecture: dataclass of the network's sizes, `size` among them; `network` in the configuration holds them.
+        generator: makes the map generator of an architecture.
+
+    Attributes:
+        cut: |M| above which a pixel counts as changed, in the network's units; half of what lesions change on validation.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        architecture: Callable[..., Any],
+        generator: Callable[[Any], nn.Module],
+        checkpoint: Checkpoint,
+        device: str,
+    ):
+        config = checkpoint.config
+        self.title, self.checkpoint, self.device = title, checkpoint, torch.device(device)
+        self.findings = tuple(config["findings"])
+        try:
+            if len(self.findings) != 1:
+                raise ValueError(f"one finding is told from normal, not {len(self.findings)}")
+            sizes, self.preprocessing = architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            if self.preprocessing.size != sizes.size:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {sizes.size}")
+            self.kind = str(config["data"]["kind"])
+            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
+            self.limit = float(config["scales"][self.findings[0]])
+            self.cut = float(config["cut"])
+            self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
+            weights = checkpoint.weights()
+            self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
+            self.net = with_weights(lambda: generator(sizes), {k.removeprefix("net."): v for k, v in weights.items()})
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole {title} ({error}); save it again with engine train.") from error
+        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Prepared pictures (B, 1, size, size) on the device: maps M(x) of the same shape and probabilities (B,), float32."""
+        change = self.net(x).float()
+        return change, torch.sigmoid(self.slope * ((map_size(change) + FAINTEST).log() - self.middle))
+
+    def prepared(self, scan: Scan) -> np.ndarray:
+        """The scan as the network sees it, (size, size) float32; the display window takes no part.
+
+        Raises:
+            UnsuitableScan: a volume, or a scan of another kind than the checkpoint was trained on.
+        """
+        if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint."
+            )
+        if scan.pixels.ndim != 2:
+            raise UnsuitableScan(f"{self.title} explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+        return self.preprocessing.apply(scan.pixels)
+
+    def probabilities(self, scan: Scan) -> np.ndarray:
+        with torch.inference_mode():
+            return self.map_of(self._tensor(self.prepared(scan)))[1].cpu().numpy()
+
+    @torch.inference_mode()
+    def explain(
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[Explanation]:
+        started = time.perf_counter()
+        chosen = self._known(self.findings if findings is None else findings)
+        picture = self.prepared(scan)
+        x = self._tensor(picture)
+        change, probability = self.map_of(x)
+        probabilities = torch.cat([probability, self._along(x, change)]).cpu().numpy()
+        drawn = change[0, 0].cpu().numpy()
+        moved = drawn * self.preprocessing.scan_units(scan.pixels)
+        evidence = drawn / (2 * self.preprocessing.reach)
+        records = [
+            Explanation(
+                scan_sha256=scan.sha256,
+                checkpoint_sha256=self.checkpoint.sha256,
+                finding=finding,
+                probability=float(probabilities[0]),
+                threshold=float(self.thresholds[0]),
+                attribution=enlarged(evidence, scan.pixels.shape),
+                attribution_unit=UNIT,
+                attribution_limit=self.limit,
+                evidence=evidence,
+                counterfactual=(scan.pixels + enlarged(moved, scan.pixels.shape)).astype(np.float32),
+                path=Path(STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * moved),
+                in_distribution=(self.likeness.score(picture), self.likeness.limit),
+                seconds=time.perf_counter() - started,
+            )
+            for finding in chosen
+        ]
+        if progress:
+            for done in range(len(records)):
+                progress(done + 1, len(records))
+        return records
+
+    @torch.inference_mode()
+    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        self._known([*amounts])
+        x = self._tensor(self.prepared(scan))
+        change, probability = self.map_of(x)
+        for amount in amounts.values():
+            probability = self.map_of((x + amount * change).clamp(-1, 1))[1]
+        return {self.findings[0]: float(probability)}
+
+    def _along(self, x: Tensor, change: Tensor) -> Tensor:
+        """The probability at every step after the first."""
+        steps = torch.from_numpy(STEPS[1:]).to(x)[:, None, None, None]
+        return self.map_of((x + steps * change).clamp(-1, 1))[1]
+
+    def _tensor(self, picture: np.ndarray) -> Tensor:
+        return torch.from_numpy(picture)[None, None].to(self.device, memory_format=torch.channels_last)
+
+    def _known(self, findings: Sequence[str]) -> Sequence[str]:
+        for finding in findings:
+            if finding not in self.findings:
+                raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
+        return findings
