@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from engine.attri_net.produce import tiny
-from engine.attri_net.train import PRESETS, with_changes
+from engine.attri_net.train import PRESETS
 from engine.commands.reproduce import reproduce, training_job
 from engine.commands.shared import OneSentence, opened
 from engine.commands.train import GUIDANCE
 from engine.datasets.phantom import FINDINGS
 from engine.metrics.measure import METRICS, Measure
-from engine.registry import open_model
+from engine.registry import method, open_model
 from engine.reproductions import (
     EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_and_pseudo,
     early_auc, ratio,
 )  # fmt: skip
+from engine.settings import with_changes
 from engine.training import Machine
 
 command = import_module("engine.commands.reproduce")  # the package's attribute of that name is the command itself
@@ -45,11 +46,14 @@ def measure(metric="disease_sensitivity", value=0.3, reach=0.03, subject=MEAN, n
 def test_a_table_is_whole(name):
     table = TABLES[name]
     asked = {model for row in table.rows for model in ((row.model, row.than) if isinstance(row, Ratio) else (row.model,))}
-    assert asked == {*table.models, *([RESNET] if table.baseline else [])}
+    assert asked == {*table.models, *(table.baselines.names if table.baselines else ())}
     assert all(row.metric in METRICS for row in table.rows)
     assert all(training.guidance in GUIDANCE for training in table.models.values())
-    for preset in PRESETS.values():
-        with_changes(preset, table.changes)  # every setting exists
+    for training in table.models.values():
+        room = method(training.method or table.method)
+        for preset in room.presets().values():
+            if not training.method:
+                with_changes(preset, {**table.changes, **training.changes})  # every setting exists
 
 
 def test_an_unknown_table_is_refused_by_naming_the_known_ones():
@@ -119,7 +123,7 @@ def test_the_baseline_sees_the_films_that_attri_net_sees(shipped, tmp_path, monk
     monkeypatch.setattr(resnet50, "scores_on_test", lambda collection, preset, folder, *_: seen.append((preset, folder.name)))
     nih = replace(TABLES["attri-net-phantom"], changes=TABLES["attri-net-nih"].changes)
     for preset in ("demo", "paper"):
-        command._baseline(nih, preset, None, Machine("cpu"), tmp_path, True)
+        nih.baselines.measured(nih, preset, None, Machine("cpu"), tmp_path, True)
         ours = with_changes(PRESETS[preset], nih.changes)
         assert seen[-1][0].size == ours.architecture.size and seen[-1][0].augmentation == ours.augmentation
     assert seen[0][1] != seen[1][1]

@@ -11,13 +11,14 @@ import torch
 from engine.attri_net.evaluate import look, measures
 from engine.attri_net.explain import AttriNetModel
 from engine.attri_net.network import Architecture, AttriNet
-from engine.attri_net.train import PRESETS, AttriNetRecipe, with_changes
+from engine.attri_net.train import PRESETS, AttriNetRecipe
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, open_checkpoint, save_checkpoint
 from engine.jobs import TrainingJob, hardware
 from engine.likeness import Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
+from engine.settings import with_changes
 from engine.training import BEST, best_weights, facts_of, run
 
 INTENDED = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -328,26 +328,3 @@ class AttriNetRecipe(Recipe):
                 _, logit = self.average.every_task(pictures)
             logits.append(logit.float().cpu().numpy())
         return np.concatenate(logits)
-
-
-def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
-    """`preset` with values overridden by name, as text from the command line; "width" and the like reach the architecture.
-
-    Raises:
-        ValueError: a name that no preset has, a value of the wrong type, or values that do not go together.
-    """
-    parts: dict[str | None, dict] = {"architecture": {}, "augmentation": {}, None: {}}
-    for name, text in changes.items():
-        for part, changed in parts.items():
-            holder = preset if part is None else getattr(preset, part)
-            if name in holder.__dataclass_fields__ and name not in parts:
-                try:
-                    changed[name] = type(getattr(holder, name))(text)
-                except ValueError as error:
-                    raise ValueError(f"{name} takes a number, got {text!r}.") from error
-                break
-        else:
-            known = {*Preset.__dataclass_fields__, *Architecture.__dataclass_fields__, *Augmentation.__dataclass_fields__}
-            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(known - {*filter(None, parts)}))}.")
-    whole = {part: replace(getattr(preset, part), **changed) for part, changed in parts.items() if part is not None}
-    return replace(preset, **whole, **parts[None])  # all at once: size and pool may only fit together

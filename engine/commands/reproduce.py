@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +13,15 @@ from tqdm import tqdm
 from engine.checkpoints import shipped, shipped_folder
 from engine.commands.shared import TERMS, OneSentence, opened
 from engine.commands.train import guided
+from engine.datasets import NEED_NO_FOLDER
 from engine.datasets.collection import Collection
 from engine.jobs import RUNS, TrainingJob
-from engine.metrics.classification import mean_auc
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproductions import RESNET, TABLES, Table, assembled, early_auc
+from engine.reproductions import SEED, TABLES, Table, assembled
 from engine.tables import show, write_json
 from engine.training import STATE, Machine
-
-SEED = 42
 
 
 def reproduce(
@@ -54,20 +51,20 @@ def reproduce(
     measured: dict[str, list[Measure]] = {}
     absent: dict[str, str] = {}
     remarks: list[str] = []
-    bar = tqdm([*chosen.models, *([RESNET] if chosen.baseline else [])], unit="model")
+    bar = tqdm(chosen.models, unit="model")
     for model in bar:
         bar.set_description(model)
-        if model == RESNET:
-            rows = _baseline(chosen, preset, collection, machine, runs, train)
-            reason = f"the baseline has not been trained with the {preset} preset; leave --no-train out to do so"
-        else:
-            rows, said = _rows_of(chosen, model, preset, collection, machine, runs, train)
-            remarks += [f"{model}: {remark}" for remark in said]
-            reason = f"checkpoint {chosen.checkpoint(model, preset)} is not there; leave --no-train out to train it"
+        rows, said = _rows_of(chosen, model, preset, collection, machine, runs, train)
+        remarks += [f"{model}: {remark}" for remark in said]
         if rows is None:
-            absent[model] = reason
+            absent[model] = f"checkpoint {chosen.checkpoint(model, preset)} is not there; leave --no-train out to train it"
         else:
             measured[model] = rows
+    if chosen.baselines:
+        beside = chosen.baselines.measured(chosen, preset, collection, machine, runs, train)
+        reason = f"the baseline has not been trained with the {preset} preset; leave --no-train out to do so"
+        measured |= beside or {}
+        absent |= {} if beside else dict.fromkeys(chosen.baselines.names, reason)
     rows, missing = assembled(chosen, measured, absent)
     remarks += [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
     print(show(rows, [*remarks, chosen.note]))
@@ -80,13 +77,14 @@ def _rows_of(
 ) -> tuple[list[Measure] | None, list[str]]:
     """All that is measured of one model on the test part, None when its checkpoint is missing and not to be trained; and
     what `evaluate` remarks."""
-    room, name = registered(table.method), table.checkpoint(model, preset)
+    method = table.models[model].method or table.method
+    room, name = registered(method), table.checkpoint(model, preset)
     if name not in shipped():
         if not train:
             return None, []
         room.train(training_job(table, model, preset, collection, machine, runs))
     opened_model, test = open_model(name, machine.accelerator), collection.split("test")
-    if opened_model.checkpoint.method != table.method or tuple(opened_model.findings) != tuple(collection.findings):
+    if opened_model.checkpoint.method != method or tuple(opened_model.findings) != tuple(collection.findings):
         raise OneSentence(f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}.")
     rows, remarks = room.evaluate(opened_model, collection, test)
     return rows + (table.more(opened_model, collection, test) if table.more else []), remarks
@@ -96,44 +94,29 @@ def training_job(table: Table, model: str, preset: str, collection: Collection, 
     """The training of one model of a table, the same as the `engine train` command that its card names."""
     training, name = table.models[model], table.checkpoint(model, preset)
     guide, words = guided(training.guidance, collection)
-    typed = ["python", "-m", "engine", "train", table.method, "--data", table.data, "--name", name, "--preset", preset]
-    typed += ["--root", "DIR"] if table.data != "phantom" else []
-    for flag, values in (("--finding", table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in table.changes.items()])):
+    changes = {**table.changes, **training.changes}
+    typed = ["python", "-m", "engine", "train", training.method or table.method, "--data", table.data, "--name", name, "--preset", preset]
+    typed += [] if table.data in NEED_NO_FOLDER else ["--root", "DIR"]
+    for flag, values in (("--finding", table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in changes.items()])):
         typed += [word for value in values for word in (flag, value)]
+    typed += ["--start-from", training.start_from] if training.start_from else []
     typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]
     return TrainingJob(
         name=name,
         collection=collection,
         terms=TERMS[table.data],
         preset=preset,
-        changes=table.changes,
+        changes=changes,
         guidance=guide,
         guidance_words=words,
         machine=machine,
         seed=SEED,
         command=shlex.join(typed),
         destination=shipped_folder(),
+        start_from=training.start_from,
         resume=(runs / name / STATE).exists(),
         runs=runs,
     )
-
-
-def _baseline(table: Table, preset: str, collection: Collection, machine: Machine, runs: Path, train: bool) -> list[Measure] | None:
-    """The AUC rows of a ResNet-50 on the same films, or None when it is not trained and not to be."""
-    from engine.attri_net.train import PRESETS, with_changes
-    from engine.baselines import resnet50
-
-    ours = with_changes(PRESETS[preset], table.changes)
-    alike = replace(
-        resnet50.PRESETS[preset], size=ours.architecture.size, percentile=ours.percentile, reach=ours.reach, augmentation=ours.augmentation
-    )
-    folder = runs / f"resnet50-{table.data}{'' if preset == 'demo' else f'-{preset}'}"
-    scores = resnet50.scores_on_test(collection, alike, folder, machine, SEED, train)
-    if scores is None:
-        return None
-    test = collection.split("test")
-    rows = [mean_auc(collection.labels[test], scores, collection.findings, groups=collection.patients[test])]
-    return rows + (early_auc(collection, test, scores) if collection.name == "chestxray8" else [])
 
 
 def _suited_precision(device: str) -> str:

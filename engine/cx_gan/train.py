@@ -50,8 +50,13 @@ DEMO = Preset(
     architecture=Architecture(size=112, width=16, critic_width=16),
     steps=6000,
     validate_every=250,
+    patience=0,
     pairs=4,
+    learning_rate=3e-4,
+    critic_rate=6e-4,
+    lambda_cycle=5.0,  # at 10 a trace of the lesion is kept for the way back
     averaging=0.99,
+    keep_last=1,
 )
 PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,16 +66,7 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
 
 def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, seen: Seen) -> tuple[list[Measure], list[str]]:
     """`evaluate`, for pictures that have been looked at already."""
-    rows: list[Measure] = []
-    remarks: list[str] = []
-
-    def measured(call, *args, **kwargs) -> None:
-        try:
-            found = call(*args, **kwargs)
-            rows.extend(found if isinstance(found, list) else [found])
-        except NotMeasurable as reason:
-            remarks.append(str(reason))
-
+    rows, measured, remarks = collected()
     finding, threshold = model.findings[0], float(model.thresholds[0])
     label, groups = collection.labels[indices, 0], collection.patients[indices]
     known = ~np.isnan(label)
@@ -89,6 +81,26 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, measured)
     return rows, remarks
+
+
+def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:
+    """An empty list of rows, a function that adds what a measure returns, and the reasons of those that could not be had."""
+    rows: list[Measure] = []
+    remarks: list[str] = []
+
+    def measured(call, *args, **kwargs) -> None:
+        try:
+            found = call(*args, **kwargs)
+            rows.extend(found if isinstance(found, list) else [found])
+        except NotMeasurable as reason:
+            remarks.append(str(reason))
+
+    return rows, measured, remarks
+
+
+def half_of_the_strongest(strength: np.ndarray) -> float:
+    """A threshold for maps (N, s, s), not negative, that no mask was needed for: half of what a picture's strongest pixel has."""
+    return float(f"{np.median(strength.reshape(len(strength), -1).max(axis=1)) / 2:.3g}")
 
 
 def _effectiveness(normal: np.ndarray, finding: str, groups: np.ndarray) -> Measure:

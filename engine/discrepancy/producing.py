@@ -12,13 +12,14 @@ from sklearn.linear_model import LogisticRegression
 
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
-from engine.discrepancy.measures import look, measures
-from engine.discrepancy.training import FAINTEST, with_changes
+from engine.discrepancy.measures import half_of_the_strongest, look, measures
+from engine.discrepancy.training import FAINTEST
 from engine.jobs import TrainingJob, hardware
 from engine.likeness import Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
 from engine.registry import Method
+from engine.settings import with_changes
 from engine.training import best_weights, facts_of, run
 
 INTENDED = (
@@ -109,7 +110,7 @@ def _fitted(model, collection) -> dict:
     limit = max(float(np.quantile(strength, 0.995)), 1e-6) / (2 * model.preprocessing.reach)
     return {
         "calibration": {"slope": round(slope, 6), "middle": round(middle, 6)},
-        "cut": float(f"{np.median(strength.reshape(len(strength), -1).max(axis=1)) / 2:.3g}"),
+        "cut": half_of_the_strongest(strength),
         "thresholds": {finding: round(float(youden_threshold(labels, probabilities, subject=finding)), 6)},
         "scales": {finding: float(f"{limit:.2g}")},
     }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -173,26 +172,3 @@ def map_size(change: Tensor) -> Tensor:
 
 def _separation(above: list[float], below: list[float]) -> float:
     return float(roc_auc_score([1] * len(above) + [0] * len(below), np.nan_to_num([*above, *below], posinf=1e6)))
-
-
-def with_changes(preset, changes: Mapping[str, str]):
-    """`preset` with values overridden by name, as text from the command line; names of its parts reach into them.
-
-    Raises:
-        ValueError: a name that no part has, a value of the wrong type, or values that do not go together.
-    """
-    parts: dict[str | None, dict] = {"architecture": {}, "augmentation": {}, None: {}}
-    for name, text in changes.items():
-        for part, changed in parts.items():
-            holder = preset if part is None else getattr(preset, part)
-            if name in holder.__dataclass_fields__ and name not in parts:
-                try:
-                    changed[name] = type(getattr(holder, name))(text)
-                except ValueError as error:
-                    raise ValueError(f"{name} takes a number, got {text!r}.") from error
-                break
-        else:
-            known = {f for part in parts for f in (preset if part is None else getattr(preset, part)).__dataclass_fields__}
-            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(known - {*filter(None, parts)}))}.")
-    whole = {part: replace(getattr(preset, part), **changed) for part, changed in parts.items() if part is not None}
-    return replace(preset, **whole, **parts[None])

@@ -12,9 +12,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from engine.attri_net.train import PRESETS, AttriNetRecipe, Preset, with_changes
+from engine.attri_net.train import PRESETS, AttriNetRecipe, Preset
 from engine.datasets.guidance import Guidance
 from engine.datasets.phantom import Phantom
+from engine.settings import with_changes
 from engine.training import STATE, Machine, UnusableRun, facts_of, run
 from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients, preset, recipe
 

@@ -1,0 +1,80 @@
+"""CAM, Grad-CAM, CXPlain and plain intensity on one collection, measured as CX-GAN's own maps are (Table 1 of Zia et al.)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+
+from engine.baselines import cam as cams
+from engine.baselines.cxplain import Explainer, cxplain, explainer
+from engine.baselines.grad_cam import grad_cam
+from engine.baselines.intensity import Intensity
+from engine.datasets.collection import Collection
+from engine.discrepancy.measures import against_masks, collected, half_of_the_strongest
+from engine.metrics.measure import Measure
+from engine.training import Machine
+
+CAM, GRAD_CAM, CXPLAIN, INTENSITY = "CAM", "Grad-CAM", "CXPlain", "plain intensity"
+NAMES = (CAM, GRAD_CAM, CXPLAIN, INTENSITY)
+EXPLAINER = "cxplain.safetensors"
+LEARNED = 500  # normal training pictures that plain intensity takes its median from
+
+
+def measured(
+    collection: Collection, size: int, preset: str, folder: Path, machine: Machine, seed: int, train: bool
+) -> dict[str, list[Measure]] | None:
+    """IoU, Dice and NCC of each map on the annotated pictures of the test part; None where the classifier is not trained and not to be.
+
+    Args:
+        size: side of the classifier's input, that of the models compared with.
+        folder: where classifier and CXPlain's explainer are kept.
+    """
+    recipe = cams.trained(collection, size, preset, folder, machine, seed, train)
+    if recipe is None:
+        return None
+    classifier, finding = recipe.average, collection.findings[0]
+    normal, abnormal = recipe.parts["train"]
+    where = folder / EXPLAINER
+    if where.is_file():
+        net = Explainer()
+        net.load_state_dict(safetensors.torch.load_file(where))
+        net.eval()
+    elif train:
+        net = explainer(classifier, lambda step: recipe.films.batch(recipe.draw("explainer", step).choice(abnormal, 4)), seed)
+        safetensors.torch.save_file(net.state_dict(), where)
+    else:
+        return None
+    intensity = Intensity(recipe.films.batch(normal[:LEARNED]).numpy())
+    maps = {
+        CAM: lambda x: cams.cam(classifier, x),
+        GRAD_CAM: lambda x: grad_cam(classifier, x),
+        CXPLAIN: lambda x: cxplain(net, x),
+        INTENSITY: lambda x: intensity(x[:, 0].numpy()),
+    }
+    validation = recipe.parts["validation"][1][:200]
+    test, masks = _annotated(collection, finding, size)
+    rows = {}
+    for name, draw in maps.items():
+        cut = half_of_the_strongest(_drawn(draw, recipe, validation))
+        rows[name], measure, _ = collected()
+        against_masks(_drawn(draw, recipe, test), masks, cut, finding, collection.patients[test], measure)
+    return rows
+
+
+def _annotated(collection: Collection, finding: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of annotated test pictures and their masks (N, size, size)."""
+    chosen, masks = [], []
+    for index in collection.split("test"):
+        mask = collection.mask(int(index), finding, size) if collection.labels[index, 0] == 1 else None
+        if mask is not None and mask.any() and not mask.all():
+            chosen.append(int(index))
+            masks.append(np.asarray(mask, bool))
+    return np.array(chosen, int), np.stack(masks)
+
+
+def _drawn(draw, recipe, indices: np.ndarray) -> np.ndarray:
+    """Maps (N, size, size) of the pictures at `indices`, in batches."""
+    parts = [draw(recipe.films.batch(indices[start : start + 32])) for start in range(0, len(indices), 32)]
+    return np.concatenate([np.asarray(part, np.float32) for part in parts])
