@@ -1,0 +1,149 @@
+"""g(a, z), h(z) and P(A = a | Z = z) of Theorem 4.2, always predicted for cases that the regression has not seen."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+
+FOLDS = 5
+ALPHAS = tuple(10.0**p for p in range(-1, 6))
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # inverse, of the propensity; the constant is always a candidate beside them
+LEAST_PROPENSITY = 1e-3
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A kind of regression for g and h.
+
+    Attributes:
+        make: seed -> an unfitted scikit-learn regressor.
+        products: whether it must be handed the products of A and Z to let the effect of A differ with Z.
+    """
+
+    make: Callable[[int], RegressorMixin]
+    products: bool
+
+
+LEARNERS: Mapping[str, Learner] = {
+    "ridge": Learner(lambda seed: RidgeCV(ALPHAS), products=True),
+    "kernel": Learner(lambda seed: make_pipeline(Nystroem(n_components=150, random_state=seed), RidgeCV(ALPHAS)), products=True),
+    "boosting": Learner(lambda seed: HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=8, random_state=seed), products=False),
+    "forest": Learner(lambda seed: RandomForestRegressor(50, min_samples_leaf=10, max_features=1 / 3, random_state=seed), products=False),
+    "mlp": Learner(lambda seed: MLPRegressor(hidden_layer_sizes=(16, 8, 8), max_iter=300, early_stopping=True, random_state=seed), products=True),
+}  # the sizes of "mlp" are the paper's code's
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Regressions of the predictions on (A, Z) and on Z, each case predicted by folds that leave its patient out.
+
+    Attributes:
+        g: (n, m) E[Yhat | A = a, Z] for every value a, in [0, 1].
+        h: (n,) E[Yhat | Z], in [0, 1].
+        earlier: (n, m) as g, but fold k predicted from folds before k alone; NaN in fold 0. A sum over folds of products with it
+            is a martingale, whose variance is that of its parts; with g, folds that train each other are not independent and a
+            test would reject too often.
+        fold: (n,) int, 0 to `FOLDS` - 1.
+    """
+
+    g: np.ndarray
+    h: np.ndarray
+    earlier: np.ndarray
+    fold: np.ndarray
+
+
+def folds(units: np.ndarray, seed: int) -> np.ndarray:
+    """A fold (n,) for each case, the same for all of a unit; sizes even in units."""
+    _, index = np.unique(units, return_inverse=True)
+    count = index.max() + 1
+    return (np.random.default_rng(seed).permutation(count) % FOLDS)[index]
+
+
+def standardised(z: np.ndarray) -> np.ndarray:
+    """Each column of (n, k) with mean 0 and standard deviation 1; constant columns become 0."""
+    spread = z.std(0)
+    return (z - z.mean(0)) / np.where(spread > 0, spread, 1)
+
+
+def cross_fitted(
+    predictions: np.ndarray, attribute: np.ndarray, representation: np.ndarray, values: int, learner: str, fold: np.ndarray, seed: int
+) -> CrossFitted:
+    """g and h of Theorem 4.2 by one of `LEARNERS`.
+
+    Args:
+        predictions: (n,) in [0, 1]; attribute: (n,) int, 0 to values - 1; representation: (n, k) standardised.
+        fold: (n,) from `folds`.
+    """
+    n, kind = len(predictions), LEARNERS[learner]
+    everyone = [joined(np.full(n, a), representation, values, kind.products) for a in range(values)]
+    seen = joined(attribute, representation, values, kind.products)
+    g, h, earlier = np.empty((n, values)), np.empty(n), np.full((n, values), np.nan)
+    for k in range(FOLDS):
+        out, rest = fold == k, fold != k
+        model = fitted(kind, seen[rest], predictions[rest], seed + k)
+        g[out] = np.stack([predicted(model, features[out]) for features in everyone], 1)
+        h[out] = predicted(fitted(kind, representation[rest], predictions[rest], seed + k), representation[out])
+        if k:
+            before = fold < k
+            model = fitted(kind, seen[before], predictions[before], seed + k)
+            earlier[out] = np.stack([predicted(model, features[out]) for features in everyone], 1)
+    return CrossFitted(g, h, earlier, fold)
+
+
+def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) -> np.ndarray:
+    """(n, k') features: Z, indicators of the values of A centred at 1 / values, and their products with Z where asked for."""
+    indicators = (attribute[:, None] == np.arange(1, values)) - 1 / values  # (n, m - 1)
+    blocks = [z, indicators] + ([z * column[:, None] for column in indicators.T] if products else [])
+    return np.concatenate(blocks, axis=1)
+
+
+def fitted(kind: Learner, features: np.ndarray, target: np.ndarray, seed: int) -> RegressorMixin:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an unfinished g costs power, not validity
+        return kind.make(seed).fit(features, target)
+
+
+def predicted(model: RegressorMixin, features: np.ndarray) -> np.ndarray:
+    return np.clip(model.predict(features), 0, 1)
+
+
+def propensity(attribute: np.ndarray, representation: np.ndarray, values: int, fold: np.ndarray) -> np.ndarray:
+    """P(A = a | Z) (n, m) by multinomial logistic regression, its penalty (or no dependence on Z at all) chosen across the folds.
+
+    Where A and Z are independent, as the disentangled representation is meant to be, this ends at or near the groups' shares.
+
+    Args:
+        attribute: (n,) int, 0 to values - 1; representation: (n, k) standardised.
+    """
+    shares = np.bincount(attribute, minlength=values) / len(attribute)
+    losses = {None: -np.log(shares)[attribute].sum()}
+    for penalty in PENALTIES:
+        losses[penalty] = 0.0
+        for k in range(FOLDS):
+            out = fold == k
+            if len(np.unique(attribute[~out])) < values:
+                losses[penalty] = np.inf
+                break
+            chances = logistic(penalty).fit(representation[~out], attribute[~out]).predict_proba(representation[out])
+            losses[penalty] -= np.log(np.maximum(chances[np.arange(len(chances)), attribute[out]], LEAST_PROPENSITY)).sum()
+        if losses[penalty] > 1.02 * min(losses.values()):
+            break  # the loss is convex in the penalty: weaker ones will not be better
+    best = min(losses, key=losses.get)
+    if best is None:
+        return np.tile(shares, (len(attribute), 1))
+    chances = np.clip(logistic(best).fit(representation, attribute).predict_proba(representation), LEAST_PROPENSITY, None)
+    return chances / chances.sum(1, keepdims=True)
+
+
+def logistic(penalty: float) -> LogisticRegression:
+    return LogisticRegression(C=penalty, max_iter=200, tol=1e-4)

@@ -1,0 +1,223 @@
+"""Is a model counterfactually invariant to an attribute (CIT-LR)? One record a finding and attribute, with all that a verdict needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from engine.invariance.dependence import dependence
+from engine.invariance.fairness import FairnessGap, demographic_parity, equalised_odds, equality_of_opportunity
+from engine.invariance.regressions import LEARNERS
+from engine.metrics.measure import Measure, NotMeasurable
+
+FEWEST = 20  # cases (patients, where they are known) of a group; below, neither g nor its tail is to be trusted
+SMALLEST_OVERLAP = 0.1
+GENERATOR = "the model on generated alternatives"
+
+
+class GroupTooSmall(NotMeasurable):
+    """A value of the attribute has too few cases; str() names it and says how many it has."""
+
+
+@dataclass(frozen=True)
+class InvarianceResult:
+    """What was found about one finding and one attribute.
+
+    Attributes:
+        finding, attribute: names.
+        groups: cases of every value of the attribute.
+        learner: where g came from, one of `LEARNERS` or `GENERATOR`.
+        effect: E Var(g | Z) in [0, 0.25], the variance of a case's expected prediction over the values of its attribute, as far as g
+            finds it (a better g finds more); 0 for an invariant model. With two values alike likely and labels that Z and A
+            settle, it is a quarter of the share of cases whose label flips.
+        low, high: its 95 % interval, None with too few patients.
+        p_value: of the calibrated one-sided test. log10_p: the same, where p_value is too small to be held.
+        corrected_p: after Holm's correction (`holm`); None before.
+        t_statistic, t_p_value: the paper's paired t-test of Yhat g against Yhat h, two-sided, for comparison only.
+        detectable: the smallest effect that the test finds at 0.05 in 80 % of such samples if the model leans on the attribute
+            the way that g says; one that leans in a way that g does not see needs a larger one.
+        overlap: E Var(A | Z) / Var(A) in [0, 1]: 1 where Z says nothing about A, 0 where it gives A away and nothing can be tested.
+        parity, opportunity, odds: the associations beside it; the last two None without true findings, or too few of them.
+        remarks: sentences that a reader must see.
+    """
+
+    finding: str
+    attribute: str
+    groups: Mapping[str, int]
+    learner: str
+    effect: float
+    low: float | None
+    high: float | None
+    p_value: float
+    log10_p: float
+    t_statistic: float
+    t_p_value: float
+    detectable: float
+    overlap: float
+    parity: FairnessGap
+    opportunity: FairnessGap | None = None
+    odds: FairnessGap | None = None
+    corrected_p: float | None = None
+    remarks: Sequence[str] = ()
+
+    @property
+    def n(self) -> int:
+        """How many cases."""
+        return sum(self.groups.values())
+
+    @property
+    def subject(self) -> str:
+        """The finding and the attribute as a table names them."""
+        return f"{self.finding} by {self.attribute}"
+
+    def measures(self) -> list[Measure]:
+        """The numbers as measures: effect, p values, detectable effect, then the three associations."""
+        said = " ".join(self.remarks)
+        rows = [
+            Measure("effect", self.subject, self.effect, self.low, self.high, self.n, chance=0.0, remark=said),
+            Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n),
+            Measure("p_value", self.subject, self.p_value, None, None, self.n),
+            Measure("p_value", f"{self.subject}: paired t-test", self.t_p_value, None, None, self.n),
+        ]
+        if self.corrected_p is not None:
+            rows.append(Measure("p_value", f"{self.subject}: Holm", self.corrected_p, None, None, self.n))
+        return rows + [row for gap in (self.parity, self.opportunity, self.odds) if gap for row in gap.measures(self.subject)]
+
+    def rows(self) -> list[dict]:
+        """`measures` as records that are ready for JSON."""
+        return [measure.row() for measure in self.measures()]
+
+
+def invariance_test(
+    predictions: np.ndarray,
+    attribute: np.ndarray,
+    representation: np.ndarray,
+    *,
+    alternatives: Mapping[object, np.ndarray] | None = None,
+    truth: np.ndarray | None = None,
+    patients: np.ndarray | None = None,
+    learner: str = "ridge",
+    finding: str = "finding",
+    name: str = "attribute",
+    seed: int = 0,
+) -> InvarianceResult:
+    """Tests whether predictions depend on an attribute once the representation is known.
+
+    Args:
+        predictions: (n,) labels or probabilities in [0, 1] on the pictures as they are.
+        attribute: (n,) two or more values of any kind.
+        representation: (n, ...) Z, meant to be independent of the attribute; what is left of it is modelled by e(a | z).
+        alternatives: for every value of the attribute the predictions (n,) on pictures generated from Z under that value. They must
+            be functions of Z alone (and of noise), not of the factual picture, or the test loses its size.
+        truth: (n,) 0 or 1, for the criteria that need it.
+        patients: (n,) whom each picture belongs to; None when all are independent.
+        learner: one of `LEARNERS`, for g and h where there are no alternatives.
+        finding, name: what the predictions are of, and what the attribute is called.
+        seed: of the folds and the learner.
+
+    Raises:
+        GroupTooSmall: a value has fewer than `FEWEST` cases, or patients.
+        NotMeasurable: the attribute has one value only.
+        ValueError: shapes, ranges or names that do not fit.
+    """
+    predictions, attribute, z = _checked(predictions, attribute, representation, learner)
+    n = len(predictions)
+    names, codes = np.unique(attribute, return_inverse=True)
+    groups = _groups(names, codes, patients, name)
+    if len(names) < 2:
+        raise NotMeasurable(f"{name} is {names[0]} for all {n} cases; there is nothing to compare")
+    opportunity, odds, remarks = _with_truth(predictions, attribute, truth, patients)
+    chosen = None if alternatives is None else _stacked(alternatives, names, n)
+    found = dependence(predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, seed=seed)
+    if found.overlap < SMALLEST_OVERLAP:
+        remarks.append(f"The representation nearly gives {name} away (overlap {found.overlap:.2f}); little can be tested.")
+    if np.ptp(predictions) == 0:
+        remarks.append(f"The model says {predictions[0]:g} for every case: it is invariant, and of no use.")
+    return InvarianceResult(
+        finding=finding,
+        attribute=name,
+        groups=groups,
+        learner=learner if alternatives is None else GENERATOR,
+        p_value=10**found.log10_p,
+        parity=demographic_parity(predictions, attribute, patients),
+        opportunity=opportunity,
+        odds=odds,
+        remarks=tuple(remarks),
+        **asdict(found),
+    )
+
+
+def holm(results: Sequence[InvarianceResult]) -> list[InvarianceResult]:
+    """The same results with p values corrected for their number (Holm 1979): findings and attributes together."""
+    corrected = holm_corrected([result.p_value for result in results])
+    return [replace(result, corrected_p=p) for result, p in zip(results, corrected, strict=True)]
+
+
+def holm_corrected(p_values: Sequence[float]) -> list[float]:
+    """Each p value times the number of those not smaller, never below that of a smaller one, at most 1 (Holm 1979)."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)
+    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(raised, 1)
+    return corrected.tolist()
+
+
+def _checked(predictions, attribute, representation, learner) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    predictions, attribute = np.asarray(predictions, dtype=np.float64), np.asarray(attribute)
+    z = np.asarray(representation, dtype=np.float64)
+    n = len(predictions)
+    if predictions.shape != (n,) or attribute.shape != (n,) or len(z) != n or z.ndim < 2:
+        raise ValueError(
+            f"predictions and attribute must have shape (n,) and representation (n, k), got {predictions.shape}, {attribute.shape}, {z.shape}"
+        )
+    if not (np.isfinite(predictions).all() and (predictions >= 0).all() and (predictions <= 1).all()):
+        raise ValueError("predictions must be labels 0 or 1, or probabilities")
+    if not np.isfinite(z).all():
+        raise ValueError("the representation must be finite")
+    if learner not in LEARNERS:
+        raise ValueError(f"no learner is called {learner!r}; there are {', '.join(LEARNERS)}.")
+    return predictions, attribute, z.reshape(n, -1)
+
+
+def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, name: str) -> dict[str, int]:
+    """Cases of each value; refuses a value with too few of them, or of patients."""
+    who, unit = (np.arange(len(codes)), "cases") if patients is None else (np.asarray(patients), "patients")
+    if who.shape != codes.shape:
+        raise ValueError(f"patients must have shape {codes.shape}, got {who.shape}")
+    for code, value in enumerate(names):
+        count = len(np.unique(who[codes == code]))
+        if count < FEWEST:
+            raise GroupTooSmall(f"{name} {value} has {count} {unit}, fewer than the {FEWEST} that the test needs; leave it out or gather more.")
+    return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
+
+
+def _with_truth(predictions, attribute, truth, patients) -> tuple[FairnessGap | None, FairnessGap | None, list[str]]:
+    if truth is None:
+        return None, None, []
+    truth = np.asarray(truth)
+    if truth.shape != predictions.shape or not np.isin(truth, (0, 1)).all():
+        raise ValueError(f"truth must hold 0 or 1 for each of {len(predictions)} cases")
+    found, remarks = [], []
+    for criterion in (equality_of_opportunity, equalised_odds):
+        try:
+            found.append(criterion(predictions, attribute, truth, patients))
+        except NotMeasurable as reason:
+            found.append(None)
+            sentence = f"{str(reason)[0].upper()}{str(reason)[1:]}."
+            if sentence not in remarks:
+                remarks.append(sentence)
+    return found[0], found[1], remarks
+
+
+def _stacked(alternatives: Mapping[object, np.ndarray], names: np.ndarray, n: int) -> np.ndarray:
+    """(n, m) in the order of `names`."""
+    missing = [str(value) for value in names if value not in alternatives]
+    if missing:
+        raise ValueError(f"alternatives are missing for {', '.join(missing)}")
+    g = np.stack([np.asarray(alternatives[value], dtype=np.float64) for value in names], 1)
+    if g.shape != (n, len(names)) or not (np.isfinite(g).all() and (g >= 0).all() and (g <= 1).all()):
+        raise ValueError(f"alternatives must be {n} labels or probabilities for each value")
+    return g
