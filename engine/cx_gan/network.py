@@ -40,9 +40,9 @@ class Architecture:
 class Down(nn.Module):
     """Half the grid: convolution 4 x 4, leaky ReLU, then normalisation over channels and pixels together."""
 
-    def __init__(self, inputs: int, outputs: int, mode: str, normalised: bool = True):
+    def __init__(self, inputs: int, outputs: int, normalised: bool = True):
         super().__init__()
-        self.layer = nn.Conv2d(inputs, outputs, 4, 2, 1, padding_mode=mode)
+        self.layer = nn.Conv2d(inputs, outputs, 4, 2, 1)
         self.norm = nn.GroupNorm(1, outputs) if normalised else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class Up(nn.Module):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.layer = nn.Conv2d(inputs, outputs, 3, 1, 1, padding_mode="reflect")
+        self.layer = nn.Conv2d(inputs, outputs, 3, 1, 1)
         self.norm = nn.GroupNorm(1, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class MapGenerator(nn.Module):
     """G^{c+ -> M}: the map that, added to a picture, translates it (Eq. 1 of Zia et al.); x + M(x) is the other class.
 
     A U-Net as in the authors' code, with two changes. The picture itself is the last skip, because a map made from half
-    the grid only has soft edges; and convolutions reflect at the borders, because zero padding draws frames into a map.
+    the grid only has soft edges; and the last layers reflect at the borders, where zero padding would draw a frame.
     Both directions add to their input: translations of one patient begin with that patient.
 
     Shape:
@@ -76,7 +76,7 @@ class MapGenerator(nn.Module):
         super().__init__()
         self.architecture = architecture
         widths = [architecture.width * 2**level for level in range(architecture.levels)]
-        self.down = nn.ModuleList(Down(i, o, "reflect") for i, o in zip([1, *widths], widths))
+        self.down = nn.ModuleList(Down(i, o) for i, o in zip([1, *widths], widths))
         ups = [*reversed(widths[:-1]), architecture.width]
         skipped = [0, *reversed(widths[:-1])]
         before = [widths[-1], *ups]
@@ -107,7 +107,7 @@ class Discriminator(nn.Module):
         super().__init__()
         w = architecture.critic_width
         widths = [w, 2 * w, 4 * w, 8 * w][: architecture.levels]
-        self.down = nn.Sequential(*(Down(i, o, "zeros", i > 1) for i, o in zip([1, *widths], widths)))
+        self.down = nn.Sequential(*(Down(i, o, i > 1) for i, o in zip([1, *widths], widths)))
         self.last = nn.Conv2d(widths[-1], 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

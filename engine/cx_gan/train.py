@@ -52,9 +52,8 @@ DEMO = Preset(
     validate_every=250,
     patience=0,
     pairs=4,
-    learning_rate=3e-4,
-    critic_rate=6e-4,
-    lambda_cycle=5.0,  # at 10 a trace of the lesion is kept for the way back
+    learning_rate=4e-4,
+    critic_rate=4e-4,
     averaging=0.99,
     keep_last=1,
 )
