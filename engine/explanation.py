@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -59,6 +58,7 @@ class Explanation:
         path: the counterfactual slider.
         in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on.
         seconds: wall time of this finding's explanation.
+        both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
     """
 
     scan_sha256: str
@@ -74,7 +74,7 @@ class Explanation:
     path: Path
     in_distribution: tuple[float, float]
     seconds: float
-    notes: Mapping[str, str] = field(default_factory=dict)
+    both_signs: bool = False
 
     def __post_init__(self):
         if not 0 <= self.probability <= 1:

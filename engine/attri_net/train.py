@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from engine.attri_net.losses import (
@@ -22,6 +21,7 @@ from engine.attri_net.losses import (
 )
 from engine.attri_net.network import Architecture, AttriNet, Critic
 from engine.datasets.collection import Collection
+from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation, move_masks
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
@@ -302,20 +302,7 @@ class AttriNetRecipe(Recipe):
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.collection.split("validation")
-        labels = self.collection.labels[chosen]
-        scores = self.scores(chosen, fabric)
-        areas, weights = {}, []
-        for c, finding in enumerate(self.collection.findings):
-            known = ~np.isnan(labels[:, c])
-            count = int(labels[known, c].sum())
-            rarer = min(count, int(known.sum()) - count)
-            if rarer:
-                areas[f"auc {finding}"] = float(roc_auc_score(labels[known, c], scores[known, c]))
-                weights.append(rarer)
-        if not areas:
-            raise ValueError("validation needs pictures with and without at least one finding; it has none.")
-        # The paper's mean AUC; findings with few pictures of one class count less, as their AUC is mostly noise.
-        return {"score": float(np.average(list(areas.values()), weights=weights)), **areas}
+        return validation_score(self.collection.labels[chosen], self.scores(chosen, fabric), self.collection.findings)
 
     @torch.no_grad()
     def scores(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> np.ndarray:

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
+from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
@@ -110,13 +110,7 @@ class ResNet50Recipe(Recipe):
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.collection.split("validation")
-        labels, scores = self.collection.labels[chosen], self.scores(chosen, fabric)
-        areas = {}
-        for c, finding in enumerate(self.collection.findings):
-            known = ~np.isnan(labels[:, c])
-            if len(np.unique(labels[known, c])) == 2:
-                areas[f"auc {finding}"] = float(roc_auc_score(labels[known, c], scores[known, c]))
-        return {"score": float(np.mean(list(areas.values()))), **areas}
+        return validation_score(self.collection.labels[chosen], self.scores(chosen, fabric), self.collection.findings)
 
     @torch.no_grad()
     def scores(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> np.ndarray:

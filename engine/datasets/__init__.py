@@ -17,6 +17,8 @@ COLLECTIONS = {
     "chexpert": ("engine.datasets.chexpert", "CheXpert"),
     "vindr": ("engine.datasets.vindr", "VinDr"),
     "vagan_synthetic": ("engine.datasets.vagan_synthetic", "VAGANSynthetic"),
+    "busi": ("engine.datasets.busi", "BUSI"),
+    "brain_mri": ("engine.datasets.brain_mri", "BrainMRI"),
 }
 NEED_NO_FOLDER = frozenset({"phantom", "vagan_synthetic"})
 

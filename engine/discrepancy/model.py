@@ -118,6 +118,7 @@ class DiscrepancyModel(Model):
                 path=Path(STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * moved),
                 in_distribution=(self.likeness.score(picture), self.likeness.limit),
                 seconds=time.perf_counter() - started,
+                both_signs=True,
             )
             for finding in chosen
         ]

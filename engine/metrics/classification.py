@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from engine.metrics.intervals import DRAWS, bootstrap_logit, cluster_index, newcombe, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
@@ -126,6 +127,31 @@ def mean_auc(
         interval = bootstrap_logit(statistic, n, groups, draws, seed)
     remark = f"without {', '.join(left_out)}, where only one class is there" if left_out else ""
     return Measure("auc", subject, value, *interval, n=int((~np.isnan(labels)).any(axis=1).sum()), chance=0.5, remark=remark)
+
+
+def validation_score(labels: np.ndarray, scores: np.ndarray, findings: Sequence[str]) -> dict[str, float]:
+    """What chooses the weights of a classifier: "score", and the AUC of every finding that has both classes, by "auc FINDING".
+
+    The score is the paper's mean AUC (3.7 of Sun et al. 2025), but findings with few pictures of one class count less, as
+    their AUC is mostly noise: each has the weight of its rarer class.
+
+    Args:
+        labels, scores: (N, C); NaN labels are unknown.
+
+    Raises:
+        ValueError: no finding has both classes.
+    """
+    areas, weights = {}, []
+    for c, finding in enumerate(findings):
+        told = ~np.isnan(labels[:, c])
+        present = int(labels[told, c].sum())
+        rarer = min(present, int(told.sum()) - present)
+        if rarer:
+            areas[f"auc {finding}"] = float(roc_auc_score(labels[told, c], scores[told, c]))
+            weights.append(rarer)
+    if not areas:
+        raise ValueError("validation needs pictures with and without at least one finding; it has none.")
+    return {"score": float(np.average(list(areas.values()), weights=weights)), **areas}
 
 
 def share(metric: str, hits: np.ndarray, subject: str, groups: np.ndarray, chance: float | None = None) -> Measure:

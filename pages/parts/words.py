@@ -38,7 +38,7 @@ def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
     """Where most of the evidence for a finding lies.
 
     Args:
-        evidence: (h, w) signed; only what is above zero counts.
+        evidence: (h, w); only what is above zero counts.
 
     Returns:
         The largest share that one of six parts holds, in [0, 1], and the part's name as seen on the picture
@@ -60,20 +60,21 @@ def sentence(explanation: Explanation, rates: Sequence[Measure]) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong."""
     finding = explanation.finding.lower()
     words = [f"The model {'sees' if explanation.positive else 'does not see'} {finding}."]
-    place = whereabouts(explanation.evidence)
+    place = whereabouts(np.abs(explanation.evidence) if explanation.both_signs else explanation.evidence)
     if explanation.positive and place is not None:
         share, part = place
+        ground = "the change that it asks for" if explanation.both_signs else "its evidence"
         words.append(
-            f"{100 * share:.0f} % of its evidence lies in the {part} of the picture."
+            f"{100 * share:.0f} % of {ground} lies in the {part} of the picture."
             if share >= 0.3
-            else f"Its evidence is spread over the picture; the {part} holds most, {100 * share:.0f} %."
+            else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part} holds most, {100 * share:.0f} %."
         )
     if explanation.positive:
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
         words.append(
-            "Without that change in the film it would say no."
+            f"{'After' if explanation.both_signs else 'Without'} that change in the film it would say no."
             if without <= explanation.threshold
-            else f"Even without it the model would still say yes ({without:.2f})."
+            else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
     words.append(_how_often_wrong(explanation, finding, list(rates)))
     return " ".join(filter(None, words))

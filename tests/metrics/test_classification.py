@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity, youden_threshold
+from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity, validation_score, youden_threshold
 from engine.metrics.intervals import wilson
 from engine.metrics.measure import NotMeasurable
 
@@ -154,3 +154,18 @@ def test_youden_threshold_separates_neighbouring_floats():
     below = np.nextafter(1.0, 0.0)
     threshold = youden_threshold([0, 1], [below, 1.0])
     assert below <= threshold < 1.0
+
+
+def test_the_validation_score_weighs_findings_by_their_rarer_class():
+    labels = np.array([[1, 1], [1, 0], [0, 0], [0, 0], [1, 0], [0, np.nan]], np.float32)
+    scores = np.array([[0.9, 0.1], [0.8, 0.5], [0.1, 0.6], [0.2, 0.7], [0.7, 0.8], [0.3, 0.0]])
+    told = validation_score(labels, scores, ("common", "rare"))
+    assert told["auc common"] == 1 and told["auc rare"] == 0
+    assert told["score"] == pytest.approx((3 * 1 + 1 * 0) / 4)
+
+
+def test_a_finding_with_one_class_only_takes_no_part_in_the_validation_score():
+    labels, scores = np.array([[1, 1], [0, 1]], np.float32), np.array([[0.9, 0.5], [0.1, 0.5]])
+    assert validation_score(labels, scores, ("two", "one")) == {"score": 1.0, "auc two": 1.0}
+    with pytest.raises(ValueError, match="at least one finding"):
+        validation_score(labels[:, 1:], scores[:, 1:], ("one",))
