@@ -10,6 +10,8 @@ from engine.attri_net import bench as attri_net_bench
 from engine.attri_net.network import Architecture, AttriNet
 from engine.attri_net.produce import tiny
 from engine.commands.bench import bench, shown
+from engine.cx_gan import CxGanMethod
+from engine.cx_gan import bench as cx_gan_bench
 from engine.commands.shared import OneSentence
 
 ROW = {"name", "ours_s", "plain_s", "ratio", "max_difference"}
@@ -46,6 +48,18 @@ def test_without_a_shipped_checkpoint_the_others_are_measured(narrow, capsys):
     bench("attri-net", rounds=1)
     printed = capsys.readouterr().out
     assert "no Attri-Net checkpoint is shipped" in printed and "one drawn film" in printed
+
+
+def test_cx_gan_is_measured_on_a_shipped_checkpoint_or_says_that_there_is_none(narrow, monkeypatch, capsys):
+    with pytest.raises(OneSentence, match="no CX-GAN checkpoint is shipped"):
+        bench("cx-gan", rounds=1)
+    monkeypatch.setattr(cx_gan_bench, "PICTURES", 3)
+    monkeypatch.setattr(cx_gan_bench, "SIDE", 32)
+    CxGanMethod().tiny(narrow / "cx-gan-tiny")
+    bench("cx-gan", rounds=1)
+    assert "3 pictures of 32 x 32 explained, cx-gan-tiny" in capsys.readouterr().out
+    (row,), _ = cx_gan_bench.bench(1)
+    assert row["max_difference"] < 1e-4  # both sides did the same sums
 
 
 def test_a_difference_between_the_two_ways_is_reported():

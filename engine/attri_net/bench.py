@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +16,7 @@ from engine.datasets.phantom import FINDINGS, Phantom
 from engine.preprocessing import Preprocessing
 from engine.registry import open_model
 from engine.scan import Scan
+from engine.timing import in_turn, row, timed
 
 SAMPLE = 8  # patient of the phantom's test part
 FILMS = 20  # drawn for the time of one
@@ -32,8 +32,8 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     for name, measure in (("network", _paper_network), ("scan", _sample_scan), ("film", _drawn_film)):
         if progress:
             progress(name)
-        row = measure(rounds)
-        (remarks if isinstance(row, str) else rows).append(row)
+        found = measure(rounds)
+        (remarks if isinstance(found, str) else rows).append(found)
     return rows, remarks
 
 
@@ -46,8 +46,8 @@ def compared(net: AttriNet, picture: np.ndarray, rounds: int, precision: torch.d
     plain = net.to(device, memory_format=torch.contiguous_format).eval()
     fast = FastAttriNet(plain, precision or suited_precision(device, net.architecture))
     prepared = x.to(memory_format=torch.channels_last)
-    plain_s, ours_s, theirs, ours = _alternating(lambda: plain.every_task(x)[1], lambda: fast.every_task(prepared)[1], rounds)
-    return _row("", ours_s, plain_s, torch.sigmoid(theirs), torch.sigmoid(ours))
+    plain_s, ours_s, theirs, ours = in_turn(lambda: plain.every_task(x)[1], lambda: fast.every_task(prepared)[1], rounds)
+    return row("", ours_s, plain_s, torch.sigmoid(theirs), torch.sigmoid(ours))
 
 
 def _paper_network(rounds: int) -> dict:
@@ -55,8 +55,8 @@ def _paper_network(rounds: int) -> dict:
     architecture = Architecture()
     net = AttriNet(FINDINGS, architecture).requires_grad_(False)
     film = Phantom(SAMPLE + 1).image(SAMPLE, architecture.size)
-    row = compared(net, Preprocessing(architecture.size).apply(film), rounds)
-    return row | {"name": f"five findings of one {architecture.size} x {architecture.size} picture, the paper's network"}
+    one = compared(net, Preprocessing(architecture.size).apply(film), rounds)
+    return one | {"name": f"five findings of one {architecture.size} x {architecture.size} picture, the paper's network"}
 
 
 def _sample_scan(rounds: int) -> dict | str:
@@ -73,8 +73,8 @@ def _sample_scan(rounds: int) -> dict | str:
     def ours() -> Tensor:
         return torch.tensor(np.stack([record.path.probabilities for record in model.explain(scan)]))
 
-    plain_s, ours_s, theirs, found = _alternating(lambda: _explained_plainly(plain, model, scan), ours, rounds)
-    return _row(f"every finding of one scan explained, {name}", ours_s, plain_s, theirs, found)
+    plain_s, ours_s, theirs, found = in_turn(lambda: _explained_plainly(plain, model, scan), ours, rounds)
+    return row(f"every finding of one scan explained, {name}", ours_s, plain_s, theirs, found)
 
 
 @torch.inference_mode()
@@ -94,24 +94,6 @@ def _drawn_film(rounds: int) -> dict:
     """There is no plain way to draw a phantom, so only the time is given."""
     phantom = Phantom(FILMS)
     phantom.image(0)
-    seconds = min(_timed(lambda: phantom.pictures(range(FILMS)))[0] for _ in range(rounds))
-    row = {"name": "one drawn film of 128 x 128", "ours_s": seconds / FILMS}
-    return row | dict.fromkeys(("plain_s", "ratio", "max_difference"))
-
-
-def _alternating(plain: Callable[[], Tensor], ours: Callable[[], Tensor], rounds: int) -> tuple[float, float, Tensor, Tensor]:
-    """Best times and results of both; in turn, so that a busy moment of the machine meets both, after one to warm up each."""
-    theirs, found = plain(), ours()
-    times = [(_timed(plain)[0], _timed(ours)[0]) for _ in range(rounds)]
-    return (*(min(column) for column in zip(*times)), theirs, found)
-
-
-def _timed(call: Callable[[], object]) -> tuple[float, object]:
-    began = time.perf_counter()
-    result = call()
-    return time.perf_counter() - began, result
-
-
-def _row(name: str, ours_s: float, plain_s: float, theirs: Tensor, ours: Tensor) -> dict:
-    difference = float((theirs - ours).abs().max())
-    return {"name": name, "ours_s": ours_s, "plain_s": plain_s, "ratio": plain_s / ours_s, "max_difference": difference}
+    seconds = min(timed(lambda: phantom.pictures(range(FILMS)))[0] for _ in range(rounds))
+    one = {"name": "one drawn film of 128 x 128", "ours_s": seconds / FILMS}
+    return one | dict.fromkeys(("plain_s", "ratio", "max_difference"))

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from engine.commands.shared import OneSentence
 from engine.tables import number, write_json
 
-BENCHES = {"attri-net": "engine.attri_net.bench"}  # name -> module with `bench(rounds, progress)`
+BENCHES = {"attri-net": "engine.attri_net.bench", "cx-gan": "engine.cx_gan.bench"}  # name -> module with `bench(rounds, progress)`
 FIELDS = ("ours_s", "plain_s", "ratio", "max_difference")
 
 
@@ -34,6 +34,8 @@ def bench(
             bar.update()
 
         rows, remarks = module.bench(rounds, progress)
+    if not rows:
+        raise OneSentence(" ".join(remarks))
     print(shown(rows))
     print("\n".join(["", *remarks, f"{torch.get_num_threads()} CPU threads, the best of {rounds}."]))
     if json:

@@ -70,7 +70,11 @@ class DiscrepancyModel(Model):
     def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared pictures (B, 1, size, size) on the device: maps M(x) of the same shape and probabilities (B,), float32."""
         change = self.net(x).float()
-        return change, torch.sigmoid(self.slope * ((map_size(change) + FAINTEST).log() - self.middle))
+        return change, self.probability_of(change)
+
+    def probability_of(self, change: Tensor) -> Tensor:
+        """Maps (B, 1, size, size) to probabilities (B,)."""
+        return torch.sigmoid(self.slope * ((map_size(change) + FAINTEST).log() - self.middle))
 
     def prepared(self, scan: Scan) -> np.ndarray:
         """The scan as the network sees it, (size, size) float32; the display window takes no part.
@@ -97,10 +101,8 @@ class DiscrepancyModel(Model):
         started = time.perf_counter()
         chosen = self._known(self.findings if findings is None else findings)
         picture = self.prepared(scan)
-        x = self._tensor(picture)
-        change, probability = self.map_of(x)
-        probabilities = torch.cat([probability, self._along(x, change)]).cpu().numpy()
-        drawn = change[0, 0].cpu().numpy()
+        maps, along = self.looked_at(picture[None])
+        drawn, probabilities = maps[0], along[0]
         moved = drawn * self.preprocessing.scan_units(scan.pixels)
         evidence = drawn / (2 * self.preprocessing.reach)
         records = [
@@ -136,10 +138,13 @@ class DiscrepancyModel(Model):
             probability = self.map_of((x + amount * change).clamp(-1, 1))[1]
         return {self.findings[0]: float(probability)}
 
-    def _along(self, x: Tensor, change: Tensor) -> Tensor:
-        """The probability at every step after the first."""
-        steps = torch.from_numpy(STEPS[1:]).to(x)[:, None, None, None]
-        return self.map_of((x + steps * change).clamp(-1, 1))[1]
+    @torch.inference_mode()
+    def looked_at(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prepared pictures (B, size, size): their maps, of the same shape, and probabilities (B, K) at each of `STEPS`."""
+        x = torch.from_numpy(pictures)[:, None].to(self.device, memory_format=torch.channels_last)
+        change, probability = self.map_of(x)
+        along = [probability, *(self.map_of((x + float(a) * change).clamp(-1, 1))[1] for a in STEPS[1:])]
+        return change[:, 0].cpu().numpy(), torch.stack(along, dim=1).cpu().numpy()
 
     def _tensor(self, picture: np.ndarray) -> Tensor:
         return torch.from_numpy(picture)[None, None].to(self.device, memory_format=torch.channels_last)
