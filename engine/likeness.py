@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 SIDE = 24  # thumbnails are SIDE x SIDE
+ENOUGH = 2000  # pictures of each part to learn from; more change nothing
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from engine.attri_net.train import PRESETS, AttriNetRecipe
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, open_checkpoint, save_checkpoint
 from engine.jobs import TrainingJob, hardware
-from engine.likeness import Likeness
+from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
 from engine.settings import with_changes
 from engine.training import BEST, best_weights, facts_of, run
 
+FAINTEST_SCALE = 0.01  # log-odds per cell: evidence below that moves no call, and a scale that fits it would shout
 INTENDED = (
     "Research and teaching: to see what an inherently interpretable classifier looks at. Not for diagnosis. It knows its "
     "findings only, on frontal chest radiographs like those it was trained on; scans unlike them are marked as such. "
@@ -47,7 +48,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         return None
     net = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
     collection, facts = job.collection, facts_of(job.run_folder)
-    likeness = Likeness.of(*(_pictures(recipe, collection.split(part)) for part in ("train", "validation")))
+    likeness = Likeness.of(*(_pictures(recipe, collection.split(part)[:ENOUGH]) for part in ("train", "validation")))
     config = {
         "findings": list(collection.findings),
         "network": asdict(preset.architecture),
@@ -102,7 +103,7 @@ def _operating_points(model: AttriNetModel, collection) -> dict:
         known = ~np.isnan(labels[:, c])
         thresholds[finding] = round(float(youden_threshold(labels[known, c], seen.probabilities[known, c], subject=finding)), 6)
         positive = np.abs(seen.weighted[labels[:, c] == 1, c].astype(np.float32))
-        scales[finding] = float(f"{max(np.quantile(positive, 0.995), 1e-6):.2g}")
+        scales[finding] = float(f"{max(np.quantile(positive, 0.995), FAINTEST_SCALE):.2g}")
     return {"thresholds": thresholds, "scales": scales}
 
 

@@ -15,7 +15,7 @@ from engine.checkpoints import Checkpoint, save_checkpoint
 from engine.discrepancy.measures import half_of_the_strongest, look, measures
 from engine.discrepancy.training import FAINTEST
 from engine.jobs import TrainingJob, hardware
-from engine.likeness import Likeness
+from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
 from engine.registry import Method
@@ -54,7 +54,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     if not fabric.is_global_zero:
         return None
     collection, facts, finding = job.collection, facts_of(job.run_folder), job.collection.findings[0]
-    pictures = {part: recipe.films.batch(collection.split(part)[:4000])[:, 0].numpy() for part in ("train", "validation")}
+    pictures = {part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")}
     likeness = Likeness.of(pictures["train"], pictures["validation"])
     config = {
         "findings": [finding],
