@@ -11,6 +11,7 @@ from engine.queue import Job
 from pages.parts import cards, common
 from viewer import PanelView, linked_panels
 
+CELL = 24  # pixels a side that one weight is drawn with
 PAIR = ("attri-net-phantom-tag", "attri-net-phantom-tag-guided")  # the same films and tag, without and with guidance
 TAGGED = "Cardiomegaly"  # the finding that the tag goes along with
 HOW_TO_READ = (
@@ -80,9 +81,14 @@ def panels(checkpoint: Checkpoint, centres: dict[str, ClassCentres], finding: st
                   alt=f"Class centre of films with {lower}, {whose}"),
         PanelView(f"Films without {lower}", after, map=record.negative, map_limit=record.limit, map_unit="mean change",
                   alt=f"Class centre of films without {lower}, {whose}"),
-        PanelView(f"Weights for {lower}", after, map=record.weights, map_limit=heaviest, map_unit="log-odds per unit",
+        PanelView(f"Weights for {lower}", after, map=in_cells(record.weights), map_limit=heaviest, map_unit="log-odds per unit",
                   alt=f"Weights of the classifier for {lower}, {whose}, {record.weights.shape[0]} x {record.weights.shape[1]} cells"),
     ]  # fmt: skip
+
+
+def in_cells(weights: np.ndarray) -> np.ndarray:
+    """(h, w) with every weight as a square of its own: the viewer enlarges smoothly, the classifier's grid has edges."""
+    return weights.repeat(CELL, axis=0).repeat(CELL, axis=1)
 
 
 def on_the_tag(shown: list[tuple[Checkpoint, dict]], finding: str) -> str:

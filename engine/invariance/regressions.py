@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 FOLDS = 5
 ALPHAS = tuple(10.0**p for p in range(-1, 6))
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # inverse, of the propensity; the constant is always a candidate beside them
+WORSE = 3.0  # nats over all cases
 LEAST_PROPENSITY = 1e-3
 
 
@@ -136,8 +137,8 @@ def propensity(attribute: np.ndarray, representation: np.ndarray, values: int, f
                 break
             chances = logistic(penalty).fit(representation[~out], attribute[~out]).predict_proba(representation[out])
             losses[penalty] -= np.log(np.maximum(chances[np.arange(len(chances)), attribute[out]], LEAST_PROPENSITY)).sum()
-        if losses[penalty] > 1.02 * min(losses.values()):
-            break  # the loss is convex in the penalty: weaker ones will not be better
+        if losses[penalty] > min(losses.values()) + WORSE:
+            break  # weaker ones overfit more
     best = min(losses, key=losses.get)
     if best is None:
         return np.tile(shares, (len(attribute), 1))
