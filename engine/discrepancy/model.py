@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.discrepancy.training import FAINTEST, map_size
+from engine.datasets.crop import CROPS, Crop
 from engine.explanation import Explanation, Path
 from engine.likeness import Likeness
 from engine.networks.weights import with_weights
@@ -35,6 +37,7 @@ class DiscrepancyModel(Model):
         generator: makes the map generator of an architecture.
 
     Attributes:
+        crop: finds the part of a scan that the network gets to see.
         cut: |M| above which a pixel counts as changed, in the network's units; half of what lesions change on validation.
     """
 
@@ -58,7 +61,7 @@ class DiscrepancyModel(Model):
             self.kind = str(config["data"]["kind"])
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limit = float(config["scales"][self.findings[0]])
-            self.cut = float(config["cut"])
+            self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
             self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
             weights = checkpoint.weights()
             self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
@@ -88,7 +91,7 @@ class DiscrepancyModel(Model):
             )
         if scan.pixels.ndim != 2:
             raise UnsuitableScan(f"{self.title} explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
-        return self.preprocessing.apply(scan.pixels)
+        return self.preprocessing.apply(self.crop(scan.pixels).cut(scan.pixels))
 
     def probabilities(self, scan: Scan) -> np.ndarray:
         with torch.inference_mode():
@@ -103,8 +106,10 @@ class DiscrepancyModel(Model):
         picture = self.prepared(scan)
         maps, along = self.looked_at(picture[None])
         drawn, probabilities = maps[0], along[0]
-        moved = drawn * self.preprocessing.scan_units(scan.pixels)
-        evidence = drawn / (2 * self.preprocessing.reach)
+        crop = self.crop(scan.pixels)
+        placed = _on_the_scan(drawn, crop)
+        moved = placed * self.preprocessing.scan_units(crop.cut(scan.pixels))
+        evidence = placed / (2 * self.preprocessing.reach)
         records = [
             Explanation(
                 scan_sha256=scan.sha256,
@@ -154,3 +159,12 @@ class DiscrepancyModel(Model):
             if finding not in self.findings:
                 raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
         return findings
+
+
+def _on_the_scan(grid: np.ndarray, crop: Crop) -> np.ndarray:
+    """A map over a crop, (h, w), as a map over the whole scan with pixels of about the same size; 0 beside the crop."""
+    height, width = crop.seen.shape
+    if (crop.top, crop.left, crop.height, crop.width) == (0, 0, height, width) and crop.seen.all():
+        return grid
+    shape = [min(side, max(round(side * part / whole), 1)) for side, part, whole in zip((height, width), grid.shape, (crop.height, crop.width))]
+    return cv2.resize(crop.put_back(grid), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,68 @@
+"""A discrepancy model on scans that are cropped before it sees them: what is beside the crop stays as it is."""
+
+import numpy as np
+import pytest
+
+from engine.checkpoints import RefusedCheckpoint, save_checkpoint
+from engine.cx_gan import CxGanMethod
+from engine.preprocessing import enlarged
+from engine.registry import UnsuitableScan, open_model
+from engine.scan import Scan
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """config changes -> the tiny CX-GAN with them."""
+    tiny = CxGanMethod().tiny(tmp_path / "tiny")
+
+    def make(**changes):
+        saved = save_checkpoint(
+            tmp_path / "-".join(changes), method="cx_gan", config={**tiny.config, **changes}, weights=tiny.weights(), card=tiny.card
+        )
+        return open_model(saved, "cpu")
+
+    return make
+
+
+def head(height=160, width=120):
+    """A bright ellipse, off the middle, on a black slice."""
+    y, x = np.mgrid[:height, :width]
+    inside = ((y - 70) / 50) ** 2 + ((x - 65) / 40) ** 2 < 1
+    return np.where(inside, 120 + 60 * np.sin(y / 7) * np.cos(x / 9), 0).astype(np.float32)
+
+
+def test_nothing_beside_the_head_changes(opened):
+    scan = Scan.of(head(), kind="MR")
+    (record,) = opened(crop="head").explain(scan)
+    assert np.array_equal(record.attribution, enlarged(record.evidence, scan.pixels.shape))
+    change = np.abs(record.counterfactual - scan.pixels)
+    assert change[60:80, 50:80].max() > 0 and change[:8].max() == 0 and change[140:].max() == 0
+
+
+def test_a_shifted_head_is_explained_alike(opened):
+    model, picture = opened(crop="head"), head()
+    (one,) = model.explain(Scan.of(picture, kind="MR"))
+    (other,) = model.explain(Scan.of(np.pad(picture, ((9, 0), (13, 4))), kind="MR"))
+    assert other.probability == pytest.approx(one.probability, abs=0.02)
+
+
+def test_a_checkpoint_takes_its_own_kind_of_scan_and_scans_that_do_not_say(opened):
+    model = opened(data={"collection": "busi", "kind": "ultrasound", "guidance": "none"})
+    model.probabilities(Scan.of(head(), kind="ultrasound"))
+    model.probabilities(Scan.of(head(), kind="unknown"))
+    with pytest.raises(UnsuitableScan, match="trained on scans of kind ultrasound, this one is of kind MR"):
+        model.probabilities(Scan.of(head(), kind="MR"))
+
+
+def test_an_unknown_crop_is_refused(opened):
+    with pytest.raises(RefusedCheckpoint, match="not a whole CX-GAN"):
+        opened(crop="banana")
+
+
+def test_a_larger_map_never_speaks_against_the_finding(opened):
+    import torch
+
+    model = opened(calibration={"slope": 2.0, "middle": -2.0})
+    sizes = torch.linspace(0, 1, 20)[:, None, None, None].expand(20, 1, 4, 4)
+    told = model.probability_of(sizes)
+    assert bool((told.diff() > 0).all())
