@@ -1,0 +1,69 @@
+"""Brain Tumor Classification (MRI) (Bhuvaji et al. 2020): slices with a glioma, a meningioma, a pituitary tumour, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engine.datasets.classified import ClassFolders, at_size
+from engine.datasets.collection import UnusableCollection
+from engine.datasets.crop import head_mask
+from engine.datasets.pictures import PictureMemory
+
+CLASSES = ("glioma_tumor", "meningioma_tumor", "no_tumor", "pituitary_tumor")
+HALVES = ("Training", "Testing")
+
+
+class BrainMRI(ClassFolders):
+    """Slices `Training/<class>/*.jpg` and `Testing/<class>/*.jpg`; nobody drew where the tumour is.
+
+    The published halves share look-alikes, so the parts here are made anew of whole groups of look-alikes. Slices without a tumour
+    come from other sources than those with one: size, aspect and border alone tell them apart. `crop="head"` shows a disc
+    around the head at one scale, flat background beside it; what it cannot mend is that the tumour slices were taken
+    after contrast medium, the others mostly not, and lie in other planes. `Levels` takes brightness and contrast out too.
+
+    Args:
+        root: folder with `Training/` or `Testing/` or both.
+        findings: of "Tumour" (any), "Glioma", "Meningioma", "Pituitary tumour".
+        classes: only these, for example "meningioma_tumor,no_tumor".
+        crop: "head" or "whole".
+        seed: of the split.
+
+    Attributes, errors: see `ClassFolders`.
+    """
+
+    name = "brain_mri"
+    kind = "MR"
+    limit = 0.97
+    known_findings = {
+        "Tumour": frozenset({"glioma_tumor", "meningioma_tumor", "pituitary_tumor"}),
+        "Glioma": frozenset({"glioma_tumor"}),
+        "Meningioma": frozenset({"meningioma_tumor"}),
+        "Pituitary tumour": frozenset({"pituitary_tumor"}),
+    }
+
+    def __init__(
+        self,
+        root: str | Path,
+        findings: Sequence[str] = ("Tumour",),
+        classes: Sequence[str] | str = (),
+        crop: str = "head",
+        seed: int = 42,
+        memory: PictureMemory | None = None,
+    ) -> None:
+        root = Path(root)
+        if not any((root / half / name).is_dir() for half in HALVES for name in CLASSES):
+            raise UnusableCollection(f"{root} has neither Training/ nor Testing/ with the folders {', '.join(CLASSES)}.")
+        endings = (".jpg", ".jpeg", ".png")
+        paths = {
+            name: [path for half in HALVES for path in (root / half / name).glob("*") if path.suffix.lower() in endings]
+            for name in CLASSES
+        }
+        super().__init__(root, paths, findings, classes, crop, seed, memory)
+
+    def body(self, index: int, size: int | None = None) -> np.ndarray:
+        """Where the head is on the cropped slice, (size, size) or (H, W) bool."""
+        pixels = self.scan_pixels(index)
+        return at_size(self.cropped(pixels).cut_mask(head_mask(pixels)), size)
