@@ -17,7 +17,7 @@ from engine.datasets.phantom import FINDINGS
 from engine.metrics.measure import METRICS, Measure
 from engine.registry import method, open_model
 from engine.reproductions import (
-    EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_and_pseudo,
+    EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, TOGETHER, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_and_pseudo,
     early_auc, ratio,
 )  # fmt: skip
 from engine.settings import with_changes
@@ -57,8 +57,15 @@ def test_a_table_is_whole(name):
 
 
 def test_an_unknown_table_is_refused_by_naming_the_known_ones():
-    with pytest.raises(OneSentence, match="there are attri-net-phantom, attri-net-tag, attri-net-nih"):
+    with pytest.raises(OneSentence, match="there are attri-net-phantom, attri-net-tag, attri-net-nih, cx-gan-synthetic, .*cx-gan-real"):
         reproduce("attri-net-mnist")
+
+
+def test_tables_that_are_asked_for_together_exist_and_each_finds_its_own_folder():
+    for names in TOGETHER.values():
+        assert len({TABLES[name].data for name in names}) == len(names) > 1 and {*names} <= {*TABLES}
+    assert command._folder(Path("data"), TABLES["cx-gan-busi"], True) == Path("data/busi")
+    assert command._folder(Path("data"), TABLES["cx-gan-busi"], False) == Path("data")
 
 
 def test_an_unknown_preset_is_refused_by_naming_the_known_ones():

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.shared import OneSentence, opened
-from engine.datasets import SPLITS
+from engine.datasets import COLLECTIONS, SPLITS
 from engine.registry import open_model
 from engine.tables import show, write_json
 
@@ -16,7 +16,7 @@ from engine.tables import show, write_json
 def evaluate(
     method: Annotated[str, typer.Argument(help="for example attri_net")],
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
-    data: Annotated[str, typer.Option(help="phantom, chestxray8, chexpert, vindr")],
+    data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,

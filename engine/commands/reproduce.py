@@ -19,15 +19,15 @@ from engine.jobs import RUNS, TrainingJob
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproductions import SEED, TABLES, Table, assembled
+from engine.reproductions import SEED, TABLES, TOGETHER, Table, assembled
 from engine.tables import show, write_json
 from engine.training import STATE, Machine
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help=", ".join(TABLES))],
+    table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER]))],
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
-    root: Annotated[Path | None, typer.Option(help="the collection's folder, where it needs one")] = None,
+    root: Annotated[Path | None, typer.Option(help="the collection's folder, where it needs one; for several, the folder that holds theirs by name")] = None,
     train: Annotated[bool, typer.Option(help="train what is missing, or say that it is")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None,
@@ -36,40 +36,56 @@ def reproduce(
     json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
-    if table not in TABLES:
-        raise OneSentence(f"no table is called {table!r}; there are {', '.join(TABLES)}.")
-    chosen = TABLES[table]
-    if preset not in registered(chosen.method).presets():
-        raise OneSentence(f"{chosen.method} has no preset {preset!r}; there are {', '.join(registered(chosen.method).presets())}.")
+    if table not in (*TABLES, *TOGETHER):
+        raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER])}.")
+    chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
+    for one in chosen:
+        if preset not in registered(one.method).presets():
+            raise OneSentence(f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}.")
     import torch
 
     if threads:
         torch.set_num_threads(threads)
         os.environ["OMP_NUM_THREADS"] = str(threads)
-    collection = opened(chosen.data, root, chosen.findings, chosen.options)
     machine = Machine(device, 1, precision or _suited_precision(device))
+    everything: list[Measure | dict] = []
+    for one in chosen:
+        rows, missing, remarks = _measured(one, preset, _folder(root, one, len(chosen) > 1), machine, runs, train)
+        print(show(rows, [*remarks, one.note]))
+        everything += [*rows, *missing]
+    if json:
+        write_json(json, "reproduce", everything)
+
+
+def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
+    """The collection's folder: `root` itself, or, where several collections are asked for, its folder of the collection's name."""
+    return root / table.data if several and root is not None else root
+
+
+def _measured(
+    table: Table, preset: str, root: Path | None, machine: Machine, runs: Path, train: bool
+) -> tuple[list[Measure], list[dict], list[str]]:
+    """The rows of one table, those that could not be had, and remarks."""
+    collection = opened(table.data, root, table.findings, table.options)
     measured: dict[str, list[Measure]] = {}
     absent: dict[str, str] = {}
     remarks: list[str] = []
-    bar = tqdm(chosen.models, unit="model")
+    bar = tqdm(table.models, unit="model")
     for model in bar:
         bar.set_description(model)
-        rows, said = _rows_of(chosen, model, preset, collection, machine, runs, train)
+        rows, said = _rows_of(table, model, preset, collection, machine, runs, train)
         remarks += [f"{model}: {remark}" for remark in said]
         if rows is None:
-            absent[model] = f"checkpoint {chosen.checkpoint(model, preset)} is not there; leave --no-train out to train it"
+            absent[model] = f"checkpoint {table.checkpoint(model, preset)} is not there; leave --no-train out to train it"
         else:
             measured[model] = rows
-    if chosen.baselines:
-        beside = chosen.baselines.measured(chosen, preset, collection, machine, runs, train)
+    if table.baselines:
+        beside = table.baselines.measured(table, preset, collection, machine, runs, train)
         reason = f"the baseline has not been trained with the {preset} preset; leave --no-train out to do so"
         measured |= beside or {}
-        absent |= {} if beside else dict.fromkeys(chosen.baselines.names, reason)
-    rows, missing = assembled(chosen, measured, absent)
-    remarks += [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
-    print(show(rows, [*remarks, chosen.note]))
-    if json:
-        write_json(json, "reproduce", [*rows, *missing])
+        absent |= {} if beside else dict.fromkeys(table.baselines.names, reason)
+    rows, missing = assembled(table, measured, absent)
+    return rows, missing, remarks + [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
 
 
 def _rows_of(

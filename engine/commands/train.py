@@ -12,6 +12,7 @@ import typer
 from engine.checkpoints import shipped_folder
 from engine.commands.shared import TERMS, OneSentence, opened
 from engine.commands.shared import settings as parsed
+from engine.datasets import COLLECTIONS
 from engine.datasets.guidance import Elsewhere, Guidance, OnBody
 from engine.jobs import RUNS, TrainingJob
 from engine.registry import method as registered
@@ -22,7 +23,7 @@ GUIDANCE = ("none", "full", "pseudo", "mixed", "elsewhere")
 
 def train(
     method: Annotated[str, typer.Argument(help="for example attri_net")],
-    data: Annotated[str, typer.Option(help="phantom, chestxray8, chexpert, vindr")],
+    data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
     name: Annotated[str | None, typer.Option(help="of the checkpoint; METHOD-DATA when not given")] = None,
