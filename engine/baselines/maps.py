@@ -12,7 +12,7 @@ from engine.baselines.cxplain import Explainer, cxplain, explainer
 from engine.baselines.grad_cam import grad_cam
 from engine.baselines.intensity import Intensity
 from engine.datasets.collection import Collection
-from engine.discrepancy.measures import against_masks, collected, half_of_the_strongest
+from engine.discrepancy.measures import against_masks, annotated, collected, fixed_cut
 from engine.metrics.measure import Measure
 from engine.training import Machine
 
@@ -54,24 +54,15 @@ def measured(
         INTENSITY: lambda x: intensity(x[:, 0].numpy()),
     }
     validation = recipe.parts["validation"][1][:200]
-    test, masks = _annotated(collection, finding, size)
+    test = collection.split("test")
+    chosen, masks = annotated(collection, test, size)
+    test = test[chosen]
     rows = {}
     for name, draw in maps.items():
-        cut = half_of_the_strongest(_drawn(draw, recipe, validation))
+        cut = fixed_cut(collection, validation, _drawn(draw, recipe, validation))
         rows[name], measure, _ = collected()
         against_masks(_drawn(draw, recipe, test), masks, cut, finding, collection.patients[test], measure)
     return rows
-
-
-def _annotated(collection: Collection, finding: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of annotated test pictures and their masks (N, size, size)."""
-    chosen, masks = [], []
-    for index in collection.split("test"):
-        mask = collection.mask(int(index), finding, size) if collection.labels[index, 0] == 1 else None
-        if mask is not None and mask.any() and not mask.all():
-            chosen.append(int(index))
-            masks.append(np.asarray(mask, bool))
-    return np.array(chosen, int), np.stack(masks)
 
 
 def _drawn(draw, recipe, indices: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from engine.metrics.intervals import mean_interval, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.ncc import ncc
 from engine.metrics.non_resemblance import non_resemblance
-from engine.metrics.overlap import above, by_area, by_otsu, dice, iou
+from engine.metrics.overlap import above, best_threshold, by_area, by_otsu, dice, iou
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.ssim import masked_ssim
 
@@ -98,9 +98,29 @@ def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:
     return rows, measured, remarks
 
 
-def half_of_the_strongest(strength: np.ndarray) -> float:
-    """A threshold for maps (N, s, s), not negative, that no mask was needed for: half of what a picture's strongest pixel has."""
+def fixed_cut(collection: Collection, indices: np.ndarray, strength: np.ndarray) -> float:
+    """One threshold for all maps: the best on annotated validation pictures or, where nobody annotated any, half of what a
+    picture's strongest pixel has.
+
+    Args:
+        indices: (N,) abnormal validation pictures; strength: (N, s, s) their maps, not negative.
+    """
+    chosen, masks = annotated(collection, indices, strength.shape[-1])
+    if len(chosen):
+        return float(f"{best_threshold(strength[chosen], masks):.3g}")
     return float(f"{np.median(strength.reshape(len(strength), -1).max(axis=1)) / 2:.3g}")
+
+
+def annotated(collection: Collection, indices: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the pictures at `indices` have the finding and a mask of it, as places (n,) among them; and masks (n, side, side)."""
+    finding = collection.findings[0]
+    chosen, masks = [], []
+    for n in np.flatnonzero(collection.labels[indices, 0] == 1):
+        mask = collection.mask(int(indices[n]), finding, side)
+        if mask is not None and mask.any() and not mask.all():
+            chosen.append(n)
+            masks.append(np.asarray(mask, bool))
+    return np.array(chosen, int), np.stack(masks) if masks else np.zeros((0, side, side), bool)
 
 
 def _effectiveness(normal: np.ndarray, finding: str, groups: np.ndarray) -> Measure:
@@ -121,16 +141,11 @@ def _composition(changed: np.ndarray, groups: np.ndarray) -> Measure:
 
 def _against_masks(model, collection, indices, seen: Seen, measured) -> None:
     """The map against the experts' masks: overlap under each stated binarisation, NCC, and what stayed as it was."""
-    side, finding = model.preprocessing.size, model.findings[0]
-    chosen, masks = [], []
-    for n in np.flatnonzero(collection.labels[indices, 0] == 1):
-        mask = collection.mask(int(indices[n]), finding, side)
-        if mask is not None and mask.any() and not mask.all():
-            chosen.append(n)
-            masks.append(np.asarray(mask, bool))
-    if not chosen:
+    finding = model.findings[0]
+    chosen, masks = annotated(collection, indices, model.preprocessing.size)
+    if not len(chosen):
         return
-    masks, who = np.stack(masks), collection.patients[indices[chosen]]
+    who = collection.patients[indices[chosen]]
     maps, before = seen.maps[chosen].astype(np.float32), seen.pictures[chosen].astype(np.float32)
     against_masks(np.abs(maps), masks, model.cut, finding, who, measured)
     span = 2 * model.preprocessing.reach

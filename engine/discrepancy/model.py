@@ -38,7 +38,7 @@ class DiscrepancyModel(Model):
 
     Attributes:
         crop: finds the part of a scan that the network gets to see.
-        cut: |M| above which a pixel counts as changed, in the network's units; half of what lesions change on validation.
+        cut: |M| above which a pixel counts as changed, in the network's units (`measures.fixed_cut`).
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
-from engine.discrepancy.measures import half_of_the_strongest, look, measures
+from engine.discrepancy.measures import fixed_cut, look, measures
 from engine.discrepancy.training import FAINTEST
 from engine.jobs import TrainingJob, hardware
 from engine.likeness import ENOUGH, Likeness
@@ -102,16 +102,16 @@ def _fitted(model, collection) -> dict:
     chosen, finding = collection.split("validation"), collection.findings[0]
     chosen = chosen[~np.isnan(collection.labels[chosen, 0])]
     seen, labels = look(model, collection, chosen), collection.labels[chosen, 0]
-    logs = np.log(seen.sizes + FAINTEST)
+    logs = np.log(seen.sizes.astype(np.float64) + FAINTEST)
     fit = LogisticRegression().fit((logs - logs.mean())[:, None] / max(logs.std(), 1e-6), labels)
-    slope = max(float(fit.coef_[0, 0]) / max(logs.std(), 1e-6), 1e-3)  # a larger map never speaks against the finding
+    slope = max(float(fit.coef_[0, 0] / max(logs.std(), 1e-6)), 1e-3)  # a larger map never speaks against the finding
     middle = float(logs.mean() - fit.intercept_[0] / slope)
     probabilities = 1 / (1 + np.exp(-slope * (logs - middle)))
     strength = np.abs(seen.maps[labels == 1].astype(np.float32))
     limit = max(float(np.quantile(strength, 0.995)), 1e-6) / (2 * model.preprocessing.reach)
     return {
         "calibration": {"slope": round(slope, 6), "middle": round(middle, 6)},
-        "cut": half_of_the_strongest(strength),
+        "cut": fixed_cut(collection, chosen[labels == 1], strength),
         "thresholds": {finding: round(float(youden_threshold(labels, probabilities, subject=finding)), 6)},
         "scales": {finding: float(f"{limit:.2g}")},
     }

@@ -1,0 +1,53 @@
+"""From a training to a checkpoint: complete card, fitted probability, and every measure that the pictures allow."""
+
+import numpy as np
+import pytest
+
+from engine.checkpoints import open_checkpoint
+from engine.commands.shared import TERMS
+from engine.discrepancy.measures import evaluate, fixed_cut
+from engine.jobs import TrainingJob
+from engine.registry import method, open_model
+from engine.training import Machine
+from tests.discrepancy.small import pictures
+
+SMALL = {
+    "cx_gan": {"size": "32", "width": "4", "levels": "3", "critic_width": "4", "pairs": "2", "steps": "2", "validate_every": "1", "validated": "4"},
+    "va_gan": {"size": "32", "width": "4", "pairs": "2", "steps": "2", "validate_every": "1", "validated": "4", "warm_critic_steps": "1"},
+}
+
+
+def job(name, folder, **changes):
+    settings = {
+        "name": f"{name}-small", "collection": pictures(), "terms": TERMS["vagan_synthetic"], "preset": "demo", "changes": SMALL[name],
+        "guidance": None, "guidance_words": "none", "machine": Machine("cpu"), "seed": 1, "command": "python -m engine train",
+        "destination": folder / "shipped", "runs": folder / "runs",
+    }  # fmt: skip
+    return TrainingJob(**{**settings, **changes})
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_training_leaves_a_checkpoint_that_opens_with_its_measures_on_its_card(name, tmp_path):
+    made = method(name).train(job(name, tmp_path))
+    model = open_model(open_checkpoint(tmp_path / "shipped" / f"{name}-small"), "cpu")
+    assert made.method == name and model.findings == ("Lesion",) and model.slope > 0 and 0 < model.thresholds[0] < 1
+    for metric in ("auc", "effectiveness", "composition", "iou", "dice", "ncc", "ssim", "non_resemblance", "recovery", "restraint"):
+        assert f"| {metric} |" in made.card
+    rows, remarks = evaluate(model, pictures(), pictures().split("test"))
+    assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in rows if row.metric == "iou"} and not remarks
+
+
+def test_guidance_and_another_start_are_refused_in_a_sentence(tmp_path):
+    for changes in ({"guidance": object()}, {"start_from": "elsewhere"}):
+        with pytest.raises(ValueError, match="without guidance and from random weights"):
+            method("cx_gan").train(job("cx_gan", tmp_path, **changes))
+
+
+def test_the_fixed_threshold_is_the_best_on_annotated_pictures():
+    collection = pictures()
+    abnormal = np.flatnonzero(collection.labels[:, 0])[:5]
+    truth = np.stack([collection.lesion(int(i), size=32) for i in abnormal]).astype(np.float32)
+    noise = np.random.default_rng(0).uniform(0, 0.3, truth.shape).astype(np.float32)
+    assert 0.29 <= fixed_cut(collection, abnormal, np.maximum(truth * 0.8, noise)) < 0.8
+    normal = np.flatnonzero(collection.labels[:, 0] == 0)[:5]
+    assert fixed_cut(collection, normal, truth * 0.8) == pytest.approx(0.4)  # nobody annotated these
