@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from engine.checkpoints import Checkpoint
+from engine.datasets import NEED_NO_FOLDER
 from engine.queue import Job
 from engine.scan import Scan
 from pages.parts import cards, common, open_scans, words
@@ -72,14 +73,14 @@ def sidebar() -> None:
             open_scans.take([file.getvalue() for file in files])
         st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the bytes and the name
         st.rerun()
-    patients = [name for name in open_scans.PATIENTS if name not in known]
+    patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
     patient = st.selectbox(
-        "Or a drawn patient", patients, index=None, placeholder="Phantom patients", key=f"patient {len(known)} {round_}"
+        "Or a drawn picture", patients, index=None, placeholder="Phantom patients and more", key=f"patient {len(known)} {round_}"
     )
     if patient:
         st.session_state.notice = None
         with st.spinner("Drawing the patient"):
-            open_scans.show(open_scans.phantom_patient(patient))
+            open_scans.show(open_scans.drawn(patient))
         st.session_state.uploads = round_ + 1
         st.rerun()
 
@@ -93,13 +94,18 @@ def offered(opened: OpenScan) -> list[Checkpoint]:
     """Checkpoints for this scan: those that take its kind first, and among them those trained on the like of it."""
     return sorted(
         common.usable(),
-        key=lambda c: (not common.takes(c, opened.scan.kind), (common.trained_on(c) == "phantom") != opened.phantom, c.name),
+        key=lambda c: (not common.takes(c, opened.scan.kind), _strange(common.trained_on(c), opened.drawn_by), c.name),
     )
+
+
+def _strange(collection: str, drawn_by: str) -> bool:
+    """Whether a checkpoint's collection is another than the one that drew the scan or, for a scan that nobody drew, a drawn one."""
+    return collection != drawn_by if drawn_by else collection in NEED_NO_FOLDER
 
 
 def choose(opened: OpenScan, offers: list[Checkpoint]) -> Checkpoint:
     """The checkpoint to explain with; drawn and real scans remember one each."""
-    kept = "checkpoint for drawn scans" if opened.phantom else "checkpoint for scans"
+    kept = f"checkpoint for {opened.drawn_by or 'scans'}"
     names = {c.sha256: common.label(c) for c in offers}
     key = f"{kept} {opened.scan.kind}"
     if st.session_state.get(kept) in names:
@@ -124,7 +130,7 @@ def result(opened: OpenScan) -> None:
     scan = open_scans.chosen_slice(opened)
     offers = offered(opened)
     if not any(common.takes(c, scan.kind) for c in offers):
-        kinds = sorted({kind for c in offers for kind in common.method_of(c).kinds if kind != "unknown"})
+        kinds = sorted({kind for c in offers for kind in common.kinds_of(c) if kind != "unknown"})
         what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
         common.line(f"No checkpoint here takes a {words.KINDS[scan.kind]}. {what}", "quiet")
         common.worker().keep_only(common.session(), [])
@@ -147,7 +153,7 @@ def result(opened: OpenScan) -> None:
         return
     explained = job.answer()
     if not common.takes(checkpoint, scan.kind):
-        made_for = " and ".join(f"{kind}s" for kind in common.method_of(checkpoint).kinds if kind != "unknown")
+        made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
         common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
     if explained.score > explained.limit:
         common.line("This scan is unlike the films this checkpoint was trained on. Do not rely on what it says here.", "warn")
@@ -168,8 +174,8 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
     """The viewer, with what is known of the scan above it."""
     title = words.scan_title(scan)
     drawn = []
-    if opened.phantom:
-        title = f"{opened.name}, {scan.tags['ViewPosition']}"
+    if opened.drawn_by:
+        title = ", ".join(filter(None, (opened.name, scan.tags.get("ViewPosition", ""))))
         drawn = [("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")]
     method = common.method_of(checkpoint) if checkpoint else None
     explain_view(

@@ -142,8 +142,15 @@ def trained_on(checkpoint: Checkpoint) -> str:
     return str(checkpoint.config.get("data", {}).get("collection", ""))
 
 
+def kinds_of(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The scan kinds it takes: its method's or, for a method that takes any, the kind it was trained on; empty for all."""
+    kinds = tuple(method_of(checkpoint).kinds)
+    trained = checkpoint.config.get("data", {}).get("kind", "unknown")
+    return kinds or (() if trained == "unknown" else (trained, "unknown"))
+
+
 def takes(checkpoint: Checkpoint, kind: str) -> bool:
-    kinds = method_of(checkpoint).kinds
+    kinds = kinds_of(checkpoint)
     return not kinds or kind in kinds
 
 

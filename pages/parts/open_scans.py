@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from engine.datasets.phantom import Marker, Phantom
+from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.scan import Scan, UnreadableScan, frame, read_scan
 
 MOST = 8  # open at a time
@@ -22,6 +23,7 @@ PATIENTS = {  # name to (which patient, with a tag burned in)
     "Phantom patient 6": (4, False),
     "Phantom patient 2 with a tag": (21, True),
 }
+SYNTHETIC = {"Synthetic picture 1": 5, "Synthetic picture 2": 7, "Synthetic picture 3": 8}  # name to which; the last is normal
 NAMES = {"radiograph": "Radiograph", "CT": "CT", "MR": "MR", "ultrasound": "Ultrasound", "mammogram": "Mammogram", "unknown": "Picture"}
 
 
@@ -32,13 +34,13 @@ class OpenScan:
     Attributes:
         name: given here, never the file's.
         scan: with all its slices.
-        phantom: drawn, not scanned.
-        truth: findings a phantom was drawn with.
+        drawn_by: the collection that drew it, "" for a scan of a person.
+        truth: findings that it was drawn with.
     """
 
     name: str
     scan: Scan
-    phantom: bool = False
+    drawn_by: str = ""
     truth: tuple[str, ...] = ()
 
     @property
@@ -62,7 +64,20 @@ def phantom_patient(name: str) -> OpenScan:
     phantom = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=tag)
     tags = {"BodyPartExamined": "CHEST", "ViewPosition": str(phantom.attributes["view_position"][index])}
     truth = tuple(f for f, present in zip(phantom.findings, phantom.labels[index]) if present)
-    return OpenScan(name, Scan.of(phantom.image(index), "radiograph", tags=tags), True, truth)
+    return OpenScan(name, Scan.of(phantom.image(index), "radiograph", tags=tags), phantom.name, truth)
+
+
+@st.cache_resource(max_entries=len(SYNTHETIC), show_spinner=False)
+def synthetic_picture(name: str) -> OpenScan:
+    pictures = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED)
+    picture = pictures.image(SYNTHETIC[name])
+    truth = pictures.findings if pictures.labels[SYNTHETIC[name], 0] else ()
+    return OpenScan(name, Scan.of(picture, "unknown", window=(0.0, 1.2)), pictures.name, tuple(truth))
+
+
+def drawn(name: str) -> OpenScan:
+    """The drawn picture called `name`, of `PATIENTS` or `SYNTHETIC`."""
+    return synthetic_picture(name) if name in SYNTHETIC else phantom_patient(name)
 
 
 def scans() -> dict[str, OpenScan]:
@@ -96,7 +111,7 @@ def show(opened: OpenScan) -> None:
     """Opens a scan, or turns to it when it is open already."""
     known = scans()
     for other in known.values():
-        if other.scan.sha256 == opened.scan.sha256 and other.phantom == opened.phantom:
+        if other.scan.sha256 == opened.scan.sha256 and other.drawn_by == opened.drawn_by:
             st.session_state.scan = other.name
             return
     if len(known) >= MOST:
