@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from engine.checkpoints import save_checkpoint
 from engine.registry import method
 from pages.parts import common, open_scans, words
 
@@ -215,6 +216,27 @@ def test_a_phantom_patient_tells_its_truth(checkpoints):
     at.selectbox[1].select("Phantom patient 6").run()
     assert at.session_state.scan == "Phantom patient 6"
     assert ["drawn without any finding", "quiet"] in shown(at)["badges"]
+
+
+def test_a_method_without_a_page_of_its_own_explains_a_drawn_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    for name in ("cx_gan", "va_gan"):
+        method(name).tiny(tmp_path / name)
+    at = opened()
+    at.selectbox[1].select("Synthetic picture 3").run()
+    at = settled(at)
+    (finding,) = shown(at)["findings"]
+    assert not at.exception and finding["name"] == "Lesion" and "discrepancy map" in told(at)
+    assert ["drawn without any finding", "quiet"] in shown(at)["badges"]
+
+
+def test_a_checkpoint_for_another_kind_of_scan_is_not_offered_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    tiny = method("cx_gan").tiny(tmp_path / "anything")
+    data = {"collection": "busi", "kind": "ultrasound", "guidance": "none"}
+    save_checkpoint(tmp_path / "a-breast", method="cx_gan", config={**tiny.config, "data": data}, weights=tiny.weights(), card=tiny.card)
+    at = settled(opened())  # the sample is a radiograph
+    assert not at.exception and at.selectbox(key="checkpoint for scans radiograph").value == tiny.sha256
 
 
 def test_switching_pages_keeps_the_scans(checkpoints):

@@ -19,6 +19,8 @@ COLLECTIONS = {
     "vagan_synthetic": ("engine.datasets.vagan_synthetic", "VAGANSynthetic"),
     "busi": ("engine.datasets.busi", "BUSI"),
     "brain_mri": ("engine.datasets.brain_mri", "BrainMRI"),
+    "brats": ("engine.datasets.brats", "BraTS"),
+    "tuberculosis": ("engine.datasets.tuberculosis", "Tuberculosis"),
 }
 NEED_NO_FOLDER = frozenset({"phantom", "vagan_synthetic"})
 
