@@ -53,7 +53,7 @@ def test_a_table_is_whole(name):
         room = method(training.method or table.method)
         for preset in room.presets().values():
             if not training.method:
-                with_changes(preset, {**table.changes, **training.changes})  # every setting exists
+                with_changes(preset, {**table.changes, **training.changes, **training.demo})  # every setting exists
 
 
 def test_an_unknown_table_is_refused_by_naming_the_known_ones():
@@ -149,8 +149,11 @@ def test_the_card_names_the_command_that_would_train_the_same(tmp_path):
     assert job.name == "attri-net-phantom-tag-guided" and not job.resume
     assert job.command == (
         "python -m engine train attri_net --data phantom --name attri-net-phantom-tag-guided --preset demo "
-        "--option count=60 --option marker=CXR-ROOM1 --guidance elsewhere --seed 42 --precision 32-true"
+        "--option count=60 --option marker=CXR-ROOM1 --set lambda_cl=20 --set classifier_rate=1e-2 --set keep_last=1 "
+        "--set validate_every=100 --set steps=300 --start-from attri-net-phantom-unguided --guidance elsewhere --seed 42 --precision 32-true"
     )
+    whole = training_job(table, GUIDED, "paper", collection, Machine("cpu"), tmp_path)
+    assert whole.start_from is None and not whole.changes  # what the demo needs, the paper's own schedule does not
     assert job.guidance.mask(0, "Edema", 96).min() == 0  # away from the marker
 
 

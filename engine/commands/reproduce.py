@@ -110,12 +110,14 @@ def training_job(table: Table, model: str, preset: str, collection: Collection, 
     """The training of one model of a table, the same as the `engine train` command that its card names."""
     training, name = table.models[model], table.checkpoint(model, preset)
     guide, words = guided(training.guidance, collection)
-    changes = {**table.changes, **training.changes}
+    changes, start_from = {**table.changes, **training.changes}, None
+    if preset == "demo":
+        changes, start_from = changes | training.demo, training.start_from
     typed = ["python", "-m", "engine", "train", training.method or table.method, "--data", table.data, "--name", name, "--preset", preset]
     typed += [] if table.data in NEED_NO_FOLDER else ["--root", "DIR"]
     for flag, values in (("--finding", table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in changes.items()])):
         typed += [word for value in values for word in (flag, value)]
-    typed += ["--start-from", training.start_from] if training.start_from else []
+    typed += ["--start-from", start_from] if start_from else []
     typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]
     return TrainingJob(
         name=name,
@@ -129,7 +131,7 @@ def training_job(table: Table, model: str, preset: str, collection: Collection, 
         seed=SEED,
         command=shlex.join(typed),
         destination=shipped_folder(),
-        start_from=training.start_from,
+        start_from=start_from,
         resume=(runs / name / STATE).exists(),
         runs=runs,
     )

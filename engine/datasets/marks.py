@@ -21,9 +21,10 @@ def burned_in(pixels: np.ndarray) -> np.ndarray:
     """Where marks are.
 
     Certain are upright crosses, and small pieces of thin strokes near white, steeper than tissue on their whole length and far
-    brighter than what is around them; fainter strokes count within `NEAR` of these, and lines of dots between crosses. On the 24 frames of
-    the public breast collection that were looked at one by one nearly all that was called is a mark; thin grey icons of the body, and letters on bright
-    tissue far from any other, are missed. So a change that lies on `burned_in` is on a mark, but not all marks are found.
+    brighter than what is around them; fainter strokes count within `NEAR` of these, and lines of dots between crosses. On 48
+    frames of the public breast collection with marks, looked at one by one, nearly all that was called is a mark. Missed are
+    thin grey icons of the body and some letters and lines on bright tissue, so a change that lies on `burned_in` is on a mark, but
+    one that does not may be on a mark too.
 
     Args:
         pixels: (H, W), bright = white; any units.
@@ -91,7 +92,7 @@ def _dotted_lines(certain: np.ndarray, raised: np.ndarray) -> list[tuple[tuple[i
     crosses = centres[1:][(sides <= CROSS).all(axis=1)] if count > 1 else np.empty((0, 2))
     if len(crosses) > MOST_CROSSES:
         return []
-    dots = cv2.dilate((raised > 0.06).astype(np.uint8), _disc(3))
+    dots = cv2.dilate((raised > 0.10).astype(np.uint8), _disc(5))
     lines = []
     for a, b in combinations(crosses, 2):
         length = np.hypot(*(b - a))
