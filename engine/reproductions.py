@@ -336,6 +336,7 @@ TABLES: Mapping[str, Table] = {
 
 # Asked for by one name.
 TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-brain-mri")}
+STUDIES = {"invariance-scm": "engine.invariance.scm_study"}  # tables without a checkpoint: the module that has PRESETS, study and NOTE
 
 
 def assembled(

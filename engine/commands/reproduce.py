@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,13 @@ from engine.jobs import RUNS, TrainingJob
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproductions import SEED, TABLES, TOGETHER, Table, assembled
+from engine.reproductions import SEED, STUDIES, TABLES, TOGETHER, Table, assembled
 from engine.tables import show, write_json
 from engine.training import STATE, Machine
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER]))],
+    table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER, *STUDIES]))],
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
     root: Annotated[Path | None, typer.Option(help="the collection's folder, where it needs one; for several, the folder that holds theirs by name")] = None,
     train: Annotated[bool, typer.Option(help="train what is missing, or say that it is")] = True,
@@ -36,8 +37,10 @@ def reproduce(
     json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
-    if table not in (*TABLES, *TOGETHER):
-        raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER])}.")
+    if table not in (*TABLES, *TOGETHER, *STUDIES):
+        raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
+    if table in STUDIES:
+        return _study(table, preset, json)
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for one in chosen:
         if preset not in registered(one.method).presets():
@@ -86,6 +89,23 @@ def _measured(
         absent |= {} if beside else dict.fromkeys(table.baselines.names, reason)
     rows, missing = assembled(table, measured, absent)
     return rows, missing, remarks + [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
+
+
+def _study(name: str, preset: str, json: Path | None) -> None:
+    """A study that makes its own data and models, from beginning to end."""
+    module = import_module(STUDIES[name])
+    if preset not in module.PRESETS:
+        raise OneSentence(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
+    with tqdm(unit="model") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        rows, remarks = module.study(module.PRESETS[preset], progress)
+    print(show(rows, [*remarks, module.NOTE]))
+    if json:
+        write_json(json, "reproduce", rows)
 
 
 def _rows_of(

@@ -48,7 +48,7 @@ class Preset(Schedule):
 
 DEMO = Preset(
     architecture=Architecture(size=112, width=16, critic_width=16),
-    steps=6000,
+    steps=3750,  # beyond, the abnormal discriminator runs away from its generator
     validate_every=250,
     patience=0,
     pairs=4,

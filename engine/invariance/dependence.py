@@ -57,6 +57,7 @@ def dependence(
     alternatives: np.ndarray | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
+    chances: np.ndarray | None = None,
     seed: int = 0,
 ) -> Dependence:
     """The numbers of `invariance_test` without its checks and without the associations beside them.
@@ -65,11 +66,12 @@ def dependence(
         predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; representation: (n, k).
         alternatives: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
         patients: (n,) or None.
+        chances: (n, m) e from `attribute_chances`, where several models are tested on the same cases; None to estimate it here.
     """
     n, m = len(predictions), int(codes.max()) + 1
     units = cluster_index(patients, n)[0]
     fold, z = folds(units, seed), standardised(representation)
-    e = propensity(codes, z, m, fold)
+    e = propensity(codes, z, fold) if chances is None else chances
     shares = np.bincount(codes) / n
     overlap = float((e * (1 - e)).sum() / (n * (shares * (1 - shares)).sum()))
     if np.ptp(predictions) == 0:
@@ -88,6 +90,11 @@ def dependence(
         randomised.detectable(),
         overlap,
     )
+
+
+def attribute_chances(codes: np.ndarray, representation: np.ndarray, patients: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+    """e(a | Z) (n, m), as `dependence` estimates it."""
+    return propensity(codes, standardised(representation), folds(cluster_index(patients, len(codes))[0], seed))
 
 
 class Randomised:
