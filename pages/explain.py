@@ -75,7 +75,7 @@ def sidebar() -> None:
         st.rerun()
     patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
     patient = st.selectbox(
-        "Or a drawn picture", patients, index=None, placeholder="Phantom patients and more", key=f"patient {len(known)} {round_}"
+        "Or a drawn picture", patients, index=None, placeholder="Choose one", key=f"patient {len(known)} {round_}"
     )
     if patient:
         st.session_state.notice = None

@@ -17,6 +17,7 @@ PARTS = (
     "torch", "torchvision", "streamlit", "numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
     "opencv-python-headless", "lightning", "safetensors", "huggingface-hub", "plotly", "pydicom-data",
 )  # fmt: skip
+AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with windows that nobody opens here
 
 
 def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts here")] = None) -> None:
@@ -47,11 +48,16 @@ def machine() -> list[dict]:
 def parts() -> list[dict]:
     rows = []
     for part in PARTS:
-        try:
-            rows.append(_row(part, importlib.metadata.version(part)))
-        except importlib.metadata.PackageNotFoundError:
-            rows.append(_row(part, "not installed; run make app, or pip install -r requirements.txt", False))
+        version = _version(part) or _version(AS_GOOD.get(part, part))
+        rows.append(_row(part, version or "not installed; run make app, or pip install -r requirements.txt", version is not None))
     return rows
+
+
+def _version(part: str) -> str | None:
+    try:
+        return importlib.metadata.version(part)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def system_libraries() -> list[dict]:

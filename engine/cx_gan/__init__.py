@@ -13,7 +13,7 @@ class CxGanMethod(Method):
 
     name = "cx_gan"
     title = "CX-GAN"
-    paper = "Zia et al. 2022"
+    paper = "Zia et al. 2023"
     signed = True
     counterfactuals = True
     has_centres = False
