@@ -317,7 +317,7 @@ TABLES: Mapping[str, Table] = {
             Wanted(VA_GAN, "recovery", "Lesion"),
         ),
         note="The paper's numbers (Tables 1 and 4 of Zia et al.) are of discs that a plain threshold finds with an IoU of 0.999; ours are of "
-        "VA-GAN's recipe, on which it finds 0.30. Fixed is the one threshold that is best on validation pictures, chosen for every method alike.",
+        "VA-GAN's recipe, on which it finds 0.38 (0.30 with the pixels of all pictures in one pool). Fixed is the one threshold that is best on validation pictures, chosen for every method alike.",
     ),
     "cx-gan-busi": real("busi", "Lesion", "CX-GAN", 0.8147, "breast ultrasound"),
     "cx-gan-brain-mri": real("brain_mri", "Tumour", "CX-GAN", None, "brain MRI, on which nobody drew the tumours"),
