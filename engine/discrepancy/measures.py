@@ -80,6 +80,10 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     _where(model, collection, indices, seen, measured)
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, measured)
+    if (crop := getattr(collection, "crop", "whole")) != "whole":
+        remarks.append(f"so that format and border do not give the class away, every picture is cropped to the {crop} before the model sees it")
+    if grouping := getattr(collection, "grouping", ""):
+        remarks.append(f"split by groups of look-alikes, as no patient is named: {grouping}")
     return rows, remarks
 
 
