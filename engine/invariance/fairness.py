@@ -155,7 +155,8 @@ def _mean_interval(predictions: np.ndarray, patients: np.ndarray | None, chosen:
     variance, units = mean_variance(values, patients)
     mean = values.mean()
     if np.isin(values, (0, 1)).all():
-        effective = units if variance == 0 else max(1, min(len(values), round(mean * (1 - mean) / variance)))
+        resembling = variance * (units - 1) / units  # what it would be of independent cases is mean (1 - mean) / n
+        effective = units if variance == 0 else max(1, min(len(values), round(mean * (1 - mean) / resembling)))
         ends = stats.binomtest(round(mean * effective), effective).proportion_ci(level, method="wilson")
         return min(ends.low, mean), max(ends.high, mean)
     reach = stats.t.ppf((1 + level) / 2, max(units - 1, 1)) * math.sqrt(variance)

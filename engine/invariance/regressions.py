@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.kernel_approximation import Nystroem
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -35,7 +35,7 @@ class Learner:
 
 LEARNERS: Mapping[str, Learner] = {
     "ridge": Learner(lambda seed: RidgeCV(ALPHAS), products=True),
-    "kernel": Learner(lambda seed: make_pipeline(Nystroem(n_components=150, random_state=seed), RidgeCV(ALPHAS)), products=True),
+    "kernel": Learner(lambda seed: make_pipeline(RBFSampler(gamma="scale", n_components=200, random_state=seed), RidgeCV(ALPHAS)), products=True),
     "boosting": Learner(lambda seed: HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=8, random_state=seed), products=False),
     "forest": Learner(lambda seed: RandomForestRegressor(50, min_samples_leaf=10, max_features=1 / 3, random_state=seed), products=False),
     "mlp": Learner(lambda seed: MLPRegressor(hidden_layer_sizes=(16, 8, 8), max_iter=300, early_stopping=True, random_state=seed), products=True),

@@ -61,7 +61,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Tested:
+class Outcome:
     """One classifier on one sample.
 
     Attributes:
@@ -126,9 +126,9 @@ def study(preset: Preset, progress: Callable[[int, int], None] | None = None) ->
     return measured(everything)
 
 
-def run(preset: Preset, kinds: Sequence[str] = KINDS) -> Iterator[list[Tested]]:
+def run(preset: Preset) -> Iterator[list[Outcome]]:
     """Trains and tests one classifier after another; what was found about each."""
-    worlds = [(kind, strength, seed) for kind in kinds for strength in preset.strengths for seed in range(preset.seeds)]
+    worlds = [(kind, strength, seed) for kind in KINDS for strength in preset.strengths for seed in range(preset.seeds)]
     for number, (kind, strength, seed) in enumerate(worlds):
         model = StructuralModel(kind, strength, seed)
         leaning = StructuralModel(kind, strength, seed, confounding=1.0)
@@ -158,7 +158,7 @@ def _tested(
     cases: Cases,
     noise: int,
     chances: np.ndarray | None = None,
-) -> Tested:
+) -> Outcome:
     """One classifier on one sample; on the sample that all of a world share, whose e(a | Z) is known, by every test."""
     labels = classifier.predict(cases.x).astype(np.float64)
     alternatives = mechanism.answers(classifier, cases.representation, noise, world)
@@ -172,10 +172,10 @@ def _tested(
         found[REGRESSION], found[T_TEST] = alone.log10_p, np.log10(max(alone.t_p_value, 1e-300))
     eca = expected_counterfactual_accuracy(classifier, cases.under, cases.attribute)
     constant = bool(np.ptp(labels) == 0)
-    return Tested(model.kind, model.strength, seed, world, name, model.confounding > 0, eca, constant, found)
+    return Outcome(model.kind, model.strength, seed, world, name, model.confounding > 0, eca, constant, found)
 
 
-def measured(everything: Sequence[Tested]) -> tuple[list[Measure], list[str]]:
+def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     """The study's numbers and remarks from all that was tested."""
     null = [one for one in everything if one.strength == 0 and not one.confounded]
     leaning = [one for one in everything if one.confounded]
@@ -205,7 +205,7 @@ def measured(everything: Sequence[Tested]) -> tuple[list[Measure], list[str]]:
     return rows, remarks
 
 
-def rejected(metric: str, test: str, cases: Sequence[Tested], subject: str) -> Measure:
+def rejected(metric: str, test: str, cases: Sequence[Outcome], subject: str) -> Measure:
     """The share of `cases` on which `test` has p at or below 0.05; chance is that of a test that says nothing. n counts tests."""
     ran = [one for one in cases if test in one.log10_p]
     hits = np.array([one.log10_p[test] <= np.log10(LEVEL) for one in ran])
@@ -213,7 +213,7 @@ def rejected(metric: str, test: str, cases: Sequence[Tested], subject: str) -> M
     return Measure(metric, subject, hits.mean(), low, high, len(hits), chance=LEVEL)
 
 
-def rank_correlation(test: str, cases: Sequence[Tested], subject: str) -> Measure:
+def rank_correlation(test: str, cases: Sequence[Outcome], subject: str) -> Measure:
     """Spearman of p with ECA; its interval resamples whole worlds. n counts classifiers."""
     p = np.array([one.log10_p[test] for one in cases])
     eca = np.array([one.eca for one in cases])
