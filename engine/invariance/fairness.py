@@ -188,7 +188,8 @@ def _test(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray |
         p = (1 + (_chi_squared(tables, n) >= statistic - 1e-9).sum()) / (TABLES + 1)
         return float(stats.chi2.isf(p, freedom)), freedom, math.log(p)
     means = np.array([predictions[groups == g].mean() for g in range(len(names))])
-    each = [mean_variance(predictions[groups == g], None if patients is None else np.asarray(patients)[groups == g]) for g in range(len(names))]
+    who = np.arange(len(predictions)) if patients is None else np.asarray(patients)
+    each = [mean_variance(predictions[groups == g], who[groups == g]) for g in range(len(names))]
     variances = np.maximum([variance for variance, _ in each], 1e-12)
     weights = 1 / variances
     f = float((weights * (means - np.average(means, weights=weights)) ** 2).sum()) / freedom

@@ -33,13 +33,29 @@ class Learner:
     products: bool
 
 
+def _kernel(seed: int) -> RegressorMixin:
+    return make_pipeline(RBFSampler(gamma="scale", n_components=200, random_state=seed), RidgeCV(ALPHAS))
+
+
+def _boosting(seed: int) -> RegressorMixin:
+    return HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=8, random_state=seed)
+
+
+def _forest(seed: int) -> RegressorMixin:
+    return RandomForestRegressor(50, min_samples_leaf=10, max_features=1 / 3, random_state=seed)
+
+
+def _mlp(seed: int) -> RegressorMixin:  # the sizes of the authors' code
+    return MLPRegressor(hidden_layer_sizes=(16, 8, 8), max_iter=300, early_stopping=True, random_state=seed)
+
+
 LEARNERS: Mapping[str, Learner] = {
     "ridge": Learner(lambda seed: RidgeCV(ALPHAS), products=True),
-    "kernel": Learner(lambda seed: make_pipeline(RBFSampler(gamma="scale", n_components=200, random_state=seed), RidgeCV(ALPHAS)), products=True),
-    "boosting": Learner(lambda seed: HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=8, random_state=seed), products=False),
-    "forest": Learner(lambda seed: RandomForestRegressor(50, min_samples_leaf=10, max_features=1 / 3, random_state=seed), products=False),
-    "mlp": Learner(lambda seed: MLPRegressor(hidden_layer_sizes=(16, 8, 8), max_iter=300, early_stopping=True, random_state=seed), products=True),
-}  # the sizes of "mlp" are the paper's code's
+    "kernel": Learner(_kernel, products=True),
+    "boosting": Learner(_boosting, products=False),
+    "forest": Learner(_forest, products=False),
+    "mlp": Learner(_mlp, products=True),
+}
 
 
 @dataclass(frozen=True)

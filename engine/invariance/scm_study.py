@@ -18,9 +18,8 @@ from engine.metrics.measure import Measure
 
 LEANS = 0.95  # classifiers with an ECA up to here ought to be found
 NEARLY = 0.90  # and those above this are the hard ones among them
-CIT, REGRESSION, T_TEST, PARITY, OPPORTUNITY = (
-    "CIT-LR, calibrated", "CIT-LR, calibrated, g from Z alone", "the paper's paired t-test", "demographic parity", "equality of opportunity",
-)  # fmt: skip
+CIT, REGRESSION, T_TEST = "CIT-LR, calibrated", "CIT-LR, calibrated, g from Z alone", "the paper's paired t-test"
+PARITY, OPPORTUNITY = "demographic parity", "equality of opportunity"
 TESTS = (CIT, REGRESSION, T_TEST, PARITY, OPPORTUNITY)
 
 

@@ -171,7 +171,8 @@ def _checked(predictions, attribute, representation, learner) -> tuple[np.ndarra
     n = len(predictions)
     if predictions.shape != (n,) or attribute.shape != (n,) or len(z) != n or z.ndim < 2:
         raise ValueError(
-            f"predictions and attribute must have shape (n,) and representation (n, k), got {predictions.shape}, {attribute.shape}, {z.shape}"
+            "predictions and attribute must have shape (n,) and representation (n, k), "
+            f"got {predictions.shape}, {attribute.shape} and {z.shape}"
         )
     if not (np.isfinite(predictions).all() and (predictions >= 0).all() and (predictions <= 1).all()):
         raise ValueError("predictions must be labels 0 or 1, or probabilities")
@@ -190,7 +191,9 @@ def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, n
     for code, value in enumerate(names):
         count = len(np.unique(who[codes == code]))
         if count < FEWEST:
-            raise GroupTooSmall(f"{name} {value} has {count} {unit}, fewer than the {FEWEST} that the test needs; leave it out or gather more.")
+            raise GroupTooSmall(
+                f"{name} {value} has {count} {unit}, fewer than the {FEWEST} that the test needs; leave it out or gather more."
+            )
     return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
 
 

@@ -1,0 +1,93 @@
+"""Rates, gaps, intervals and p values of the three associations against hand and textbook numbers."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from engine.invariance.fairness import demographic_parity, equalised_odds, equality_of_opportunity, log_p_of_equal_means
+from engine.metrics.measure import NotMeasurable
+
+
+def groups(**counts):
+    """predictions and attribute from name=(positives, n)."""
+    predictions = np.concatenate([np.r_[np.ones(k), np.zeros(n - k)] for k, n in counts.values()])
+    return predictions, np.repeat(list(counts), [n for _, n in counts.values()])
+
+
+def test_the_gap_and_its_interval_are_newcombes():
+    """56 of 70 against 48 of 80: 0.20, 95 % interval 0.0524 to 0.3339 (Newcombe 1998, Table II, method 10)."""
+    found = demographic_parity(*groups(a=(56, 70), b=(48, 80)))
+    assert found.rates == {"a": 0.8, "b": 0.6} and found.n == {"a": 70, "b": 80}
+    assert (found.gap, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_p_value_of_labels_is_pearsons():
+    expected = stats.chi2_contingency([[56, 14], [48, 32], [30, 30]], correction=False).pvalue
+    assert demographic_parity(*groups(a=(56, 70), b=(48, 80), c=(30, 60))).p_value == pytest.approx(expected)
+
+
+def test_small_tables_are_judged_by_counting():
+    predictions, attribute = groups(a=(3, 30), b=(0, 30))
+    expected = stats.fisher_exact([[3, 27], [0, 30]]).pvalue
+    assert demographic_parity(predictions, attribute).p_value == pytest.approx(expected, abs=0.02)
+
+
+def test_the_p_value_of_probabilities_is_welchs():
+    random = np.random.default_rng(0)
+    scores, attribute = np.r_[random.beta(2, 3, 80), random.beta(2, 2, 50)], np.repeat(["f", "m"], [80, 50])
+    expected = stats.ttest_ind(scores[:80], scores[80:], equal_var=False).pvalue
+    assert np.exp(log_p_of_equal_means(scores, attribute)) == pytest.approx(expected)
+
+
+def test_opportunity_is_not_parity():
+    """A perfect classifier where one group is ill more often: no parity, full equality of opportunity."""
+    truth, attribute = groups(f=(80, 100), m=(20, 100))
+    parity, opportunity = demographic_parity(truth, attribute), equality_of_opportunity(truth, attribute, truth)
+    assert parity.gap == pytest.approx(0.6) and parity.p_value < 1e-10
+    assert opportunity.gap == 0 and opportunity.p_value == 1
+    assert opportunity.n == {"f": 80, "m": 20}
+
+
+def test_parity_may_hold_where_opportunity_does_not():
+    truth = np.tile([1, 1, 0, 0], 50)
+    attribute = np.repeat(["f", "m"], 100)
+    predictions = np.where(attribute == "f", truth, 1 - truth)
+    assert demographic_parity(predictions, attribute).p_value == 1
+    assert equality_of_opportunity(predictions, attribute, truth).gap == 1
+
+
+def test_odds_see_false_alarms_that_opportunity_does_not():
+    truth = np.tile([1, 0], 100)
+    attribute = np.repeat(["f", "m"], 100)
+    predictions = np.where((attribute == "m") & (truth == 0) & (np.arange(200) % 4 == 1), 1, truth)
+    assert equality_of_opportunity(predictions, attribute, truth).gap == 0
+    odds = equalised_odds(predictions, attribute, truth)
+    assert odds.gap == pytest.approx(0.5) and odds.rates == {"f": 0.0, "m": 0.5} and odds.p_value < 1e-4
+
+
+def test_a_group_with_hardly_any_positives_is_refused_by_name():
+    truth, attribute = groups(female=(40, 100), male=(3, 100))
+    with pytest.raises(NotMeasurable, match="group male has 3 cases with the finding, fewer than 5"):
+        equality_of_opportunity(truth, attribute, truth)
+
+
+def test_one_group_alone_has_nothing_to_differ_from():
+    with pytest.raises(NotMeasurable, match="one group only, f"):
+        demographic_parity(np.array([0.0, 1.0] * 20), np.repeat("f", 40))
+
+
+def test_pictures_of_one_patient_count_as_one():
+    predictions, attribute = groups(a=(28, 35), b=(24, 40))
+    patients = np.arange(75)
+    once = demographic_parity(predictions, attribute, patients)
+    thrice = demographic_parity(np.repeat(predictions, 3), np.repeat(attribute, 3), np.repeat(patients, 3))
+    claimed = demographic_parity(np.repeat(predictions, 3), np.repeat(attribute, 3))
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high), abs=0.02)
+    assert thrice.p_value == pytest.approx(once.p_value, rel=0.5) and claimed.p_value < thrice.p_value / 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_rates_are_seldom_called_unequal(seed):
+    random = np.random.default_rng(seed)
+    rejected = [log_p_of_equal_means((random.random(150) < 0.3) * 1.0, random.integers(0, 3, 150)) < np.log(0.05) for _ in range(300)]
+    assert 3 <= sum(rejected) <= 29  # 15 expected; both ends beyond 3.5 standard errors

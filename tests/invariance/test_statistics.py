@@ -1,0 +1,276 @@
+"""The bias test: it keeps its size, finds what leans on the attribute, and says so when it cannot tell."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engine.invariance.dependence import dependence, paired_t_test
+from engine.invariance.regressions import LEARNERS
+from engine.invariance.statistics import GENERATOR, GroupTooSmall, holm, holm_corrected, invariance_test
+from engine.metrics.measure import Measure, NotMeasurable
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def patients(n, seed, k=4, leaning=0.0):
+    """Z (n, k), an attribute that leans on Z[:, 0], and noise."""
+    random = np.random.default_rng(seed)
+    z = random.standard_normal((n, k))
+    return z, (random.random(n) < sigmoid(leaning * z[:, 0])).astype(int), random.standard_normal(n)
+
+
+def guessed(z, m=2):
+    """A generator's alternatives that see a dependence which is not there, (n, m)."""
+    return np.stack([(z[:, 0] + 0.5 * (a - 0.5) * (z[:, 1] + 0.5) > 0) for a in range(m)], 1).astype(float)
+
+
+@pytest.mark.parametrize("leaning", [0.0, 1.0])
+@pytest.mark.parametrize("labels", [True, False])
+def test_an_invariant_model_is_blamed_in_one_of_twenty_samples(leaning, labels):
+    rejected = 0
+    for seed in range(300):
+        z, attribute, noise = patients(200, seed, leaning=leaning)
+        logit = z[:, 0] + 0.5 * z[:, 1] + noise
+        predictions = (logit > 0).astype(float) if labels else sigmoid(2 * logit)
+        rejected += dependence(predictions, attribute, z, alternatives=guessed(z)).log10_p <= np.log10(0.05)
+    assert 4 <= rejected <= 29  # 15 expected; a true size of 0.05 lands outside less than once in a thousand
+
+
+def test_with_a_learned_g_it_keeps_its_size_where_the_papers_t_test_does_not():
+    ours, theirs = 0, 0
+    for seed in range(120):
+        z, attribute, noise = patients(200, seed, k=8)
+        found = dependence((z[:, 0] + noise > 0).astype(float), attribute, z)
+        ours += found.log10_p <= np.log10(0.05)
+        theirs += found.t_p_value <= 0.05
+    assert ours <= 14  # 6 expected
+    assert theirs >= 24
+
+
+def test_a_model_that_is_the_attribute_is_found():
+    z, attribute, _ = patients(300, 0)
+    found = invariance_test(attribute.astype(float), attribute, z)
+    assert found.p_value < 1e-12
+    assert found.effect == pytest.approx(0.25, abs=0.03) and found.high <= 0.25
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_model_that_ignores_the_attribute_passes_and_one_that_does_not_is_found_by_every_learner(learner):
+    z, attribute, noise = patients(400, 1, k=2)
+    passes = invariance_test(sigmoid(z[:, 0] + 0.3 * noise), attribute, z, learner=learner)
+    leans = invariance_test(sigmoid(z[:, 0] + 0.3 * noise + 1.2 * attribute), attribute, z, learner=learner)
+    assert passes.p_value > 0.01 and passes.effect < 0.002
+    assert leans.p_value < 1e-3 and leans.low > 0
+    assert passes.learner == learner
+
+
+def test_changes_that_cancel_on_average_are_found_though_parity_holds():
+    """Half of the patients move up, half down: no association at all, and nobody is treated alike."""
+    z, attribute, noise = patients(800, 2)
+    found = invariance_test((z[:, 1] * (attribute - 0.5) + 0.2 * noise > 0).astype(float), attribute, z)
+    assert found.parity.p_value > 0.05
+    assert found.p_value < 1e-10
+
+
+def test_a_difference_that_the_patients_explain_is_not_blamed_on_the_attribute():
+    """The attribute goes along with how ill people are; the model looks at the illness alone."""
+    z, attribute, noise = patients(1500, 3, leaning=1.5)
+    found = invariance_test((z[:, 0] + 0.5 * noise > 0).astype(float), attribute, z)
+    assert found.parity.p_value < 1e-10
+    assert found.p_value > 0.05
+
+
+def test_one_of_three_values_that_is_treated_otherwise_is_found():
+    random = np.random.default_rng(4)
+    z, race = random.standard_normal((600, 3)), random.choice(["Asian", "Black", "White"], 600)
+    noise = random.standard_normal(600)
+    same = invariance_test((z[:, 0] + noise > 0).astype(float), race, z)
+    other = invariance_test((z[:, 0] + noise + 1.5 * (race == "Black") > 0).astype(float), race, z)
+    assert set(same.groups) == {"Asian", "Black", "White"} and sum(same.groups.values()) == 600
+    assert same.p_value > 0.05 and other.p_value < 1e-4
+    assert other.parity.gap > 0.3 and max(other.parity.rates, key=other.parity.rates.get) == "Black"
+
+
+def test_alternatives_from_a_generator_are_used_by_name_and_find_what_a_regression_cannot():
+    z, attribute, noise = patients(600, 5)
+    names = np.array(["m", "f"])[attribute]
+    answer = {name: (np.sin(6 * z[:, 0]) + (0.6 if name == "f" else -0.6) * np.cos(9 * z[:, 1]) > 0).astype(float) for name in "mf"}
+    factual = np.where(names == "f", answer["f"], answer["m"])
+    predictions = np.where(np.abs(noise) < 1.6, factual, 1 - factual)
+    by_generator = invariance_test(predictions, names, z, alternatives=answer)
+    assert by_generator.learner == GENERATOR
+    assert by_generator.p_value < 1e-10 < 1e-3 < invariance_test(predictions, names, z).p_value
+    with pytest.raises(ValueError, match="alternatives are missing for m"):
+        invariance_test(predictions, names, z, alternatives={"f": answer["f"]})
+
+
+def test_the_chance_of_finding_an_effect_grows_with_n():
+    typical = []
+    for n in (100, 400, 1600):
+        log_p = []
+        for seed in range(9):
+            z, attribute, noise = patients(n, seed)
+            log_p.append(dependence((z[:, 0] + noise + 0.5 * attribute > 0).astype(float), attribute, z).log10_p)
+        typical.append(np.median(log_p))
+    assert typical[0] > typical[1] > typical[2] and typical[2] < -4
+
+
+def test_the_detectable_effect_is_detected_in_four_of_five_samples():
+    n, found = 400, 0
+    z, attribute, _ = patients(n, 0)
+    null = (np.random.default_rng(0).random(n) < 0.15 + 0.7 * sigmoid(z[:, 0])).astype(float)
+    shift = np.stack([np.full(n, 0.4), np.full(n, 0.6)], 1)
+    detectable = dependence(null, attribute, z, alternatives=shift).detectable
+    reach = np.sqrt(detectable)  # Var of +- reach with two values alike likely
+    for seed in range(200):
+        z, attribute, _ = patients(n, seed)
+        chance = 0.15 + 0.7 * sigmoid(z[:, 0]) + reach * (2 * attribute - 1)
+        predictions = (np.random.default_rng(1000 + seed).random(n) < chance).astype(float)
+        g = np.stack([0.15 + 0.7 * sigmoid(z[:, 0]) + reach * s for s in (-1, 1)], 1).clip(0, 1)
+        found += dependence(predictions, attribute, z, alternatives=g).log10_p <= np.log10(0.05)
+    assert 140 <= found <= 185
+
+
+def test_the_detectable_effect_shrinks_with_n():
+    sizes = []
+    for n in (200, 800, 3200):
+        z, attribute, noise = patients(n, 6)
+        sizes.append(dependence((z[:, 0] + noise > 0).astype(float), attribute, z, alternatives=guessed(z)).detectable)
+    assert sizes[0] > 2.5 * sizes[1] > 6 * sizes[2]
+
+
+def test_the_interval_covers_the_true_effect():
+    covered = 0
+    for seed in range(150):
+        z, attribute, noise = patients(400, seed)
+        low, high = sigmoid(z[:, 0] - 0.8), sigmoid(z[:, 0] + 0.8)
+        predictions = (np.random.default_rng(seed).random(400) < np.where(attribute, high, low)).astype(float)
+        truth = 0.0292  # E (high - low)^2 / 4 over Z ~ N(0, 1)
+        found = dependence(predictions, attribute, z, alternatives=np.stack([low, high], 1))
+        covered += found.low <= truth <= found.high
+    assert covered >= 131  # 142.5 expected; 131 is more than four standard errors below
+
+
+def test_a_patient_of_three_pictures_counts_once():
+    z, attribute, noise = patients(120, 7)
+    predictions = sigmoid(z[:, 0] + noise + 0.5 * attribute)
+    g = np.stack([sigmoid(z[:, 0]), sigmoid(z[:, 0] + 0.5)], 1)
+    once = dependence(predictions, attribute, z, alternatives=g)
+    thrice = [np.repeat(array, 3, axis=0) for array in (predictions, attribute, z, g)]
+    known = dependence(*thrice[:3], alternatives=thrice[3], patients=np.repeat(np.arange(120), 3))
+    unknown = dependence(*thrice[:3], alternatives=thrice[3])
+    assert known.log10_p == pytest.approx(once.log10_p, abs=0.5)
+    assert unknown.log10_p < 2 * once.log10_p
+    assert (known.high - known.low) == pytest.approx(once.high - once.low, rel=0.2)
+
+
+def test_attributes_that_change_within_a_patient_keep_the_size():
+    rejected = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        z, view = random.standard_normal((210, 3)), random.integers(0, 2, 210)
+        who = np.repeat(np.arange(70), 3)
+        predictions = (z[:, 0] + 2 * random.standard_normal(70)[who] > 0).astype(float)
+        rejected += dependence(predictions, view, z, alternatives=guessed(z), patients=who).log10_p <= np.log10(0.05)
+    assert 1 <= rejected <= 21  # 10 expected
+
+
+def test_a_group_too_small_is_refused_by_name():
+    z, _, noise = patients(100, 8)
+    sex = np.where(np.arange(100) < 7, "other", np.where(np.arange(100) % 2, "F", "M"))
+    with pytest.raises(GroupTooSmall, match="^sex other has 7 cases, fewer than the 20 that the test needs"):
+        invariance_test(sigmoid(noise), sex, z, name="sex")
+    view = np.repeat(["AP", "PA"], 50)
+    with pytest.raises(GroupTooSmall, match="view AP has 10 patients"):
+        invariance_test(sigmoid(noise), view, z, name="view", patients=np.arange(100) // 5)
+
+
+def test_an_attribute_without_a_second_value_is_refused():
+    z, _, noise = patients(50, 9)
+    with pytest.raises(NotMeasurable, match="sex is F for all 50 cases"):
+        invariance_test(sigmoid(noise), np.repeat("F", 50), z, name="sex")
+
+
+def test_a_model_that_always_says_the_same_is_invariant_and_that_is_said():
+    z, attribute, _ = patients(60, 10)
+    found = invariance_test(np.ones(60), attribute, z, finding="Edema", name="sex")
+    assert (found.p_value, found.effect, found.parity.gap) == (1.0, 0.0, 0.0)
+    assert "says 1 for every case" in " ".join(found.remarks)
+
+
+def test_a_representation_that_gives_the_attribute_away_is_said_to():
+    z, attribute, noise = patients(300, 11)
+    z[:, 3] = attribute * 10
+    found = invariance_test((noise > 0).astype(float), attribute, z, name="sex")
+    assert found.overlap < 0.1 and "gives sex away" in " ".join(found.remarks)
+
+
+def test_an_independent_representation_has_full_overlap():
+    z, attribute, noise = patients(300, 12)
+    assert invariance_test((noise > 0).astype(float), attribute, z).overlap > 0.95
+
+
+def test_too_few_positives_leave_the_rest_of_the_answer_standing():
+    z, attribute, noise = patients(200, 13)
+    truth = np.zeros(200)
+    truth[:3] = 1
+    found = invariance_test(sigmoid(noise), attribute, z, truth=truth)
+    assert found.opportunity is None and found.odds is None and found.parity is not None
+    assert any("cases with the finding, fewer than 5" in remark for remark in found.remarks)
+
+
+def test_holm_by_hand():
+    assert holm_corrected([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_corrected([0.6, 0.7]) == [1.0, 1.0]
+    assert holm_corrected([]) == []
+
+
+def test_holm_corrects_over_findings_and_attributes_together():
+    z, attribute, noise = patients(200, 14)
+    results = [
+        invariance_test((z[:, 0] + noise + lean * attribute > 0).astype(float), attribute, z, finding=finding, name="sex")
+        for finding, lean in (("Edema", 2.0), ("Effusion", 0.0))
+    ]
+    assert all(result.corrected_p is None for result in results)
+    corrected = holm(results)
+    assert [one.corrected_p for one in corrected] == pytest.approx(holm_corrected([one.p_value for one in results]))
+    assert corrected[0].corrected_p == pytest.approx(2 * corrected[0].p_value)
+    assert any(row["subject"] == "Edema by sex: Holm" for row in corrected[0].rows())
+
+
+def test_rows_are_ready_for_json_in_the_form_of_every_table():
+    z, attribute, noise = patients(200, 15)
+    found = invariance_test((z[:, 0] + noise > 0).astype(float), attribute, z, truth=(z[:, 0] > 0), finding="Edema", name="sex")
+    assert json.loads(json.dumps(found.rows(), allow_nan=False)) == found.rows()
+    assert all(isinstance(measure, Measure) for measure in found.measures())
+    said = {(row["metric"], row["subject"]) for row in found.rows()}
+    for criterion in ("demographic parity", "equality of opportunity", "equalised odds"):
+        assert {("effect", f"Edema by sex: {criterion}"), ("p_value", f"Edema by sex: {criterion}")} <= said
+    assert {("effect", "Edema by sex"), ("p_value", "Edema by sex"), ("effect", "Edema by sex: detectable at 80 % power")} <= said
+    assert found.n == 200 and found.log10_p == pytest.approx(np.log10(found.p_value))
+
+
+def test_the_papers_t_test_by_hand():
+    predictions, g, h = np.array([1.0, 1, 0, 1]), np.array([0.8, 0.7, 0.9, 0.6]), np.array([0.5, 0.5, 0.5, 0.5])
+    assert paired_t_test(predictions, g, h)[0] == pytest.approx(2.3238, abs=1e-3)  # differences 0.3, 0.2, 0, 0.1
+    assert paired_t_test(predictions, h, h) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({"predictions": np.full(60, 1.5)}, "labels 0 or 1, or probabilities"),
+        ({"representation": np.full((60, 2), np.nan)}, "representation must be finite"),
+        ({"attribute": np.zeros(59)}, "must have shape"),
+        ({"learner": "oracle"}, "no learner is called 'oracle'; there are ridge"),
+        ({"truth": np.full(60, 0.5)}, "truth must hold 0 or 1"),
+        ({"patients": np.zeros(3)}, "patients must have shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(change, sentence):
+    z, attribute, noise = patients(60, 16)
+    with pytest.raises(ValueError, match=sentence):
+        invariance_test(**({"predictions": sigmoid(noise), "attribute": attribute, "representation": z} | change))
