@@ -41,7 +41,7 @@ def card(
         "Split and seeds": f"By patient; pictures: {counts}; patients: {people}. Seed {seed}. Guidance: {guidance}.",
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": hardware,
-        "Metrics": "On the test part, not trained on; 95 % intervals, patients resampled.\n\n" + table(rows, remarks),
+        "Metrics": "On the test part, not trained on; 95 % intervals, pictures of one patient taken together.\n\n" + table(rows, remarks),
         "Subgroups": "Mean AUC over the findings, on the test part.\n\n" + table(subgroups)
         if subgroups
         else "Sex and view position are not known for this collection, or no group held both classes.",

@@ -53,7 +53,7 @@ def measured(
         CXPLAIN: lambda x: cxplain(net, x),
         INTENSITY: lambda x: intensity(x[:, 0].numpy()),
     }
-    validation = recipe.parts["validation"][1][:200]
+    validation = recipe.parts["validation"][1]
     test = collection.split("test")
     chosen, masks = annotated(collection, test, size)
     test = test[chosen]

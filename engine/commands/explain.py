@@ -44,14 +44,14 @@ def explain(
     out.mkdir(parents=True, exist_ok=True)
     write_explanations(out, read, model.checkpoint, records)
     rows = [record.record() for record in records]
+    alike = records[0].in_distribution
+    print(f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}.")
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
     for row in rows:
         flip = row["path"]["flip"]
         call = "positive" if row["positive"] else "negative"
         flips = "-" if flip is None else f"{flip:.2f}"
         print(f"{row['finding']:<22}{row['probability']:>12.3f}{row['threshold']:>12.3f}{call:>10}{flips:>12}")
-    alike = records[0].in_distribution
-    print(f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}.")
     if json:
         write_json(json, "explain", rows)
 

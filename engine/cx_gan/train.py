@@ -89,7 +89,10 @@ class CxGanRecipe(DiscrepancyRecipe):
         torch.manual_seed(seed)
         self.nets = CxGan(preset.architecture, bool(preset.cascaded)).to(memory_format=torch.channels_last)
         super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
+        if preset.cascaded:
+            self.patience = 0  # there is no map to be judged before the second phase
         self.histories = nn.ModuleDict({name: History(preset.history, preset.architecture.size) for name in ("normal", "abnormal")})
+        self.has_pairs = False  # whether the cascade is in its second phase
         self._optimisers = None
 
     def modules(self) -> Mapping[str, nn.Module]:
@@ -109,9 +112,19 @@ class CxGanRecipe(DiscrepancyRecipe):
                 self._optimisers["residual discriminator"] = torch.optim.Adam(n.residual.parameters(), **told)
         return self._optimisers
 
+    def settings(self) -> dict:
+        """The cascade's phases are shares of all its steps, so these cannot change on the way."""
+        return super().settings() | ({"steps": self.steps} if self.preset.cascaded else {})
+
+    def validate(self, fabric: Fabric) -> dict[str, float]:
+        if self.preset.cascaded and not self.has_pairs:
+            return {"score": -1.0}  # less than any map's: the residual generator has not begun
+        return super().validate(fabric)
+
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         normal, abnormal = self.batch("batch", step, fabric)
-        if self.preset.cascaded and step >= self.preset.first_phase * self.steps:
+        self.has_pairs = bool(self.preset.cascaded) and step >= self.preset.first_phase * self.steps
+        if self.has_pairs:
             losses = self._residual_step(normal, abnormal, fabric)
         else:
             forward = self.nets.translate if self.preset.cascaded else self.nets.heal

@@ -72,7 +72,7 @@ def synthetic_picture(name: str) -> OpenScan:
     pictures = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED)
     picture = pictures.image(SYNTHETIC[name])
     truth = pictures.findings if pictures.labels[SYNTHETIC[name], 0] else ()
-    return OpenScan(name, Scan.of(picture, "unknown", window=(0.0, 1.2)), pictures.name, tuple(truth))
+    return OpenScan(name, Scan.of(picture, "unknown", window=(0.0, 1.2), bits=32), pictures.name, tuple(truth))
 
 
 def drawn(name: str) -> OpenScan:

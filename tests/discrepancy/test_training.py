@@ -8,7 +8,7 @@ from engine.cx_gan.network import Architecture
 from engine.cx_gan.train import CxGanRecipe, History, Preset
 from engine.datasets.chosen import Chosen
 from engine.datasets.phantom import Phantom
-from engine.training import Machine, facts_of, run
+from engine.training import Machine, UnusableRun, facts_of, run
 from tests.discrepancy.small import RECIPES, cx_gan, pictures, va
 
 CPU = Machine("cpu")
@@ -71,6 +71,14 @@ def test_the_cascade_leaves_its_map_alone_until_the_pairs_are_there(tmp_path):
     recipe.step(5, fabric)
     assert not all(torch.equal(v, before[k]) for k, v in recipe.nets.heal.state_dict().items())
     assert all(torch.equal(v, translator[k]) for k, v in recipe.nets.translate.state_dict().items())
+
+
+def test_no_map_is_judged_or_given_up_before_the_cascade_has_pairs(tmp_path):
+    recipe = cx_gan(cascaded=1, first_phase=0.75, steps=8, validate_every=1, patience=2)
+    best = run(recipe, tmp_path / "run", CPU.fabric(tmp_path))
+    assert facts_of(tmp_path / "run")["step"] == 8 and best["step"] > 6 and best["score"] > -1
+    with pytest.raises(UnusableRun, match="another steps"):  # its phases are shares of all steps
+        run(cx_gan(cascaded=1, first_phase=0.75, steps=16), tmp_path / "run", CPU.fabric(tmp_path), resume=True)
 
 
 def test_the_history_shows_every_second_picture_of_earlier_steps():
