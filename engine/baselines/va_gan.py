@@ -126,7 +126,15 @@ class Preset(Schedule):
 
 
 DEMO = Preset(
-    steps=2000, validate_every=200, pairs=4, learning_rate=3e-4, averaging=0.99, critic_steps=3, warm_steps=5, warm_critic_steps=20
+    steps=600,
+    validate_every=100,
+    keep_last=1,
+    pairs=4,
+    learning_rate=3e-4,
+    averaging=0.99,
+    critic_steps=3,
+    warm_steps=5,
+    warm_critic_steps=20,
 )
 PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 

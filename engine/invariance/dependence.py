@@ -20,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from engine.invariance.randomisation import log_upper_tail
-from engine.invariance.regressions import FOLDS, cross_fitted, folds, propensity, standardised
+from engine.invariance.regressions import FOLDS, Propensity, cross_fitted, folds, propensity, standardised
 from engine.metrics.intervals import cluster_index, mean_interval
 
 LEVEL, POWER = 0.05, 0.80
@@ -57,7 +57,7 @@ def dependence(
     alternatives: np.ndarray | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
-    chances: np.ndarray | None = None,
+    given: Propensity | None = None,
     seed: int = 0,
 ) -> Dependence:
     """The numbers of `invariance_test` without its checks and without the associations beside them.
@@ -66,12 +66,13 @@ def dependence(
         predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; representation: (n, k).
         alternatives: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
         patients: (n,) or None.
-        chances: (n, m) e from `attribute_chances`, where several models are tested on the same cases; None to estimate it here.
+        given: e from `attribute_given`, where several models are tested on the same cases; None to estimate it here.
     """
     n, m = len(predictions), int(codes.max()) + 1
     units = cluster_index(patients, n)[0]
     fold, z = folds(units, seed), standardised(representation)
-    e = propensity(codes, z, fold) if chances is None else chances
+    given = propensity(codes, z, fold) if given is None else given
+    e = given.chances
     shares = np.bincount(codes) / n
     overlap = float((e * (1 - e)).sum() / (n * (shares * (1 - shares)).sum()))
     if np.ptp(predictions) == 0:
@@ -82,7 +83,7 @@ def dependence(
     else:
         g = direction = alternatives
         h = recalibrated(predictions, (e * g).sum(1), fold)
-    randomised = Randomised(predictions - h, direction, codes, e, fold)
+    randomised = Randomised(predictions - h, direction, codes, given, fold)
     return Dependence(
         *explained_variance(predictions - h, g, codes, e, fold, units),
         randomised.log_p(None if patients is None else units) / math.log(10),
@@ -92,8 +93,8 @@ def dependence(
     )
 
 
-def attribute_chances(codes: np.ndarray, representation: np.ndarray, patients: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-    """e(a | Z) (n, m), as `dependence` estimates it."""
+def attribute_given(codes: np.ndarray, representation: np.ndarray, patients: np.ndarray | None = None, seed: int = 0) -> Propensity:
+    """e(a | Z), as `dependence` estimates it."""
     return propensity(codes, standardised(representation), folds(cluster_index(patients, len(codes))[0], seed))
 
 
@@ -102,24 +103,23 @@ class Randomised:
 
     Args:
         residual: (n,) Yhat - h(Z). direction: (n, m) g(a, Z); rows of NaN take no part.
-        codes: (n,) int attribute. e: (n, m) P(A = a | Z). fold: (n,) the parts over which `direction` was learned one after another.
+        codes: (n,) int attribute. given: e. fold: (n,) the parts over which `direction` was learned one after another.
     """
 
-    def __init__(self, residual: np.ndarray, direction: np.ndarray, codes: np.ndarray, e: np.ndarray, fold: np.ndarray):
+    def __init__(self, residual: np.ndarray, direction: np.ndarray, codes: np.ndarray, given: Propensity, fold: np.ndarray):
+        self.codes, self.e = codes, given.chances
         used = np.isfinite(direction).all(1)
-        self.codes, self.e, self.used = codes[used], e[used], used
-        self.direction = direction[used] - (self.e * direction[used]).sum(1, keepdims=True)  # (n', m), mean 0 under e
-        scale = np.zeros(len(self.codes))
+        direction = np.where(used[:, None], direction, 0)
+        self.direction = direction - (self.e * direction).sum(1, keepdims=True)  # (n, m), mean 0 under e
+        self.scale = np.zeros(len(codes))
         for k in np.unique(fold[used]):  # every fold the same variance, so that one well-learned direction does not drown the rest
-            inside = fold[used] == k
-            spread = (residual[used][inside] ** 2 * (self.e * self.direction**2)[inside].sum(1)).mean()
-            scale[inside] = 1 / math.sqrt(spread) if spread > 0 else 0.0
-        self.scale = scale
-        contribution = (residual[used] * scale)[:, None] * self.direction
-        # sum_i (1[A_i = a] - e(a | Z_i)) = 0 for every a, because e has been fitted to these cases: taking a constant off each
-        # column leaves T alone, and takes the spread out of its distribution that the groups' fixed sizes do not have.
-        weights = self.e * (1 - self.e)
-        self.contribution = contribution - (weights * contribution).sum(0) / np.maximum(weights.sum(0), 1e-12)
+            inside = used & (fold == k)
+            spread = (residual[inside] ** 2 * (self.e * self.direction**2)[inside].sum(1)).mean()
+            self.scale[inside] = 1 / math.sqrt(spread) if spread > 0 else 0.0
+        contribution = (residual * self.scale)[:, None] * self.direction
+        self.seen = float(contribution[np.arange(len(codes)), codes].sum())  # T
+        values = given.left_over(contribution)
+        self.values = values - (self.e * values).sum(1, keepdims=True)  # (n, m), what each case may add to T, mean 0 under e
 
     def log_p(self, units: np.ndarray | None = None) -> float:
         """ln of the one-sided p value.
@@ -129,32 +129,28 @@ class Randomised:
         """
         if not self.scale.any():
             return 0.0
-        mean = (self.e * self.contribution).sum(1)
-        seen = self.contribution[np.arange(len(self.codes)), self.codes] - mean
-        values, chances = self.contribution - mean[:, None], self.e
+        values, chances = self.values, self.e
         if units is not None:
-            index, count = cluster_index(units[self.used], len(self.codes))
+            index, count = cluster_index(units, len(self.codes))
             sizes = np.bincount(index, minlength=count)
             alike = np.bincount(index, self.codes, count) ** 2 == sizes * np.bincount(index, self.codes**2, count)
             if alike.all():
                 values = np.stack([np.bincount(index, column, count) for column in values.T], 1)
                 chances = np.stack([np.bincount(index, column, count) for column in chances.T], 1) / sizes[:, None]
+                values = values - (chances * values).sum(1, keepdims=True)
             else:
-                sums = np.bincount(index, seen, count)
+                sums = np.bincount(index, values[np.arange(len(self.codes)), self.codes], count)
                 values, chances = np.stack([sums, -sums], 1), np.full((count, 2), 0.5)
-        return log_upper_tail(values, chances, float(seen.sum()))
+        return log_upper_tail(values, chances, self.seen)
 
     def detectable(self) -> float:
         """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`."""
-        direction, scale = self.direction, self.scale
-        if not scale.any():
-            direction = np.arange(direction.shape[1]) - (self.e * np.arange(direction.shape[1])).sum(1, keepdims=True)
-            return LARGEST_EFFECT if not direction.any() else float(min(LARGEST_EFFECT, (self.e * direction**2).sum(1).mean()))
-        spread = (self.e * direction**2).sum(1)
-        mean = (self.e * self.contribution).sum(1, keepdims=True)
-        noise = math.sqrt((self.e * (self.contribution - mean) ** 2).sum())
-        slope = (stats.norm.isf(LEVEL) + stats.norm.ppf(POWER)) * noise / (scale * spread).sum()
-        return float(min(LARGEST_EFFECT, slope**2 * spread.mean()))
+        if not self.scale.any():
+            return LARGEST_EFFECT
+        spread = (self.e * self.direction**2).sum(1)
+        noise = math.sqrt((self.e * self.values**2).sum())
+        slope = (stats.norm.isf(LEVEL) + stats.norm.ppf(POWER)) * noise / (self.scale * spread).sum()
+        return float(min(LARGEST_EFFECT, slope**2 * spread[self.scale > 0].mean()))
 
 
 def explained_variance(

@@ -77,6 +77,36 @@ class CrossFitted:
     fold: np.ndarray
 
 
+@dataclass(frozen=True)
+class Propensity:
+    """How likely every value of the attribute is, given Z, as fitted to the cases that are tested.
+
+    Attributes:
+        chances: (n, m) e(a | Z); rows sum to 1.
+        z: (n, k) what they depend on, None where the groups' shares predict best.
+        ridge: weight of half the squared coefficients in the fit.
+    """
+
+    chances: np.ndarray
+    z: np.ndarray | None = None
+    ridge: float = 0.0
+
+    def left_over(self, columns: np.ndarray) -> np.ndarray:
+        """(n, m) columns c_a less what a refitted e takes out of sum_i c_a(i) (1[A_i = a] - e(a | Z_i)).
+
+        e is fitted to the very cases, so that the sum varies less than with a known e. To first order it varies as that of the
+        residuals of a ridge regression of c_a on (1, Z) with weights e (1 - e).
+        """
+        n = len(columns)
+        design = np.ones((n, 1)) if self.z is None else np.concatenate([np.ones((n, 1)), self.z], axis=1)
+        penalty = np.diag([1e-12] + [self.ridge] * (design.shape[1] - 1))
+        residuals = np.empty_like(columns)
+        for a, weights in enumerate((self.chances * (1 - self.chances)).T):
+            weighted = design * weights[:, None]
+            residuals[:, a] = columns[:, a] - design @ np.linalg.solve(design.T @ weighted + penalty, weighted.T @ columns[:, a])
+        return residuals
+
+
 def folds(units: np.ndarray, seed: int) -> np.ndarray:
     """A fold (n,) for each case, the same for all of a unit; sizes even in units."""
     _, index = np.unique(units, return_inverse=True)
@@ -132,8 +162,8 @@ def predicted(model: RegressorMixin, features: np.ndarray) -> np.ndarray:
     return np.clip(model.predict(features), 0, 1)
 
 
-def propensity(attribute: np.ndarray, representation: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """P(A = a | Z) (n, m) by multinomial logistic regression with a ridge penalty.
+def propensity(attribute: np.ndarray, representation: np.ndarray, fold: np.ndarray) -> Propensity:
+    """P(A = a | Z) by multinomial logistic regression with a ridge penalty.
 
     The penalty, or no dependence on Z at all, is what predicts the other folds best in a linear regression of A on Z, which has a
     closed form; near no dependence the two penalties are one up to the variance of A, at most 1/4. Where A and Z are independent, as
@@ -155,7 +185,8 @@ def propensity(attribute: np.ndarray, representation: np.ndarray, fold: np.ndarr
         errors[-1] += ((indicators[out] - share) ** 2).sum()
     best = int(np.argmin(errors))
     if best == len(ALPHAS):
-        return np.tile(indicators.mean(0), (len(attribute), 1))
-    model = LogisticRegression(C=4 / ALPHAS[best], max_iter=500).fit(representation, attribute)
+        return Propensity(np.tile(indicators.mean(0), (len(attribute), 1)))
+    ridge = ALPHAS[best] / 4
+    model = LogisticRegression(C=1 / ridge, max_iter=500).fit(representation, attribute)
     chances = np.clip(model.predict_proba(representation), LEAST_PROPENSITY, None)
-    return chances / chances.sum(1, keepdims=True)
+    return Propensity(chances / chances.sum(1, keepdims=True), representation, ridge)
