@@ -79,7 +79,7 @@ def sidebar() -> None:
     )
     if patient:
         st.session_state.notice = None
-        with st.spinner("Drawing the patient"):
+        with st.spinner("Drawing the picture"):
             open_scans.show(open_scans.drawn(patient))
         st.session_state.uploads = round_ + 1
         st.rerun()

@@ -56,8 +56,17 @@ def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
     return max(shares)
 
 
-def sentence(explanation: Explanation, rates: Sequence[Measure]) -> str:
-    """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong."""
+def noun(scan: Scan) -> str:
+    """What a reader calls the scan in passing."""
+    return "film" if scan.kind == "radiograph" else "picture"
+
+
+def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
+    """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
+
+    Args:
+        what: the scan is called, see `noun`.
+    """
     finding = explanation.finding.lower()
     words = [f"The model {'sees' if explanation.positive else 'does not see'} {finding}."]
     place = whereabouts(np.abs(explanation.evidence) if explanation.both_signs else explanation.evidence)
@@ -72,25 +81,25 @@ def sentence(explanation: Explanation, rates: Sequence[Measure]) -> str:
     if explanation.positive:
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
         words.append(
-            f"{'After' if explanation.both_signs else 'Without'} that change in the film it would say no."
+            f"{'After' if explanation.both_signs else 'Without'} that change in the {what} it would say no."
             if without <= explanation.threshold
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
-    words.append(_how_often_wrong(explanation, finding, list(rates)))
+    words.append(_how_often_wrong(explanation, finding, list(rates), what))
     return " ".join(filter(None, words))
 
 
-def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure]) -> str:
+def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str) -> str:
     """The error that this very call could be, from films not trained on."""
     row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
     if row is None:
         return "Its card does not say how often such calls are wrong."
     low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
     if explanation.positive:
-        words = f"Of 100 films without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
+        words = f"Of 100 {what}s without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
     else:
-        words = f"Of 100 films with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
-    return words if explanation.like_training else words + " This film is unlike those, so the number may not hold."
+        words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
+    return words if explanation.like_training else words + f" This {what} is unlike those, so the number may not hold."
 
 
 def difference_limit(scan: Scan) -> float:
@@ -102,7 +111,7 @@ def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     """How large the change is that takes the finding away fully (a = 1)."""
     change = np.abs(full_change(explanation))
     share = float((change > VISIBLE * difference_limit(scan)).mean())
-    rows = [("changed at a = 1", f"{100 * share:.1f} % of the film")]
+    rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan)}")]
     if scan.spacing_mm is not None:
         area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
         rows.append(("that is", f"{area / 100:,.1f} cm\u00b2" if area >= 100 else f"{area:.0f} mm\u00b2"))
@@ -130,7 +139,7 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         probability=explanation.probability,
         threshold=explanation.threshold,
         verdict=f"{degree(explanation.probability, explanation.threshold)} {point}",
-        sentence=sentence(explanation, rates),
+        sentence=sentence(explanation, rates, noun(scan)),
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
