@@ -35,7 +35,7 @@ class Dependence:
         effect, low, high: E Var(g | Z) and its 95 % interval.
         log10_p: of the calibrated one-sided test, at most 0.
         t_statistic, t_p_value: of the paper's paired t-test.
-        detectable: the effect found in 80 % of such samples.
+        detectable: the effect found in 80 % of such samples, None where g sees no difference at all.
         overlap: E Var(A | Z) / Var(A).
     """
 
@@ -45,7 +45,7 @@ class Dependence:
     log10_p: float
     t_statistic: float
     t_p_value: float
-    detectable: float
+    detectable: float | None
     overlap: float
 
 
@@ -76,7 +76,7 @@ def dependence(
     shares = np.bincount(codes) / n
     overlap = float((e * (1 - e)).sum() / (n * (shares * (1 - shares)).sum()))
     if np.ptp(predictions) == 0:
-        return Dependence(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, overlap)
+        return Dependence(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, None, overlap)
     if alternatives is None:
         fit = cross_fitted(predictions, codes, z, m, learner, fold, seed)
         g, h, direction = fit.g, fit.h, fit.earlier
@@ -143,10 +143,10 @@ class Randomised:
                 values, chances = np.stack([sums, -sums], 1), np.full((count, 2), 0.5)
         return log_upper_tail(values, chances, self.seen)
 
-    def detectable(self) -> float:
+    def detectable(self) -> float | None:
         """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`."""
         if not self.scale.any():
-            return LARGEST_EFFECT
+            return None
         spread = (self.e * self.direction**2).sum(1)
         noise = math.sqrt((self.e * self.values**2).sum())
         slope = (stats.norm.isf(LEVEL) + stats.norm.ppf(POWER)) * noise / (self.scale * spread).sum()

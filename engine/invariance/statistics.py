@@ -37,7 +37,7 @@ class InvarianceResult:
         corrected_p: after Holm's correction (`holm`); None before.
         t_statistic, t_p_value: the paper's paired t-test of Yhat g against Yhat h, two-sided, for comparison only.
         detectable: the smallest effect that the test finds at 0.05 in 80 % of such samples if the model leans on the attribute
-            the way that g says; one that leans in a way that g does not see needs a larger one.
+            the way that g says; one that leans in a way that g does not see needs a larger one. None where g sees no difference.
         overlap: E Var(A | Z) / Var(A) in [0, 1]: 1 where Z says nothing about A, 0 where it gives A away and nothing can be tested.
         parity, opportunity, odds: the associations beside it; the last two None without true findings, or too few of them.
         remarks: sentences that a reader must see.
@@ -54,7 +54,7 @@ class InvarianceResult:
     log10_p: float
     t_statistic: float
     t_p_value: float
-    detectable: float
+    detectable: float | None
     overlap: float
     parity: FairnessGap
     opportunity: FairnessGap | None = None
@@ -77,10 +77,11 @@ class InvarianceResult:
         said = " ".join(self.remarks)
         rows = [
             Measure("effect", self.subject, self.effect, self.low, self.high, self.n, chance=0.0, remark=said),
-            Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n),
             Measure("p_value", self.subject, self.p_value, None, None, self.n),
             Measure("p_value", f"{self.subject}: paired t-test", self.t_p_value, None, None, self.n),
         ]
+        if self.detectable is not None:
+            rows.insert(1, Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n))
         if self.corrected_p is not None:
             rows.append(Measure("p_value", f"{self.subject}: Holm", self.corrected_p, None, None, self.n))
         return rows + [row for gap in (self.parity, self.opportunity, self.odds) if gap for row in gap.measures(self.subject)]
