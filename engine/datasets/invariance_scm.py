@@ -23,6 +23,7 @@ KINDS = ("linear", "quadratic", "exponential", "interactive", "log-exponential",
 WEIGHTS = {"linear": 1.0, "quadratic": 4.0, "exponential": 1.0, "interactive": 1.0, "log-exponential": 1.0, "sin": 1.0}
 BIASES = {"linear": -1.5, "quadratic": 20.0, "exponential": 10.0, "interactive": 0.0, "log-exponential": 5.0, "sin": 0.0}
 FLOOR = 1e-4  # of the logarithm, as in the authors' code
+TRIES = 500  # of weights and bias; at k = 32 a handful is enough
 PREVALENCE = (0.25, 0.75)  # weights and bias are drawn again until the share with the finding lies here
 
 
@@ -91,12 +92,15 @@ class StructuralModel:
         turned = rows_to_one(math.cos(turn) * drawn[:, :1] + math.sin(turn) * drawn[:, 1:])
         self.transitions = np.concatenate([drawn[:, :1], turned if strength else np.repeat(drawn[:, :1], values - 1, 1)], axis=1)
         trial = random.standard_normal((4000, k))
-        while True:
+        for _ in range(TRIES):
             shape = (k, k) if kind == "interactive" else (k,)
             self.weights = random.uniform(-1, 1, shape) * WEIGHTS[kind]
             self.bias = random.normal(BIASES[kind], 1)
             if PREVALENCE[0] <= (self.logit(trial) > 0).mean() <= PREVALENCE[1]:
                 break
+        else:  # few dimensions cannot reach the paper's biases: the last weights, with a bias of which 40 % are positive
+            self.bias = 0.0
+            self.bias = -float(np.quantile(self.logit(trial), 0.6))
 
     def logit(self, z: np.ndarray) -> np.ndarray:
         """The finding's log-odds (n,) from Z_T (n, k), by the six equations of Appendix F.1."""
