@@ -177,7 +177,7 @@ def test_the_interval_of_a_ratio_covers_it():
 def test_nothing_is_divided_by_zero():
     table = Table("attri_net", "phantom", {}, (Ratio("disease_sensitivity", MEAN, GUIDED, UNGUIDED),), "")
     rows, missing = assembled(table, {GUIDED: [measure()], UNGUIDED: [measure(value=0.0, reach=0.0)]}, {})
-    assert not rows and "scores 0" in missing[0]["remark"]
+    assert not rows and "not above 0" in missing[0]["remark"]
 
 
 def test_a_measure_that_the_pictures_cannot_give_is_said():
