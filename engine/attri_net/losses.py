@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor
 
 
 def critic_loss(score_negative: Tensor, score_counterfactual: Tensor) -> Tensor:
     """Eq. 1: L_disc = E_{y=0}[-D(x)] + E_{y=1}[D(x + M(x))]. Scores (B,)."""
     return -score_negative.mean() + score_counterfactual.mean()
-
-
-def gradient_penalty(
-    critic: Callable[[Tensor], Tensor], negative: Tensor, counterfactual: Tensor, position: Tensor
-) -> Tensor:
-    """E[(|grad D(u)|_2 - 1)^2] at u between a real negative and a counterfactual, per picture.
-
-    The paper leaves it out of its text; the authors' code puts u between the positive picture and its own counterfactual.
-    Here it is the form of VA-GAN, between the two distributions that D compares.
-
-    Args:
-        position: (B, 1, 1, 1) in [0, 1], where between the two.
-    """
-    between = (position * negative + (1 - position) * counterfactual).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (slope.float().flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def adversarial_loss(score_counterfactual: Tensor) -> Tensor:

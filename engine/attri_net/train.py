@@ -15,7 +15,6 @@ from engine.attri_net.losses import (
     adversarial_loss,
     centre_loss,
     critic_loss,
-    gradient_penalty,
     guidance_loss,
     sparsity_loss,
 )
@@ -23,6 +22,7 @@ from engine.attri_net.network import Architecture, AttriNet, Critic
 from engine.datasets.collection import Collection
 from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation, move_masks
+from engine.networks.critic import gradient_penalty
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
 from engine.training import Recipe, average_gradients, shard

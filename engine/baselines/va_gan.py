@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
+from engine.networks.critic import Critic, gradient_penalty
 from engine.training import shard
 
 if TYPE_CHECKING:
@@ -86,21 +87,6 @@ class MapGenerator(nn.Module):
         return torch.tanh(torch.atanh(start) + self.last(hidden).float()) - start
 
 
-class Critic(nn.Sequential):
-    """One number a picture (B,), no normalisation, so that the gradient penalty is each picture's own; 1,757,249 parameters."""
-
-    def __init__(self, architecture: Architecture):
-        w = architecture.width
-        layers: list[nn.Module] = []
-        before = 1
-        for level, outputs in enumerate([[w], [2 * w], [4 * w] * 2, [8 * w] * 2, [16 * w] * 3]):
-            layers += [nn.MaxPool2d(2)] if level else []
-            for width in outputs:
-                layers += [nn.Conv2d(before, width, 3, 1, 1), nn.ReLU()]
-                before = width
-        super().__init__(*layers, nn.Conv2d(before, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(0))
-
-
 @dataclass(frozen=True)
 class Preset(Schedule):
     """What decides a training of VA-GAN; the defaults are its authors' code's (rate 1e-4; their paper has 1e-3).
@@ -145,7 +131,7 @@ class VaGanRecipe(DiscrepancyRecipe):
     def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
         torch.manual_seed(seed)
         heal = MapGenerator(preset.architecture).to(memory_format=torch.channels_last)
-        self.critic = Critic(preset.architecture).to(memory_format=torch.channels_last)
+        self.critic = Critic(preset.architecture.width).to(memory_format=torch.channels_last)
         super().__init__(collection, preset, heal, MapGenerator(preset.architecture), seed)
         adam = {"lr": preset.learning_rate, "betas": (preset.beta1, preset.beta2)}
         self._optimisers = {
@@ -185,17 +171,10 @@ class VaGanRecipe(DiscrepancyRecipe):
         place = torch.from_numpy(place[shard(self.preset.pairs, fabric)]).to(fabric.device)
         with fabric.autocast():
             real, made = self.critic(torch.cat([normal, healed])).float().chunk(2)
-            penalty = gradient_penalty(self.critic, place * normal + (1 - place) * healed)
+            penalty = gradient_penalty(self.critic, normal, healed, place)
         distance = made.mean() - real.mean()
         self.descend(distance + self.preset.penalty * penalty, self._optimisers["critic"], fabric)
         return float(distance.detach())
 
     def there_and_back(self, abnormal: Tensor, healed: Tensor) -> None:
         return None
-
-
-def gradient_penalty(critic: nn.Module, between: Tensor) -> Tensor:
-    """E[(|grad D(u)|_2 - 1)^2], the norm over all pixels of each picture; the authors' code takes it over columns."""
-    between = between.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (slope.float().flatten(1).norm(dim=1) - 1).square().mean()

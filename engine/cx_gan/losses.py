@@ -36,6 +36,11 @@ def identity_loss(change: Tensor) -> Tensor:
     return change.abs().mean()
 
 
+def map_loss(change: Tensor) -> Tensor:
+    """|M(x+)|, the mean over pixels: of all changes that heal, the smallest. VA-GAN's, not in the paper."""
+    return change.abs().mean()
+
+
 def residual_loss(counterfactual: Tensor, healed: Tensor) -> Tensor:
     """Eq. 5: |x- - (x+ + M(x+))|, the mean over pixels, on the pairs of the cascade's first phase."""
     return (counterfactual - healed).abs().mean()

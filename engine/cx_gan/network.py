@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.networks.critic import Critic
+
 LARGEST = 2048  # pixels a side; no weight depends on the size, so only this keeps an absurd one from taking the memory
 
 
@@ -123,11 +125,17 @@ class CxGan(nn.Module):
         translate: the cascade's translator c+ -> c-, which makes the pairs; None in the integrated model.
         normal, abnormal: D^{c-} and D^{c+}.
         residual: the cascade's second D^{c-} (Eq. 6); None in the integrated model.
+
+    With `wasserstein` the three are VA-GAN's critics of whole pictures, which CX-GAN's paper does not have.
     """
 
-    def __init__(self, architecture: Architecture, cascaded: bool = False):
+    def __init__(self, architecture: Architecture, cascaded: bool = False, wasserstein: bool = False):
         super().__init__()
+
+        def judge() -> nn.Module:
+            return Critic(architecture.critic_width) if wasserstein else Discriminator(architecture)
+
         self.heal, self.ail = MapGenerator(architecture), MapGenerator(architecture)
-        self.normal, self.abnormal = Discriminator(architecture), Discriminator(architecture)
+        self.normal, self.abnormal = judge(), judge()
         self.translate = MapGenerator(architecture) if cascaded else None
-        self.residual = Discriminator(architecture) if cascaded else None
+        self.residual = judge() if cascaded else None

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.cx_gan.losses import cycle_loss, identity_loss, real_or_made, residual_loss, taken_for_real
+from engine.cx_gan.losses import cycle_loss, identity_loss, map_loss, real_or_made, residual_loss, taken_for_real
 from engine.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
+from engine.networks.critic import gradient_penalty
 from engine.training import shard
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Preset(Schedule):
         lambda_residual: of Eq. 7 (pix2pix's 100).
         lambda_identity: weight of |M(x-)|; the code's.
         history: generated pictures that the discriminators are shown again (3.3).
+        wasserstein: 1 for critics of whole pictures with a gradient penalty (VA-GAN's) in the discriminators' place, which
+            the paper does not have: a patch discriminator of the demo size runs away from its generator in the end.
+        penalty: weight of that gradient penalty.
+        critic_steps: for each step of the generators, `warm_critic_steps` for the first `warm_steps`.
+        lambda_map: weight of |M(x+)|; not in the paper, VA-GAN's.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -44,6 +50,12 @@ class Preset(Schedule):
     lambda_residual: float = 100.0
     lambda_identity: float = 1.0
     history: int = 50
+    wasserstein: int = 0
+    penalty: float = 10.0
+    critic_steps: int = 1
+    warm_steps: int = 0
+    warm_critic_steps: int = 1
+    lambda_map: float = 0.0
 
 
 DEMO = Preset(
@@ -87,7 +99,7 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
         torch.manual_seed(seed)
-        self.nets = CxGan(preset.architecture, bool(preset.cascaded)).to(memory_format=torch.channels_last)
+        self.nets = CxGan(preset.architecture, bool(preset.cascaded), bool(preset.wasserstein)).to(memory_format=torch.channels_last)
         super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
         if preset.cascaded:
             self.patience = 0  # there is no map to be judged before the second phase
@@ -142,20 +154,44 @@ class CxGanRecipe(DiscrepancyRecipe):
             healed, ailing = abnormal + change, normal + ailment
             home, home_normal = healed + n.ail(healed), ailing + forward(ailing)
             losses = {
-                "healing": taken_for_real(n.normal(healed)),
-                "ailing": taken_for_real(n.abnormal(ailing)),
+                "healing": self._wish(n.normal(healed)),
+                "ailing": self._wish(n.abnormal(ailing)),
                 "cycle": p.lambda_cycle * (cycle_loss(home, abnormal) + cycle_loss(home_normal, normal)),
                 "identity": p.lambda_identity * (identity_loss(idle) + identity_loss(idle_back)),
+                "map": p.lambda_map * (map_loss(change) + map_loss(ailment)),
             }
         self.descend(sum(losses.values()), optimisers["generators"], fabric)
         _learning(True, n.normal, n.abnormal)
-        seen = {}
-        for name, made in (("normal", healed), ("abnormal", ailing)):
-            seen[name] = self._from_history(name, made.detach(), step, fabric)
-        with fabric.autocast():
-            told = real_or_made(n.normal(normal), n.normal(seen["normal"])) + real_or_made(n.abnormal(abnormal), n.abnormal(seen["abnormal"]))
-        self.descend(0.5 * told, optimisers["discriminators"], fabric)
-        return {"discriminators": float(told.detach()), **{name: float(value.detach()) for name, value in losses.items()}}
+        told = self._teach({"normal": (n.normal, normal, healed), "abnormal": (n.abnormal, abnormal, ailing)}, "discriminators", step, 0, fabric)
+        for k in range(1, p.warm_critic_steps if step < p.warm_steps else p.critic_steps):
+            normal, abnormal = self.batch(f"critic {k}", step, fabric)
+            with torch.no_grad(), fabric.autocast():
+                healed, ailing = abnormal + forward(abnormal), normal + n.ail(normal)
+            told = self._teach({"normal": (n.normal, normal, healed), "abnormal": (n.abnormal, abnormal, ailing)}, "discriminators", step, k, fabric)
+        return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
+
+    def _wish(self, judged: Tensor) -> Tensor:
+        """What a generator minimises, of what the discriminator or critic says of its pictures."""
+        return -judged.mean() if self.preset.wasserstein else taken_for_real(judged)
+
+    def _teach(self, courts: Mapping[str, tuple[nn.Module, Tensor, Tensor]], optimiser: str, step: int, k: int, fabric: Fabric) -> float:
+        """One step of discriminators or critics, each by name with real and made pictures; the discriminators' loss or the critics' distance."""
+        told, penalty = 0.0, 0.0
+        for name, (judge, real, made) in courts.items():
+            made = made.detach()
+            if self.preset.wasserstein:
+                place = self.draw(f"penalty {name} {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
+                place = torch.from_numpy(place[shard(self.preset.pairs, fabric)]).to(fabric.device)
+                with fabric.autocast():
+                    of_real, of_made = judge(torch.cat([real, made])).float().chunk(2)
+                    penalty = penalty + gradient_penalty(judge, real, made.float(), place)
+                told = told + of_made.mean() - of_real.mean()
+            else:
+                shown = self._from_history(name, made, step, fabric) if name in self.histories else made
+                with fabric.autocast():
+                    told = told + 0.5 * real_or_made(judge(real), judge(shown))
+        self.descend(told + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
+        return float(told.detach())
 
     def _residual_step(self, normal: Tensor, abnormal: Tensor, fabric: Fabric) -> dict[str, float]:
         """The cascade's second phase, Eq. 5 to 7: pairs (x+, its counterfactual) teach the residual generator."""
@@ -167,16 +203,14 @@ class CxGanRecipe(DiscrepancyRecipe):
             change, idle = n.heal(torch.cat([abnormal, normal])).chunk(2)
             healed = abnormal + change
             losses = {
-                "healing": taken_for_real(n.residual(healed)),
+                "healing": self._wish(n.residual(healed)),
                 "residual": p.lambda_residual * residual_loss(counterfactual, healed),
                 "identity": p.lambda_identity * identity_loss(idle),
             }
         self.descend(sum(losses.values()), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
-        with fabric.autocast():
-            told = real_or_made(n.residual(normal), n.residual(healed.detach()))
-        self.descend(0.5 * told, optimisers["residual discriminator"], fabric)
-        return {"discriminators": float(told.detach()), **{name: float(value.detach()) for name, value in losses.items()}}
+        told = self._teach({"residual": (n.residual, normal, healed)}, "residual discriminator", step, 0, fabric)
+        return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _from_history(self, name: str, made: Tensor, step: int, fabric: Fabric) -> Tensor:
         everyone = fabric.all_gather(made).flatten(0, 1) if fabric.world_size > 1 else made
