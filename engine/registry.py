@@ -53,6 +53,17 @@ class Model(ABC):
             UnsuitableScan: not a single picture, or not of a kind the method takes.
         """
 
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        """The probabilities of many pictures at once.
+
+        Args:
+            pictures: (n, H, W) float32 in the scanner's units, of a kind that the method takes.
+
+        Returns:
+            (n, C) float32 in [0, 1], as `probabilities` gives them one by one.
+        """
+        return np.stack([self.probabilities(Scan.of(picture, kind="unknown")) for picture in pictures])
+
     def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
         raise UnsuitableScan(f"{self.checkpoint.method} cannot take several findings away together.")

@@ -80,6 +80,15 @@ def test_an_explanation_keeps_its_promises(opened, name):
     assert np.array_equal(scan.pixels, before)
 
 
+def test_many_pictures_are_believed_as_each_alone(opened):
+    _, model = opened
+    pictures = np.stack([film(48, 40, seed=seed) for seed in range(19)])
+    believed = model.believes(pictures)
+    assert believed.shape == (19, len(model.findings)) and believed.dtype == np.float32
+    alone = np.stack([model.probabilities(Scan.of(picture)) for picture in pictures[[0, 7, 18]]])
+    assert np.allclose(believed[[0, 7, 18]], alone, atol=1e-4)
+
+
 def test_the_colour_scale_is_the_same_for_every_scan(opened):
     _, model = opened
     first, second = model.explain(Scan.of(film(40, 40))), model.explain(Scan.of(film(60, 60, 0, 4095, seed=2)))

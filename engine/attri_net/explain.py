@@ -20,6 +20,7 @@ from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
 
+BATCH = 16  # pictures that go through the network at once
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
 EVIDENCE_UNIT = "log-odds per cell"
 
@@ -81,6 +82,14 @@ class AttriNetModel(Model):
     def probabilities(self, scan: Scan) -> np.ndarray:
         with torch.inference_mode():
             return self.looked_at(self.prepared(scan))[1]
+
+    @torch.inference_mode()
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        found = []
+        for start in range(0, len(pictures), BATCH):
+            prepared = np.stack([self.preprocessing.apply(picture) for picture in pictures[start : start + BATCH]])
+            found.append(torch.sigmoid(self.every_task(self._tensor(prepared))[1]).cpu().numpy())
+        return np.concatenate(found)
 
     @torch.inference_mode()
     def explain(

@@ -21,6 +21,7 @@ from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
 
+BATCH = 16  # pictures that go through the network at once
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
 UNIT = "of the grey range, towards normal"
 
@@ -96,6 +97,15 @@ class DiscrepancyModel(Model):
     def probabilities(self, scan: Scan) -> np.ndarray:
         with torch.inference_mode():
             return self.map_of(self._tensor(self.prepared(scan)))[1].cpu().numpy()
+
+    @torch.inference_mode()
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        found = []
+        for start in range(0, len(pictures), BATCH):
+            prepared = np.stack([self.preprocessing.apply(self.crop(p).cut(p)) for p in pictures[start : start + BATCH]])
+            x = torch.from_numpy(prepared)[:, None].to(self.device, memory_format=torch.channels_last)
+            found.append(self.map_of(x)[1][:, None].cpu().numpy())
+        return np.concatenate(found)
 
     @torch.inference_mode()
     def explain(
