@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from engine.datasets.collection import Collection
-from engine.discrepancy.model import DiscrepancyModel
+from engine.discrepancy.model import TOGETHER, DiscrepancyModel
 from engine.discrepancy.training import map_size
 from engine.metrics.classification import accuracy, auc, sensitivity, specificity
+from engine.metrics.composition import composition
+from engine.metrics.effectiveness import effectiveness
 from engine.metrics.evidence_on_body import evidence_on_body
-from engine.metrics.intervals import mean_interval, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.ncc import ncc
 from engine.metrics.non_resemblance import non_resemblance
@@ -22,6 +23,8 @@ from engine.metrics.recovery import recovery, restraint
 from engine.metrics.ssim import masked_ssim
 
 MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
+HEALED = "share of abnormal pictures below the operating point after translation"
+LEFT_ALONE = "mean |change| of normal pictures, share of the grey range; 0 is perfect"
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Seen:
 
 
 @torch.inference_mode()
-def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = 32) -> Seen:
+def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = TOGETHER) -> Seen:
     """Run the model over the pictures at `indices`."""
     side = model.preprocessing.size
     probabilities, sizes, healed = (np.empty(len(indices), np.float32) for _ in range(3))
@@ -74,8 +77,11 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     measured(auc, y, p, subject=finding, groups=who)
     for call in (sensitivity, specificity, accuracy):
         measured(call, y, p, threshold, subject=finding, groups=who)
-    measured(_effectiveness, seen.healed[label == 1] <= threshold, finding, groups[label == 1])
-    measured(_composition, np.abs(seen.maps[label == 0].astype(np.float32)).mean(axis=(1, 2)) / (2 * model.preprocessing.reach), groups[label == 0])
+    after = np.where(seen.healed[label == 1] <= threshold, "healed", "not")
+    measured(effectiveness, np.full(len(after), "healed"), after, finding, groups[label == 1], remark=HEALED)
+    before = seen.pictures[label == 0].astype(np.float32)
+    moved = before + seen.maps[label == 0].astype(np.float32)
+    measured(composition, before, moved, 2 * model.preprocessing.reach, "normal pictures", groups[label == 0], LEFT_ALONE)
     _against_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
     if hasattr(collection, "counterfactual"):
@@ -125,22 +131,6 @@ def annotated(collection: Collection, indices: np.ndarray, side: int) -> tuple[n
             chosen.append(n)
             masks.append(np.asarray(mask, bool))
     return np.array(chosen, int), np.stack(masks) if masks else np.zeros((0, side, side), bool)
-
-
-def _effectiveness(normal: np.ndarray, finding: str, groups: np.ndarray) -> Measure:
-    """Share of abnormal pictures that the model itself calls normal after translation."""
-    if not len(normal):
-        raise NotMeasurable(f"{finding}: no abnormal picture, so nothing can be translated.")
-    remark = "share of abnormal pictures below the operating point after translation"
-    return Measure("effectiveness", finding, normal.mean(), *share_interval(normal, groups), n=len(normal), remark=remark)
-
-
-def _composition(changed: np.ndarray, groups: np.ndarray) -> Measure:
-    """Mean change of normal pictures, which should stay as they are."""
-    if not len(changed):
-        raise NotMeasurable("normal pictures: there is none to be left alone.")
-    remark = "mean |change| of normal pictures, share of the grey range; 0 is perfect"
-    return Measure("composition", "normal pictures", changed.mean(), *mean_interval(changed, groups), n=len(changed), remark=remark)
 
 
 def _against_masks(model, collection, indices, seen: Seen, measured) -> None:

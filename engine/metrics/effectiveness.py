@@ -1,0 +1,75 @@
+"""Effectiveness: does a counterfactual have what it was made to have, as a classifier of its own sees it (Monteiro et al. 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.metrics.intervals import Interval, cluster_index, share_interval, wilson
+from engine.metrics.measure import Measure, NotMeasurable
+
+REMARK = "share of counterfactuals in which a classifier finds the value that was asked for"
+
+
+def effectiveness(
+    wanted: Sequence[str],
+    said: Sequence[str],
+    subject: str = "all",
+    groups: Sequence[str] | None = None,
+    before: Sequence[str] | None = None,
+    remark: str = REMARK,
+) -> list[Measure]:
+    """One row for each value that was asked for, called "subject value", and "subject, mean" over the values.
+
+    Where one value only was asked for, there is one row, called `subject`.
+
+    The intervals are Wilson's, n divided by the design effect of the groups: the alternatives of one patient are like each other.
+
+    Args:
+        wanted: (N,) the value that each picture was made to have.
+        said: (N,) the value that the classifier finds in it.
+        groups: (N,) patients, or None.
+        before: (N,) what it finds in the picture that each was made from; `chance` is then the score of changing nothing.
+
+    Raises:
+        NotMeasurable: no picture.
+        ValueError: not one entry a picture.
+    """
+    wanted, said = np.asarray(wanted, str), np.asarray(said, str)
+    if wanted.ndim != 1 or said.shape != wanted.shape or (before is not None and len(before) != len(wanted)):
+        raise ValueError(f"wanted, said and before must hold one value a picture, got {wanted.shape} and {said.shape}")
+    if not len(wanted):
+        raise NotMeasurable(f"{subject}: no picture was changed, so there is nothing to be effective")
+    patients, _ = cluster_index(groups, len(wanted))
+    hits = said == wanted
+    still = None if before is None else np.asarray(before, str) == wanted
+    values, of = np.unique(wanted, return_inverse=True)
+    rows, chances = [], []
+    for k, value in enumerate(values):
+        chosen = of == k
+        chances.append(None if still is None else still[chosen].mean())
+        interval = share_interval(hits[chosen], patients[chosen])
+        name = f"{subject} {value}" if len(values) > 1 else subject
+        rows.append(Measure("effectiveness", name, hits[chosen].mean(), *interval, n=chosen.sum(), chance=chances[-1], remark=remark))
+    if len(values) > 1:
+        chance = None if still is None else np.mean(chances)
+        mean = np.mean([row.value for row in rows])
+        rows.append(Measure("effectiveness", f"{subject}, mean", mean, *_of_mean(hits, of, patients), n=len(hits), chance=chance, remark=remark))
+    return rows
+
+
+def _of_mean(hits: np.ndarray, of: np.ndarray, patients: np.ndarray) -> Interval:
+    """Wilson's interval of the plain mean of the values' shares, at the n that has the variance of that mean.
+
+    Args:
+        hits: (n,) bool; of: (n,) which value each belongs to, all of 0 to K - 1; patients: (n,) from 0 to G - 1.
+    """
+    sizes = np.bincount(of)
+    shares = np.bincount(of, hits) / sizes
+    mean, g = float(shares.mean()), int(patients.max()) + 1
+    # a patient's pull on the mean: what each hit adds beyond its value's share, that value counting 1 / K
+    pull = np.bincount(patients, (hits - shares[of]) / (sizes[of] * len(sizes)), g)
+    variance = g / max(g - 1, 1) * np.sum(pull**2)
+    effective = min(len(hits), mean * (1 - mean) / variance) if variance > 0 else g
+    return wilson(mean * effective, effective)
