@@ -44,8 +44,8 @@ def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: 
 
     Args:
         findings: restrict or reorder its findings, where it has a choice.
-        options: name=value; whole numbers for the phantom's count, seed and size, and `marker` (a text that goes along
-            with half of the Cardiomegaly films).
+        options: name=value; whole numbers for the phantom's count, seed and size, `marker` (a text that goes along with half
+            of the Cardiomegaly films) and `marker_share` (per cent of all films that carry it instead, whatever their findings).
     """
     chosen: dict = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in settings(options).items()}
     if data != "phantom" and findings:
@@ -53,7 +53,11 @@ def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: 
     if "marker" in chosen:
         from engine.datasets.phantom import Marker
 
-        chosen["marker"] = Marker(text=chosen["marker"])
+        share = chosen.pop("marker_share", None)
+        if share is not None and not (isinstance(share, int) and 0 <= share <= 100):
+            raise OneSentence(f"marker_share must be a whole number from 0 to 100, got {share!r}.")
+        shares = {} if share is None else {"share_of_positives": share / 100, "share_of_negatives": share / 100}
+        chosen["marker"] = Marker(text=chosen["marker"], **shares)
     try:
         collection = open_collection(data, root, **chosen)
         return Chosen(collection, findings) if findings and tuple(findings) != tuple(collection.findings) else collection

@@ -98,7 +98,7 @@ class Phantom(Collection):
     Attributes:
         severities: (N, 5) float32, 0 where absent, else 0.12 (barely visible) to 1 (obvious).
         marked: (N,) bool, whether the film carries any marker.
-        attributes: ``sex`` ("F", "M") and ``view_position`` ("PA", "AP").
+        attributes: ``sex`` ("F", "M"), ``view_position`` ("PA", "AP") and, where there are markers, ``marker`` ("present", "absent").
     """
 
     name = "phantom"
@@ -130,6 +130,8 @@ class Phantom(Collection):
         self.marked = self._marks.any(axis=1)
         self.patients = np.array([f"phantom-{seed}-{i:06d}" for i in range(count)])
         self.attributes = {"sex": sex, "view_position": view}
+        if self.markers:
+            self.attributes["marker"] = np.where(self.marked, "present", "absent")
 
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """Film `index`, (size, size) float32 grey levels from 0 to 255, bright = dense."""
