@@ -7,15 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.attri_net.network import HIGHEST, AdaIN, Architecture, AttriNet
-from engine.networks.precision import bfloat16_in_hardware
+from engine.networks.precision import suited_to
 
 WIDE = 64  # channels of the first layer (the paper's); at 32 float32 is as quick, at 16 quicker
 
 
 def suited_precision(device: torch.device, architecture: Architecture) -> torch.dtype:
     """bfloat16 for a wide network on a CPU that multiplies matrices of it in hardware, else float32."""
-    gains = device.type == "cpu" and architecture.width >= WIDE and bfloat16_in_hardware()
-    return torch.bfloat16 if gains else torch.float32
+    return suited_to(device, architecture.width, WIDE)
 
 
 class FastAttriNet:

@@ -20,10 +20,10 @@ class VaGanMethod(Method):
     evidence_name = "discrepancy map"
 
     def open(self, checkpoint, device):
-        from engine.baselines.va_gan import Architecture, MapGenerator
+        from engine.baselines.va_gan import Architecture, MapGenerator, folded
         from engine.discrepancy.model import DiscrepancyModel
 
-        return DiscrepancyModel(self.title, Architecture, MapGenerator, checkpoint, device)
+        return DiscrepancyModel(self.title, Architecture, MapGenerator, folded, checkpoint, device)
 
     def presets(self):
         from engine.baselines.va_gan import PRESETS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
@@ -76,7 +78,7 @@ class MapGenerator(nn.Module):
         self.last = nn.Conv2d(w, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        skips, hidden = [], x
+        skips, hidden = [], x.to(self.last.weight.dtype)
         for level, layer in enumerate(self.down):
             hidden = layer(F.max_pool2d(hidden, 2) if level else hidden)
             skips.append(hidden)
@@ -85,6 +87,21 @@ class MapGenerator(nn.Module):
             hidden = layer(torch.cat([enlarge(hidden), skips.pop()], dim=1))
         start = x.float().clamp(-HIGHEST, HIGHEST)
         return torch.tanh(torch.atanh(start) + self.last(hidden).float()) - start
+
+
+@torch.no_grad()
+def folded(net: MapGenerator, precision: torch.dtype = torch.float32) -> MapGenerator:
+    """A copy of a trained map generator whose batch normalisations are part of its convolutions, as M(x) alone needs it.
+
+    Args:
+        precision: of its layers; tanh, artanh and the picture that is added stay float32.
+    """
+    copy = deepcopy(net).eval()
+    for stage in (*copy.down, *copy.up):
+        for place in (0, 3):
+            stage[place] = fuse_conv_bn_eval(stage[place], stage[place + 1])
+            stage[place + 1] = nn.Identity()
+    return copy.to(precision, memory_format=torch.channels_last).requires_grad_(False)
 
 
 @dataclass(frozen=True)

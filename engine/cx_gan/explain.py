@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.checkpoints import Checkpoint
+from engine.cx_gan.fast import FastMapGenerator
 from engine.cx_gan.network import Architecture, MapGenerator
 from engine.discrepancy.model import DiscrepancyModel
 
@@ -11,4 +12,4 @@ class CxGanModel(DiscrepancyModel):
     """An opened CX-GAN checkpoint, integrated or cascaded: `network` in its configuration is an `Architecture`."""
 
     def __init__(self, checkpoint: Checkpoint, device: str):
-        super().__init__("CX-GAN", Architecture, MapGenerator, checkpoint, device)
+        super().__init__("CX-GAN", Architecture, MapGenerator, FastMapGenerator, checkpoint, device)

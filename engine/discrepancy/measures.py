@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from engine.datasets.collection import Collection
-from engine.discrepancy.model import TOGETHER, DiscrepancyModel
+from engine.discrepancy.model import BATCH, DiscrepancyModel
 from engine.discrepancy.training import map_size
 from engine.metrics.classification import accuracy, auc, sensitivity, specificity
 from engine.metrics.composition import composition
@@ -45,7 +45,7 @@ class Seen:
 
 
 @torch.inference_mode()
-def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = TOGETHER) -> Seen:
+def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = BATCH) -> Seen:
     """Run the model over the pictures at `indices`."""
     side = model.preprocessing.size
     probabilities, sizes, healed = (np.empty(len(indices), np.float32) for _ in range(3))

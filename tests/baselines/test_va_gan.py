@@ -1,0 +1,33 @@
+"""VA-GAN's map generator with its batch normalisations folded away says what the trained one says."""
+
+import pytest
+import torch
+
+from engine.baselines.va_gan import Architecture, MapGenerator, folded
+
+
+def network(width=4, seed=0):
+    torch.manual_seed(seed)
+    net = MapGenerator(Architecture(size=32, width=width)).eval().requires_grad_(False)
+    for name, values in net.state_dict().items():
+        if "running_mean" in name or name.endswith("bias"):
+            values.normal_(0, 0.2)
+        elif "running_var" in name:
+            values.uniform_(0.5, 2)
+    return net
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_in_float32_it_is_the_trained_network_and_leaves_that_alone(seed):
+    net, x = network(seed=seed), torch.rand(2, 1, 32, 48) * 1.8 - 0.9
+    names, plain = [*net.state_dict()], net(x)
+    assert plain.std() > 0.02
+    torch.testing.assert_close(folded(net)(x), plain, atol=2e-6, rtol=0)
+    assert [*net.state_dict()] == names and torch.equal(net(x), plain)
+
+
+def test_in_bfloat16_a_map_hardly_changes():
+    net, x = network(16), torch.rand(2, 1, 32, 48) * 1.8 - 0.9
+    plain, ours = net(x), folded(net, torch.bfloat16)(x)
+    assert ours.dtype == torch.float32
+    assert (ours - plain).abs().mean() < 0.02 * plain.abs().mean()
