@@ -1,0 +1,162 @@
+"""A bias report in plain words: the question, the answer with its size and interval, how far to trust it, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
+from engine.metrics.measure import Measure
+
+NAMES = {"view_position": "view position", "marker": "marker in the picture"}
+OTHERWISE = {
+    ("sex", "F"): "as a woman's", ("sex", "M"): "as a man's",
+    ("view_position", "AP"): "taken AP", ("view_position", "PA"): "taken PA",
+    ("marker", "present"): "with the marker", ("marker", "absent"): "without the marker",
+}  # fmt: skip
+HEADER = ("finding", "mean change, points", "95 %", "flips of 100", "95 %", "p", "corrected p", "verdict", "detectable", "parity gap", "opportunity gap", "odds gap")
+NOTE = (
+    "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings. Detectable is the typical (root "
+    "mean square) change in points that would have been found in 4 of 5 such samples. Parity, opportunity and odds gaps compare groups "
+    "of different patients and cannot tell the attribute from the illness; they are shown because they are asked for."
+)
+
+
+def named(attribute: str) -> str:
+    """The attribute as a reader knows it."""
+    return NAMES.get(attribute, attribute.replace("_", " "))
+
+
+def question(attribute: str) -> str:
+    return f"Would the answer change if only the {named(attribute)} changed?"
+
+
+def otherwise(attribute: str, value: str) -> str:
+    """'taken PA', 'with the marker', or 'with race Black' for an attribute without words of its own."""
+    return OTHERWISE.get((attribute, value), f"with {named(attribute)} {value}")
+
+
+def answer(report: BiasReport) -> tuple[str, str]:
+    """One sentence or two that answer the question with size and interval, and what else must be said."""
+    told = report.told
+    found = [one for one in told if one.verdict == DEPENDS and not one.slight]
+    slight = [one for one in told if one.slight]
+    spared = [one for one in told if one.verdict == NO_SIGN]
+    rest = []
+    if found:
+        first = f"Yes, for {together(found)}. {sized(report, found[0])}"
+        if slight:
+            rest.append(f"For {together(slight)} the dependence is slight: under one point and under 1 of 100 decisions.")
+    elif slight:
+        first = f"Barely, for {together(slight)}. {sized(report, slight[0])}"
+    elif spared:
+        first = f"No sign of it, for {together(spared)}. {sized(report, spared[0])}"
+    else:
+        first = f"That cannot be told from {'these pictures' if len({one.reason for one in report.findings}) == 1 else 'them'}."
+    if spared:
+        rest.append(_spared(spared, named_already=not (found or slight)))
+    untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
+    for reason in dict.fromkeys(one.reason for one in untold):
+        for_whom = [one for one in untold if one.reason == reason]
+        rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
+    return first, " ".join(rest)
+
+
+def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
+    limits = [one.detectable for one in spared if one.detectable is not None]
+    whom = "" if named_already else f"For {together(spared)} no sign of it was found; "
+    if not limits:
+        words = "there the probabilities did not move at all." if whom else "The probabilities did not move at all."
+        return whom + words
+    words = f"a typical change of {points(max(limits))} points or more would have been found in 4 of 5 such samples."
+    return whom + words if whom else words[0].upper() + words[1:]
+
+
+def sized(report: BiasReport, one: FindingReport) -> str:
+    """How much one finding moves, with intervals."""
+    start, end = one.pair
+    value, low, high = one.change.value, one.change.low, one.change.high
+    if value < 0 and low is not None:
+        start, end, value, low, high = end, start, -value, -high, -low
+    verb = "raises" if low is not None and low > 0 else "moves"
+    between = "" if low is None else f" ({points(low)} to {points(high)})"
+    return (
+        f"The same chest {otherwise(report.attribute, end)} instead of {otherwise(report.attribute, start).removeprefix('as ')} {verb} "
+        f"the probability of {one.finding.lower()} by {points(value)} points on average{between} and flips {of_hundred(one.flips)}."
+    )
+
+
+def of_hundred(share: Measure) -> str:
+    """'9 of 100 decisions', with the interval in brackets."""
+    between = "" if share.low is None else f" ({points(share.low)} to {points(share.high)})"
+    return f"{points(share.value)} of 100 decisions{between}"
+
+
+def points(share: float) -> str:
+    """0.071 as '7.1': hundredths, with one decimal."""
+    return f"{100 * share + 0.0:.1f}".replace("-0.0", "0").removesuffix(".0")
+
+
+def together(findings: Sequence[FindingReport]) -> str:
+    """'edema, effusion and pneumonia'."""
+    names = [one.finding.lower() for one in findings]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def trust(report: BiasReport) -> list[tuple[str, str, str]]:
+    """(what, how much, 'good' | 'bad' | 'quiet'): whether the counterfactuals deserve trust, before any verdict."""
+    from engine.invariance.bias import LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS
+
+    if report.exact:
+        return [("drawn by the same structural model, from the same noise", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
+    rows = []
+    for measure in report.quality:
+        between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
+        if measure.metric == "effectiveness":
+            good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
+            rows.append((f"look like {measure.subject}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
+        elif measure.metric == "effect" and measure.subject.startswith("AUC of"):
+            good = abs(measure.value) <= MOST_AUC_CHANGE
+            rows.append((f"{measure.subject} moves by", f"{measure.value:+.3f}", "good" if good else "bad"))
+    rows = rows or [("nobody measured how good they are", "", "bad")]
+    return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("grey levels they move when nothing is changed", f"{100 * report.composition.value:.1f} %", "quiet")]
+
+
+def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
+    worst = max(report.findings, key=lambda one: one.null_flips.value)
+    kind = "good" if worst.null_flips.value <= most else "bad"
+    whose = "" if worst.null_flips.value == 0 else f", {worst.finding.lower()}"
+    return "flips when nothing is changed", of_hundred(worst.null_flips) + whose, kind
+
+
+def table(report: BiasReport) -> list[tuple[str, ...]]:
+    """A line for each finding, cells as in `HEADER`."""
+    return [_line(one) for one in report.findings]
+
+
+def _line(one: FindingReport) -> tuple[str, ...]:
+    test = one.test
+    gaps = [None] * 3 if test is None else [test.parity, test.opportunity, test.odds]
+    return (
+        one.finding,
+        f"{100 * one.change.value:+.1f}",
+        _between(one.change),
+        points(one.flips.value),
+        _between(one.flips),
+        "-" if test is None else p_value(test.p_value),
+        "-" if test is None or test.corrected_p is None else p_value(test.corrected_p),
+        verdict(one),
+        "-" if one.detectable is None else points(one.detectable),
+        *("-" if gap is None else f"{gap.gap:.2f}" for gap in gaps),
+    )
+
+
+def verdict(one: FindingReport) -> str:
+    return f"{one.verdict}, slightly" if one.slight else one.verdict
+
+
+def p_value(p: float) -> str:
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
+
+
+def _between(measure: Measure) -> str:
+    return "-" if measure.low is None else f"{points(measure.low)} to {points(measure.high)}"

@@ -1,0 +1,147 @@
+"""BiasReport: what was found about one model and one attribute, finding by finding, with everything a verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.invariance.statistics import InvarianceResult
+from engine.metrics.measure import Measure
+
+RELEVANT = 0.01  # a mean change of the probability, or a share of decisions, below which a dependence is called slight
+DEPENDS, NO_SIGN, CANNOT_TELL = VERDICTS = ("depends", "no sign of it", "cannot tell")
+
+
+@dataclass(frozen=True, eq=False)
+class Affected:
+    """One patient, as photographed and otherwise.
+
+    Attributes:
+        patient: as the collection calls them; index: of the picture in it.
+        factual, other: the patient's own value of the attribute, and the one that changes the answer most.
+        original, counterfactual: (size, size) float32 in the collection's units.
+        before, after: the model's probability on the two; null: on the null intervention.
+        flips: whether the decision under `other` differs from that under the null intervention.
+    """
+
+    patient: str
+    index: int
+    factual: str
+    other: str
+    original: np.ndarray
+    counterfactual: np.ndarray
+    before: float
+    after: float
+    null: float
+    flips: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FindingReport:
+    """What was found about one finding.
+
+    Attributes:
+        finding, threshold: its name and operating point.
+        verdict: one of `VERDICTS`; reason: why there is none, or "".
+        test: None where it could not be done.
+        pair: the two values between which `change` is measured, the first to the second.
+        change: mean signed change of the probability from one to the other, patients resampled.
+        flips: share of patients whose decision another value flips (all others alike likely). eca: the share that stays (Eq. 8).
+        null_change: mean |change| of the probability by the null intervention. null_flips: the share of decisions it flips.
+        before, after: (n,) the probability as photographed and under another value (with more than two, the one that moves it most).
+        affected: those whose answer changes most.
+    """
+
+    finding: str
+    threshold: float
+    verdict: str
+    reason: str
+    test: InvarianceResult | None
+    pair: tuple[str, str]
+    change: Measure
+    flips: Measure
+    eca: Measure
+    null_change: Measure
+    null_flips: Measure
+    before: np.ndarray
+    after: np.ndarray
+    affected: tuple[Affected, ...]
+
+    def __post_init__(self):
+        if self.verdict not in VERDICTS or (self.verdict != CANNOT_TELL and self.test is None):
+            raise ValueError(f"a verdict is one of {', '.join(VERDICTS)} and rests on a test, got {self.verdict!r}")
+        if bool(self.reason) != (self.verdict == CANNOT_TELL):
+            raise ValueError(f"a reason stands where nothing can be told, and only there; got {self.reason!r} for {self.verdict!r}")
+
+    @property
+    def slight(self) -> bool:
+        """Whether what was found is too small to matter: under `RELEVANT`, both on average and in decisions."""
+        return self.verdict == DEPENDS and abs(self.change.value) < RELEVANT and self.flips.value < RELEVANT
+
+    @property
+    def size(self) -> float:
+        """How much moves: the larger of mean change and share of flips."""
+        return max(abs(self.change.value), self.flips.value)
+
+    @property
+    def detectable(self) -> float | None:
+        """The root mean square change of the probability from which on the test finds it in 80 % of such samples, in [0, 1]."""
+        if self.test is None or self.test.detectable is None:
+            return None
+        share = np.array(list(self.test.groups.values())) / self.test.n
+        spread = self.test.overlap * float((share * (1 - share)).sum()) / 2  # E e (1 - e) for two values
+        return float(min(1.0, np.sqrt(self.test.detectable / max(spread, 1e-9))))
+
+    def measures(self) -> list[Measure]:
+        """Every number, the verdict and its reason beside the first."""
+        remark = " ".join(filter(None, (f"{self.verdict}{' (slightly)' if self.slight else ''}.", self.reason)))
+        rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
+        return rows + (self.test.measures() if self.test else [])
+
+
+@dataclass(frozen=True, eq=False)
+class BiasReport:
+    """Whether one model leans on one attribute, on one collection.
+
+    Attributes:
+        checkpoint, checkpoint_sha256: the tested model's. collection, attribute, values: what was changed, where.
+        groups: pictures of every value. n, patients: pictures and patients in all.
+        generator: what made the pictures; exact: whether they are true counterfactuals.
+        quality: how good the generated pictures are, by its checkpoint. composition: of the null interventions in this report.
+        findings: in the model's order.
+        factual: (n,) each picture's own value.
+        remarks: sentences that a reader must see.
+    """
+
+    checkpoint: str
+    checkpoint_sha256: str
+    collection: str
+    attribute: str
+    values: tuple[str, ...]
+    groups: Mapping[str, int]
+    n: int
+    patients: int
+    generator: str
+    exact: bool
+    quality: tuple[Measure, ...]
+    composition: Measure
+    findings: tuple[FindingReport, ...]
+    factual: np.ndarray
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not self.findings or any(len(one.before) != self.n or len(one.after) != self.n for one in self.findings):
+            raise ValueError(f"every finding must hold {self.n} probabilities as photographed and otherwise")
+        if sum(self.groups.values()) != self.n or len(self.factual) != self.n:
+            raise ValueError(f"the groups must hold {self.n} pictures together, got {dict(self.groups)}")
+
+    @property
+    def told(self) -> list[FindingReport]:
+        """The findings with a verdict, what moves most first."""
+        return sorted((one for one in self.findings if one.verdict != CANNOT_TELL), key=lambda one: -one.size)
+
+    def measures(self) -> list[Measure]:
+        """Every number of the report: the pictures first, then finding by finding."""
+        return [self.composition, *self.quality, *(row for one in self.findings for row in one.measures())]

@@ -1,0 +1,230 @@
+"""The bias report: the right verdict about a model that ignores the attribute and one that is the attribute, and none without good pictures."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from engine.datasets.phantom import Marker, Phantom
+from engine.invariance.answers import answer, points, question, sized, table, trust
+from engine.invariance.bias import bias_report
+from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions
+from engine.metrics.measure import Measure
+
+N, SIZE = 160, 8
+
+
+class Films:
+    """Small pictures: the upper half is lighter in group b, the lower half where the finding is."""
+
+    name, findings = "films", ("Finding",)
+
+    def __init__(self, n=N, patients=None, unknown=0, few=None):
+        random = np.random.default_rng(0)
+        self.group = np.where(random.random(n) < 0.5, "a", "b")
+        if few is not None:
+            self.group[:] = "a"
+            self.group[:few] = "b"
+        self.labels = (random.random((n, 1)) < 0.5).astype(np.float32)
+        self.severity = self.labels[:, 0] * 40 + random.normal(0, 15, n)
+        self.base = random.normal(100, 4, (n, SIZE, SIZE)).astype(np.float32)
+        self.patients = np.array([f"p{i:04d}" for i in range(n)]) if patients is None else patients
+        known = self.group.copy()
+        known[:unknown] = ""
+        self.attributes = {"group": known}
+
+    def __len__(self):
+        return len(self.labels)
+
+    def picture(self, index, value):
+        picture = self.base[index].copy()
+        picture[: SIZE // 2] += 30 * (value == "b")
+        picture[SIZE // 2 :] += self.severity[index]
+        return picture
+
+
+class Made(Interventions):
+    """True alternatives with a disturbance of the null intervention, and whatever quality is claimed."""
+
+    name, attributes, size, exact = "made-up", {"group": ("a", "b")}, SIZE, False
+
+    def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0):
+        low = 0.05
+        rows = [Measure("effectiveness", f"group {v}", e, e - low, min(1, e + low), 200) for v, e in zip("ab", effectiveness)]
+        self.quality = {"group": (*rows, Measure("effect", "AUC of Finding", auc, None, None, 200))}
+        self.disturbed = disturbed
+
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0):
+        values = self.values_of(attribute)
+        noise = np.random.default_rng(seed).normal(0, self.disturbed, (len(indices), 1, 1)).astype(np.float32)
+        pictures = {v: np.stack([collection.picture(i, v) for i in indices]) + noise for v in values}
+        original = np.stack([collection.picture(i, collection.group[i]) for i in indices])
+        z = np.stack([collection.severity[indices], collection.labels[indices, 0]], 1).astype(np.float32)
+        if progress:
+            progress(len(indices), len(indices))
+        return Alternatives(attribute, values, collection.group[indices], original, pictures, z)
+
+
+class Classifier:
+    """Log-odds that are a weighted sum of the two halves' means."""
+
+    findings, thresholds = ("Finding",), np.array([0.5], np.float32)
+    checkpoint = SimpleNamespace(name="halves", sha256="0" * 64)
+
+    def __init__(self, upper, lower):
+        self.upper, self.lower = upper, lower
+
+    def believes(self, pictures):
+        top, bottom = pictures[:, : SIZE // 2].mean((1, 2)) - 115, pictures[:, SIZE // 2 :].mean((1, 2)) - 120
+        return (1 / (1 + np.exp(-(np.clip(self.upper * top + self.lower * bottom, -30, 30)))))[:, None].astype(np.float32)
+
+
+FAIR, ITSELF = Classifier(0.0, 0.1), Classifier(1.0, 0.0)
+
+
+def reported(model=FAIR, films=None, **made):
+    films = films or Films()
+    return bias_report(model, films, np.arange(len(films)), "group", Made(**made))
+
+
+def test_a_model_that_ignores_the_attribute_shows_no_sign_of_it():
+    report = reported()
+    (one,) = report.findings
+    assert one.verdict == "no sign of it" and one.eca.value == 1 and one.change.value == pytest.approx(0, abs=1e-6)
+    first, rest = answer(report)
+    assert first.startswith("No sign of it, for finding.") and "0 of 100 decisions (0 to" in first
+
+
+def test_a_model_that_is_the_attribute_depends_on_it():
+    report = reported(ITSELF)
+    (one,) = report.findings
+    assert one.verdict == "depends" and not one.slight and one.pair == ("a", "b")
+    assert one.change.value > 0.9 and one.flips.value > 0.95 and one.test.corrected_p < 1e-6
+    assert answer(report)[0].startswith("Yes, for finding. The same chest with group b instead of with group a raises the probability of finding by 100 points")
+    assert all(person.flips and abs(person.after - person.before) > 0.9 for person in one.affected)
+
+
+def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():
+    report = reported(Classifier(0.02, 0.1))
+    (one,) = report.findings
+    assert one.verdict == "depends" and one.change.low < one.change.value < one.change.high
+    assert one.flips.low <= one.flips.value <= one.flips.high and one.eca.value == pytest.approx(1 - one.flips.value)
+    assert points(one.change.value) in sized(report, one) and points(one.change.high) in sized(report, one)
+
+
+def test_what_is_too_small_to_matter_is_called_slight():
+    report = reported(Classifier(0.0005, 0.1))
+    assert report.findings[0].slight and answer(report)[0].startswith("Barely, for finding.")
+
+
+def test_a_model_that_answers_by_the_finding_is_not_blamed_for_groups_that_differ_in_it():
+    films = Films()
+    films.labels[:, 0] = films.group == "b"
+    films.severity = films.labels[:, 0] * 40 + np.random.default_rng(1).normal(0, 15, len(films))
+    report = reported(FAIR, films)
+    assert report.findings[0].test.parity.gap > 0.5  # demographic parity cannot tell the two
+    assert report.findings[0].verdict != "depends"
+
+
+@pytest.mark.parametrize(
+    "made, words",
+    [
+        ({"effectiveness": (0.95, 0.7)}, "Too few of the pictures made under group b show it: 0.70, and it might be 0.65"),
+        ({"auc": -0.2}, "do not keep the findings"),
+        ({"disturbed": 60.0}, "The null intervention alone flips"),
+    ],
+)
+def test_poor_pictures_carry_no_verdict(made, words):
+    report = reported(ITSELF if "disturbed" not in made else Classifier(1.0, 0.1), **made)
+    assert report.findings[0].verdict == "cannot tell" and words in report.findings[0].reason
+    first, rest = answer(report)
+    assert first == "That cannot be told from these pictures." and words in rest
+    assert any(kind == "bad" for _, _, kind in trust(report))
+
+
+def test_pictures_of_which_nobody_knows_how_good_they_are_carry_no_verdict():
+    made = Made()
+    made.quality = {}
+    films = Films()
+    report = bias_report(ITSELF, films, np.arange(N), "group", made)
+    assert report.findings[0].verdict == "cannot tell" and "Nobody measured" in report.findings[0].reason
+
+
+def test_a_null_intervention_that_changes_the_answer_is_seen():
+    report = reported(Classifier(0.05, 0.05), disturbed=3.0)
+    (one,) = report.findings
+    assert one.null_change.value > 0.01 and 0 < one.null_flips.value < 0.1
+    assert trust(report)[-2][1].startswith(points(one.null_flips.value))
+    assert any("when nothing is changed" in row.subject and row.value > 0 for row in report.measures())
+
+
+def test_a_group_that_is_too_small_is_named():
+    report = reported(ITSELF, Films(few=7))
+    assert report.findings[0].verdict == "cannot tell" and "Group b has 7 patients" in report.findings[0].reason
+    assert report.findings[0].change.value > 0.9  # the numbers stand, the verdict does not
+    assert table(report)[0][5] == "-"
+
+
+def test_many_pictures_of_few_patients_are_few_patients():
+    films = Films()
+    films.patients = np.array([f"p{i % 30:02d}" for i in range(N)])
+    wide, narrow = reported(Classifier(0.02, 0.1), films).findings[0], reported(Classifier(0.02, 0.1)).findings[0]
+    assert wide.change.value == pytest.approx(narrow.change.value)
+    films.patients = np.repeat("one", N)
+    alone = reported(ITSELF, films).findings[0]
+    assert alone.verdict == "cannot tell" and alone.change.low is None
+
+
+def test_pictures_whose_attribute_is_unknown_are_left_out_and_counted():
+    report = reported(films=Films(unknown=9))
+    assert report.n == N - 9 and "9 pictures without a known group" in report.remarks[0]
+
+
+def test_what_cannot_be_changed_is_refused_in_a_sentence():
+    films = Films()
+    with pytest.raises(ValueError, match="cannot change 'age'; it can change group."):
+        bias_report(FAIR, films, np.arange(N), "age", Made())
+    films.attributes["group"][:] = ""
+    with pytest.raises(ValueError, match="no picture of films here has a known group"):
+        bias_report(FAIR, films, np.arange(N), "group", Made())
+
+
+def test_labels_that_nobody_knows_leave_the_test_and_cost_only_their_own_pictures():
+    films = Films()
+    films.labels[:20] = np.nan
+    films.severity = np.where(np.isfinite(films.labels[:, 0]), films.severity, 0)
+    made = Made()
+    made.alternatives = lambda *args, **kw: replace(found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation))
+    report = bias_report(ITSELF, films, np.arange(N), "group", made)
+    test = report.findings[0].test
+    assert test.n == N and sum(test.odds.n.values()) < N
+
+
+def test_progress_rises_to_its_end_and_a_seed_repeats():
+    told, films = [], Films()
+    one = bias_report(FAIR, films, np.arange(N), "group", Made(disturbed=2.0), lambda *step: told.append(step))
+    assert [done for done, _ in told] == sorted(done for done, _ in told) and told[-1][0] == told[-1][1]
+    assert [m.row() for m in one.measures()] == [m.row() for m in reported(disturbed=2.0).measures()]
+
+
+class Corner:
+    """Says Cardiomegaly where the lower left corner, in which the marker is burned, is dark; knows nothing of the body."""
+
+    findings, thresholds = ("Cardiomegaly",), np.array([0.5], np.float32)
+    checkpoint = SimpleNamespace(name="corner", sha256="0" * 64)
+
+    def __init__(self, ink):
+        self.ink = ink
+
+    def believes(self, pictures):
+        return (1 / (1 + np.exp((pictures[:, self.ink].mean(1) - 105) / 10)))[:, None].astype(np.float32)
+
+
+def test_a_model_that_reads_the_marker_is_found_on_drawn_films():
+    films = Phantom(200, seed=3, size=32, marker=Marker(share_of_negatives=0.2))
+    report = bias_report(Corner(films.marker_mask(None)), films, np.arange(200), "marker", StructuralInterventions(films))
+    (one,) = report.findings
+    assert report.exact and one.verdict == "depends" and one.flips.value > 0.2 and one.null_flips.value == 0
+    assert trust(report)[0][1] == "exact" and question("marker") == "Would the answer change if only the marker in the picture changed?"
+    assert report.composition.value == 0
