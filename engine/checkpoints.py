@@ -33,7 +33,7 @@ CARD_SECTIONS = (
     "Subgroups",
     "Weights",
 )
-LARGEST_WEIGHTS = 25_000_000  # bytes
+LARGEST_WEIGHTS = 25_000_000  # bytes, where a method does not say otherwise
 LARGEST_TEXT = 1_000_000  # bytes of config.json or card.md
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -73,7 +73,7 @@ class Checkpoint:
         """
         import torch
 
-        sha256, arrays = _read_weights(self.folder)
+        sha256, arrays = _read_weights(self.folder, _most(self.method))
         if sha256 != self.sha256:
             raise RefusedCheckpoint(f"The weights of {self.name} have changed since it was opened; open it again.")
         return {
@@ -133,7 +133,7 @@ def examine(folder: str | Path) -> Checkpoint:
             if not (folder / file).is_file():
                 raise RefusedCheckpoint(_missing(folder, file))
         config, card = _read_config(folder), _read_text(folder / CARD)
-        sha256, _ = _read_weights(folder)
+        sha256, _ = _read_weights(folder, _most(config["method"]))
     except OSError as error:
         raise RefusedCheckpoint(f"{folder} cannot be read ({error.strerror}); check that its files may be read.") from error
     sections = read_card(card)
@@ -296,13 +296,20 @@ def _read_config(folder: Path) -> dict:
     return config
 
 
-def _read_weights(folder: Path) -> tuple[str, dict[str, np.ndarray]]:
+def _most(method: str) -> int:
+    """Bytes that the weights of `method` may take."""
+    from engine.registry import methods
+
+    return methods()[method].largest_weights
+
+
+def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:
     """sha256 of the weights file and its arrays; the very bytes that were hashed are the ones that are parsed."""
     path = folder / WEIGHTS
     size = path.stat().st_size
-    if size > LARGEST_WEIGHTS:
+    if size > most:
         raise RefusedCheckpoint(
-            f"The weights of {folder.name} take {size / 1e6:.1f} MB; at most {LARGEST_WEIGHTS // 10**6} MB are opened, "
+            f"The weights of {folder.name} take {size / 1e6:.1f} MB; at most {most // 10**6} MB are opened, "
             "so store them in half precision or make the network smaller."
         )
     data = path.read_bytes()

@@ -40,6 +40,14 @@ class Path:
         t = (p0 - threshold) / max(float(p0 - p1), 1e-9)
         return float(self.steps[k - 1] + t * (self.steps[k] - self.steps[k - 1]))
 
+    def record(self, threshold: float) -> dict:
+        """Steps, probabilities and where they fall to `threshold`, ready for JSON."""
+        return {
+            "steps": [round(float(step), 4) for step in self.steps],
+            "probabilities": [round(float(p), 6) for p in self.probabilities],
+            "flip": self.flip(threshold),
+        }
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -54,9 +62,10 @@ class Explanation:
         attribution_unit: what one unit of `attribution` means, in words.
         attribution_limit: the colour bar runs from -limit to +limit, the same for every scan of this checkpoint and finding.
         evidence: (h, w) float32, `attribution` on the model's own grid.
-        counterfactual: (H, W) float32, the scan without the finding, in the scan's units.
-        path: the counterfactual slider.
-        in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on.
+        counterfactual: (H, W) float32, the scan without the finding, in the scan's units; None for a method that makes none.
+        path: the counterfactual slider; None where there is no counterfactual.
+        in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on. None where
+            nobody here knows what those were.
         seconds: wall time of this finding's explanation.
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
     """
@@ -70,19 +79,20 @@ class Explanation:
     attribution_unit: str
     attribution_limit: float
     evidence: np.ndarray
-    counterfactual: np.ndarray
-    path: Path
-    in_distribution: tuple[float, float]
+    counterfactual: np.ndarray | None
+    path: Path | None
+    in_distribution: tuple[float, float] | None
     seconds: float
     both_signs: bool = False
 
     def __post_init__(self):
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability must lie in [0, 1], got {self.probability}")
-        if self.attribution.ndim != 2 or self.attribution.shape != self.counterfactual.shape:
-            raise ValueError(
-                f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {self.counterfactual.shape}"
-            )
+        if (self.counterfactual is None) != (self.path is None):
+            raise ValueError("counterfactual and path must both be there or both be None")
+        other = self.attribution.shape if self.counterfactual is None else self.counterfactual.shape
+        if self.attribution.ndim != 2 or self.attribution.shape != other:
+            raise ValueError(f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {other}")
         if not np.isfinite(self.attribution).all():
             raise ValueError("attribution must be finite")
 
@@ -91,13 +101,15 @@ class Explanation:
         return self.probability > self.threshold
 
     @property
-    def like_training(self) -> bool:
+    def like_training(self) -> bool | None:
+        """Whether the scan is like those the checkpoint was trained on; None where nobody knows."""
+        if self.in_distribution is None:
+            return None
         score, limit = self.in_distribution
         return score <= limit
 
     def record(self) -> dict:
-        """Everything but the pictures, ready for JSON."""
-        score, limit = self.in_distribution
+        """Everything but the pictures, ready for JSON; null for a path or a likeness that is not known."""
         return {
             "scan_sha256": self.scan_sha256,
             "checkpoint_sha256": self.checkpoint_sha256,
@@ -107,12 +119,10 @@ class Explanation:
             "positive": bool(self.positive),
             "attribution_unit": self.attribution_unit,
             "attribution_limit": float(self.attribution_limit),
-            "path": {
-                "steps": [round(float(step), 4) for step in self.path.steps],
-                "probabilities": [round(float(p), 6) for p in self.path.probabilities],
-                "flip": self.path.flip(self.threshold),
-            },
-            "in_distribution": {"score": float(score), "limit": float(limit), "like_training": bool(self.like_training)},
+            "path": None if self.path is None else self.path.record(self.threshold),
+            "in_distribution": None
+            if self.in_distribution is None
+            else dict(zip(("score", "limit"), map(float, self.in_distribution))) | {"like_training": bool(self.like_training)},
             "seconds": round(float(self.seconds), 4),
         }
 

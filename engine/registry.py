@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine.checkpoints import Checkpoint, open_checkpoint
+from engine.checkpoints import LARGEST_WEIGHTS, Checkpoint, open_checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
 
-ROOMS = ("attri_net", "cx_gan", "baselines")  # packages of the engine that register methods; a new one adds its name here
+ROOMS = ("attri_net", "cx_gan", "baselines", "foreign")  # packages of the engine that register methods; a new one adds its name here
 
 _methods: dict[str, Method] = {}
 
@@ -47,7 +47,7 @@ class Model(ABC):
         """One record a finding, all of them unless some are named.
 
         Args:
-            progress: called with (done, all) after each finding.
+            progress: called with (done, all) after each finding or part of the work; the last call is (all, all).
 
         Raises:
             UnsuitableScan: not a single picture, or not of a kind the method takes.
@@ -80,6 +80,8 @@ class Method(ABC):
         name: as on the command line and in `config.json`.
         title: as a reader knows it.
         paper: author and year.
+        trainable: whether `train` does it; what was trained elsewhere has no presets.
+        largest_weights: bytes of the weights file that a checkpoint of it may have.
         kinds: the scan kinds it takes; empty for any.
         signed: whether its maps have two signs.
         counterfactuals: whether it makes them.
@@ -90,6 +92,8 @@ class Method(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     paper: ClassVar[str]
+    trainable: ClassVar[bool] = True
+    largest_weights: ClassVar[int] = LARGEST_WEIGHTS
     kinds: ClassVar[Sequence[str]] = ()
     signed: ClassVar[bool]
     counterfactuals: ClassVar[bool]
@@ -102,7 +106,7 @@ class Method(ABC):
 
     @abstractmethod
     def presets(self) -> Mapping[str, Any]:
-        """Named sizes and schedules; at least "demo" and "paper"."""
+        """Named sizes and schedules; at least "demo" and "paper" for what is trained here."""
 
     @abstractmethod
     def train(self, job: Any) -> Checkpoint | None:

@@ -50,7 +50,7 @@ def test_every_method_declares_what_it_offers():
         for text in (room.title, room.paper, room.evidence_name):
             assert isinstance(text, str) and text
         assert all(isinstance(flag, bool) for flag in (room.signed, room.counterfactuals, room.has_centres))
-        assert {"demo", "paper"} <= {*room.presets()}
+        assert {"demo", "paper"} <= {*room.presets()} or not room.trainable
 
 
 @pytest.mark.parametrize("name", SCANS)
@@ -68,14 +68,20 @@ def test_an_explanation_keeps_its_promises(opened, name):
         assert record.scan_sha256 == scan.sha256 and record.checkpoint_sha256 == model.checkpoint.sha256
         assert record.probability == pytest.approx(float(probabilities[c]), abs=1e-5)
         assert record.threshold == pytest.approx(float(model.thresholds[c]))
-        assert record.attribution.shape == record.counterfactual.shape == scan.pixels.shape
-        for field in (record.attribution, record.counterfactual, record.evidence, record.path.changes):
+        assert (record.counterfactual is not None) == (record.path is not None) == room.counterfactuals
+        fields = [record.attribution, record.evidence]
+        if room.counterfactuals:
+            fields += [record.counterfactual, record.path.changes]
+            assert record.counterfactual.shape == scan.pixels.shape
+            assert ((record.path.probabilities >= 0) & (record.path.probabilities <= 1)).all()
+        assert record.attribution.shape == scan.pixels.shape
+        for field in fields:
             assert field.dtype == np.float32 and np.isfinite(field).all()
         assert np.array_equal(record.attribution, enlarged(record.evidence, scan.pixels.shape))
         assert room.signed or record.attribution.min() >= 0
         assert record.attribution_limit > 0 and record.attribution_unit
-        assert record.seconds > 0 and np.isfinite(record.in_distribution).all()
-        assert ((record.path.probabilities >= 0) & (record.path.probabilities <= 1)).all()
+        assert record.seconds > 0
+        assert record.in_distribution is None or np.isfinite(record.in_distribution).all()
         json.dumps(record.record(), allow_nan=False)
     assert np.array_equal(scan.pixels, before)
 
@@ -101,7 +107,8 @@ def test_windowing_never_changes_the_prediction(opened):
     plain, windowed = Scan.of(pixels, bits=12), Scan.of(pixels, bits=12, window=(300.0, 50.0))
     assert np.array_equal(model.probabilities(plain), model.probabilities(windowed))
     for one, other in zip(model.explain(plain), model.explain(windowed)):
-        assert np.array_equal(one.attribution, other.attribution) and np.array_equal(one.counterfactual, other.counterfactual)
+        assert np.array_equal(one.attribution, other.attribution)
+        assert not methods()[model.checkpoint.method].counterfactuals or np.array_equal(one.counterfactual, other.counterfactual)
 
 
 @pytest.mark.parametrize("gain, offset", [(3, 100), (16, 0), (0.25, -1024)])
@@ -124,11 +131,11 @@ def test_the_counterfactual_follows_the_units_of_the_scan(opened):
 
 
 def test_the_same_scan_is_explained_alike_twice(opened):
-    _, model = opened
+    room, model = opened
     scan = Scan.of(film(80, 60))
     for one, other in zip(model.explain(scan), model.explain(scan)):
         assert np.array_equal(one.attribution, other.attribution)
-        assert np.array_equal(one.path.probabilities, other.path.probabilities)
+        assert not room.counterfactuals or np.array_equal(one.path.probabilities, other.path.probabilities)
 
 
 def test_the_path_begins_with_the_scan_and_passes_the_counterfactual(opened):
@@ -166,7 +173,8 @@ def test_named_findings_are_explained_in_the_order_asked_for_with_progress(opene
     asked = list(reversed(model.findings))
     records = model.explain(scan, asked, progress=lambda done, all: told.append((done, all)))
     assert [record.finding for record in records] == asked
-    assert told == [(k + 1, len(asked)) for k in range(len(asked))]
+    every = told[0][1]
+    assert every >= len(asked) and told == [(k + 1, every) for k in range(every)]
     whole = {record.finding: record for record in model.explain(scan)}
     assert all(np.array_equal(record.attribution, whole[record.finding].attribution) for record in records)
 
@@ -210,6 +218,8 @@ def test_class_centres_are_there_when_they_are_promised(opened):
 def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
     _, model = opened
     whole = model.checkpoint
+    if not any(weight.is_floating_point() for weight in whole.weights().values()):
+        pytest.skip("The weights are another maker's file, kept as it is.")
     half = save_checkpoint(tmp_path / "half", method=whole.method, config=whole.config, weights=whole.weights(), card=whole.card, half=True)
     assert (half.folder / "weights.safetensors").stat().st_size < 0.7 * (whole.folder / "weights.safetensors").stat().st_size
     for scan in (Scan.of(film(100, 70)), Scan.of(film(64, 64, seed=3))):
@@ -239,9 +249,8 @@ def test_a_checkpoint_that_does_not_hang_together_is_refused_in_a_sentence(opene
         *({"network": {**config["network"], name: 0}} for name in numbers),
     ]
     for number, changes in enumerate(wrong):
-        checkpoint = saved_otherwise(model, tmp_path / f"wrong {number}", **changes)
         with pytest.raises(RefusedCheckpoint) as refused:
-            open_model(checkpoint, "cpu")
+            open_model(saved_otherwise(model, tmp_path / f"wrong {number}", **changes), "cpu")
         assert one_sentence(refused), refused.value
 
 

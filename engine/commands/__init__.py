@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from engine.commands.adopt import adopt
 from engine.commands.bench import bench
 from engine.commands.doctor import doctor
 from engine.commands.evaluate import evaluate
@@ -17,5 +18,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Otherwise: train, explain and measure. Research use only, not for diagnosis.",
 )
-for command in (doctor, explain, train, evaluate, reproduce, bench):
+for command in (doctor, explain, train, evaluate, reproduce, bench, adopt):
     app.command()(command)

@@ -16,6 +16,7 @@ from engine.tables import write_json
 PARTS = (
     "torch", "torchvision", "streamlit", "numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
     "opencv-python-headless", "lightning", "safetensors", "huggingface-hub", "plotly", "pydicom-data",
+    "onnx", "onnxruntime",
 )  # fmt: skip
 AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with windows that nobody opens here
 

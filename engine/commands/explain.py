@@ -45,10 +45,13 @@ def explain(
     write_explanations(out, read, model.checkpoint, records)
     rows = [record.record() for record in records]
     alike = records[0].in_distribution
-    print(f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}.")
+    if alike is None:
+        print(f"Whether the scan is like the training pictures is not known: the model was trained elsewhere. {REMARK}.")
+    else:
+        print(f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}.")
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
     for row in rows:
-        flip = row["path"]["flip"]
+        flip = row["path"] and row["path"]["flip"]
         call = "positive" if row["positive"] else "negative"
         flips = "-" if flip is None else f"{flip:.2f}"
         print(f"{row['finding']:<22}{row['probability']:>12.3f}{row['threshold']:>12.3f}{call:>10}{flips:>12}")
@@ -57,7 +60,7 @@ def explain(
 
 
 def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanation]) -> None:
-    """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding."""
+    """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding; one where there is no counterfactual."""
     text = {
         "remark": REMARK,
         "version": __version__,
@@ -78,16 +81,14 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
     partial.replace(out / "explanation.json")
     for record in records:
         stem = re.sub(r"\W+", "_", record.finding.lower())  # a finding's name comes with a checkpoint and is no path
-        np.savez_compressed(
-            out / f"{stem}.npz",
-            attribution=record.attribution,
-            counterfactual=record.counterfactual,
-            steps=record.path.steps,
-            probabilities=record.path.probabilities,
-        )
+        maps = {"attribution": record.attribution}
+        if record.path is not None:
+            maps |= {"counterfactual": record.counterfactual, "steps": record.path.steps, "probabilities": record.path.probabilities}
+        np.savez_compressed(out / f"{stem}.npz", **maps)
         grey = shown(scan.pixels, scan.window)
         cv2.imwrite(str(out / f"{stem}_evidence.png"), overlaid(grey, record.attribution, record.attribution_limit))
-        cv2.imwrite(str(out / f"{stem}_without.png"), shown(record.counterfactual, scan.window))
+        if record.counterfactual is not None:
+            cv2.imwrite(str(out / f"{stem}_without.png"), shown(record.counterfactual, scan.window))
 
 
 def shown(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
