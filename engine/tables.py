@@ -50,20 +50,34 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
     return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body, *([""] if notes else []), *notes])
 
 
-def write_json(path: str | Path, command: str, rows: Iterable[Measure | Mapping]) -> None:
-    """Write {"command", "version", "rows"} to `path`, whole or not at all: a reader never meets half a file.
+def as_json(command: str, rows: Iterable[Measure | Mapping], **beside: str) -> str:
+    """{"command", "version", ..., "rows"} as text.
+
+    Args:
+        rows: measures, or records that are ready for JSON.
+        beside: further words that stand before the rows.
+
+    Raises:
+        ValueError: for NaN or infinity, which JSON cannot hold.
+    """
+    rows = [row.row() if isinstance(row, Measure) else dict(row) for row in rows]
+    whole = {"command": command, "version": __version__, **beside, "rows": rows}
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: str | Path, command: str, rows: Iterable[Measure | Mapping], **beside: str) -> None:
+    """Write `as_json` to `path`, whole or not at all: a reader never meets half a file.
 
     Args:
         path: its folder is made when missing.
-        rows: measures, or records that are ready for JSON.
+        command, rows, beside: as in `as_json`.
 
     Raises:
         ValueError: for NaN or infinity, which JSON cannot hold.
         OSError: when the folder cannot be written.
     """
     path = Path(path)
-    rows = [row.row() if isinstance(row, Measure) else dict(row) for row in rows]
-    text = json.dumps({"command": command, "version": __version__, "rows": rows}, indent=2, ensure_ascii=False, allow_nan=False)
+    text = as_json(command, rows, **beside)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

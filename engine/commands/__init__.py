@@ -6,6 +6,7 @@ import typer
 
 from engine.commands.adopt import adopt
 from engine.commands.bench import bench
+from engine.commands.bias import bias
 from engine.commands.doctor import doctor
 from engine.commands.evaluate import evaluate
 from engine.commands.explain import explain
@@ -18,5 +19,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Otherwise: train, explain and measure. Research use only, not for diagnosis.",
 )
-for command in (doctor, explain, train, evaluate, reproduce, bench, adopt):
+for command in (doctor, explain, train, evaluate, reproduce, bias, bench, adopt):
     app.command()(command)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
+from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
 from engine.datasets.collection import Collection
 from engine.datasets.phantom import Phantom
 from engine.metrics.measure import Measure
@@ -174,15 +175,16 @@ def open_interventions(collection: Collection, generator: str | None = None) -> 
         raise ValueError(f"no generator trained on {collection.name} is installed; name one with --generator, or train it.")
     if found in (None, STRUCTURAL):
         return StructuralInterventions(collection)
-    from engine.invariance.generator import open_generator
+    checkpoint = open_checkpoint(found)
+    if checkpoint.method != GENERATOR_METHOD:
+        raise ValueError(f"{checkpoint.name} is a checkpoint of {checkpoint.method}, which cannot show patients otherwise.")
+    from engine.invariance.generator import open_generator  # with torch, which drawn films do without
 
     return open_generator(found)
 
 
 def generators_for(collection: str) -> list[str]:
     """Names of the shipped checkpoints that make pictures like those of the collection called `collection`."""
-    from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
-
     found = []
     for name in shipped():
         try:

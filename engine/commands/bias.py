@@ -1,0 +1,82 @@
+"""python -m engine bias: would a checkpoint's answer change if only one attribute changed? The answer first, then every number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from tqdm import tqdm
+
+from engine.commands.shared import OneSentence, opened
+from engine.datasets import COLLECTIONS, SPLITS
+from engine.tables import show, write_json
+
+
+def bias(
+    checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
+    data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
+    attribute: Annotated[str, typer.Option(help="for example sex, view_position or marker")],
+    root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
+    generator: Annotated[str | None, typer.Option(help="what shows patients otherwise: a checkpoint, or 'structural' for drawn films; the shipped one for these data when not given")] = None,
+    count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
+    split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
+    seed: Annotated[int, typer.Option(help="of the choice of pictures and of the generator's noise")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="write the report here")] = None,
+) -> None:
+    """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
+    from engine.invariance.answers import HEADER, NOTE, answer, question, table, trust
+    from engine.invariance.bias import bias_report
+    from engine.invariance.interventions import open_interventions
+    from engine.registry import open_model
+
+    if split not in SPLITS:
+        raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
+    model = open_model(checkpoint, device)
+    collection = opened(data, root, model.findings, option or ())
+    interventions = open_interventions(collection, generator)
+    if attribute == "marker" and interventions.exact and "marker" not in interventions.attributes:
+        raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
+    interventions.values_of(attribute)  # refuses an unknown one before anything takes long
+    indices = collection.split(split)
+    if not len(indices):
+        raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
+    indices = np.sort(np.random.default_rng(seed).permutation(indices)[:count])
+    with tqdm(unit="step") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = bias_report(model, collection, indices, attribute, interventions, progress, seed)
+    print(question(attribute))
+    for line in filter(None, answer(report)):
+        print(line)
+    print("\nCan these counterfactuals be trusted?")
+    for what, much, _ in trust(report):
+        print(f"  {what}: {much}")
+    print()
+    print(aligned([HEADER, *table(report)]))
+    print(NOTE)
+    print()
+    print(show(report.measures(), report.remarks))
+    if json:
+        write_json(json, "bias", report.measures(), answer=" ".join(filter(None, answer(report))))
+    if pdf:
+        from engine.export.bias_pdf import bias_pdf
+
+        written = bias_pdf(report)
+        pdf.parent.mkdir(parents=True, exist_ok=True)
+        pdf.write_bytes(written)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Cells in columns, the first line above a rule."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    head, *body = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body])

@@ -1,0 +1,43 @@
+"""The bias report on paper and as JSON: one set of numbers."""
+
+import io
+import json
+import re
+
+import pytest
+from pypdf import PdfReader
+
+from engine.export.bias_pdf import bias_pdf
+from engine.invariance.answers import answer, question
+from engine.tables import as_json, number
+from tests.invariance.test_bias import FAIR, ITSELF, Classifier, Films, reported
+
+
+def text(report):
+    """All that stands in the PDF, white space as single spaces."""
+    return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(bias_pdf(report))).pages))
+
+
+@pytest.mark.parametrize("model", [FAIR, ITSELF, Classifier(0.02, 0.1)], ids=["fair", "the attribute", "leaning"])
+def test_the_paper_holds_every_number_of_the_json(model):
+    report = reported(model)
+    said = text(report)
+    rows = json.loads(as_json("bias", report.measures()))["rows"]
+    assert len(rows) > 10
+    for row in rows:
+        between = "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
+        assert f"{number(row['value'])} {between} {row['n']}" in said, row
+
+
+def test_the_paper_says_the_question_the_answer_and_for_what_it_is():
+    report = reported(ITSELF)
+    said = text(report)
+    for words in (question("group"), *answer(report), "Research use only, not for diagnosis", report.checkpoint_sha256[:12]):
+        assert words in said
+
+
+def test_a_report_without_a_verdict_or_with_strange_names_is_printed_too():
+    films = Films(few=7)
+    films.patients = np.array([f"\u0416\u4e2d {i}" for i in range(len(films))])
+    said = text(reported(ITSELF, films))
+    assert "Group b has 7 patients" in said and "cannot tell" in said

@@ -1,0 +1,86 @@
+"""python -m engine bias: the answer first, the same numbers three times, and one sentence for what a user can mend."""
+
+import io
+import json
+import re
+import sys
+
+import pytest
+from pypdf import PdfReader
+
+from engine import __main__, datasets
+from engine.attri_net.produce import tiny
+from engine.metrics.measure import METRICS
+from engine.tables import number
+
+PHANTOM = ("--data", "phantom", "--option", "count=90", "--option", "size=32", "--split", "all")
+
+
+@pytest.fixture
+def engine(monkeypatch, capsys):
+    """Runs one command in this process: (exit code, standard output, standard error)."""
+    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["engine", "bias", *map(str, words)])
+        try:
+            __main__.main()
+            code = 0
+        except SystemExit as left:
+            code = left.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return tiny(tmp_path_factory.mktemp("bias") / "tiny").folder
+
+
+def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(engine, checkpoint, tmp_path):
+    files = tmp_path / "new" / "bias.json", tmp_path / "new" / "bias.pdf"
+    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--json", files[0], "--pdf", files[1])
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0] == "Would the answer change if only the sex changed?"
+    assert lines[1].split()[0].rstrip(",") in ("Yes", "Barely", "No", "That")
+    assert "100%" in err  # the progress bar
+    said = json.loads(files[0].read_text())
+    assert said["command"] == "bias" and said["answer"].startswith(lines[1])
+    paper = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(files[1].read_bytes())).pages))
+    assert {"eca", "effect", "p_value", "composition"} <= {row["metric"] for row in said["rows"]} <= {*METRICS}
+    for row in said["rows"]:
+        between = "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
+        assert f"{number(row['value'])} {between} {row['n']}" in paper
+        assert row["subject"] in out
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("--attribute", "age"), "it can change sex, view_position"),
+        (("--attribute", "marker"), "--option marker=TEXT"),
+        (("--attribute", "sex", "--split", "half"), "split is one of"),
+        (("--attribute", "sex", "--generator", "nobody"), "There is no checkpoint at 'nobody'"),
+        (("--attribute", "sex", "--checkpoint", "nobody"), "There is no checkpoint at 'nobody'"),
+        (("--attribute", "sex", "--option", "colour=3"), "no such option"),
+        (("--attribute", "sex", "--data", "vagan_synthetic"), "vagan_synthetic has no such option"),
+        (("--attribute", "sex", "--data", "chestxray8"), "give its root"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(engine, checkpoint, words, told):
+    code, out, err = engine("--checkpoint", checkpoint, "--data", "phantom", "--option", "size=32", *words)
+    sentence = err.strip().splitlines()[-1]
+    assert code == 1 and sentence.startswith("engine: ") and told in sentence and "Traceback" not in err
+
+
+def test_a_model_that_explains_cannot_show_patients_otherwise(engine, checkpoint):
+    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
+    assert code == 1 and "is a checkpoint of attri_net, which cannot show patients otherwise." in err
+
+
+def test_groups_that_are_too_small_are_named_without_an_error(engine, checkpoint):
+    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
+    assert code == 0 and out.splitlines()[1].startswith("That cannot be told") and "patients, fewer than the 20" in out
