@@ -273,9 +273,9 @@ def _read_config(folder: Path) -> dict:
         raise refused(f"lacks {', '.join(missing)}; it needs {', '.join(CONFIG_KEYS)}")
     if config["format"] != FORMAT:
         raise refused(f"has format {config['format']!r}; this version opens format {FORMAT}")
-    from engine.registry import methods  # brings the rooms, hence torch: only where it is needed
+    from engine.registry import trained  # brings the rooms, hence torch: only where it is needed
 
-    known = sorted(methods())
+    known = sorted(trained())
     if config["method"] not in known:
         raise refused(f"names the method {config['method']!r}; known are {', '.join(known)}")
     findings, thresholds = config["findings"], config["thresholds"]
@@ -298,9 +298,9 @@ def _read_config(folder: Path) -> dict:
 
 def _most(method: str) -> int:
     """Bytes that the weights of `method` may take."""
-    from engine.registry import methods
+    from engine.registry import trained
 
-    return methods()[method].largest_weights
+    return trained()[method].largest_weights
 
 
 def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine.checkpoints import LARGEST_WEIGHTS, Checkpoint, open_checkpoint
+from engine.checkpoints import LARGEST_WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
 
-ROOMS = ("attri_net", "cx_gan", "baselines", "foreign")  # packages of the engine that register methods; a new one adds its name here
+ROOMS = ("attri_net", "cx_gan", "baselines", "invariance", "foreign")  # packages of the engine that register methods; a new one adds its name here
 
-_methods: dict[str, Method] = {}
+_methods: dict[str, Trained] = {}
 
 
 class UnsuitableScan(ValueError):
@@ -73,8 +73,8 @@ class Model(ABC):
         return []
 
 
-class Method(ABC):
-    """What a method declares about itself; pages are derived from it.
+class Trained(ABC):
+    """Whatever is trained into checkpoints: what the command line needs of it.
 
     Attributes:
         name: as on the command line and in `config.json`.
@@ -82,11 +82,6 @@ class Method(ABC):
         paper: author and year.
         trainable: whether `train` does it; what was trained elsewhere has no presets.
         largest_weights: bytes of the weights file that a checkpoint of it may have.
-        kinds: the scan kinds it takes; empty for any.
-        signed: whether its maps have two signs.
-        counterfactuals: whether it makes them.
-        has_centres: whether it has class centres and weights to show.
-        evidence_name: what its map is called on a panel.
     """
 
     name: ClassVar[str]
@@ -94,15 +89,10 @@ class Method(ABC):
     paper: ClassVar[str]
     trainable: ClassVar[bool] = True
     largest_weights: ClassVar[int] = LARGEST_WEIGHTS
-    kinds: ClassVar[Sequence[str]] = ()
-    signed: ClassVar[bool]
-    counterfactuals: ClassVar[bool]
-    has_centres: ClassVar[bool]
-    evidence_name: ClassVar[str]
 
     @abstractmethod
-    def open(self, checkpoint: Checkpoint, device: str) -> Model:
-        """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+    def open(self, checkpoint: Checkpoint, device: str) -> Any:
+        """What is behind `checkpoint`, on `device` ("cpu", "cuda")."""
 
     @abstractmethod
     def presets(self) -> Mapping[str, Any]:
@@ -113,7 +103,7 @@ class Method(ABC):
         """Trains and saves one checkpoint; `job` is an `engine.jobs.TrainingJob`. None in all but the first of several processes."""
 
     @abstractmethod
-    def evaluate(self, model: Model, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:
+    def evaluate(self, model: Any, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:
         """Every measure that the paper reports, on the pictures at `indices`, and remarks on what could not be measured."""
 
     @abstractmethod
@@ -121,7 +111,33 @@ class Method(ABC):
         """A small checkpoint with random weights, for tests of the contract."""
 
 
-def register(method: type[Method]) -> type[Method]:
+class Method(Trained):
+    """A method that explains scans; `open` gives a `Model`. Pages are derived from what it declares about itself.
+
+    Attributes:
+        kinds: the scan kinds it takes; empty for any.
+        signed: whether its maps have two signs.
+        counterfactuals: whether it makes them.
+        has_centres: whether it has class centres and weights to show.
+        evidence_name: what its map is called on a panel.
+    """
+
+    kinds: ClassVar[Sequence[str]] = ()
+    signed: ClassVar[bool]
+    counterfactuals: ClassVar[bool]
+    has_centres: ClassVar[bool]
+    evidence_name: ClassVar[str]
+
+    @abstractmethod
+    def open(self, checkpoint: Checkpoint, device: str) -> Model:
+        """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+
+
+class Generator(Trained):
+    """A method that shows patients otherwise and explains no scan; `open` gives `engine.invariance.interventions.Interventions`."""
+
+
+def register(method: type[Trained]) -> type[Trained]:
     """Class decorator: the method joins the app, the command line and the contract test."""
     if method.name in _methods:
         raise ValueError(f"two methods are called {method.name!r}")
@@ -129,20 +145,25 @@ def register(method: type[Method]) -> type[Method]:
     return method
 
 
-def methods() -> Mapping[str, Method]:
-    """Every registered method by name."""
+def trained() -> Mapping[str, Trained]:
+    """Everything that is registered, by name: methods that explain scans, and generators."""
     for room in ROOMS:
         import_module(f"engine.{room}")
     return dict(_methods)
 
 
-def method(name: str) -> Method:
-    """The method called `name`.
+def methods() -> Mapping[str, Method]:
+    """Every registered method that explains scans, by name."""
+    return {name: one for name, one in trained().items() if isinstance(one, Method)}
+
+
+def method(name: str) -> Trained:
+    """The method or generator called `name`.
 
     Raises:
         ValueError: there is none; the message names those there are.
     """
-    known = methods()
+    known = trained()
     if name not in known:
         raise ValueError(f"no method is called {name!r}; there are {', '.join(sorted(known))}.")
     return known[name]
@@ -164,6 +185,26 @@ def choose_device(asked: str = "auto") -> str:
 
 
 def open_model(where: str | Path | Checkpoint, device: str = "auto") -> Model:
-    """The model of a checkpoint: a shipped name, a folder, ``hub:owner/name@revision``, or one already checked."""
+    """The model of a checkpoint: a shipped name, a folder, ``hub:owner/name@revision``, or one already checked.
+
+    Raises:
+        RefusedCheckpoint: it explains no scans.
+    """
     checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
-    return method(checkpoint.method).open(checkpoint, choose_device(device))
+    room = method(checkpoint.method)
+    if not isinstance(room, Method):
+        raise RefusedCheckpoint(f"{checkpoint.name} shows patients otherwise and explains no scans; the bias report uses it.")
+    return room.open(checkpoint, choose_device(device))
+
+
+def open_generator(where: str | Path | Checkpoint, device: str = "auto") -> Any:
+    """The interventions of a generator's checkpoint, named as for `open_model`.
+
+    Raises:
+        RefusedCheckpoint: it is a model that explains scans.
+    """
+    checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
+    room = method(checkpoint.method)
+    if not isinstance(room, Generator):
+        raise RefusedCheckpoint(f"{checkpoint.name} explains scans and cannot change an attribute; choose a checkpoint of cit_lr.")
+    return room.open(checkpoint, choose_device(device))

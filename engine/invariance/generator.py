@@ -1,0 +1,160 @@
+"""A trained CIT-LR generator shows the same patients under every value of an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.checkpoints import Checkpoint, RefusedCheckpoint
+from engine.datasets.collection import Collection
+from engine.invariance.diffusion import Diffusion
+from engine.invariance.interventions import Alternatives, Interventions, Progress
+from engine.invariance.network import Architecture, Networks
+from engine.invariance.sampling import Sampler
+from engine.metrics.measure import Measure
+from engine.networks.precision import bfloat16_in_hardware
+from engine.networks.weights import with_weights
+from engine.preprocessing import Preprocessing, enlarged
+
+BATCH = 16  # patients at once
+POOLED = 3  # the representation is averaged to a grid of so many cells a side
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Prepared pictures (n, size, size) in [-reach, reach] and what they became.
+
+    Attributes:
+        base: through the autoencoder and back.
+        changed: (n, m, size, size), for each list of codes asked for.
+        noise: (n, latent, h, w) the disentangled representation.
+    """
+
+    base: np.ndarray
+    changed: np.ndarray
+    noise: np.ndarray
+
+
+class DiffusionInterventions(Interventions):
+    """An opened checkpoint of CIT-LR.
+
+    What changes between its pictures is added to the film as it is, enlarged to the film's own grid: x + D(z_a) - D(E(x)).
+    So detail that the autoencoder cannot say stays, in the null intervention as in the others.
+
+    Args:
+        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `strength` and `quality`.
+        device: "cpu" or "cuda".
+
+    Attributes:
+        precision: of the denoiser: bfloat16 where the processor has it in hardware.
+    """
+
+    exact = False
+
+    def __init__(self, checkpoint: Checkpoint, device: str):
+        config = checkpoint.config
+        self.checkpoint, self.name, self.device = checkpoint, checkpoint.name, torch.device(device)
+        self.findings = tuple(config["findings"])
+        try:
+            architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            if self.preprocessing.size != architecture.size:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {architecture.size}")
+            self.attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
+            self.diffusion, strength = Diffusion(**config["diffusion"]), float(config["strength"])
+            self.quality = {name: [Measure(**row) for row in rows] for name, rows in config["quality"].items()}
+            self.nets = with_weights(lambda: Networks(architecture, self.attributes, self.findings, strength), checkpoint.weights())
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train.") from error
+        self.size = architecture.size
+        self.nets.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.precision = torch.bfloat16 if self.device.type == "cuda" or bfloat16_in_hardware() else torch.float32
+
+    def codes(self, collection: Collection, indices: np.ndarray) -> np.ndarray:
+        """(n, K) int64, -1 where an attribute is unknown to the collection or has a value that was not learned."""
+        found = np.full((len(indices), len(self.attributes)), -1, np.int64)
+        for k, (name, values) in enumerate(self.attributes.items()):
+            said = collection.attributes.get(name)
+            for code, value in enumerate(values):
+                if said is not None:
+                    found[said[indices] == value, k] = code
+        return found
+
+    def alternatives(
+        self,
+        collection: Collection,
+        indices: np.ndarray,
+        attribute: str,
+        progress: Progress | None = None,
+        seed: int = 0,
+        size: int | None = None,
+    ) -> Alternatives:
+        """As `Interventions.alternatives`; nothing in it is random.
+
+        Args:
+            size: side of the pictures, the network's own when None.
+        """
+        values, size, k = self.values_of(attribute), size or self.size, [*self.attributes].index(attribute)
+        original = np.stack([collection.image(int(i), size) for i in indices]).astype(np.float32)
+        codes = self.codes(collection, indices)
+        pictures = {value: np.empty_like(original) for value in values}
+        noise = []
+        for start in range(0, len(indices), BATCH):
+            chosen = slice(start, start + BATCH)
+            wanted = np.repeat(codes[chosen, None], len(values), 1)
+            wanted[:, range(len(values)), k] = np.arange(len(values))
+            prepared = np.stack([self.preprocessing.apply(film) for film in original[chosen]])
+            found = self.sampled(prepared, codes[chosen], wanted)
+            noise.append(found.noise)
+            for n, film in enumerate(original[chosen]):
+                units = self.preprocessing.scan_units(film)
+                for m, value in enumerate(values):
+                    change = enlarged((found.changed[n, m] - found.base[n]) * np.float32(units), film.shape)
+                    pictures[value][start + n] = film + change
+            if progress:
+                progress(min(start + BATCH, len(indices)), len(indices))
+        pooled = F.adaptive_avg_pool2d(torch.from_numpy(np.concatenate(noise)), POOLED).flatten(1).numpy()
+        return Alternatives(attribute, values, collection.attributes[attribute][indices], original, pictures, pooled)
+
+    def sampled(self, prepared: np.ndarray, codes: np.ndarray, wanted: np.ndarray) -> Sampled:
+        """Pictures under other codes.
+
+        Args:
+            prepared: (n, size, size) in [-reach, reach]; codes: (n, K), their own; wanted: (n, m, K).
+        """
+        n, m = wanted.shape[:2]
+        sampler = Sampler(self.nets, self.diffusion, self.precision)
+        x, own = self._tensor(prepared[:, None]), torch.from_numpy(codes).to(self.device)
+        with torch.inference_mode():
+            z = self.nets.autoencoder.encode(x)
+            noise = self.nets.perturbation(sampler.noise_of(z, own))
+            asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(self.device)
+            changed = sampler.picture_of(noise.repeat_interleave(m, 0), asked)
+            drawn = self.nets.autoencoder.decode(torch.cat([z, changed])).clamp(-1, 1)[:, 0].cpu().numpy()
+        return Sampled(drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:]), noise.float().cpu().numpy())
+
+    def judged(self, prepared: np.ndarray) -> tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]:
+        """What the judge, trained on real pictures only, says of prepared pictures (n, size, size).
+
+        Returns:
+            attribute -> (n,) str; (n, C) probabilities of the findings; (n, k) features.
+        """
+        said: dict[str, list] = {name: [] for name in self.attributes}
+        findings, features = [], []
+        with torch.inference_mode():
+            for start in range(0, len(prepared), 64):
+                seen = self.nets.judge.features(self._tensor(prepared[start : start + 64, None]))
+                logits, odds = self.nets.judge.on(seen)
+                for (name, values), one in zip(self.attributes.items(), logits):
+                    said[name].append(np.array(values)[one.argmax(1).cpu().numpy()])
+                findings.append(torch.sigmoid(odds).cpu().numpy())
+                features.append(seen.float().cpu().numpy())
+        return {name: np.concatenate(parts) for name, parts in said.items()}, np.concatenate(findings), np.concatenate(features)
+
+    def _tensor(self, pictures: np.ndarray | Sequence) -> Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device)
+        return x.to(memory_format=torch.channels_last)

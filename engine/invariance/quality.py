@@ -1,0 +1,168 @@
+"""How good the counterfactuals of a generator are, on pictures that it has not seen: before any verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from engine.datasets.collection import Collection
+from engine.invariance.generator import BATCH, DiffusionInterventions
+from engine.metrics.classification import auc
+from engine.metrics.composition import composition
+from engine.metrics.effectiveness import effectiveness
+from engine.metrics.fid import fid
+from engine.metrics.measure import Measure, NotMeasurable
+
+FIXED = "a classifier trained on real pictures only, which the generator has not seen either"
+FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
+PLAIN = "noise drawn, no disentangling"
+BLIND = "inverted without the attributes, no disentangling"
+Show = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def quality(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, progress=None) -> dict[str, list[Measure]]:
+    """Composition, effectiveness, FID and what becomes of the findings, for every attribute.
+
+    Args:
+        indices: of held-out pictures; those whose value is unknown take no part.
+    """
+    return {name: _of_attribute(generator, collection, indices, name, progress) for name in generator.attributes}
+
+
+def evaluate(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
+    """All rows, with what the same networks do without disentangling beside them."""
+    rows: list[Measure] = []
+    for name, found in quality(generator, collection, indices).items():
+        rows += [replace(row, subject=row.subject if name in row.subject else f"{name}: {row.subject}") for row in found]
+    for words, show in ((PLAIN, _plain(generator)), (BLIND, _blind(generator))):
+        for name in generator.attributes:
+            rows += [
+                replace(row, subject=f"{words}: {row.subject if name in row.subject else f'{name}: {row.subject}'}")
+                for row in _of_attribute(generator, collection, indices, name, None, show)
+                if row.metric in ("composition", "effectiveness", "fid")
+            ]
+    return rows, []
+
+
+def _of_attribute(
+    generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, name: str, progress=None, show: Show | None = None
+) -> list[Measure]:
+    values, k = generator.attributes[name], [*generator.attributes].index(name)
+    codes = generator.codes(collection, indices)
+    indices, codes = indices[codes[:, k] >= 0], codes[codes[:, k] >= 0]
+    patients, reach = collection.patients[indices], generator.preprocessing.reach
+    x = np.stack([generator.preprocessing.apply(collection.image(int(i), generator.size)) for i in indices])
+    made = {value: np.empty_like(x) for value in values}
+    for start in range(0, len(x), BATCH):
+        chosen = slice(start, start + BATCH)
+        wanted = np.repeat(codes[chosen, None], len(values), 1)
+        wanted[:, range(len(values)), k] = np.arange(len(values))
+        base, changed = (show or _ours(generator))(x[chosen], codes[chosen], wanted)
+        for m, value in enumerate(values):
+            made[value][chosen] = x[chosen] + changed[:, m] - base
+        if progress:
+            progress(min(start + BATCH, len(x)), len(x))
+    own = np.array(values)[codes[:, k]]
+    null = np.stack([made[value][n] for n, value in enumerate(own)])
+    rows = [composition(x, null, 2 * reach, subject="null intervention", groups=patients)]
+    before, believed, features = generator.judged(x)
+    wanted_of, said, whose, was, others, other_features = [], [], [], [], [], []
+    for value in values:
+        changed_to = own != value
+        if not changed_to.any():
+            continue
+        after, probabilities, seen = generator.judged(made[value][changed_to])
+        wanted_of += [value] * int(changed_to.sum())
+        said += [*after[name]]
+        whose += [*patients[changed_to]]
+        was += [*before[name][changed_to]]
+        others.append((np.flatnonzero(changed_to), probabilities))
+        other_features.append(seen)
+    rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; on real pictures it is right in {np.mean(before[name] == own):.3f}")
+    labels = collection.labels[indices]
+    for c, finding in enumerate(generator.findings):
+        rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
+    try:
+        rows.append(fid(features, np.concatenate(other_features), subject="alternatives", groups_a=patients, groups_b=whose, remark=FEATURES))
+    except NotMeasurable:
+        pass  # fewer pictures than features: nothing to be said, and no row says it
+    return rows
+
+
+def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, finding: str, patients: np.ndarray) -> list[Measure]:
+    """By how much the judge's AUC of a finding changes from the originals to their alternatives."""
+    where = np.concatenate([n for n, _ in others])
+    after = np.concatenate([probabilities[:, c] for _, probabilities in others])
+    known = ~np.isnan(label[where])
+    where, after = where[known], after[known]
+    try:
+        was, now = (auc(label[where], p, subject=finding, groups=patients[where]) for p in (before[where], after))
+    except NotMeasurable:
+        return []
+    draws = np.random.default_rng(0)
+    people, of = np.unique(patients[where], return_inverse=True)
+    changes = []
+    for _ in range(200):
+        picked = draws.multinomial(len(people), np.full(len(people), 1 / len(people)))[of]
+        chosen = np.repeat(np.arange(len(where)), picked)
+        if len(np.unique(label[where][chosen])) == 2:
+            changes.append(_area(label[where][chosen], after[chosen]) - _area(label[where][chosen], before[where][chosen]))
+    low, high = np.quantile(changes, (0.025, 0.975)) if changes else (None, None)
+    return [Measure("effect", f"AUC of {finding}", now.value - was.value, low, high, len(where), chance=0.0, remark=f"of {FIXED}: {was.value:.3f} before")]
+
+
+def _area(label: np.ndarray, score: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(label, score))
+
+
+def _ours(generator: DiffusionInterventions) -> Show:
+    def show(x, codes, wanted):
+        found = generator.sampled(x, codes, wanted)
+        return found.base, found.changed
+
+    return show
+
+
+def _plain(generator: DiffusionInterventions) -> Show:
+    """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is drawn, and the picture goes home under the codes."""
+    import torch
+
+    from engine.invariance.sampling import Sampler
+
+    def show(x, codes, wanted):
+        n, m = wanted.shape[:2]
+        nets, d = generator.nets, generator.diffusion
+        with torch.inference_mode():
+            z = nets.autoencoder.encode(generator._tensor(x[:, None]))
+            noise = torch.from_numpy(np.random.default_rng(len(x)).standard_normal(z.shape, np.float32)).to(z)
+            last = torch.full((n,), int(d.path()[-1]) - 1, dtype=torch.int64)
+            start = d.noised(z, last, noise).repeat_interleave(m, 0)
+            home = Sampler(nets, d, generator.precision).picture_of(start, torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device))
+            drawn = nets.autoencoder.decode(torch.cat([z, home])).clamp(-1, 1)[:, 0].cpu().numpy()
+        return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
+
+    return show
+
+
+def _blind(generator: DiffusionInterventions) -> Show:
+    """Inverted as if no attribute were known, so that the noise keeps what it says of them."""
+    import torch
+
+    from engine.invariance.sampling import Sampler
+
+    def show(x, codes, wanted):
+        n, m = wanted.shape[:2]
+        nets = generator.nets
+        sampler = Sampler(nets, generator.diffusion, generator.precision)
+        with torch.inference_mode():
+            z = nets.autoencoder.encode(generator._tensor(x[:, None]))
+            noise = sampler.noise_of(z, torch.full((n, codes.shape[1]), -1, dtype=torch.int64, device=z.device))
+            home = sampler.picture_of(noise.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device))
+            drawn = nets.autoencoder.decode(torch.cat([z, home])).clamp(-1, 1)[:, 0].cpu().numpy()
+        return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
+
+    return show
