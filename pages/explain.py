@@ -19,11 +19,13 @@ VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay
 
 @dataclass(frozen=True)
 class Explained:
-    """Everything on show about a scan, sorted by how far above its operating point a finding lies."""
+    """Everything on show about a scan, sorted by how far above its operating point a finding lies.
+
+    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on.
+    """
 
     findings: tuple[FindingView, ...]
-    score: float
-    limit: float
+    likeness: tuple[float, float] | None
 
 
 def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
@@ -34,7 +36,7 @@ def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
         records = common.model_of(checkpoint, device).explain(scan, progress=progress)
         records.sort(key=lambda record: words.log_odds(record.threshold) - words.log_odds(record.probability))
         views = tuple(words.finding_view(record, scan, rates, first=not place) for place, record in enumerate(records))
-        return Explained(views, *records[0].in_distribution)
+        return Explained(views, records[0].in_distribution)
 
     words_rest_on = (scan.window, scan.spacing_mm, checkpoint.card)
     return common.ask(("explain", scan.sha256, checkpoint.sha256, device, words_rest_on), work)
@@ -155,7 +157,9 @@ def result(opened: OpenScan) -> None:
     if not common.takes(checkpoint, scan.kind):
         made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
         common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
-    if explained.score > explained.limit:
+    if explained.likeness is None:
+        common.line("This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn")
+    elif explained.likeness[0] > explained.likeness[1]:
         common.line("This scan is unlike the films this checkpoint was trained on. Do not rely on what it says here.", "warn")
     amounts = explain_state(VIEW, explained.findings)["amounts"]
     together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
@@ -164,7 +168,7 @@ def result(opened: OpenScan) -> None:
         together.wait(0.3)
     common.worker().keep_only(common.session(), wanted)
     ready = together is not None and together.done and together.error is None
-    like = words.likeness_badge(explained.score, explained.limit)
+    like = words.likeness_badge(explained.likeness)
     view(opened, scan, explained.findings, [like], checkpoint, together.answer() if ready else None)
     if together is not None and not together.done:
         common.wait_for(together, "Taking several findings away")

@@ -230,6 +230,17 @@ def test_a_method_without_a_page_of_its_own_explains_a_drawn_picture(tmp_path, m
     assert ["drawn without any finding", "quiet"] in shown(at)["badges"]
 
 
+def test_a_model_from_elsewhere_shows_its_map_and_says_that_its_training_is_not_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    method("foreign").tiny(tmp_path / "somebody")
+    at = settled(opened())
+    findings = shown(at)["findings"]
+    assert not at.exception and {finding["name"] for finding in findings} == {"Opacity", "Effusion"}
+    assert all(finding["changes"] is None for finding in findings) and "where hiding changes the answer" in told(at)
+    page = "\n".join(elements(at.main))
+    assert page.index("made elsewhere") < page.index("otherwise_viewer")
+
+
 def test_a_checkpoint_for_another_kind_of_scan_is_not_offered_first(tmp_path, monkeypatch):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
     tiny = method("cx_gan").tiny(tmp_path / "anything")

@@ -71,6 +71,8 @@ def test_a_path_that_does_not_hang_together_is_refused(wrong, words):
         ({"probability": float("nan")}, "probability must lie in"),
         ({"attribution": np.zeros((6, 8), np.float32)}, "must share one"),
         ({"attribution": np.zeros((1, 8, 6), np.float32)}, "must share one"),
+        ({"path": None}, "both be there or both be None"),
+        ({"counterfactual": None}, "both be there or both be None"),
         ({"attribution": np.full((8, 6), np.nan, np.float32)}, "must be finite"),
     ],
 )
@@ -87,6 +89,13 @@ def test_the_call_is_positive_strictly_above_the_threshold():
 def test_a_scan_at_the_limit_is_still_like_the_training():
     assert explanation(in_distribution=(1.5, 1.5)).like_training
     assert not explanation(in_distribution=(1.51, 1.5)).like_training
+
+
+def test_a_method_without_counterfactuals_or_known_training_says_null():
+    alone = explanation(counterfactual=None, path=None, in_distribution=None)
+    assert alone.like_training is None
+    record = json.loads(json.dumps(alone.record(), allow_nan=False))
+    assert record["path"] is None and record["in_distribution"] is None
 
 
 def test_the_record_is_strict_json_without_pictures():

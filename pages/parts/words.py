@@ -78,7 +78,7 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
             if share >= 0.3
             else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part} holds most, {100 * share:.0f} %."
         )
-    if explanation.positive:
+    if explanation.positive and explanation.path is not None:
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
         words.append(
             f"{'After' if explanation.both_signs else 'Without'} that change in the {what} it would say no."
@@ -99,6 +99,8 @@ def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure
         words = f"Of 100 {what}s without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
     else:
         words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
+    if explanation.like_training is None:
+        return words + " Whether this one is like those is not known."
     return words if explanation.like_training else words + f" This {what} is unlike those, so the number may not hold."
 
 
@@ -131,8 +133,6 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
     Args:
         first: at the head of the list, where the verdict names its operating point in full.
     """
-    path, whole = explanation.path, full_change(explanation)
-    linear = np.allclose(path.changes, path.steps[:, None, None] * whole, atol=1e-4 * scan.window[1])
     point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"
     return FindingView(
         name=explanation.finding,
@@ -143,11 +143,23 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
-        steps=path.steps,
-        probabilities=path.probabilities,
-        changes=np.ascontiguousarray(whole) if linear else path.changes,
-        facts=facts(explanation, scan),
+        **_slider(explanation, scan),
     )
+
+
+def _slider(explanation: Explanation, scan: Scan) -> dict:
+    """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual."""
+    path = explanation.path
+    if path is None:
+        return {}
+    whole = full_change(explanation)
+    linear = np.allclose(path.changes, path.steps[:, None, None] * whole, atol=1e-4 * scan.window[1])
+    return {
+        "steps": path.steps,
+        "probabilities": path.probabilities,
+        "changes": np.ascontiguousarray(whole) if linear else path.changes,
+        "facts": facts(explanation, scan),
+    }
 
 
 def scan_title(scan: Scan) -> str:
@@ -170,8 +182,11 @@ def scan_badges(scan: Scan) -> list[tuple[str, str]]:
     return [size, (spacing, "quiet")]
 
 
-def likeness_badge(score: float, limit: float) -> tuple[str, str]:
-    """Whether the scan is like those the checkpoint was trained on, as a share of the limit."""
+def likeness_badge(likeness: tuple[float, float] | None) -> tuple[str, str]:
+    """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is not known."""
+    if likeness is None:
+        return ("training films not known", "warn")
+    score, limit = likeness
     share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
     return (f"like the training films ({share})", "good") if score <= limit else (f"unlike the training films ({share})", "bad")
 

@@ -1,5 +1,7 @@
 """Promises of the plain language: it says what the numbers say, and no more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,8 +102,17 @@ def test_titles_and_badges_tell_what_the_file_tells():
     assert words.scan_title(a_scan()) == "Chest radiograph, PA"
     assert words.scan_badges(a_scan()) == [("40 x 60, 8 bit", "quiet"), ("no pixel spacing", "quiet")]
     assert words.scan_badges(a_scan((0.2, 0.2)))[1] == ("0.2 mm a pixel", "quiet")
-    assert words.likeness_badge(0.5, 2.0) == ("like the training films (0.25 of 1)", "good")
-    assert words.likeness_badge(3.0, 2.0)[1] == "bad"
+    assert words.likeness_badge((0.5, 2.0)) == ("like the training films (0.25 of 1)", "good")
+    assert words.likeness_badge((3.0, 2.0))[1] == "bad"
+    assert words.likeness_badge(None) == ("training films not known", "warn")
+
+
+def test_a_model_from_elsewhere_is_not_said_to_know_the_film_or_to_have_a_counterfactual():
+    stranger = replace(explained(), counterfactual=None, path=None, in_distribution=None)
+    said = words.sentence(stranger, RATES)
+    assert said.endswith("Whether this one is like those is not known.") and "would" not in said
+    view = words.finding_view(stranger, a_scan(), RATES)
+    assert view.steps is None and view.changes is None and not view.facts
 
 
 def test_every_window_preset_is_a_window_of_this_picture():
