@@ -14,6 +14,7 @@ from engine.cx_gan.fast import FastMapGenerator
 from engine.cx_gan.network import MapGenerator
 from engine.datasets.phantom import Phantom
 from engine.discrepancy.model import STEPS
+from engine.discrepancy.training import translated
 from engine.preprocessing import Preprocessing
 from engine.registry import open_model
 from engine.timing import in_turn, row
@@ -65,6 +66,6 @@ def _one_by_one(net: MapGenerator, model: CxGanModel, pictures: np.ndarray) -> T
     for picture in pictures:
         x = torch.from_numpy(picture)[None, None]
         change = net(x)
-        sizes = [change, *(net((x + float(a) * change).clamp(-1, 1)) for a in STEPS[1:])]
+        sizes = [change, *(net(translated(x, change, float(a))) for a in STEPS[1:])]
         paths.append(torch.cat([model.probability_of(size) for size in sizes]))
     return torch.stack(paths)

@@ -10,7 +10,7 @@ import torch
 
 from engine.datasets.collection import Collection
 from engine.discrepancy.model import BATCH, DiscrepancyModel
-from engine.discrepancy.training import map_size
+from engine.discrepancy.training import map_size, translated
 from engine.metrics.classification import accuracy, auc, sensitivity, specificity
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
@@ -56,7 +56,7 @@ def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, b
         seen = np.stack([model.preprocessing.apply(collection.image(int(i), side)) for i in indices[part]])
         x = torch.from_numpy(seen)[:, None].to(model.device, memory_format=torch.channels_last)
         change, probability = model.map_of(x)
-        _, after = model.map_of((x + change).clamp(-1, 1))
+        _, after = model.map_of(translated(x, change))
         probabilities[part], healed[part], sizes[part] = probability.cpu(), after.cpu(), map_size(change).cpu()
         maps[part], pictures[part] = change[:, 0].cpu(), seen
     return Seen(probabilities, sizes, healed, maps, pictures)
@@ -143,8 +143,9 @@ def _against_masks(model, collection, indices, seen: Seen, measured) -> None:
     maps, before = seen.maps[chosen].astype(np.float32), seen.pictures[chosen].astype(np.float32)
     against_masks(np.abs(maps), masks, model.cut, finding, who, measured)
     span = 2 * model.preprocessing.reach
-    measured(masked_ssim, before, before + maps, masks, data_range=span, subject=finding, groups=who)
-    measured(non_resemblance, before, before + maps, masks, data_range=span, subject=finding, groups=who)
+    after = translated(before, maps)
+    measured(masked_ssim, before, after, masks, data_range=span, subject=finding, groups=who)
+    measured(non_resemblance, before, after, masks, data_range=span, subject=finding, groups=who)
 
 
 def binarised(strength: np.ndarray, masks: np.ndarray, fixed: float | None) -> dict[str, np.ndarray]:
@@ -187,7 +188,7 @@ def _against_truth(model, collection, indices, seen: Seen, measured) -> None:
         low, high = prep.ends(prep.resized(collection.image(index, side)))
         true = prep.resized(collection.counterfactual(index, side, without=(finding,)))
         before.append(seen.pictures[n].astype(np.float32))
-        after.append(before[-1] + seen.maps[n].astype(np.float32))
+        after.append(translated(before[-1], seen.maps[n].astype(np.float32)))
         truth.append(np.clip((true - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach))
     who = collection.patients[indices[chosen]]
     for call in (recovery, restraint):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
-from engine.discrepancy.training import FAINTEST, map_size
+from engine.discrepancy.training import FAINTEST, map_size, translated
 from engine.datasets.crop import CROPS, Crop
 from engine.explanation import Explanation, Path
 from engine.likeness import Likeness
@@ -23,7 +23,7 @@ from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
 
 BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
-STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
+STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`
 UNIT = "of the grey range, towards normal"
 WIDE = 16  # channels of the first layer from which bfloat16 is quicker; the probability then moves by less than 0.01
 
@@ -157,7 +157,7 @@ class DiscrepancyModel(Model):
         x = self._tensor(self.prepared(scan))
         change, probability = self.map_of(x)
         for amount in amounts.values():
-            probability = self.map_of((x + amount * change).clamp(-1, 1))[1]
+            probability = self.map_of(translated(x, change, amount))[1]
         return {self.findings[0]: float(probability)}
 
     @torch.inference_mode()
@@ -167,9 +167,10 @@ class DiscrepancyModel(Model):
         for some in torch.from_numpy(pictures)[:, None].split(BATCH):
             x = some.to(self.device, memory_format=torch.channels_last)
             change, probability = self.map_of(x)
-            along = [probability, *(self.map_of((x + float(a) * change).clamp(-1, 1))[1] for a in STEPS[1:])]
+            frames = torch.cat([translated(x, change, float(a)) for a in STEPS[1:]])  # ((K - 1) B, 1, size, size)
+            along = [probability, *(self.map_of(part)[1] for part in frames.split(BATCH))]
             maps.append(change[:, 0].cpu())
-            paths.append(torch.stack(along, dim=1).cpu())
+            paths.append(torch.cat(along).reshape(len(STEPS), len(x)).T.cpu())
         return torch.cat(maps).numpy(), torch.cat(paths).numpy()
 
     def _tensor(self, picture: np.ndarray) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from engine.training import Recipe, average_gradients, shard
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+Picture = TypeVar("Picture", np.ndarray, Tensor)
 FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 
 
@@ -153,7 +154,7 @@ class DiscrepancyRecipe(Recipe):
                     change = self.average(x).float()
                 sizes[name] += map_size(change).tolist()
                 if name == "abnormal":
-                    healed = (x + change).clamp(-1, 1)
+                    healed = translated(x, change)
                     with fabric.autocast():
                         sizes["healed"] += map_size(self.average(healed).float()).tolist()
                         home = self.there_and_back(x, healed)
@@ -163,6 +164,18 @@ class DiscrepancyRecipe(Recipe):
         left = abs(_separation(sizes["healed"], sizes["normal"]) - 0.5)
         cycle = float(np.mean(cycles)) if cycles else 0.0
         return {"score": separation - left - cycle, "separation": separation, "left": left, "cycle": cycle}
+
+
+def translated(x: Picture, change: Picture, amount: float = 1.0) -> Picture:
+    """x + a M(x): with a = 1 the normal counterpart (Eq. 1 of Zia et al.).
+
+    Never clipped, anywhere: the sum that a discriminator judged in training is the one that is looked at again, measured and
+    shown. It may leave the range that pictures are brought to, as M does not know where that ends.
+
+    Args:
+        x, change: arrays or tensors of one shape.
+    """
+    return x + amount * change
 
 
 def map_size(change: Tensor) -> Tensor:

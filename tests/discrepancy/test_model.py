@@ -66,3 +66,24 @@ def test_a_larger_map_never_speaks_against_the_finding(opened):
     sizes = torch.linspace(0, 1, 20)[:, None, None, None].expand(20, 1, 4, 4)
     told = model.probability_of(sizes)
     assert bool((told.diff() > 0).all())
+
+
+def test_what_is_measured_after_translation_is_what_the_slider_shows(opened):
+    """One rule, `translated`: a map that leads out of the range is clipped by none of the two."""
+    import torch
+
+    from engine.discrepancy.measures import look
+
+    class Bright:
+        def image(self, index, size=None):
+            return np.where(np.arange(size)[:, None] < size // 2, 250.0, 5.0).astype(np.float32) * np.ones((1, size), np.float32)
+
+    model = opened(calibration={"slope": 1.0, "middle": -1.0})
+    model.fast = lambda x: 0.7 * x + 0.05 * x.mean(dim=(1, 2, 3), keepdim=True)
+    picture = model.preprocessing.apply(Bright().image(0, model.preprocessing.size))
+    _, along = model.looked_at(picture[None])
+    seen = look(model, Bright(), np.array([0]))
+    assert np.abs(seen.pictures + seen.maps).max() > 1
+    assert seen.healed[0] == pytest.approx(float(along[0, 4]), abs=1e-6)
+    again = model.probability_of(model.fast(torch.from_numpy(picture)[None, None] * 1.7))
+    assert float(along[0, 4]) == pytest.approx(float(again), abs=1e-2)
