@@ -20,15 +20,16 @@ class BrainMRI(ClassFolders):
     """Slices `Training/<class>/*.jpg` and `Testing/<class>/*.jpg`; nobody drew where the tumour is.
 
     The published halves share look-alikes, so the parts here are made anew of whole groups of look-alikes. Slices without a tumour
-    come from other sources than those with one: size, aspect and border alone tell them apart. `crop="head"` shows a disc
-    around the head at one scale, flat background beside it; what it cannot mend is that the tumour slices were taken
-    after contrast medium, the others mostly not, and lie in other planes. `Levels` takes brightness and contrast out too.
+    come from other sources than those with one: size, aspect, border and contrast alone tell them apart. `crop="head"` shows a
+    disc around the head at one scale, flat background beside it; "levelled-head" replaces the greys in it by their ranks as
+    well. What neither can mend is that the tumour slices were taken after contrast medium, the others mostly not, and lie in
+    other planes.
 
     Args:
         root: folder with `Training/` or `Testing/` or both.
         findings: of "Tumour" (any), "Glioma", "Meningioma", "Pituitary tumour".
         classes: only these, for example "meningioma_tumor,no_tumor".
-        crop: "head" or "whole".
+        crop: "levelled-head", "head" or "whole".
         seed: of the split.
 
     Attributes, errors: see `ClassFolders`.
@@ -49,7 +50,7 @@ class BrainMRI(ClassFolders):
         root: str | Path,
         findings: Sequence[str] = ("Tumour",),
         classes: Sequence[str] | str = (),
-        crop: str = "head",
+        crop: str = "levelled-head",
         seed: int = 42,
         memory: PictureMemory | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection
-from engine.datasets.crop import CROPS, Crop
+from engine.datasets.crop import CROPS, LEVELLED, Crop
 from engine.datasets.look_alikes import dealt, groups_of
 from engine.datasets.pictures import PictureMemory, read_grey, resized
 
@@ -33,6 +33,7 @@ class ClassFolders(Collection):
         grouping: one sentence that says where these groups come from.
         attributes: ``class``.
         crop: the crop's name.
+        grey_range: the levels that a network's range should span, where the crop brings greys to levels; else None.
 
     Raises:
         UnusableCollection: nothing there to read.
@@ -60,6 +61,7 @@ class ClassFolders(Collection):
         if crop not in CROPS:
             raise ValueError(f"crop must be one of {', '.join(CROPS)}, got {crop!r}")
         self.root, self.findings, self.crop = root, tuple(findings), crop
+        self.grey_range = (0.0, 1.0) if crop in LEVELLED else None
         everything = sorted((path.relative_to(root).as_posix(), name) for name, found in paths.items() for path in found)
         if not everything:
             raise UnusableCollection(f"There are no pictures below {root} in folders called {', '.join(paths)}.")
@@ -84,7 +86,7 @@ class ClassFolders(Collection):
         return CROPS[self.crop](pixels)
 
     def image(self, index: int, size: int | None = None) -> np.ndarray:
-        """(H, W) float32, 0 to 255, cropped as `crop` says; see `Collection.image`."""
+        """(H, W) float32, 0 to 255 or levels from 0 to 1, cropped as `crop` says; see `Collection.image`."""
 
         def read() -> np.ndarray:
             pixels = self.scan_pixels(index)

@@ -7,7 +7,7 @@ is pure, takes nothing but the pixels, and so does the same to a picture of a co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,6 +25,41 @@ WIDEST_WEDGE = 0.20  # of the width, on each side
 
 
 @dataclass(frozen=True, eq=False)
+class Levels:
+    """The grey order of one picture laid on a fixed scale: equal numbers of its seen pixels in equal steps from 0 to 1.
+
+    Brightness and contrast, which differ between sources, are gone; which of two pixels is brighter stays. `undo` brings a
+    counterfactual back to the scan's units.
+
+    Attributes:
+        knots: (K,) float64, rising grey values in the scan's units.
+        ranks: (K,) float64, rising from 0 to 1.
+    """
+
+    knots: np.ndarray
+    ranks: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, where: np.ndarray, count: int = 65) -> Levels:
+        """From the pixels in `where`, (H, W) bool; `count` quantiles, equal ones merged."""
+        if not where.any():
+            raise ValueError("levels need at least one pixel")
+        knots, first = np.unique(np.quantile(pixels[where].astype(np.float64), np.linspace(0, 1, count)), return_index=True)
+        if len(knots) == 1:
+            return cls(np.array([knots[0], knots[0] + 1]), np.array([0.0, 1.0]))
+        ranks = first / (count - 1)
+        return cls(knots, ranks / ranks[-1])
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Scan units to [0, 1] float32; darker and brighter than any seen pixel become 0 and 1."""
+        return np.interp(pixels, self.knots, self.ranks).astype(np.float32)
+
+    def undo(self, levelled: np.ndarray) -> np.ndarray:
+        """[0, 1] to scan units, float32."""
+        return np.interp(levelled, self.ranks, self.knots).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
 class Crop:
     """A rectangle of one scan; it may reach beyond the scan.
 
@@ -32,7 +67,8 @@ class Crop:
         top, left: of the rectangle's first pixel, in the scan's pixels; negative where it begins outside.
         height, width: in the scan's pixels.
         seen: (H, W) bool on the whole scan: which pixels keep their grey.
-        fill: the grey of all others, in the scan's units.
+        fill: the grey of all others, in the units that `cut` gives.
+        levels: brings the greys to levels from 0 to 1 as they are cut; None leaves them in the scan's units.
     """
 
     top: int
@@ -41,10 +77,12 @@ class Crop:
     width: int
     seen: np.ndarray
     fill: float
+    levels: Levels | None = None
 
     def cut(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W) of the scan to (height, width) float32, `fill` where nothing is seen."""
+        """(H, W) of the scan to (height, width) float32, `fill` where nothing is seen; levels where there are `levels`."""
         self._check(pixels)
+        pixels = pixels if self.levels is None else self.levels.apply(pixels)
         out = np.full((self.height, self.width), self.fill, np.float32)
         here, there = self._overlap(pixels.shape)
         out[there] = np.where(self.seen[here], pixels[here], np.float32(self.fill))
@@ -65,6 +103,21 @@ class Crop:
         here, there = self._overlap(out.shape)
         out[here] = fine[there] * self.seen[here]
         return out
+
+    def in_scan_units(self, pixels: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """A change in the units that `cut` gives, in the scan's.
+
+        Args:
+            pixels: (h, w), the scan in its own units on any grid; change: (h, w) on the same grid. What would leave the
+                levels ends at the scan's darkest or brightest seen grey.
+
+        Returns:
+            (h, w) float32, 0 where nothing changes.
+        """
+        if self.levels is None:
+            return change.astype(np.float32, copy=False)
+        before = self.levels.apply(pixels)
+        return self.levels.undo(before + change) - self.levels.undo(before)
 
     def _overlap(self, shape: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """The part that scan and rectangle share, as slices of the scan and of the rectangle."""
@@ -130,6 +183,17 @@ def head_crop(pixels: np.ndarray) -> Crop:
     return Crop(round(middle[0] - side / 2), round(middle[1] - side / 2), side, side, seen, fill)
 
 
+def levelled_head_crop(pixels: np.ndarray) -> Crop:
+    """`head_crop` with the greys of what it shows brought to levels: contrast, which differs between scanners, sequences and
+    with contrast medium, no longer sets two sources apart; the background is level 0.
+
+    Args:
+        pixels: (H, W), any units.
+    """
+    crop = head_crop(pixels)
+    return replace(crop, fill=0.0, levels=Levels.of(pixels, crop.seen))
+
+
 def beam_crop(pixels: np.ndarray) -> Crop:
     """The frame without its rim and, where a fan leaves black wedges in the upper corners, without most of these.
 
@@ -154,42 +218,8 @@ def beam_crop(pixels: np.ndarray) -> Crop:
 
 
 # Name in a checkpoint's configuration -> how the crop is found.
-CROPS: dict[str, Callable[[np.ndarray], Crop]] = {"whole": whole_crop, "head": head_crop, "beam": beam_crop}
-
-
-@dataclass(frozen=True, eq=False)
-class Levels:
-    """The grey order of one picture laid on a fixed scale: equal numbers of its seen pixels in equal steps from 0 to 1.
-
-    Brightness and contrast, which differ between sources, are gone; which of two pixels is brighter stays. `undo` brings a
-    counterfactual back to the scan's units.
-
-    Attributes:
-        knots: (K,) float64, rising grey values in the scan's units.
-        ranks: (K,) float64, rising from 0 to 1.
-    """
-
-    knots: np.ndarray
-    ranks: np.ndarray
-
-    @classmethod
-    def of(cls, pixels: np.ndarray, where: np.ndarray, count: int = 65) -> Levels:
-        """From the pixels in `where`, (H, W) bool; `count` quantiles, equal ones merged."""
-        if not where.any():
-            raise ValueError("levels need at least one pixel")
-        knots, first = np.unique(np.quantile(pixels[where].astype(np.float64), np.linspace(0, 1, count)), return_index=True)
-        if len(knots) == 1:
-            return cls(np.array([knots[0], knots[0] + 1]), np.array([0.0, 1.0]))
-        ranks = first / (count - 1)
-        return cls(knots, ranks / ranks[-1])
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Scan units to [0, 1] float32; darker and brighter than any seen pixel become 0 and 1."""
-        return np.interp(pixels, self.knots, self.ranks).astype(np.float32)
-
-    def undo(self, levelled: np.ndarray) -> np.ndarray:
-        """[0, 1] to scan units, float32."""
-        return np.interp(levelled, self.ranks, self.knots).astype(np.float32)
+CROPS: dict[str, Callable[[np.ndarray], Crop]] = {"whole": whole_crop, "head": head_crop, "levelled-head": levelled_head_crop, "beam": beam_crop}
+LEVELLED = frozenset({"levelled-head"})  # those that bring greys to levels from 0 to 1
 
 
 def _beside_beam(pixels: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from engine.datasets.collection import Collection
+from engine.datasets.crop import LEVELLED
 from engine.discrepancy.model import BATCH, DiscrepancyModel
 from engine.discrepancy.training import map_size, translated
 from engine.metrics.classification import accuracy, auc, sensitivity, specificity
@@ -87,7 +88,9 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, measured)
     if (crop := getattr(collection, "crop", "whole")) != "whole":
-        remarks.append(f"so that format and border do not give the class away, every picture is cropped to the {crop} before the model sees it")
+        cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
+        levelled = " and its greys are replaced by their ranks" if crop in LEVELLED else ""
+        remarks.append(f"so that format and border do not give the class away, {cropped}{levelled} before the model sees it")
     if grouping := getattr(collection, "grouping", ""):
         remarks.append(f"split by groups of look-alikes, as no patient is named: {grouping}")
     return rows, remarks

@@ -24,6 +24,7 @@ from engine.scan import Scan
 
 BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`
+FULL = int(np.flatnonzero(STEPS == 1)[0])
 UNIT = "of the grey range, towards normal"
 WIDE = 16  # channels of the first layer from which bfloat16 is quicker; the probability then moves by less than 0.01
 
@@ -125,7 +126,9 @@ class DiscrepancyModel(Model):
         drawn, probabilities = maps[0], along[0]
         crop = self.crop(scan.pixels)
         placed = _on_the_scan(drawn, crop)
-        moved = placed * self.preprocessing.scan_units(crop.cut(scan.pixels))
+        change = placed * self.preprocessing.scan_units(crop.cut(scan.pixels))
+        coarse = cv2.resize(scan.pixels, placed.shape[::-1], interpolation=cv2.INTER_AREA)
+        moved = np.stack([crop.in_scan_units(coarse, a * change) for a in STEPS])  # (K, h, w)
         evidence = placed / (2 * self.preprocessing.reach)
         records = [
             Explanation(
@@ -138,8 +141,8 @@ class DiscrepancyModel(Model):
                 attribution_unit=UNIT,
                 attribution_limit=self.limit,
                 evidence=evidence,
-                counterfactual=(scan.pixels + enlarged(moved, scan.pixels.shape)).astype(np.float32),
-                path=Path(STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * moved),
+                counterfactual=(scan.pixels + enlarged(moved[FULL], scan.pixels.shape)).astype(np.float32),
+                path=Path(STEPS, probabilities.astype(np.float32), moved),
                 in_distribution=(self.likeness.score(picture), self.likeness.limit),
                 seconds=time.perf_counter() - started,
                 both_signs=True,

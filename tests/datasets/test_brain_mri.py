@@ -54,8 +54,19 @@ def test_head_and_picture_lie_in_one_grid_whatever_the_format(tmp_path):
         view, head = collection.image(index), collection.body(index)
         assert view.shape == head.shape and view.shape[0] == view.shape[1]
         assert collection.body(index, 64).mean() == pytest.approx(np.pi / 4 * (50 / 62) / 1.08**2, abs=0.04)
-        assert view[~head].mean() < 10 < view[head].mean()
+        assert view[~head].mean() < 0.1 < 0.4 < view[head].mean() < 0.6
     assert collection.mask(0, "Tumour", 64) is None
+
+
+def test_slices_of_another_contrast_look_alike_and_span_the_network_s_range(tmp_path):
+    collection = BrainMRI(write_folder(tmp_path, each=2))
+    path = tmp_path / collection.files[0]
+    before = collection.image(0, 64)
+    cv2.imwrite(str(path), np.rint(255 * (collection.scan_pixels(0) / 255) ** 0.6).astype(np.uint8))
+    after = BrainMRI(tmp_path).image(0, 64)
+    assert np.abs(after - before).mean() < 0.02
+    assert collection.grey_range == (0, 1) and after.min() == 0 and 0.95 < after.max() <= 1
+    assert BrainMRI(tmp_path, crop="head").grey_range is None
 
 
 def test_without_a_crop_the_picture_is_the_file(tmp_path):

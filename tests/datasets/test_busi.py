@@ -101,7 +101,7 @@ def test_the_parts_share_no_group_and_have_every_class(tmp_path):
     [
         ({"findings": ("Cyst",)}, "busi does not label Cyst; it labels Lesion, Benign, Malignant"),
         ({"classes": "benign,ill"}, "busi has no class ill; it has benign, malignant, normal"),
-        ({"crop": "head of state"}, "crop must be one of whole, head, beam"),
+        ({"crop": "head of state"}, "crop must be one of whole, head, levelled-head, beam"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_sentence(tmp_path, options, sentence):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.datasets.crop import CROPS, Levels, beam_crop, head_crop, head_mask, whole_crop
+from engine.datasets.crop import CROPS, Levels, beam_crop, head_crop, head_mask, levelled_head_crop, whole_crop
 
 
 def slice_with_head(height=200, width=240, centre=(90, 130), axes=(40, 60), grain=2.0, background=8.0, seed=0):
@@ -136,3 +136,26 @@ def test_levels_of_few_greys_still_rise():
     assert np.isfinite(Levels.of(np.ones((4, 4)), np.ones((4, 4), bool)).apply(np.ones((4, 4)))).all()
     with pytest.raises(ValueError, match="at least one pixel"):
         Levels.of(picture, np.zeros(picture.shape, bool))
+
+
+def test_a_levelled_head_keeps_the_order_of_greys_in_whatever_units():
+    picture, head = slice_with_head()
+    crop, plain = levelled_head_crop(picture), head_crop(picture)
+    view = crop.cut(picture)
+    assert (crop.seen == plain.seen).all() and (view[~crop.cut_mask(crop.seen)] == 0).all()
+    inside = crop.cut_mask(head)
+    assert np.corrcoef(np.argsort(np.argsort(plain.cut(picture)[inside])), np.argsort(np.argsort(view[inside])))[0, 1] > 0.99
+    for other in (picture * 16 - 1024, picture * 0.1):
+        assert np.abs(levelled_head_crop(other).cut(other) - view).mean() < 0.02
+
+
+def test_a_change_of_levels_comes_back_in_the_scan_s_units_and_within_its_greys():
+    picture, head = slice_with_head()
+    crop = levelled_head_crop(picture * 10 + 100)
+    pixels, change = picture * 10 + 100, np.where(head, 0.2, 0).astype(np.float32)
+    moved = crop.in_scan_units(pixels, change)
+    assert moved.dtype == np.float32 and (moved[~head] == 0).all() and moved.min() >= 0
+    assert np.abs(crop.levels.apply(pixels + moved) - np.minimum(crop.levels.apply(pixels) + change, 1))[crop.seen].max() < 1e-3
+    assert (pixels + crop.in_scan_units(pixels, 5 * change))[head].max() <= pixels[crop.seen].max() + 1e-2
+    plain = head_crop(picture)
+    assert np.array_equal(plain.in_scan_units(picture, change), change)

@@ -46,6 +46,30 @@ def test_a_shifted_head_is_explained_alike(opened):
     assert other.probability == pytest.approx(one.probability, abs=0.02)
 
 
+def test_a_levelled_head_is_explained_in_the_scan_s_own_grid_and_units(opened):
+    model, picture = opened(crop="levelled-head", preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": [0, 1]}), head()
+    (one,) = model.explain(Scan.of(picture, kind="MR"))
+    (other,) = model.explain(Scan.of(16 * picture - 1024, bits=16, kind="MR"))
+    assert other.probability == pytest.approx(one.probability, abs=1e-3)
+    change, its_change = one.counterfactual - picture, other.counterfactual - (16 * picture - 1024)
+    assert np.abs(change).max() > 1 and np.abs(its_change - 16 * change).max() < 0.05 * np.abs(its_change).max()
+    assert change[:8].max() == 0 and change[140:].max() == 0
+    assert np.abs(change).max() <= np.ptp(picture)
+
+
+def test_training_and_explaining_see_one_picture(opened, tmp_path):
+    import cv2
+
+    from engine.datasets.brain_mri import BrainMRI
+
+    (tmp_path / "slices" / "Training" / "no_tumor").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "slices" / "Training" / "no_tumor" / "image(1).jpg"), head().astype(np.uint8))
+    collection = BrainMRI(tmp_path / "slices")
+    model = opened(crop=collection.crop, preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": collection.grey_range})
+    trained_on = model.preprocessing.apply(collection.image(0, 32))
+    assert np.array_equal(model.prepared(Scan.of(collection.scan_pixels(0), kind="MR")), trained_on)
+
+
 def test_a_checkpoint_takes_its_own_kind_of_scan_and_scans_that_do_not_say(opened):
     model = opened(data={"collection": "busi", "kind": "ultrasound", "guidance": "none"})
     model.probabilities(Scan.of(head(), kind="ultrasound"))
