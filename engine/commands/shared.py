@@ -15,6 +15,7 @@ TERMS = {
     "phantom": "Drawn by `engine/datasets/phantom.py`; no patient. Apache-2.0, as this project.",
     "chestxray8": "NIH ChestX-ray8/14 (Wang et al. 2017), free to use with attribution to the NIH Clinical Center.",
     "chexpert": "CheXpert (Irvin et al. 2019), Stanford University Dataset Research Use Agreement.",
+    "mimic_cxr": "MIMIC-CXR-JPG (Johnson et al. 2019) and MIMIC-IV, PhysioNet Credentialed Health Data License.",
     "vagan_synthetic": "Drawn by `engine/datasets/vagan_synthetic.py` after Baumgartner et al. 2018; no patient. Apache-2.0, as this project.",
     "busi": "Breast Ultrasound Images Dataset (Al-Dhabyani et al., Data in Brief 2020), open access, with attribution.",
     "brain_mri": "Brain Tumor Classification (MRI), Bhuvaji et al. 2020; the copy used states no terms.",

@@ -49,6 +49,8 @@ def train(
         torch.set_num_threads(threads)
         os.environ["OMP_NUM_THREADS"] = str(threads)  # Fabric asks this before it chooses a number itself
     room = registered(method)
+    if not room.trainable:
+        raise OneSentence(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")
     if preset not in room.presets():
         raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
     collection = opened(data, root, finding or (), option or ())

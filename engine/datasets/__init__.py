@@ -15,6 +15,7 @@ COLLECTIONS = {
     "phantom": ("engine.datasets.phantom", "Phantom"),
     "chestxray8": ("engine.datasets.chestxray8", "ChestXray8"),
     "chexpert": ("engine.datasets.chexpert", "CheXpert"),
+    "mimic_cxr": ("engine.datasets.mimic_cxr", "MimicCxr"),
     "vindr": ("engine.datasets.vindr", "VinDr"),
     "vagan_synthetic": ("engine.datasets.vagan_synthetic", "VAGANSynthetic"),
     "busi": ("engine.datasets.busi", "BUSI"),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
+from engine.datasets.demographics import race_group
 from engine.datasets.pictures import PictureMemory, read_grey
 
 KNOWN_FINDINGS = (
@@ -27,6 +28,7 @@ TABLES = {
     "test": ("test.csv", "test_labels.csv", "groundtruth.csv"),
 }
 SEGMENTATIONS = ("gt_segmentations_val.json", "gt_segmentations_test.json")
+SEXES = {"Female": "F", "Male": "M"}
 DEMOGRAPHICS = ("CHEXPERT DEMO.csv", "CHEXPERT DEMO.xlsx")
 
 
@@ -47,7 +49,7 @@ class CheXpert(Collection):
 
     Attributes:
         attributes: `sex` "F"/"M", `age` in years as text, `view_position` "AP"/"PA", and `race` ("White", "Black", "Asian",
-            "Other") when the demographics are there; "" where unknown.
+            "Other") when the demographics are there; "" where unknown. The demographics also tell the sex where a test table does not.
         guidance_part: all segmentations lie in validation and test, so pseudo masks are made of validation's.
 
     Raises:
@@ -78,13 +80,16 @@ class CheXpert(Collection):
         self.pictures = table["file"].to_numpy(str)
         self.patients = np.array([picture.split("/")[1] for picture in self.pictures])
         self.attributes = {
-            "sex": table["Sex"].map({"Female": "F", "Male": "M"}).fillna("").to_numpy(str),
+            "sex": table["Sex"].map(SEXES).fillna("").to_numpy(str),
             "age": np.array(["" if pd.isna(age) else str(int(age)) for age in table["Age"]], str),
             "view_position": table["AP/PA"].where(table["AP/PA"].isin(["AP", "PA"]), "").to_numpy(str),
         }
-        race_of = _races(self.root)
-        if race_of is not None:
-            self.attributes["race"] = np.array([race_of.get(patient, "") for patient in self.patients], str)
+        people = _demographics(self.root)
+        if people is not None:
+            who = people.reindex(self.patients)
+            self.attributes["race"] = who["PRIMARY_RACE"].fillna("").map(race_group).to_numpy(str)
+            sex = who["GENDER"].map(SEXES).fillna("").to_numpy(str)
+            self.attributes["sex"] = np.where(self.attributes["sex"] == "", sex, self.attributes["sex"])
         self._segmentations = _segmentations(self.root)
         self._memory = memory or PictureMemory()
         self._parts = self._split(table["part"].to_numpy(str), seed)
@@ -202,21 +207,15 @@ def _segmentations(root: Path) -> dict[str, Mapping[str, Mapping]]:
     return found
 
 
-def _races(root: Path) -> dict[str, str] | None:
+def _demographics(root: Path) -> pd.DataFrame | None:
+    """PRIMARY_RACE and GENDER by patient, None where the table is not there."""
     paths = _beside(root, DEMOGRAPHICS)
     if not paths:
         return None
     if paths[0].suffix == ".xlsx" and importlib.util.find_spec("openpyxl") is None:
         raise UnusableCollection(f"{paths[0]} needs openpyxl to be read; install it, or save the table as {DEMOGRAPHICS[0]}.")
     table = pd.read_excel(paths[0]) if paths[0].suffix == ".xlsx" else pd.read_csv(paths[0])
-    missing = [column for column in ("PATIENT", "PRIMARY_RACE") if column not in table]
+    missing = [column for column in ("PATIENT", "PRIMARY_RACE", "GENDER") if column not in table]
     if missing:
         raise UnusableCollection(f"{paths[0]} has no column {', '.join(missing)}.")
-    return {patient: _race(said) for patient, said in zip(table["PATIENT"], table["PRIMARY_RACE"].fillna(""))}
-
-
-def _race(said: str) -> str:
-    """The three groups of the papers and "Other", from Stanford's two dozen spellings; "" when not known."""
-    if not said or said.lower() in ("unknown", "patient refused"):
-        return ""
-    return next((group for group in ("White", "Black", "Asian") if group.lower() in said.lower()), "Other")
+    return table.drop_duplicates("PATIENT").set_index("PATIENT")

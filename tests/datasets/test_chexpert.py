@@ -124,6 +124,15 @@ def test_run_lengths_read_down_the_columns():
         decode_run_lengths({"size": [3, 2], "counts": [5]})
 
 
+def test_the_demographics_tell_the_sex_that_a_test_table_does_not(tmp_path):
+    write_folder(tmp_path)
+    rows = ["patient64741,Female,50,White,Unknown", "patient64742,Unknown,50,White,Unknown", "patient00001,Female,50,White,Unknown"]
+    (tmp_path / "CHEXPERT DEMO.csv").write_text("\n".join(["PATIENT,GENDER,AGE_AT_CXR,PRIMARY_RACE,ETHNICITY", *rows]) + "\n")
+    collection = CheXpert(tmp_path)
+    assert collection.attributes["sex"][collection.split("test")].tolist() == ["F", "", ""]
+    assert collection.attributes["sex"][0] == "M"  # what the film's own row says stands
+
+
 def test_race_is_grouped_when_the_demographics_are_there(tmp_path):
     write_folder(tmp_path)
     said = ["White, non-Hispanic", "Black or African American", "Asian", "Native American", "Unknown", ""]
@@ -140,7 +149,7 @@ def test_race_is_grouped_when_the_demographics_are_there(tmp_path):
         (lambda root: (root / "valid.csv").unlink(), "has no valid.csv and no val_labels.csv"),
         (lambda root: (root / "train.csv").write_text("Path,Edema\n"), "train.csv has no column Atelectasis, Cardiomegaly"),
         (lambda root: [path.unlink() for path in root.rglob("*.jpg")], "None of the frontal pictures"),
-        (lambda root: (root / "CHEXPERT DEMO.csv").write_text("PATIENT\n"), "has no column PRIMARY_RACE"),
+        (lambda root: (root / "CHEXPERT DEMO.csv").write_text("PATIENT\n"), "has no column PRIMARY_RACE, GENDER"),
     ],
 )
 def test_a_folder_that_lacks_something_says_what(tmp_path, spoil, sentence):
