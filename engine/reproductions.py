@@ -349,7 +349,10 @@ TABLES: Mapping[str, Table] = {
 
 # Asked for by one name.
 TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-brain-mri")}
-STUDIES = {"invariance-scm": "engine.invariance.scm_study"}  # tables without a checkpoint: the module that has PRESETS, study and NOTE
+STUDIES = {  # tables without a checkpoint of their own: the module that has PRESETS, study and NOTE
+    "invariance-scm": "engine.invariance.scm_study",
+    "invariance-phantom": "engine.invariance.phantom_study",
+}
 
 
 def assembled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -34,13 +35,16 @@ def reproduce(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None,
     precision: Annotated[str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")] = None,
     runs: Annotated[Path, typer.Option(help="where half-finished runs and the baseline's scores are kept")] = RUNS,
+    generator: Annotated[str | None, typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'")] = None,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
     if table not in (*TABLES, *TOGETHER, *STUDIES):
         raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
     if table in STUDIES:
-        return _study(table, preset, json)
+        return _study(table, preset, generator, json)
+    if generator:
+        raise OneSentence(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for one in chosen:
         if preset not in registered(one.method).presets():
@@ -91,18 +95,21 @@ def _measured(
     return rows, missing, remarks + [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
 
 
-def _study(name: str, preset: str, json: Path | None) -> None:
+def _study(name: str, preset: str, generator: str | None, json: Path | None) -> None:
     """A study that makes its own data and models, from beginning to end."""
     module = import_module(STUDIES[name])
     if preset not in module.PRESETS:
         raise OneSentence(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
+    if generator and "generator" not in signature(module.study).parameters:
+        raise OneSentence(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
+    chosen = {"generator": generator} if generator else {}
     with tqdm(unit="model") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        rows, remarks = module.study(module.PRESETS[preset], progress)
+        rows, remarks = module.study(module.PRESETS[preset], progress, **chosen)
     print(show(rows, [*remarks, module.NOTE]))
     if json:
         write_json(json, "reproduce", rows)

@@ -138,15 +138,15 @@ class StructuralInterventions(Interventions):
         values = self.values_of(attribute)
         phantom: Phantom = getattr(collection, "whole", collection)
         pictures = {value: np.empty((len(indices), self.size, self.size), np.float32) for value in values}
-        original = np.empty_like(pictures[values[0]])
+        marks, own = np.where(phantom.marked[indices], "present", "absent"), phantom.attributes.get(attribute)
+        factual = marks if attribute == "marker" else own[indices]
         for row, index in enumerate(indices):
             for value in values:
                 change = {"marker": value == "present"} if attribute == "marker" else {attribute: value}
                 pictures[value][row] = phantom.counterfactual(int(index), self.size, **change)
-            original[row] = phantom.image(int(index), self.size)
             if progress:
                 progress(row + 1, len(indices))
-        factual = np.where(phantom.marked[indices], "present", "absent") if attribute == "marker" else phantom.attributes[attribute][indices]
+        original = np.stack([pictures[str(value)][row] for row, value in enumerate(factual)])  # the same noise draws the same film
         known = [phantom.labels[indices], phantom.severities[indices], principal_components(pictures[values[0]])]
         return Alternatives(attribute, values, factual, original, pictures, np.concatenate(known, 1).astype(np.float32))
 

@@ -1,0 +1,233 @@
+"""The bias report against the truth: small classifiers that lean on an attribute more or less, and films whose true counterfactuals are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from engine.datasets.phantom import Marker, Phantom
+from engine.invariance.bias import bias_report
+from engine.invariance.classifiers import trained
+from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions, open_interventions
+from engine.invariance.report import CANNOT_TELL, DEPENDS, RELEVANT, FindingReport
+from engine.metrics.intervals import bootstrap, mean_interval, share_interval
+from engine.metrics.measure import Measure
+
+FINDING = "Cardiomegaly"
+POOLED = 16  # cells a side that a classifier sees of a film
+ATTRIBUTES = ("sex", "view_position", "marker")
+TYPES = ("logistic regression", "random forest", "MLP (16, 4)", "linear SVC")
+BLIND = "logistic regression that does not see the marker's corner"
+TRAIN_SEED, TEST_SEED = 11, 12  # of the patients
+MARKER = Marker(finding=FINDING, share_of_negatives=0.5)  # on half of the films, whatever is on them: training sets make the correlation
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of the study.
+
+    Attributes:
+        correlations: between attribute and finding in what a classifier is trained on, 0 to 0.9.
+        pool: patients from whom training sets are drawn. train: films a classifier. test: patients that are shown otherwise.
+        size: side of the films in pixels.
+    """
+
+    correlations: Sequence[float] = (0.0, 0.3, 0.6, 0.9)
+    pool: int = 1500
+    train: int = 300
+    test: int = 250
+    size: int = 64
+
+
+PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(pool=6000, train=1200, test=1000, size=128)}
+NOTE = (
+    f"A classifier is trained on {POOLED} x {POOLED} grey values. The truth is what the phantom's own structural model shows of the same "
+    f"patients: it depends where {100 * RELEVANT:.0f} of 100 decisions or more flip, or the probability moves by {100 * RELEVANT:.0f} point or "
+    "more on average. A verdict is right that says so; 'cannot tell' is never right. With structural interventions the estimate is the "
+    "truth, and only the verdicts can be wrong. The paper has no such table: nobody can check its counterfactuals."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """A small classifier as the bias report asks it; `seen` (POOLED, POOLED) bool is the part of the film that it is shown."""
+
+    classifier: ClassifierMixin
+    seen: np.ndarray
+    name: str
+    findings: tuple[str, ...] = (FINDING,)
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        return np.array([0.5], np.float32)
+
+    @property
+    def checkpoint(self) -> SimpleNamespace:
+        return SimpleNamespace(name=self.name, sha256="")
+
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        """(n, 1): probabilities, or labels of a classifier that has none."""
+        x = pooled(pictures)[:, self.seen.ravel()]
+        said = self.classifier.predict_proba(x)[:, 1] if hasattr(self.classifier, "predict_proba") else self.classifier.predict(x)
+        return np.asarray(said, np.float32)[:, None]
+
+
+class Remembered(Interventions):
+    """Interventions that make the pictures of one collection once, for all classifiers that are tested on it."""
+
+    def __init__(self, inner: Interventions):
+        self.inner, self._made = inner, {}
+        self.name, self.attributes, self.size, self.quality = inner.name, inner.attributes, inner.size, inner.quality
+        self.exact = inner.exact
+
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0) -> Alternatives:
+        key = attribute, seed, np.asarray(indices).tobytes()
+        if key not in self._made:
+            self._made = {key: self.inner.alternatives(collection, indices, attribute, progress, seed)}  # the attribute before is done with
+        return self._made[key]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One classifier, as reported and in truth.
+
+    Attributes:
+        attribute, kind, correlation: what it was trained to lean on, what it is, how much.
+        eca, true_eca: expected counterfactual accuracy by the interventions and by the structural model.
+        says, depends: whether the report says that it depends (by more than a trace), and whether it does; says is None for no verdict.
+        invariant: whether no true counterfactual moves its answer at all.
+    """
+
+    attribute: str
+    kind: str
+    correlation: float
+    eca: float
+    true_eca: float
+    says: bool | None
+    depends: bool
+    invariant: bool
+
+
+def pooled(pictures: np.ndarray) -> np.ndarray:
+    """(n, H, W) grey levels to (n, POOLED * POOLED)."""
+    return np.stack([cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in pictures])
+
+
+def study(
+    preset: Preset, progress: Callable[[int, int], None] | None = None, generator: str | None = None
+) -> tuple[list[Measure], list[str]]:
+    """Rows and remarks of `reproduce invariance-phantom`.
+
+    Args:
+        progress: called with (done, all) after each classifier.
+        generator: a checkpoint, or "structural"; None takes the shipped one for drawn films, else the structural model.
+    """
+    films = Phantom(preset.test, seed=TEST_SEED, size=preset.size, marker=MARKER)
+    interventions = open_interventions(films, generator)
+    attributes = [name for name in ATTRIBUTES if name in interventions.attributes]
+    kinds = len(attributes) * len(TYPES) + ("marker" in attributes)
+    outcomes = []
+    for outcome in run(preset, films, interventions, attributes):
+        outcomes.append(outcome)
+        if progress:
+            progress(len(outcomes), kinds * len(preset.correlations))
+    return measured(outcomes, interventions)
+
+
+def run(preset: Preset, films: Phantom, interventions: Interventions, attributes: Sequence[str]) -> Iterator[Outcome]:
+    """Trains and tests one classifier after another."""
+    patients = Phantom(preset.pool, seed=TRAIN_SEED, size=preset.size, marker=MARKER)
+    x = np.concatenate([pooled(patients.pictures(block)) for block in np.array_split(np.arange(preset.pool), max(1, preset.pool // 100))])
+    finding = patients.labels[:, patients.findings.index(FINDING)].astype(int)
+    everyone, indices = np.ones((POOLED, POOLED), bool), np.arange(len(films))
+    corner = cv2.dilate(cv2.resize(MARKER.ink(256), (POOLED, POOLED), interpolation=cv2.INTER_AREA), np.ones((3, 3))) > 0
+    made, true = Remembered(interventions), Remembered(StructuralInterventions(films))
+    for attribute in attributes:
+        values = interventions.values_of(attribute)
+        own = np.where(patients.marked, "present", "absent") if attribute == "marker" else patients.attributes[attribute]
+        for correlation in preset.correlations:
+            chosen = correlated(own == values[1], finding, correlation, preset.train, seed=round(100 * correlation))
+            for kind in (*TYPES, *([BLIND] if attribute == "marker" else [])):
+                seen = ~corner if kind == BLIND else everyone
+                classifier = trained(TYPES[0] if kind == BLIND else kind, x[chosen][:, seen.ravel()], finding[chosen], seed=0)
+                model = Pooled(classifier, seen, f"{kind}, {attribute}, {correlation}")
+                (said,) = bias_report(model, films, indices, attribute, made).findings
+                (truth,) = (said,) if interventions.exact else bias_report(model, films, indices, attribute, true).findings
+                yield outcome_of(attribute, kind, correlation, said, truth)
+
+
+def correlated(has: np.ndarray, finding: np.ndarray, correlation: float, count: int, seed: int) -> np.ndarray:
+    """Indices of `count` patients, half of them with the finding, in whom attribute and finding have this correlation.
+
+    Args:
+        has: (n,) bool; finding: (n,) 0 or 1. Where a cell holds too few patients, some come twice.
+    """
+    random, chosen = np.random.default_rng(seed), []
+    for y in (0, 1):
+        for a in (0, 1):
+            cell = np.flatnonzero((finding == y) & (has == bool(a)))
+            wanted = round(count / 4 * (1 + correlation if a == y else 1 - correlation))
+            chosen.append(random.choice(cell, wanted, replace=wanted > len(cell)))
+    return np.concatenate(chosen)
+
+
+def outcome_of(attribute: str, kind: str, correlation: float, said: FindingReport, truth: FindingReport) -> Outcome:
+    """What the report says beside what holds."""
+    return Outcome(
+        attribute=attribute,
+        kind=kind,
+        correlation=correlation,
+        eca=said.eca.value,
+        true_eca=truth.eca.value,
+        says=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS and not said.slight,
+        depends=truth.size >= RELEVANT,
+        invariant=bool(np.array_equal(truth.before, truth.after)),
+    )
+
+
+def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple[list[Measure], list[str]]:
+    """The study's numbers and remarks."""
+    named = {"all attributes": outcomes}
+    named |= {name: [one for one in outcomes if one.attribute == name] for name in dict.fromkeys(one.attribute for one in outcomes)}
+    rows = []
+    for subject, chosen in named.items():
+        errors = np.abs([one.eca - one.true_eca for one in chosen])
+        low, high = mean_interval(errors, within=(0.0, 1.0))
+        rows.append(Measure("eca_error", f"{subject}: mean |estimated - true|", errors.mean(), low, high, len(errors)))
+        right = np.array([one.says is not None and one.says == one.depends for one in chosen])
+        rows.append(Measure("accuracy", f"{subject}: verdicts right", right.mean(), *share_interval(right), len(right), chance=_commoner(chosen)))
+    invariant = [one for one in outcomes if one.invariant]
+    if invariant:
+        blamed = np.array([bool(one.says) for one in invariant])
+        rows.append(Measure("type_1_error", "invariant classifiers called dependent", blamed.mean(), *share_interval(blamed), len(blamed)))
+    ranks = np.array([[one.eca, one.true_eca] for one in outcomes])
+    if np.ptp(ranks, axis=0).all():
+        def spearman(weights: np.ndarray) -> np.ndarray:
+            return np.array([_rank_correlation(np.repeat(ranks, row.astype(int), axis=0)) for row in weights])
+
+        rows.append(Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), *bootstrap(spearman, len(ranks)), len(ranks), chance=0.0))
+    rows += [row for name in named for row in interventions.quality.get(name, ())]
+    untold, leaning = sum(one.says is None for one in outcomes), sum(one.depends for one in outcomes)
+    remarks = [
+        f"{len(outcomes)} classifiers, {leaning} of which truly depend on the attribute; true ECA {ranks[:, 1].min():.2f} to {ranks[:, 1].max():.2f}. "
+        f"Pictures otherwise from: {interventions.name}{' (exact)' if interventions.exact else ''}.",
+    ]
+    return rows, remarks + ([f"No verdict was given for {untold} of them."] if untold else [])
+
+
+def _commoner(outcomes: Sequence[Outcome]) -> float:
+    """How often the same verdict for all would be right."""
+    share = float(np.mean([one.depends for one in outcomes]))
+    return max(share, 1 - share)
+
+
+def _rank_correlation(pairs: np.ndarray) -> float:
+    """Spearman's of (n, 2); NaN where one of them never varies."""
+    from scipy.stats import rankdata
+
+    return float(np.corrcoef(rankdata(pairs[:, 0]), rankdata(pairs[:, 1]))[0, 1]) if np.ptp(pairs, axis=0).all() else float("nan")

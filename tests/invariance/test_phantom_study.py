@@ -1,0 +1,83 @@
+"""The study of bias reports on drawn films, in small: what it trains, what it counts, and the command that prints it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engine.commands.reproduce import reproduce
+from engine.commands.shared import OneSentence
+from engine.datasets.phantom import FINDINGS, Phantom
+from engine.invariance import phantom_study
+from engine.invariance.interventions import StructuralInterventions
+from engine.invariance.phantom_study import BLIND, MARKER, PRESETS, TYPES, Outcome, Preset, correlated, measured, run, study
+
+SMALL = Preset(correlations=(0.0, 0.9), pool=160, train=100, test=50, size=32)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """One cheap type of classifier, tested on the marker alone."""
+    monkeypatch.setattr(phantom_study, "TYPES", TYPES[:1])
+    monkeypatch.setattr(phantom_study, "ATTRIBUTES", ("marker",))
+
+
+def outcome(**changes):
+    whole = {"attribute": "sex", "kind": TYPES[0], "correlation": 0.0, "eca": 0.9, "true_eca": 0.9, "says": True, "depends": True, "invariant": False}
+    return Outcome(**{**whole, **changes})
+
+
+def test_every_preset_trains_twenty_classifiers_or_more_from_no_correlation_to_a_strong_one():
+    for preset in PRESETS.values():
+        assert len(preset.correlations) * (3 * len(TYPES) + 1) >= 20
+        assert min(preset.correlations) == 0 and max(preset.correlations) == 0.9
+
+
+@pytest.mark.parametrize("wanted", [0.0, 0.5, 0.9])
+def test_a_training_set_has_the_correlation_that_was_asked_for(wanted):
+    random = np.random.default_rng(0)
+    has, finding = random.random(2000) < 0.4, (random.random(2000) < 0.3).astype(int)
+    chosen = correlated(has, finding, wanted, 400, seed=1)
+    assert len(chosen) == 400 and finding[chosen].mean() == pytest.approx(0.5)
+    assert np.corrcoef(has[chosen], finding[chosen])[0, 1] == pytest.approx(wanted, abs=0.02)
+
+
+def test_the_more_it_was_trained_to_lean_the_more_decisions_flip_and_the_blind_one_never_flips(few):
+    films = Phantom(SMALL.test, seed=3, size=SMALL.size, marker=MARKER)
+    assert 0.2 < films.marked.mean() < 0.8 and MARKER.finding in FINDINGS
+    found = {(one.kind, one.correlation): one for one in run(SMALL, films, StructuralInterventions(films), ["marker"])}
+    leaning, free = found[TYPES[0], 0.9], found[TYPES[0], 0.0]
+    assert leaning.eca < free.eca - 0.1 and leaning.says and leaning.depends
+    assert all(one.invariant and one.eca == 1 and one.says is False for (kind, _), one in found.items() if kind == BLIND)
+
+
+def test_errors_and_verdicts_are_counted():
+    films = Phantom(3, size=32, marker=MARKER)
+    outcomes = [
+        outcome(eca=0.8), outcome(says=False), outcome(says=None, true_eca=0.7),
+        outcome(attribute="marker", says=False, depends=False, invariant=True, eca=1.0, true_eca=1.0),
+    ]  # fmt: skip
+    rows, remarks = measured(outcomes, StructuralInterventions(films))
+    known = {(row.metric, row.subject): row for row in rows}
+    assert known["eca_error", "all attributes: mean |estimated - true|"].value == pytest.approx((0.1 + 0 + 0.2 + 0) / 4)
+    assert known["accuracy", "all attributes: verdicts right"].value == 0.5
+    assert known["accuracy", "sex: verdicts right"].value == pytest.approx(1 / 3)
+    assert known["type_1_error", "invariant classifiers called dependent"].value == 0
+    assert any("No verdict was given for 1 of them" in remark for remark in remarks)
+
+
+def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(phantom_study, "PRESETS", {"demo": SMALL})
+    file = tmp_path / "study.json"
+    reproduce("invariance-phantom", generator="structural", json=file)
+    rows = json.loads(file.read_text())["rows"]
+    assert {"eca_error", "accuracy"} <= {row["metric"] for row in rows}
+    assert "4 classifiers" in capsys.readouterr().out
+
+
+def test_a_generator_that_is_none_or_has_nothing_to_show_is_refused():
+    with pytest.raises(ValueError, match="There is no checkpoint at 'nobody'"):
+        study(SMALL, generator="nobody")
+    for table in ("invariance-scm", "attri-net-tag"):
+        with pytest.raises(OneSentence, match="--generator is for invariance-phantom"):
+            reproduce(table, generator="structural")
