@@ -12,7 +12,7 @@ from tqdm import tqdm
 from engine.commands.shared import OneSentence
 from engine.tables import number, write_json
 
-BENCHES = {"attri-net": "engine.attri_net.bench", "cx-gan": "engine.cx_gan.bench"}  # name -> module with `bench(rounds, progress)`
+BENCHES = {"attri-net": "engine.attri_net.bench", "cx-gan": "engine.cx_gan.bench", "invariance": "engine.invariance.bench"}  # name -> module with `bench(rounds, progress)`
 FIELDS = ("ours_s", "plain_s", "ratio", "max_difference")
 
 

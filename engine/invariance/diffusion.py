@@ -12,6 +12,9 @@ from torch import Tensor
 from engine.invariance.network import TRAIN_STEPS
 
 
+NoiseIn = Callable[[Tensor, Tensor], Tensor]
+
+
 @dataclass(frozen=True)
 class Diffusion:
     """How noise is added, and how far.
@@ -22,6 +25,7 @@ class Diffusion:
         first_beta, last_beta: variance of the first and last of 1000 steps; between them the root rises evenly.
         reach: share of the 1000 steps that pictures are taken through.
         hops: DDIM steps on the way.
+        mends: of each hop on the way to the noise, see `away`.
         guidance: w of eps(none) + w (eps(a) - eps(none)); 1 is the conditional model itself.
     """
 
@@ -29,6 +33,7 @@ class Diffusion:
     last_beta: float = 0.012
     reach: float = 1.0
     hops: int = 20
+    mends: int = 1
     guidance: float = 1.0
 
     def __post_init__(self):
@@ -51,25 +56,34 @@ class Diffusion:
         """(hops + 1,) how many of the 1000 steps have been taken at each stop; 0 first."""
         return np.round(np.linspace(0, TRAIN_STEPS * self.reach, self.hops + 1)).astype(int)
 
-    def away(self, z: Tensor, noise_in: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def away(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
         """A picture to its noise: the same ordinary differential equation as `home`, run the other way.
+
+        A hop home asks for the noise at its noisier end, which on the way there is not known yet: it is guessed from the
+        near end, and the guess is mended `mends` times (a fixed point).
 
         Args:
             z: (B, ...); noise_in: (z, t) -> the noise in z after step t, t (B,) int64 counted from 0.
         """
-        return self._along(z, noise_in, self.path())
-
-    def home(self, z: Tensor, noise_in: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Noise to a picture."""
-        return self._along(z, noise_in, self.path()[::-1])
-
-    def _along(self, z: Tensor, noise_in: Callable[[Tensor, Tensor], Tensor], stops: np.ndarray) -> Tensor:
-        """Both ways ask for the noise at the noisier end of a hop, so that one way retraces the other."""
-        kept = self.kept()
+        stops = self.path()
         for now, then in zip(stops[:-1], stops[1:]):
-            noisier = max(int(now), int(then))
-            noise = noise_in(z, torch.full((len(z),), noisier - 1, dtype=torch.int64, device=z.device))
-            a, b = float(kept[now]), float(kept[then])
-            start = (z - (1 - a) ** 0.5 * noise) / a**0.5
-            z = b**0.5 * start + (1 - b) ** 0.5 * noise
+            far = z
+            for _ in range(1 + self.mends):
+                far = self._hop(z, noise_in(far, self._step(z, then)), now, then)
+            z = far
         return z
+
+    def home(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
+        """Noise to a picture."""
+        stops = self.path()[::-1]
+        for now, then in zip(stops[:-1], stops[1:]):
+            z = self._hop(z, noise_in(z, self._step(z, now)), now, then)
+        return z
+
+    def _step(self, z: Tensor, stop: int) -> Tensor:
+        return torch.full((len(z),), int(stop) - 1, dtype=torch.int64, device=z.device)
+
+    def _hop(self, z: Tensor, noise: Tensor, now: int, then: int) -> Tensor:
+        kept = self.kept()
+        a, b = float(kept[now]), float(kept[then])
+        return b**0.5 * (z - (1 - a) ** 0.5 * noise) / a**0.5 + (1 - b) ** 0.5 * noise

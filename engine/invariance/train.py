@@ -82,7 +82,7 @@ class Preset:
 
     @property
     def diffusion(self) -> Diffusion:
-        return Diffusion(self.first_beta, self.last_beta, self.reach, self.hops, self.guidance or 1.0)
+        return Diffusion(self.first_beta, self.last_beta, self.reach, self.hops, guidance=self.guidance or 1.0)
 
 
 DEMO = Preset(

@@ -1,0 +1,88 @@
+"""How fast alternatives are made, against one picture and one alternative at a time: as ratios within one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.checkpoints import open_checkpoint, shipped
+from engine.datasets.phantom import Phantom
+from engine.invariance.generator import BATCH, DiffusionInterventions
+from engine.registry import open_generator
+from engine.timing import in_turn, row
+
+PICTURES, SIDE, PLAIN = 200, 128, 20
+SCALED = f"the plain loop was timed on {PLAIN} of the {PICTURES} pictures and counted {PICTURES // PLAIN} times"
+
+
+def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tuple[list[dict], list[str]]:
+    """Rows with `name`, `ours_s`, `plain_s`, `ratio` and `max_difference` (of pictures, as share of their range), and remarks.
+
+    Args:
+        progress: called with the name of each measurement before it starts.
+    """
+    names = [name for name in shipped() if open_checkpoint(name).method == "cit_lr"]
+    if not names:
+        return [], ["no checkpoint of CIT-LR is shipped; train one with python -m engine train cit_lr."]
+    generator = open_generator(names[0], "cpu")
+    phantom = Phantom(PICTURES)
+    attribute = next(iter(generator.attributes))
+    codes = generator.codes(phantom, np.arange(PICTURES))
+    k = [*generator.attributes].index(attribute)
+    wanted = np.repeat(codes[:, None], 2, 1)
+    wanted[:, :2, k] = (0, 1)
+    x = np.stack([generator.preprocessing.apply(phantom.image(i, SIDE)) for i in range(PICTURES)])
+    if progress:
+        progress(f"two alternatives of {attribute}")
+
+    def ours() -> Tensor:
+        parts = [slice(start, start + BATCH) for start in range(0, PICTURES, BATCH)]
+        return torch.from_numpy(np.concatenate([generator.sampled(x[part], codes[part], wanted[part]).changed for part in parts]))[:PLAIN]
+
+    measured = in_turn(lambda: _one_by_one(generator, x[:PLAIN], codes[:PLAIN], wanted[:PLAIN]), ours, rounds)
+    plain_s, ours_s, theirs, made = measured
+    reach = 2 * generator.preprocessing.reach
+    name = f"{PICTURES} pictures of {SIDE} x {SIDE}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
+    return [row(name, ours_s, plain_s * PICTURES / PLAIN, theirs / reach, made / reach)], [SCALED]
+
+
+@torch.inference_mode()
+def _one_by_one(generator: DiffusionInterventions, pictures: np.ndarray, codes: np.ndarray, wanted: np.ndarray) -> Tensor:
+    """(n, m, s, s): every alternative made from its picture anew, float32, with and without the condition in two calls."""
+    nets, d, made = generator.nets, generator.diffusion, []
+    kept = d.kept()
+
+    def noise_in(z: Tensor, stop: int, own: Tensor) -> Tensor:
+        t = torch.full((1,), int(stop) - 1, dtype=torch.int64)
+        told = nets.denoiser(z, t, own)
+        untold = nets.denoiser(z, t, torch.full_like(own, -1))
+        return untold + d.guidance * (told - untold)
+
+    def hop(z: Tensor, noise: Tensor, now: int, then: int) -> Tensor:
+        a, b = float(kept[now]), float(kept[then])
+        return b**0.5 * (z - (1 - a) ** 0.5 * noise) / a**0.5 + (1 - b) ** 0.5 * noise
+
+    def away(z: Tensor, own: Tensor) -> Tensor:
+        for now, then in zip(d.path()[:-1], d.path()[1:]):
+            far = z
+            for _ in range(1 + d.mends):
+                far = hop(z, noise_in(far, then, own), now, then)
+            z = far
+        return z
+
+    def home(z: Tensor, own: Tensor) -> Tensor:
+        for now, then in zip(d.path()[:0:-1], d.path()[-2::-1]):
+            z = hop(z, noise_in(z, now, own), now, then)
+        return z
+
+    for picture, own, asked in zip(pictures, codes, wanted):
+        one = []
+        for other in asked:
+            z = nets.autoencoder.encode(torch.from_numpy(picture)[None, None])
+            noise = nets.perturbation(away(z, torch.from_numpy(own)[None]))
+            one.append(nets.autoencoder.decode(home(noise, torch.from_numpy(other)[None])).clamp(-1, 1)[0, 0])
+        made.append(torch.stack(one))
+    return torch.stack(made)

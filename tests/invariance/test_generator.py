@@ -1,0 +1,142 @@
+"""A generator's checkpoint shows patients otherwise, and is trained, stopped and resumed like any other."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.checkpoints import RefusedCheckpoint, open_checkpoint
+from engine.datasets.phantom import Phantom
+from engine.invariance.interventions import Interventions
+from engine.invariance.network import Architecture, Denoiser, Networks, Perturbation
+from engine.invariance.produce import tiny
+from engine.invariance.quality import evaluate, quality
+from engine.invariance.train import Material, Preset, encoded
+from engine.jobs import TrainingJob
+from engine.registry import methods, open_generator, open_model, trained
+from engine.training import Machine
+
+SMALL = Architecture(size=32, encoder_width=8, latent=2, width=24, perturbation_width=4, judge_width=4)
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return Phantom(count=30, size=64)
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    return open_generator(tiny(tmp_path_factory.mktemp("tiny") / "small"), "cpu")
+
+
+def test_alternatives_are_films_of_the_same_patients_in_their_own_units(generator, phantom):
+    heard = []
+    found = generator.alternatives(phantom, np.arange(20), "sex", lambda *done: heard.append(done), size=64)
+    assert isinstance(generator, Interventions) and not generator.exact
+    assert found.values == ("F", "M") and found.original.shape == (20, 64, 64)
+    assert np.array_equal(found.original[3], phantom.image(3, 64))
+    assert all(np.isfinite(pictures).all() for pictures in found.pictures.values())
+    assert len(found.representation) == 20 and heard[-1] == (20, 20)
+
+
+def test_alternatives_are_the_same_whichever_pictures_stand_beside(generator, phantom):
+    together = generator.alternatives(phantom, np.arange(5), "view_position")
+    alone = generator.alternatives(phantom, np.array([3]), "view_position")
+    for value in ("AP", "PA"):
+        assert np.allclose(together.pictures[value][3], alone.pictures[value][0], atol=0.6)  # grey levels of 255, reduced precision
+
+
+def test_an_attribute_that_was_not_learned_is_refused_by_name(generator, phantom):
+    with pytest.raises(ValueError, match="'race'.*sex, view_position"):
+        generator.alternatives(phantom, np.arange(3), "race")
+
+
+def test_a_generator_is_no_model_and_a_model_no_generator(tmp_path):
+    checkpoint = tiny(tmp_path / "small")
+    assert "cit_lr" in trained() and "cit_lr" not in methods()
+    with pytest.raises(RefusedCheckpoint, match="bias report"):
+        open_model(checkpoint)
+    with pytest.raises(RefusedCheckpoint, match="cannot change an attribute"):
+        open_generator(methods()["cx_gan"].tiny(tmp_path / "other"))
+
+
+def test_a_perturbation_moves_every_picture_by_its_strength():
+    z = torch.randn(3, 2, 8, 8)
+    moved = Perturbation(SMALL, 0.1)(z) - z
+    assert torch.allclose(moved.flatten(1).norm(dim=1), torch.full((3,), 0.1 * (2 * 64) ** 0.5), rtol=1e-4)
+
+
+def test_the_denoiser_hears_every_attribute_and_knows_unknown_as_a_word_of_its_own():
+    torch.manual_seed(0)
+    net = Denoiser(SMALL, (2, 3)).eval()
+    z, t = torch.randn(1, 2, 8, 8), torch.tensor([500])
+    said = [net(z, t, torch.tensor([codes])) for codes in ([0, 0], [1, 0], [0, 2], [-1, 0])]
+    assert all(not torch.allclose(a, b, atol=1e-7) for i, a in enumerate(said) for b in said[:i])
+
+
+def test_codes_know_what_is_unknown(phantom):
+    codes = encoded(phantom, {"sex": ("F", "M"), "view_position": ("PA",)})
+    assert np.array_equal(codes[:, 0], np.where(phantom.attributes["sex"] == "M", 1, 0))
+    assert set(codes[phantom.attributes["view_position"] == "AP", 1]) == {-1}
+
+
+def test_a_collection_without_attributes_is_refused(tmp_path):
+    from engine.datasets.vagan_synthetic import VAGANSynthetic
+
+    with pytest.raises(ValueError, match="knows no attribute"):
+        Material(VAGANSynthetic(count=20), Preset(architecture=SMALL))
+
+
+def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentangled(generator, phantom):
+    found = quality(generator, phantom, np.arange(24))
+    assert set(found) == {"sex", "view_position"}
+    for name, rows in found.items():
+        assert {"composition", "effectiveness"} <= {row.metric for row in rows}
+        assert any(row.metric == "effectiveness" and row.subject.startswith(name) for row in rows)
+    rows, _ = evaluate(generator, phantom, np.arange(24))
+    assert any(row.subject.startswith("noise drawn") for row in rows) and any(row.subject.startswith("inverted") for row in rows)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("job")
+    changes = {
+        "size": "32", "encoder_width": "8", "latent": "2", "width": "24", "perturbation_width": "4", "judge_width": "4",
+        "judge_steps": "3", "autoencoder_steps": "3", "denoiser_steps": "3", "disentangler_steps": "2", "validate_every": "2",
+        "batch": "4", "disentangled": "16", "validated": "8", "hops": "2",
+    }  # fmt: skip
+    return TrainingJob(
+        name="small", collection=Phantom(count=160, size=32), terms="drawn", preset="demo", changes=changes, guidance=None, guidance_words="none",
+        machine=Machine("cpu"), seed=1, command="python -m engine train cit_lr --data phantom", destination=folder / "out", runs=folder / "runs",
+    )  # fmt: skip
+
+
+def test_training_ends_in_a_checkpoint_with_a_whole_card_that_opens(job):
+    checkpoint = trained()["cit_lr"].train(job)
+    opened = open_checkpoint(job.destination / "small")
+    assert opened.sha256 == checkpoint.sha256 and "sex" in opened.card and "composition" in opened.card
+    generator = open_generator(opened, "cpu")
+    assert set(generator.quality) == {"sex", "view_position"} and generator.diffusion.guidance > 0
+    found = generator.alternatives(job.collection, np.arange(2), "sex")
+    assert found.original.shape == (2, 32, 32)
+
+
+def test_a_generator_takes_no_guidance(job):
+    from dataclasses import replace
+
+    with pytest.raises(ValueError, match="without guidance"):
+        trained()["cit_lr"].train(replace(job, guidance=object()))
+
+
+def test_networks_of_another_shape_are_refused(tmp_path):
+    import json
+
+    checkpoint = tiny(tmp_path / "small")
+    config = json.loads((checkpoint.folder / "config.json").read_text())
+    (checkpoint.folder / "config.json").write_text(json.dumps(config | {"attributes": {"sex": ["F", "M", "X"], "view_position": ["AP", "PA"]}}))
+    with pytest.raises(RefusedCheckpoint, match="not a whole CIT-LR"):
+        open_generator(checkpoint.folder)
+
+
+def test_the_four_parts_are_what_is_shipped():
+    nets = Networks(SMALL, {"sex": ("F", "M")}, ("Effusion",), 0.1)
+    assert [name for name, _ in nets.named_children()] == ["autoencoder", "denoiser", "perturbation", "judge"]
