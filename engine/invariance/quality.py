@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from scipy.stats import rankdata
 
 from engine.datasets.collection import Collection
 from engine.invariance.generator import BATCH, DiffusionInterventions
-from engine.metrics.classification import auc
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
 from engine.metrics.fid import fid
@@ -41,7 +41,6 @@ def evaluate(generator: DiffusionInterventions, collection: Collection, indices:
             rows += [
                 replace(row, subject=f"{words}: {row.subject if name in row.subject else f'{name}: {row.subject}'}")
                 for row in _of_attribute(generator, collection, indices, name, None, show)
-                if row.metric in ("composition", "effectiveness", "fid")
             ]
     return rows, []
 
@@ -82,7 +81,7 @@ def _of_attribute(
         other_features.append(seen)
     rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; on real pictures it is right in {np.mean(before[name] == own):.3f}")
     labels = collection.labels[indices]
-    for c, finding in enumerate(generator.findings):
+    for c, finding in enumerate(generator.findings if show is None else ()):
         rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
     try:
         rows.append(fid(features, np.concatenate(other_features), subject="alternatives", groups_a=patients, groups_b=whose, remark=FEATURES))
@@ -97,10 +96,9 @@ def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, fin
     after = np.concatenate([probabilities[:, c] for _, probabilities in others])
     known = ~np.isnan(label[where])
     where, after = where[known], after[known]
-    try:
-        was, now = (auc(label[where], p, subject=finding, groups=patients[where]) for p in (before[where], after))
-    except NotMeasurable:
+    if len(np.unique(label[where])) < 2:
         return []
+    was, now = _area(label[where], before[where]), _area(label[where], after)
     draws = np.random.default_rng(0)
     people, of = np.unique(patients[where], return_inverse=True)
     changes = []
@@ -110,13 +108,14 @@ def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, fin
         if len(np.unique(label[where][chosen])) == 2:
             changes.append(_area(label[where][chosen], after[chosen]) - _area(label[where][chosen], before[where][chosen]))
     low, high = np.quantile(changes, (0.025, 0.975)) if changes else (None, None)
-    return [Measure("effect", f"AUC of {finding}", now.value - was.value, low, high, len(where), chance=0.0, remark=f"of {FIXED}: {was.value:.3f} before")]
+    return [Measure("effect", f"AUC of {finding}", now - was, low, high, len(where), chance=0.0, remark=f"of {FIXED}: {was:.3f} before")]
 
 
 def _area(label: np.ndarray, score: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(label, score))
+    """The area under the curve by ranks, in a fraction of scikit-learn's time."""
+    ranks, positive = rankdata(score), label == 1
+    n = positive.sum()
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(label) - n)))
 
 
 def _ours(generator: DiffusionInterventions) -> Show:
