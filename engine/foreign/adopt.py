@@ -80,7 +80,7 @@ def save(folder: Path, data: bytes, said: Card, text: str) -> Checkpoint:
         "preprocessing": asdict(said.preprocessing),
         "thresholds": dict(said.thresholds),
         "scales": {finding: COLOUR_LIMIT for finding in said.interface.findings},
-        "data": {"collection": "", "kind": said.kind},
+        "data": {"collection": said.collection, "kind": said.kind},
     }
     return save_checkpoint(folder, method=ForeignMethod.name, config=config, weights={FILE: np.frombuffer(data, np.uint8)}, card=text)
 

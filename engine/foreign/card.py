@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.datasets import COLLECTIONS
 from engine.preprocessing import Preprocessing
 from engine.scan.record import KINDS, SMALLEST_SIDE
 
@@ -23,7 +24,8 @@ OUTPUTS = {
 }
 NEEDED = ("findings", "input_size", "value_range", "channel_order", "colour", "output", "terms")
 OPTIONAL = (
-    "kind", "grey_levels", "mean", "std", "operating_points", "input_name", "output_name", "intended_use", "trained_on", "maker",
+    "kind", "collection", "grey_levels", "mean", "std", "operating_points", "input_name", "output_name", "intended_use", "trained_on",
+    "maker",
 )  # fmt: skip
 
 
@@ -112,6 +114,7 @@ class Card:
         preprocessing: from a scan's units to [-0.5, 0.5], before `interface.values`.
         thresholds: finding -> operating point; 0.5 where the card gives none.
         kind: a scan kind, "unknown" for any.
+        collection: the one known here that it was trained on, "" where that is not said; the bias page tests it on such pictures.
         words: what the maker says: terms, and where given maker, intended_use, trained_on.
         unstated: findings without an operating point on the card.
     """
@@ -120,6 +123,7 @@ class Card:
     preprocessing: Preprocessing
     thresholds: Mapping[str, float]
     kind: str
+    collection: str
     words: Mapping[str, str]
     unstated: tuple[str, ...] = field(default=())
 
@@ -178,6 +182,9 @@ def _card(said: Mapping[str, Any]) -> Card:
     kind = said.get("kind", "unknown")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    collection = said.get("collection", "")
+    if collection not in ("", *COLLECTIONS):
+        raise ValueError(f"collection must be one of {', '.join(COLLECTIONS)}, got {collection!r}")
     points = said.get("operating_points", {})
     if not isinstance(points, dict) or not {*points} <= {*interface.findings}:
         raise ValueError(f"operating_points must be an object from findings to probabilities, got {points!r}")
@@ -194,6 +201,7 @@ def _card(said: Mapping[str, Any]) -> Card:
         preprocessing=Preprocessing(interface.size, percentile=0.0, reach=0.5, fixed=fixed),
         thresholds={name: float(points.get(name, 0.5)) for name in interface.findings},
         kind=kind,
+        collection=collection,
         words={name: text.strip() for name, text in words.items()},
         unstated=tuple(name for name in interface.findings if name not in points),
     )
