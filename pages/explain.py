@@ -154,13 +154,14 @@ def result(opened: OpenScan) -> None:
             common.wait_for(job, "Explaining the scan")
         return
     explained = job.answer()
+    trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     if not common.takes(checkpoint, scan.kind):
         made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
         common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
     if explained.likeness is None:
         common.line("This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn")
     elif explained.likeness[0] > explained.likeness[1]:
-        common.line("This scan is unlike the films this checkpoint was trained on. Do not rely on what it says here.", "warn")
+        common.line(f"This scan is unlike the {trained_on}s this checkpoint was trained on. Do not rely on what it says here.", "warn")
     amounts = explain_state(VIEW, explained.findings)["amounts"]
     together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
     if together is not None:
@@ -168,7 +169,7 @@ def result(opened: OpenScan) -> None:
         together.wait(0.3)
     common.worker().keep_only(common.session(), wanted)
     ready = together is not None and together.done and together.error is None
-    like = words.likeness_badge(explained.likeness)
+    like = words.likeness_badge(explained.likeness, trained_on)
     view(opened, scan, explained.findings, [like], checkpoint, together.answer() if ready else None)
     if together is not None and not together.done:
         common.wait_for(together, "Taking several findings away")
@@ -193,6 +194,7 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
         presets=words.window_presets(scan),
         joint_probabilities=together,
         difference_limit=words.difference_limit(scan),
+        noun=words.noun(scan.kind),
         key=VIEW,
     )
 

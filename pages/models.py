@@ -1,4 +1,4 @@
-"""Models: every checkpoint at hand, how well it does on films it was not trained on, for whom less well, and its card."""
+"""Models: every checkpoint at hand, how well it does on pictures it was not trained on, for whom less well, and its card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.metrics.measure import Measure
-from pages.parts import cards, common
+from pages.parts import cards, common, words
 from pages.parts.common import Refused
 
 ACCENT, QUIET, EDGE, WORDS = "#e8923c", "#8a95a3", "#222830", "#d3dae3"
@@ -86,7 +86,7 @@ def table(rows: Sequence[Measure]) -> None:
 
 def provenance(checkpoint: Checkpoint) -> str:
     of = common.method_of(checkpoint)
-    films = common.COLLECTIONS.get(common.trained_on(checkpoint), common.trained_on(checkpoint) or "films its card names")
+    films = common.COLLECTIONS.get(common.trained_on(checkpoint), common.trained_on(checkpoint) or "pictures its card names")
     where = {"shipped": "came with the app"}.get(checkpoint.source, "from " + checkpoint.source)
     return f"{of.title} ({of.paper}), trained on {films}. The weights {where}; sha256 {checkpoint.sha256[:12]}."
 
@@ -96,11 +96,12 @@ def show(checkpoint: Checkpoint) -> None:
     st.text(provenance(checkpoint))
     rows, groups = cards.measures(checkpoint.card), cards.measures(checkpoint.card, "Subgroups")
     aucs = [row for row in rows if row.metric == "auc"]
+    what = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown")) + "s"
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**How well it tells films with a finding from films without**")
+        st.markdown(f"**How well it tells {what} with a finding from {what} without**")
         if aucs:
-            chart(aucs, "AUC on films not trained on, with 95 % interval", "aucs")
+            chart(aucs, f"AUC on {what} not trained on, with 95 % interval", "aucs")
         else:
             st.text("Its card gives no AUC.")
     with right:

@@ -69,6 +69,7 @@ def explain_view(
     presets: Sequence[tuple[str, float, float]] = (),
     joint_probabilities: Mapping[str, float] | None = None,
     difference_limit: float | None = None,
+    noun: str = "picture",
     height: int | None = None,
     key: str,
 ) -> dict:
@@ -85,6 +86,7 @@ def explain_view(
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
             taken away together, by finding; shown while those amounts stand.
         difference_limit: the difference's colour bar runs from -limit to +limit; by default an eighth of the window, rounded up.
+        noun: what the reader calls such a scan in passing, for example "film" or "slice".
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
 
@@ -101,6 +103,7 @@ def explain_view(
         method=method,
         presets=presets,
         difference_limit=difference_limit,
+        noun=noun,
         height=height,
         key=key,
     )
@@ -109,18 +112,23 @@ def explain_view(
     return explain_state(key, findings)
 
 
-def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None = None) -> dict:
+def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None = None, least_height: int = 520) -> dict:
     """Any panels, linked: one zoom, one crosshair, one hand. Returns {} (nothing is chosen in it).
+
+    Args:
+        height: in CSS pixels; by default what is left of the browser window, but at least `least_height`.
 
     Raises:
         ValueError: without panels, or when their bases differ in shape.
     """
-    _mount(*panels_parts(panels, key=key, height=height), {})
+    packer, header = panels_parts(panels, key=key, height=height)
+    _mount(packer, header | {"least_height": int(least_height)}, {})
     return {}
 
 
 def explain_parts(
-    pixels, window, findings, *, title, badges=(), spacing_mm=None, method="", presets=(), difference_limit=None, height=None, key
+    pixels, window, findings, *, title, badges=(), spacing_mm=None, method="", presets=(), difference_limit=None, noun="picture",
+    height=None, key,
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
@@ -145,6 +153,7 @@ def explain_parts(
         "title": title,
         "badges": [[words, kind] for words, kind in badges],
         "method": method,
+        "noun": noun,
         "presets": _presets(pixels, window, presets),
         "windows": [[float(window[0]), float(window[1])]],
         "difference_limit": float(difference_limit or _round_up(float(window[1]) / 8)),

@@ -11,7 +11,7 @@ function rampColour(stops, t) {
 
 /**
  * Colour, already weighted, and what is left for the grey below, for values from -limit to +limit.
- * Weak values stay transparent, so that the film shows through; below `threshold` (a share of the limit) nothing is drawn.
+ * Weak values stay transparent, so that the picture shows through; below `threshold` (a share of the limit) nothing is drawn.
  */
 function overlayTable({ opacity, threshold, sequential, opaque }) {
   const tint = new Uint32Array(STEPS), rest = new Uint16Array(STEPS);

@@ -46,13 +46,13 @@ function wordsOf(v, panel) {
   const { map, limit, unit } = mapOf(v, panel), digits = digitsFor(limit);
   const mapWords = cross && map ? `${signed(valueAt(map.grid, cross.u, cross.v), digits)} ${unit}` : "";
   if (content === "difference") {
-    return { title: "Difference", subtitle: "without \u2212 scan", low: [`changed ${percent(v.changedShare)} of the film`, mapWords],
-      label: `Difference, without minus scan: ${percent(v.changedShare)} of the film changed.` };
+    return { title: "Difference", subtitle: "without \u2212 scan", low: [`changed ${percent(v.changedShare)} of the ${v.header.noun}`, mapWords],
+      label: `Difference, without minus scan: ${percent(v.changedShare)} of the ${v.header.noun} changed.` };
   }
   if (content === "evidence") {
     const peak = peakOf(map.grid);
     const subtitle = v.header.method + (v.overlayOn ? "" : ", overlay off") + (v.swipe ? ", scan to the left" : "");
-    return { title: `Evidence for ${lower(v.finding)}`, subtitle, low: [v.overlayOn ? "one scale for all films" : "", mapWords],
+    return { title: `Evidence for ${lower(v.finding)}`, subtitle, low: [v.overlayOn ? `one scale for all ${v.header.noun}s` : "", mapWords],
       label: `Evidence for ${lower(v.finding)}, ${v.header.method}. Strongest ${signed(peak.value, digits)} ${unit}, ${peak.where}.` };
   }
   const { title, subtitle, alt } = panel.spec;

@@ -56,9 +56,9 @@ def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
     return max(shares)
 
 
-def noun(scan: Scan) -> str:
-    """What a reader calls the scan in passing."""
-    return "film" if scan.kind == "radiograph" else "picture"
+def noun(kind: str) -> str:
+    """What a reader calls a scan of a `Scan.kind` in passing."""
+    return {"radiograph": "film", "CT": "slice", "MR": "slice", "ultrasound": "frame"}.get(kind, "picture")
 
 
 def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
@@ -113,7 +113,7 @@ def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     """How large the change is that takes the finding away fully (a = 1)."""
     change = np.abs(full_change(explanation))
     share = float((change > VISIBLE * difference_limit(scan)).mean())
-    rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan)}")]
+    rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
     if scan.spacing_mm is not None:
         area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
         rows.append(("that is", f"{area / 100:,.1f} cm\u00b2" if area >= 100 else f"{area:.0f} mm\u00b2"))
@@ -139,7 +139,7 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         probability=explanation.probability,
         threshold=explanation.threshold,
         verdict=f"{degree(explanation.probability, explanation.threshold)} {point}",
-        sentence=sentence(explanation, rates, noun(scan)),
+        sentence=sentence(explanation, rates, noun(scan.kind)),
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
@@ -182,13 +182,17 @@ def scan_badges(scan: Scan) -> list[tuple[str, str]]:
     return [size, (spacing, "quiet")]
 
 
-def likeness_badge(likeness: tuple[float, float] | None) -> tuple[str, str]:
-    """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is not known."""
+def likeness_badge(likeness: tuple[float, float] | None, what: str = "film") -> tuple[str, str]:
+    """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is not known.
+
+    Args:
+        what: those are called, see `noun`.
+    """
     if likeness is None:
-        return ("training films not known", "warn")
+        return (f"training {what}s not known", "warn")
     score, limit = likeness
     share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
-    return (f"like the training films ({share})", "good") if score <= limit else (f"unlike the training films ({share})", "bad")
+    return (f"like the training {what}s ({share})", "good") if score <= limit else (f"unlike the training {what}s ({share})", "bad")
 
 
 def window_presets(scan: Scan) -> list[tuple[str, float, float]]:

@@ -104,6 +104,7 @@ def test_titles_and_badges_tell_what_the_file_tells():
     assert words.scan_badges(a_scan((0.2, 0.2)))[1] == ("0.2 mm a pixel", "quiet")
     assert words.likeness_badge((0.5, 2.0)) == ("like the training films (0.25 of 1)", "good")
     assert words.likeness_badge((3.0, 2.0))[1] == "bad"
+    assert words.likeness_badge((0.5, 2.0), "slice") == ("like the training slices (0.25 of 1)", "good")
     assert words.likeness_badge(None) == ("training films not known", "warn")
 
 
@@ -118,3 +119,10 @@ def test_a_model_from_elsewhere_is_not_said_to_know_the_film_or_to_have_a_counte
 def test_every_window_preset_is_a_window_of_this_picture():
     for name, centre, width in words.window_presets(a_scan()):
         assert width > 0 and 0 <= centre <= 255
+
+
+@pytest.mark.parametrize("kind, said", [("radiograph", "film"), ("MR", "slice"), ("CT", "slice"), ("ultrasound", "frame"), ("unknown", "picture")])
+def test_only_a_radiograph_is_called_a_film(kind, said):
+    assert words.noun(kind) == said
+    scan = Scan.of(np.arange(400, dtype=np.float32).reshape(20, 20), kind=kind)
+    assert dict(words.facts(explained(), scan))["changed at a = 1"].endswith(f"of the {said}")
