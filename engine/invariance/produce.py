@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from engine.cards import card, placeholder_card
-from engine.checkpoints import Checkpoint, save_checkpoint
+from engine.checkpoints import Checkpoint, open_checkpoint, save_checkpoint
 from engine.invariance.diffusion import Diffusion
 from engine.invariance.generator import DiffusionInterventions
 from engine.invariance.network import Architecture, Networks
@@ -39,16 +39,18 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         the checkpoint; None in all but the first of several processes.
 
     Raises:
-        ValueError: guidance or a start is asked for, which a generator does not have, or a collection without attributes.
+        ValueError: guidance is asked for, which a generator does not have, or a collection without attributes.
     """
-    if job.guidance is not None or job.start_from:
-        raise ValueError("CIT-LR is trained without guidance and from random weights; leave --guidance and --start-from out.")
+    if job.guidance is not None:
+        raise ValueError("CIT-LR is trained without guidance; leave --guidance out.")
     preset = with_changes(PRESETS[job.preset], job.changes)
     if preset.batch % (2 * job.machine.devices):
         raise ValueError(f"batches of {preset.batch} and half as many cannot be shared by {job.machine.devices} devices.")
     material = Material(job.collection, preset)
     torch.manual_seed(job.seed)
     nets = Networks(preset.architecture, material.attributes, job.collection.findings, preset.strength).to(memory_format=torch.channels_last)
+    if job.start_from:
+        _start_from(nets, open_checkpoint(job.start_from))
     fabric = job.machine.fabric(job.run_folder)
     fabric.launch()
     for name, phase in PHASES.items():
@@ -61,6 +63,22 @@ def produce(job: TrainingJob) -> Checkpoint | None:
             nets.denoiser.load_state_dict(recipe.average.state_dict())
         getattr(nets, "perturbation" if name == "disentangler" else name).eval().requires_grad_(False)
     return _saved(job, preset, material, nets, fabric) if fabric.is_global_zero else None
+
+
+def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
+    """Begin with another generator's autoencoder and denoiser; what its attributes were called is learned anew.
+
+    Raises:
+        ValueError: it is no generator, or its networks have other sizes.
+    """
+    if checkpoint.method != "cit_lr":
+        raise ValueError(f"{checkpoint.name} is a checkpoint of {checkpoint.method}; CIT-LR begins with one of cit_lr.")
+    wanted = {k: v for k, v in checkpoint.weights().items() if k.startswith(("autoencoder.", "denoiser.net."))}
+    mine = nets.state_dict()
+    other = [k for k, v in wanted.items() if k not in mine or mine[k].shape != v.shape]
+    if other:
+        raise ValueError(f"{checkpoint.name} has networks of other sizes ({other[0]} among them); begin with one of the same sizes.")
+    nets.load_state_dict(mine | wanted)
 
 
 def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.device) -> float:

@@ -1,5 +1,7 @@
 """A generator's checkpoint shows patients otherwise, and is trained, stopped and resumed like any other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from engine.checkpoints import RefusedCheckpoint, open_checkpoint
 from engine.datasets.phantom import Phantom
 from engine.invariance.interventions import Interventions
 from engine.invariance.network import Architecture, Denoiser, Networks, Perturbation
-from engine.invariance.produce import tiny
+from engine.invariance.produce import _start_from, tiny
 from engine.invariance.quality import evaluate, quality
 from engine.invariance.train import Material, Preset, encoded
 from engine.jobs import TrainingJob
@@ -121,10 +123,20 @@ def test_training_ends_in_a_checkpoint_with_a_whole_card_that_opens(job):
 
 
 def test_a_generator_takes_no_guidance(job):
-    from dataclasses import replace
-
     with pytest.raises(ValueError, match="without guidance"):
         trained()["cit_lr"].train(replace(job, guidance=object()))
+
+
+def test_a_training_can_begin_with_another_generators_networks_of_the_same_sizes_only(tmp_path):
+    other = tiny(tmp_path / "other", seed=5)
+    torch.manual_seed(0)
+    nets = Networks(SMALL, {"marker": ("absent", "present")}, ("Edema",), 0.1)
+    _start_from(nets, other)
+    assert torch.equal(nets.state_dict()["denoiser.net.conv_in.weight"], other.weights()["denoiser.net.conv_in.weight"])
+    with pytest.raises(ValueError, match="other sizes"):
+        _start_from(Networks(replace(SMALL, width=48), {"sex": ("F", "M")}, ("Edema",), 0.1), other)
+    with pytest.raises(ValueError, match="checkpoint of cx_gan"):
+        _start_from(nets, methods()["cx_gan"].tiny(tmp_path / "gan"))
 
 
 def test_networks_of_another_shape_are_refused(tmp_path):
