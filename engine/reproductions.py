@@ -13,6 +13,7 @@ from engine.cards import EARLY_PATIENTS
 from engine.datasets.collection import Collection
 from engine.metrics.classification import mean_auc
 from engine.metrics.evidence_on_body import evidence_on_body
+from engine.metrics.intervals import paired_ratio
 from engine.metrics.measure import Measure, NotMeasurable
 
 SEED = 42
@@ -385,14 +386,16 @@ def assembled(
 def ratio(above: Measure, below: Measure, subject: str) -> Measure | None:
     """`above` / `below` as an "effect", or None when either is not positive.
 
-    The interval adds the two relative errors as if independent; on the same pictures they mostly are not, which makes it
-    too wide rather than too short.
+    Where both are means over the same pictures, these (or the patients) are drawn anew for both at once. Elsewhere the
+    interval adds the two relative errors as if independent, which is too wide rather than too short.
     """
     if above.value <= 0 or below.value <= 0:
         return None
     value = above.value / below.value
     ends: tuple = (None, None)
-    if above.low is not None and below.low is not None:
+    if above.sample is not None and below.sample is not None and above.sample.pairs_with(below.sample):
+        ends = paired_ratio(above.sample.values, below.sample.values, above.sample.groups)
+    elif above.low is not None and below.low is not None:
         relative = [(one.high - one.low) / (2 * one.value) for one in (above, below)]  # 1.96 standard errors
         reach = math.hypot(*relative)
         ends = value * math.exp(-reach), value * math.exp(reach)

@@ -14,7 +14,7 @@ from engine.commands.reproduce import reproduce, training_job
 from engine.commands.shared import OneSentence, opened
 from engine.commands.train import GUIDANCE
 from engine.datasets.phantom import FINDINGS
-from engine.metrics.measure import METRICS, Measure
+from engine.metrics.measure import METRICS, Measure, Sample
 from engine.registry import method, open_model
 from engine.reproductions import (
     EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, TOGETHER, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_and_pseudo,
@@ -172,6 +172,25 @@ def test_the_interval_of_a_ratio_covers_it():
         row = ratio(*parts, "ratio")
         held += row.low <= 2 <= row.high
     assert 0.92 <= held / times <= 0.98
+
+
+def test_on_the_same_pictures_a_ratio_is_told_picture_by_picture():
+    draw, held, widths, times = np.random.default_rng(0), 0, [], 60
+    for _ in range(times):
+        hard = draw.uniform(0.1, 1, 60)  # what is hard for one is hard for the other
+        values = [hard * 0.8 + draw.normal(0, 0.05, 60), hard * 0.4 + draw.normal(0, 0.05, 60)]
+        parts = [measure(value=v.mean(), reach=1.96 * v.std(ddof=1) / np.sqrt(60)) for v in values]
+        paired = ratio(*(replace(m, sample=Sample(v, None)) for m, v in zip(parts, values)), "ratio")
+        apart = ratio(*parts, "ratio")
+        held += paired.low <= 2 <= paired.high
+        widths.append((paired.high - paired.low) / (apart.high - apart.low))
+    assert held / times >= 0.85 and np.median(widths) < 0.7
+
+
+def test_other_pictures_are_not_paired():
+    one, two = Sample(np.ones(3), np.array(["a", "b", "c"])), Sample(np.ones(3), np.array(["a", "c", "b"]))
+    assert one.pairs_with(one) and not one.pairs_with(two)
+    assert not one.pairs_with(Sample(np.ones(3), None)) and not one.pairs_with(Sample(np.ones(2), np.array(["a", "b"])))
 
 
 def test_nothing_is_divided_by_zero():

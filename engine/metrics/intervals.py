@@ -161,3 +161,18 @@ def bootstrap_logit(
     reach = stats.norm.ppf((1 + LEVEL) / 2) * values.std(ddof=1) / (value * (1 - value))  # delta method
     low, high = special.expit(special.logit(value) + np.array([-reach, reach]))
     return float(low), float(high)
+
+
+def paired_ratio(above: np.ndarray, below: np.ndarray, groups: np.ndarray | None = None) -> Interval:
+    """Interval of mean(above) / mean(below), both measured on the same n pictures, by resampling pictures or groups whole.
+
+    Args:
+        above, below: (n,), not negative.
+        groups: (n,) patients; None when all are independent.
+    """
+
+    def ratio(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (weights @ above) / (weights @ below)
+
+    return bootstrap(ratio, len(above), groups)

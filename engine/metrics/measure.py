@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 METRICS = (
     "auc", "accuracy", "sensitivity", "specificity", "class_sensitivity", "disease_sensitivity", "confounder_sensitivity",
@@ -14,6 +16,24 @@ METRICS = (
 
 class NotMeasurable(ValueError):
     """The data cannot answer the question (one class only, nothing annotated); str() is one sentence that names the subject."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What a mean was taken over, so that two means over the same pictures can be compared picture by picture.
+
+    Attributes:
+        values: (n,) float64. groups: (n,) whom each belongs to, None when all are independent.
+    """
+
+    values: np.ndarray
+    groups: np.ndarray | None
+
+    def pairs_with(self, other: Sample) -> bool:
+        """Whether the other's values are, as far as can be told, of the same pictures: as many, of the same people in the same order."""
+        if len(self.values) != len(other.values) or (self.groups is None) != (other.groups is None):
+            return False
+        return self.groups is None or np.array_equal(self.groups, other.groups)
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,7 @@ class Measure:
         chance: what a method that knows nothing would score.
         paper: what the paper printed.
         remark: what a reader must know beside the number, "" if nothing.
+        sample: where `value` is a mean over pictures and its measure keeps them; written nowhere.
 
     Raises:
         ValueError: for an unknown metric, a number that is not finite, or half an interval.
@@ -43,6 +64,7 @@ class Measure:
     chance: float | None = None
     paper: float | None = None
     remark: str = ""
+    sample: Sample | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
         if self.metric not in METRICS:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.metrics.intervals import mean_interval
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, NotMeasurable, Sample
 from engine.metrics.stacks import blocks, kept_groups, same_masks, same_stack
 
 LEVELS = 256  # steps between the least and the greatest value, for Otsu's and for the best threshold
@@ -176,6 +176,7 @@ def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measur
         n=len(values),
         chance=np.mean(share if metric == "iou" else 2 * share / (1 + share)),
         remark="; ".join(words for words in (rule, left_out) if words),
+        sample=Sample(values, clusters),
     )
 
 
