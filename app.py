@@ -6,6 +6,7 @@ page = st.navigation(
     [
         st.Page("pages/explain.py", title="Explain", default=True),
         st.Page("pages/learned.py", title="What the model learned", url_path="learned"),
+        st.Page("pages/bias.py", title="Bias report", url_path="bias"),
         st.Page("pages/models.py", title="Models", url_path="models"),
     ],
     position="hidden",
@@ -30,6 +31,7 @@ with st.sidebar:
     with st.container(key="rooms", gap=None):
         st.page_link("pages/explain.py", label="Explain")
         st.page_link("pages/learned.py", label="What the model learned")
+        st.page_link("pages/bias.py", label="Bias report")
         st.page_link("pages/models.py", label="Models")
 
 with common.house():

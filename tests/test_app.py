@@ -17,7 +17,7 @@ from engine.registry import method
 from pages.parts import common, open_scans, words
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("pages/explain.py", "pages/learned.py", "pages/models.py")
+PAGES = ("pages/explain.py", "pages/learned.py", "pages/bias.py", "pages/models.py")
 SECRET = "Jane_Doe_1970"
 
 

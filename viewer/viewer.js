@@ -43,7 +43,9 @@ function openView(parent) {
 /** Takes what is left of the browser window below the view's upper edge, unless Python named a height. */
 function fitHeight(v) {
   const top = v.root.getBoundingClientRect().top + (scrollerOf(v.root)?.scrollTop ?? 0);
-  const height = v.header.height ?? Math.max(520, Math.floor(window.innerHeight - Math.max(0, top) - 16));
+  const least = v.header.least_height ?? 520;
+  const height = v.header.height ?? Math.max(least, Math.floor(window.innerHeight - Math.max(0, top) - 16));
+  v.root.style.minHeight = `${least}px`;
   if (v.root.style.height !== `${height}px`) v.root.style.height = `${height}px`;
 }
 

@@ -15,15 +15,22 @@ from pathlib import Path
 import streamlit as st
 
 from engine.checkpoints import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint, shipped, shipped_folder
+from engine.invariance.interventions import GENERATOR_METHOD
 from engine.queue import Job, Progress, Queue
 from engine.registry import Method, Model, UnsuitableScan, method, open_model
 from engine.scan import UnreadableScan
 
 NOTICE = "Research use only, not for diagnosis"
 COLLECTIONS = {"chestxray8": "NIH films", "phantom": "drawn films", "chexpert": "CheXpert films", "vindr": "VinDr films"}
-EXPECTED = (RefusedCheckpoint, UnsuitableScan, UnreadableScan)  # their message is a sentence for the reader
 APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
+
+
+class Unanswerable(ValueError):
+    """What a page was asked for and cannot do; the message is a sentence for the reader."""
+
+
+EXPECTED = (RefusedCheckpoint, UnsuitableScan, UnreadableScan, Unanswerable)  # their message is a sentence for the reader
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,17 @@ def session() -> str:
 
 
 def checkpoints() -> list[Checkpoint | Refused]:
-    """The shipped checkpoints and those opened in this session, each one checked; a refused one comes with its sentence."""
+    """The models at hand, shipped or opened in this session, each one checked; a refused one comes with its sentence."""
+    return [entry for entry in _found() if isinstance(entry, Refused) or entry.method != GENERATOR_METHOD]
+
+
+def generators(collection: str) -> list[Checkpoint]:
+    """Checkpoints at hand that show patients of this collection otherwise; they judge no scan and are no models."""
+    known = [entry for entry in _found() if isinstance(entry, Checkpoint) and entry.method == GENERATOR_METHOD]
+    return [checkpoint for checkpoint in known if trained_on(checkpoint) == collection]
+
+
+def _found() -> list[Checkpoint | Refused]:
     found = [_checked(name, _stamp(shipped_folder() / name)) for name in shipped()]
     known = {entry.sha256 for entry in found if isinstance(entry, Checkpoint)}
     for checkpoint in st.session_state.get("opened", []):
@@ -94,7 +111,7 @@ def open_another(address: str) -> str:
     opened = st.session_state.setdefault("opened", [])
     if all(checkpoint.sha256 != other.sha256 for other in opened):
         opened.append(checkpoint)
-    return f"{label(checkpoint)} is open."
+    return f"{checkpoint.name if checkpoint.method == GENERATOR_METHOD else label(checkpoint)} is open."
 
 
 def usable() -> list[Checkpoint]:

@@ -1,0 +1,237 @@
+"""Bias report: would a model's answer change if only the sex, the view position or a marker changed?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from engine.checkpoints import Checkpoint
+from engine.datasets import NEED_NO_FOLDER, UnusableCollection, open_collection
+from engine.datasets.phantom import Marker
+from engine.invariance import answers
+from engine.invariance.interventions import STRUCTURAL, open_interventions
+from engine.invariance.report import Affected, BiasReport, FindingReport
+from engine.queue import Job
+from engine.tables import as_json
+from pages.parts import bias_cards, common
+from viewer import PanelView, linked_panels
+
+DRAWN = "phantom"  # the collection with a structural model, whose attributes can be changed exactly
+DRAWN_ATTRIBUTES = ("sex", "view_position", "marker")
+COUNTS = (100, 200, 400)
+SEED = 2  # of drawn films, the seed of no checkpoint's training data
+SIDE_BY_SIDE = 2  # patients under a report
+WORDS = {"sex": "Sex", "view_position": "View position", "marker": "Marker"}
+
+
+class Asked(NamedTuple):
+    """What a report was asked for; the worker keeps one answer for each. A plain tuple, the same in every run of this page.
+
+    Attributes:
+        checkpoint: the model's sha256. attribute, count: what is changed, on how many films.
+        generator: `STRUCTURAL`, or a checkpoint's folder. root: of the films, "" for drawn ones.
+    """
+
+    checkpoint: str
+    attribute: str
+    count: int
+    generator: str
+    root: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report and the two files that hold its numbers."""
+
+    report: BiasReport
+    json: str
+    pdf: bytes
+
+
+def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
+    """The worker's job for this report."""
+
+    def work(progress):
+        from engine.export.bias_pdf import bias_pdf
+        from engine.invariance.bias import bias_report
+
+        model = common.model_of(checkpoint, asked.device)
+        try:
+            collection, indices = films(common.trained_on(checkpoint), tuple(model.findings), asked)
+            changes = open_interventions(collection, asked.generator)
+            report = bias_report(model, collection, indices, asked.attribute, changes, progress)
+        except (UnusableCollection, ValueError) as error:
+            raise common.Unanswerable(str(error)) from error
+        said = " ".join(filter(None, answers.answer(report)))
+        return Written(report, as_json("bias", report.measures(), answer=said), bias_pdf(report))
+
+    return common.ask(("bias", *asked), work)
+
+
+def films(collection: str, findings: tuple[str, ...], asked: Asked):
+    """The collection and the pictures of it that are asked about, none of which the checkpoint was trained on."""
+    if collection == DRAWN:
+        marker = Marker() if asked.attribute == "marker" else None
+        return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all")
+    real = open_collection(collection, asked.root, findings=findings)
+    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count])
+
+
+def offered() -> list[Checkpoint]:
+    """Checkpoints that can be tested: a structural model or a generator is there for the films that they know."""
+    return [c for c in common.usable() if common.trained_on(c) == DRAWN or common.generators(common.trained_on(c))]
+
+
+def choose(offers: list[Checkpoint]) -> Checkpoint:
+    names = {c.sha256: common.label(c) for c in offers}
+    with st.container(key="checkpoint"):
+        kept = st.session_state.get("bias checkpoint kept")
+        place = list(names).index(kept) if kept in names else 0
+        chosen = st.selectbox("Checkpoint", list(names), place, format_func=lambda s: names[s], label_visibility="collapsed", key="bias checkpoint")
+    st.session_state["bias checkpoint kept"] = chosen
+    return next(c for c in offers if c.sha256 == chosen)
+
+
+def sources(checkpoint: Checkpoint) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    """What can show the films of this checkpoint otherwise: name -> (what the reader sees, attributes)."""
+    collection = common.trained_on(checkpoint)
+    known = {STRUCTURAL: ("the drawing itself, exact", DRAWN_ATTRIBUTES)} if collection == DRAWN else {}
+    for generator in common.generators(collection):
+        known[str(generator.folder)] = (generator.name, tuple(generator.config.get("attributes", ())))
+    return known
+
+
+def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool]:
+    """What the reader wants to know, and whether the button was pressed."""
+    known = sources(checkpoint)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="bias-wishes"):
+        source = next(iter(known))
+        if len(known) > 1:
+            source = st.selectbox("Shown otherwise by", list(known), format_func=lambda s: known[s][0], width=230)
+        attributes = known[source][1]
+        kept = st.session_state.get("bias attribute kept")
+        st.session_state["bias attribute"] = kept if kept in attributes else attributes[0]
+        attribute = st.segmented_control(
+            "If only this changed", attributes, format_func=lambda a: WORDS.get(a, answers.named(a).capitalize()), key="bias attribute",
+            required=True, on_change=_keep_attribute,
+        )  # fmt: skip
+        st.session_state["bias attribute kept"] = attribute
+        count = st.selectbox("Films", COUNTS, 1, width=90)
+        root = ""
+        if common.trained_on(checkpoint) not in NEED_NO_FOLDER:
+            root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip()
+        pressed = st.button("Ask the model", type="primary", key="bias-ask")
+    return Asked(checkpoint.sha256, attribute, count, source, root, common.device()), pressed
+
+
+def _keep_attribute() -> None:
+    st.session_state["bias attribute kept"] = st.session_state["bias attribute"]
+
+
+@st.fragment
+def result(offers: list[Checkpoint]) -> None:
+    """The choice, and the report as far as it is there; everything that asks a model starts here."""
+    checkpoint = choose(offers)
+    head = st.empty()
+    asked, pressed = wishes(checkpoint)
+    wanted = st.session_state.setdefault("bias asked", [])
+    if pressed and asked not in wanted:
+        wanted.append(asked)
+        ask_report(checkpoint, asked)
+        st.rerun()  # the house says how many jobs there are
+    head.html(bias_cards.headline(asked.attribute))
+    if asked not in wanted:
+        common.worker().keep_only(common.session(), [])
+        empty(asked)
+        return
+    job = ask_report(checkpoint, asked)
+    common.worker().keep_only(common.session(), [job.key])
+    job.wait(0.3)
+    if not job.done:
+        quiet(f"Every film is being shown otherwise, and the model asked about each. {asked.count} films take a minute or two.")
+        common.wait_for(job, "Asking the model")
+        return
+    if job.error is not None:
+        common.line(common.complaint(job), "bad")
+        if st.button("Try again", type="tertiary", key="again"):
+            common.worker().forget(job.key)
+            st.rerun(scope="fragment")
+        return
+    written = job.answer()
+    head.html(bias_cards.headline(asked.attribute, bias_cards.badges(written.report)))
+    show(written, common.label(checkpoint))
+
+
+def empty(asked: Asked) -> None:
+    quiet(
+        f"{asked.count} patients will be shown twice: as they are, and otherwise in nothing but the {answers.named(asked.attribute)}. "
+        "The model is asked about both, and a test says whether its answers differ by more than chance."
+    )
+
+
+def quiet(words: str) -> None:
+    with st.container(key="empty"):
+        st.markdown(words, text_alignment="center")
+
+
+def show(written: Written, name: str) -> None:
+    report = written.report
+    st.html(bias_cards.answer_card(report))
+    table, scatter = st.columns([2.15, 1], gap="small")
+    with table:
+        st.html(bias_cards.findings_card(report))
+        with st.container(horizontal=True, gap="small", key="bias-files"):
+            stem = f"bias-{report.checkpoint}-{report.attribute}"
+            st.download_button("PDF", written.pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf")
+            st.download_button("JSON", written.json, f"{stem}.json", "application/json", on_click="ignore", help="The same numbers", key="json")
+    with scatter, st.container(key="bias-scatter"):
+        names = [one.finding for one in report.findings]
+        first = report.told[0].finding if report.told else names[0]
+        kept = st.session_state.get("bias finding kept")
+        chosen = st.selectbox("Every film both ways", names, names.index(kept if kept in names else first))
+        st.session_state["bias finding kept"] = chosen
+        one = report.findings[names.index(chosen)]
+        st.html(bias_cards.scatter_card(report, one))
+    linked_panels(panels(report, one), key="bias view", least_height=250)
+
+
+def panels(report: BiasReport, one: FindingReport) -> list[PanelView]:
+    """The patients whose answer moves most: original, counterfactual, difference; one scale for all of them."""
+    shown = one.affected[:SIDE_BY_SIDE]
+    limit = max(float(np.quantile(np.abs(person.counterfactual - person.original), 0.995)) for person in shown) or 1.0
+    return [view for number, person in enumerate(shown, 1) for view in _three(report.attribute, one, person, number, limit)]
+
+
+def _three(attribute: str, one: FindingReport, person: Affected, number: int, limit: float) -> list[PanelView]:
+    low, high = float(person.original.min()), float(person.original.max())
+    window = ((low + high) / 2, max(high - low, 1.0))
+    taken, other = answers.otherwise(attribute, person.factual), answers.otherwise(attribute, person.other)
+    flips = ", the decision flips" if person.flips else ""
+    whose = f"most affected patient {number}, {one.finding.lower()}"
+    return [
+        PanelView(f"As photographed, {taken}", f"p {person.before:.2f}", person.original, window=window,
+                  alt=f"Film of the {whose}, {taken}, probability {person.before:.2f}"),
+        PanelView(f"The same, {other}", f"p {person.after:.2f}{flips}", person.counterfactual, window=window,
+                  alt=f"The same film {other}, {whose}, probability {person.after:.2f}{flips}"),
+        PanelView("Difference", "", map=person.counterfactual - person.original, map_limit=limit, map_unit="grey levels",
+                  alt=f"What changes between the two films, {whose}"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    offers = offered()
+    if not offers:
+        st.html("<h1 class='title'>Bias report</h1>")
+        common.line("No checkpoint here can be tested: one that was trained on drawn films can, or one with a generator for its films.", "quiet")
+        return
+    result(offers)
+
+
+if common.in_the_house():
+    with st.container(key="bias"):
+        main()

@@ -1,0 +1,98 @@
+"""The page Bias report, without a browser: empty, asked, answered, refused."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine import datasets
+from engine.attri_net.produce import tiny
+from engine.invariance.answers import points, table
+from pages.parts import bias_cards, common
+from tests.invariance.test_bias import FAIR, ITSELF, Films, reported
+from tests.test_app import elements, settled
+
+APP = str(Path(__file__).parents[2] / "app.py")
+
+
+@pytest.fixture(scope="module")
+def one_checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints")
+    tiny(folder / "attri-net-one")
+    return folder
+
+
+@pytest.fixture
+def page(one_checkpoint, monkeypatch):
+    """The page as it opens."""
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(one_checkpoint))
+    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
+    common.worker.clear()  # forgets what other tests were told
+    at = AppTest.from_file(APP, default_timeout=240).run().switch_page("pages/bias.py").run()
+    assert not at.exception
+    yield at
+    common.worker.clear()
+
+
+def said(at):
+    return "\n".join(elements(at.main))
+
+
+def test_nothing_is_asked_before_the_reader_asks(page):
+    assert "Would the answer change if only the sex changed?" in said(page) and "200 patients will be shown twice" in said(page)
+    assert "bias asked" not in page.session_state or not page.session_state["bias asked"]
+
+
+def test_a_report_answers_shows_the_patients_and_can_be_taken_home(page):
+    page.selectbox[1].select(100).run()
+    page.button(key="bias-ask").click().run()
+    page = settled(page)
+    assert not page.exception
+    words = said(page)
+    assert "Can these counterfactuals be trusted?" in words and "exact" in words and "<svg" in words
+    assert 'label: "PDF"' in words and 'label: "JSON"' in words
+    view = page.session_state["bias view-blob"][1]
+    assert len(view["panels"]) == 6 and view["panels"][1]["subtitle"].startswith("p 0.")
+    assert view["panels"][0]["title"].startswith("As photographed")
+
+
+def test_what_goes_wrong_is_one_sentence_and_can_be_tried_again(page, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise ValueError("no picture of phantom here has a known sex out of F, M.")
+
+    monkeypatch.setattr("engine.invariance.bias.bias_report", refuse)
+    page.selectbox[1].select(100).run()
+    page.button(key="bias-ask").click().run()
+    page = settled(page)
+    assert not page.exception
+    assert any("no picture of phantom here" in text.value for text in page.text) and page.button(key="again")
+
+
+def test_a_card_says_the_numbers_of_the_table_and_no_markup_of_a_finding():
+    report = reported(ITSELF)
+    card = bias_cards.findings_card(report)
+    assert all(cell in card for cell in table(report)[0][:4]) and "depends" in card
+    strange = SimpleNamespace(**{**ITSELF.__dict__, "findings": ("<img src=x>",), "thresholds": ITSELF.thresholds, "checkpoint": ITSELF.checkpoint, "believes": ITSELF.believes})
+    films = Films()
+    films.findings = ("<img src=x>",)
+    hostile = reported(strange, films)
+    for html in (bias_cards.findings_card(hostile), bias_cards.answer_card(hostile), bias_cards.scatter_card(hostile, hostile.findings[0])):
+        assert "<img" not in html and "&lt;img" in html
+
+
+def test_every_picture_has_words_for_those_who_cannot_see_it():
+    report = reported(ITSELF)
+    (one,) = report.findings
+    assert f"aria-label='Mean change for finding: {points(one.change.value)} points" in bias_cards.findings_card(report)
+    scatter = bias_cards.scatter_card(report, one)
+    assert "aria-label='160 films" in scatter
+    assert scatter.count("<circle") + scatter.count("class='dot'") == report.n + len(report.values)
+
+
+def test_an_interval_stands_where_its_numbers_are():
+    (one,) = reported(FAIR).findings
+    assert "cx='75.0'" in bias_cards.interval(one, 0.1)
+    (one,) = reported(ITSELF).findings
+    assert float(np.round(75 * (1 + one.change.value / 1.08), 1)) == pytest.approx(float(bias_cards.interval(one, 1.08).split("cx='")[1].split("'")[0]), abs=0.1)
