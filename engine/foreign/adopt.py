@@ -90,7 +90,7 @@ def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, com
     unstated = f" Its card gives no operating point for {', '.join(said.unstated)}: 0.5 was taken." if said.unstated else ""
     sections = {
         "Intended use and limits": f"{said.words.get('intended_use', UNKNOWN)}\n\nMade by {said.words.get('maker', 'somebody else')}, not here: "
-        "nobody here knows what it learned. Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where hiding a "
+        "nobody here knows what it learned. Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a "
         f"part of the picture changes the answer.{unstated}",
         "Data and licence": f"Trained on: {said.words.get('trained_on', UNKNOWN)}\n\nTerms: {said.words['terms']}",
         "Split and seeds": UNKNOWN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import torch
 from captum.attr import Occlusion
@@ -11,15 +12,15 @@ from captum.attr import Occlusion
 WINDOW, STRIDE = 6, 12  # a window is a sixth of the side, and moves by a twelfth
 LIMIT = 1e-4  # probabilities are kept this far from 0 and 1 before their log-odds are taken
 BATCH = 8  # pictures at once
-UNIT = "of log-odds, lost when a window of a sixth of the side is hidden here"
+UNIT = "of log-odds, lost when a window of a sixth of the side is blurred here"
 
 
 def occlusion(
     believes: Callable[[np.ndarray], np.ndarray], picture: np.ndarray, progress: Callable[[int, int], None] | None = None
 ) -> np.ndarray:
-    """How much of each finding's log-odds goes when a window is painted with the picture's mean grey.
+    """How much of each finding's log-odds goes when a window is blurred until nothing in it can be made out.
 
-    Every window asks the model once, for all findings; a pixel gets the mean over the windows that cover it. Positive speaks for
+    Blurred rather than painted over: a grey square is a finding of its own to many a model. Every window asks the model once, for all findings; a pixel gets the mean over the windows that cover it. Positive speaks for
     the finding: hiding it makes the model less sure.
 
     Args:
@@ -48,7 +49,12 @@ def occlusion(
         torch.from_numpy(np.ascontiguousarray(picture, np.float32))[None, None],
         sliding_window_shapes=(1, window, window),
         strides=(1, stride, stride),
-        baselines=float(picture.mean()),
+        baselines=torch.from_numpy(blurred(picture))[None, None],
         perturbations_per_eval=BATCH,
     )  # (C, 1, size, size)
     return lost[:, 0].numpy().astype(np.float32)
+
+
+def blurred(picture: np.ndarray) -> np.ndarray:
+    """(size, size) float32 without anything smaller than half a window."""
+    return cv2.GaussianBlur(np.ascontiguousarray(picture, np.float32), (0, 0), picture.shape[-1] / WINDOW / 2)

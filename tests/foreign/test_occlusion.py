@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.foreign.occlusion import BATCH, occlusion
+from engine.foreign.occlusion import BATCH, blurred, occlusion
 
 
 def sigmoid(x):
@@ -30,10 +30,16 @@ def picture(side=60):
 
 def test_hiding_what_the_model_looks_at_costs_what_it_is_worth():
     maps = occlusion(Corner(), picture())
-    worth = 10 * (0.4 - picture().mean())  # the corner's log-odds above those of the mean grey
+    worth = 10 * (0.4 - blurred(picture())[:6, :6].mean())  # the corner's log-odds above those of what is left of it
     assert maps.shape == (3, 60, 60) and maps.dtype == np.float32
     assert maps[0, 0, 0] == pytest.approx(worth, rel=0.01)  # one window covers the corner pixel, and hides all of it
-    assert maps[0].argmax() == 0 and not maps[0, 20:, 20:].any()
+    assert worth > 2 and maps[0].argmax() == 0 and not maps[0, 20:, 20:].any()
+
+
+def test_blurring_leaves_no_detail_and_no_new_edge():
+    fine = np.indices((60, 60)).sum(axis=0) % 2 - 0.5
+    assert np.abs(blurred(fine)).max() < 0.01
+    assert np.allclose(blurred(np.full((60, 60), 0.3)), 0.3)
 
 
 def test_what_speaks_against_a_finding_is_negative_and_what_plays_no_part_is_zero():
@@ -50,7 +56,7 @@ def test_all_findings_are_asked_at_once_in_full_batches_with_progress():
 
 @pytest.mark.parametrize("side", [16, 17, 32, 59, 61, 100])
 def test_every_pixel_of_every_size_is_hidden_at_least_once(side):
-    told, whole = [], np.linspace(-0.5, 0.5, side * side, dtype=np.float32).reshape(side, side)
+    told, whole = [], np.random.default_rng(side).uniform(-0.5, 0.5, (side, side)).astype(np.float32)
     untouched = lambda x: 0.1 + 0.8 * (x == whole).all(axis=(1, 2))[:, None]  # noqa: E731
     assert (occlusion(untouched, whole, progress=lambda *now: told.append(now)) > 1).all()
     assert told[-1][0] == told[-1][1] == len(told)
