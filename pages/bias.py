@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from engine.checkpoints import Checkpoint
 from engine.datasets import NEED_NO_FOLDER, UnusableCollection, open_collection
@@ -106,8 +107,8 @@ def sources(checkpoint: Checkpoint) -> Mapping[str, tuple[str, tuple[str, ...]]]
     return known
 
 
-def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool]:
-    """What the reader wants to know, and whether the button was pressed."""
+def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
+    """What the reader wants to know, whether the button was pressed, and the place for the report's files."""
     known = sources(checkpoint)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="bias-wishes"):
         source = next(iter(known))
@@ -126,7 +127,8 @@ def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool]:
         if common.trained_on(checkpoint) not in NEED_NO_FOLDER:
             root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip()
         pressed = st.button("Ask the model", type="primary", key="bias-ask")
-    return Asked(checkpoint.sha256, attribute, count, source, root, common.device()), pressed
+        files = st.container(horizontal=True, horizontal_alignment="right", gap="small", key="bias-files")
+    return Asked(checkpoint.sha256, attribute, count, source, root, common.device()), pressed, files
 
 
 def _keep_attribute() -> None:
@@ -138,7 +140,7 @@ def result(offers: list[Checkpoint]) -> None:
     """The choice, and the report as far as it is there; everything that asks a model starts here."""
     checkpoint = choose(offers)
     head = st.empty()
-    asked, pressed = wishes(checkpoint)
+    asked, pressed, files = wishes(checkpoint)
     wanted = st.session_state.setdefault("bias asked", [])
     if pressed and asked not in wanted:
         wanted.append(asked)
@@ -164,7 +166,9 @@ def result(offers: list[Checkpoint]) -> None:
         return
     written = job.answer()
     head.html(bias_cards.headline(asked.attribute, bias_cards.badges(written.report)))
-    show(written, common.label(checkpoint))
+    with files:
+        take_home(written)
+    show(written.report)
 
 
 def empty(asked: Asked) -> None:
@@ -179,16 +183,17 @@ def quiet(words: str) -> None:
         st.markdown(words, text_alignment="center")
 
 
-def show(written: Written, name: str) -> None:
-    report = written.report
+def take_home(written: Written) -> None:
+    stem = f"bias-{written.report.checkpoint}-{written.report.attribute}"
+    st.download_button("PDF", written.pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf")
+    st.download_button("JSON", written.json, f"{stem}.json", "application/json", on_click="ignore", help="The same numbers", key="json")
+
+
+def show(report: BiasReport) -> None:
     st.html(bias_cards.answer_card(report))
     table, scatter = st.columns([2.15, 1], gap="small")
     with table:
         st.html(bias_cards.findings_card(report))
-        with st.container(horizontal=True, gap="small", key="bias-files"):
-            stem = f"bias-{report.checkpoint}-{report.attribute}"
-            st.download_button("PDF", written.pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf")
-            st.download_button("JSON", written.json, f"{stem}.json", "application/json", on_click="ignore", help="The same numbers", key="json")
     with scatter, st.container(key="bias-scatter"):
         names = [one.finding for one in report.findings]
         first = report.told[0].finding if report.told else names[0]
@@ -211,12 +216,12 @@ def _three(attribute: str, one: FindingReport, person: Affected, number: int, li
     low, high = float(person.original.min()), float(person.original.max())
     window = ((low + high) / 2, max(high - low, 1.0))
     taken, other = answers.otherwise(attribute, person.factual), answers.otherwise(attribute, person.other)
-    flips = ", the decision flips" if person.flips else ""
+    flips = ", flips" if person.flips else ""
     whose = f"most affected patient {number}, {one.finding.lower()}"
     return [
-        PanelView(f"As photographed, {taken}", f"p {person.before:.2f}", person.original, window=window,
+        PanelView("As it is", f"{answers.short(attribute, person.factual)} p {person.before:.2f}", person.original, window=window,
                   alt=f"Film of the {whose}, {taken}, probability {person.before:.2f}"),
-        PanelView(f"The same, {other}", f"p {person.after:.2f}{flips}", person.counterfactual, window=window,
+        PanelView("Otherwise", f"{answers.short(attribute, person.other)} p {person.after:.2f}{flips}", person.counterfactual, window=window,
                   alt=f"The same film {other}, {whose}, probability {person.after:.2f}{flips}"),
         PanelView("Difference", "", map=person.counterfactual - person.original, map_limit=limit, map_unit="grey levels",
                   alt=f"What changes between the two films, {whose}"),

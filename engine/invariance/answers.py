@@ -13,6 +13,7 @@ OTHERWISE = {
     ("view_position", "AP"): "taken AP", ("view_position", "PA"): "taken PA",
     ("marker", "present"): "with the marker", ("marker", "absent"): "without the marker",
 }  # fmt: skip
+SHORT = {("sex", "F"): "woman", ("sex", "M"): "man", ("marker", "present"): "marker", ("marker", "absent"): "no marker"}
 HEADER = ("finding", "mean change, points", "95 %", "flips of 100", "95 %", "p", "corrected p", "verdict", "detectable", "parity gap", "opportunity gap", "odds gap")
 NOTE = (
     "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings. Detectable is the typical (root "
@@ -33,6 +34,11 @@ def question(attribute: str) -> str:
 def otherwise(attribute: str, value: str) -> str:
     """'taken PA', 'with the marker', or 'with race Black' for an attribute without words of its own."""
     return OTHERWISE.get((attribute, value), f"with {named(attribute)} {value}")
+
+
+def short(attribute: str, value: str) -> str:
+    """A value in a word or two, for a panel: 'PA', 'woman', 'no marker'."""
+    return SHORT.get((attribute, value), value)
 
 
 def answer(report: BiasReport) -> tuple[str, str]:
@@ -80,9 +86,14 @@ def sized(report: BiasReport, one: FindingReport) -> str:
     verb = "raises" if low is not None and low > 0 else "moves"
     between = "" if low is None else f" ({points(low)} to {points(high)})"
     return (
-        f"The same chest {otherwise(report.attribute, end)} instead of {otherwise(report.attribute, start).removeprefix('as ')} {verb} "
+        f"The same chest {otherwise(report.attribute, end)} instead of {_before(report.attribute, start)} {verb} "
         f"the probability of {one.finding.lower()} by {points(value)} points on average{between} and flips {of_hundred(one.flips)}."
     )
+
+
+def _before(attribute: str, value: str) -> str:
+    """`otherwise` as it stands after 'instead of': 'a woman's', 'without it'."""
+    return otherwise(attribute, value).removeprefix("as ").replace(f" the {attribute}", " it")
 
 
 def of_hundred(share: Measure) -> str:
@@ -107,7 +118,7 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
     from engine.invariance.bias import LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS
 
     if report.exact:
-        return [("drawn by the same structural model, from the same noise", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
+        return [("drawn by the same model, from the same noise:", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
     rows = []
     for measure in report.quality:
         between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
@@ -12,6 +13,10 @@ SIDE, EDGE = 230, 34  # of the scatter, in its own units
 ACROSS = 150  # of one interval
 DOTS = ("#5b9bf0", "#e8923c", "#7fce9f", "#f09a90", "#b9a5f0")  # of the values, in their order
 SHAPES = ("circle", "square", "diamond")  # so that nothing is said by colour alone
+STYLE = (
+    "<style>text{font:10.5px sans-serif;fill:#98a3b0}.field{fill:#0a0c10;stroke:#222830}.same{stroke:#46515f;stroke-dasharray:3 3}"
+    ".point{stroke:#39434f;stroke-dasharray:2 3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}</style>"
+)
 KINDS = {DEPENDS: "found", NO_SIGN: "spared", CANNOT_TELL: "untold"}
 HEADS = ("finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "p", "corrected", "verdict", "detectable", "parity", "odds")
 
@@ -19,8 +24,8 @@ HEADS = ("finding", "mean change of the probability", "points, 95 %", "flips of 
 def badges(report: BiasReport) -> list[str]:
     """Who was asked about, in a few words each."""
     groups = ", ".join(f"{value} {count}" for value, count in report.groups.items())
-    films = f"{report.n} films of {report.patients} patients, not trained on"
-    return [groups, films, f"otherwise by {'the drawing itself' if report.exact else report.generator}"]
+    films = f"{report.n} films not trained on"
+    return [groups, films if report.patients == report.n else f"{films}, {report.patients} patients"]
 
 
 def headline(attribute: str, words: Sequence[str] = ()) -> str:
@@ -73,10 +78,15 @@ def interval(one: FindingReport, reach: float) -> str:
     line = "" if change.low is None else f"<line class='bar' x1='{x(change.low)}' x2='{x(change.high)}' y1='9' y2='9'/>"
     between = "" if change.low is None else f", {answers.points(change.low)} to {answers.points(change.high)}"
     said = f"Mean change for {one.finding.lower()}: {answers.points(change.value)} points{between}"
-    return (
-        f"<svg class='interval' viewBox='0 0 {ACROSS} 18' width='{ACROSS}' height='18' role='img' aria-label='{escape(said, quote=True)}'>"
-        f"<line class='zero' x1='{ACROSS / 2}' x2='{ACROSS / 2}' y1='1' y2='17'/>{line}<circle cx='{x(change.value)}' cy='9' r='3.6'/></svg>"
-    )
+    drawing = f"<line class='zero' x1='{ACROSS / 2}' x2='{ACROSS / 2}' y1='1' y2='17'/>{line}<circle class='mean' cx='{x(change.value)}' cy='9' r='3.6'/>"
+    return picture("interval", ACROSS, 18, drawing, said)
+
+
+def picture(kind: str, width: float, height: float, drawing: str, said: str) -> str:
+    """An SVG as an <img>: Streamlit takes drawings out of the HTML that it is given, but not pictures. `said` is its text."""
+    whole = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>{STYLE}{drawing}</svg>"
+    data = b64encode(whole.encode()).decode()
+    return f"<img class='{kind}' alt='{escape(said, quote=True)}' src='data:image/svg+xml;base64,{data}'>"
 
 
 def scatter_card(report: BiasReport, one: FindingReport) -> str:
@@ -90,7 +100,7 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
     at = EDGE + SIDE * one.threshold, EDGE / 2 + SIDE * (1 - one.threshold)
     legend = "".join(
         f"{_dot(EDGE + SIDE - 104, EDGE / 2 + SIDE - 30 + 16 * k, k)}<text x='{EDGE + SIDE - 96}' y='{EDGE / 2 + SIDE - 26 + 16 * k}'>"
-        f"{escape(_taken(report.attribute, value))}</text>"
+        f"{escape(answers.short(report.attribute, value))}</text>"
         for k, value in enumerate(report.values)
     )
     moved = int(abs(one.after - one.before).argmax())
@@ -98,16 +108,16 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
         f"{report.n} films, probability of {one.finding.lower()} as photographed against otherwise; "
         f"{answers.of_hundred(one.flips)} flip; the furthest goes from {one.before[moved]:.2f} to {one.after[moved]:.2f}"
     )
-    return (
-        f"<svg class='scatter' viewBox='0 0 {whole} {whole - EDGE / 2}' role='img' aria-label='{escape(said, quote=True)}'>"
-        f"<rect x='{EDGE}' y='{EDGE / 2}' width='{SIDE}' height='{SIDE}'/>"
+    drawing = (
+        f"<rect class='field' x='{EDGE}' y='{EDGE / 2}' width='{SIDE}' height='{SIDE}'/>"
         f"<line class='same' x1='{EDGE}' y1='{EDGE / 2 + SIDE}' x2='{EDGE + SIDE}' y2='{EDGE / 2}'/>"
         f"<line class='point' x1='{at[0]:.1f}' x2='{at[0]:.1f}' y1='{EDGE / 2}' y2='{EDGE / 2 + SIDE}'/>"
         f"<line class='point' x1='{EDGE}' x2='{EDGE + SIDE}' y1='{at[1]:.1f}' y2='{at[1]:.1f}'/>{''.join(marks)}{legend}"
         f"<text x='{EDGE + SIDE / 2}' y='{EDGE / 2 + SIDE + 26}' text-anchor='middle'>probability as photographed</text>"
         f"<text transform='rotate(-90)' x='{-(EDGE / 2 + SIDE / 2)}' y='12' text-anchor='middle'>otherwise</text>"
-        f"<text x='{EDGE}' y='{EDGE / 2 + SIDE + 13}'>0</text><text x='{EDGE + SIDE}' y='{EDGE / 2 + SIDE + 13}' text-anchor='end'>1</text></svg>"
+        f"<text x='{EDGE}' y='{EDGE / 2 + SIDE + 13}'>0</text><text x='{EDGE + SIDE}' y='{EDGE / 2 + SIDE + 13}' text-anchor='end'>1</text>"
     )
+    return picture("scatter", whole, whole - EDGE / 2, drawing, said)
 
 
 def _dot(x: float, y: float, k: int) -> str:
@@ -116,8 +126,3 @@ def _dot(x: float, y: float, k: int) -> str:
         return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.4' fill='{colour}'/>"
     turn = f" transform='rotate(45 {x:.1f} {y:.1f})'" if shape == "diamond" else ""
     return f"<rect class='dot' x='{x - 2:.1f}' y='{y - 2:.1f}' width='4' height='4' fill='{colour}'{turn}/>"
-
-
-def _taken(attribute: str, value: str) -> str:
-    """A group's name in the legend: 'taken AP', 'with the marker', 'F'."""
-    return value if attribute == "sex" else answers.otherwise(attribute, value)

@@ -1,0 +1,60 @@
+"""The page Bias report in a real browser: from the question to the patients, at the size of a reading room's screen."""
+
+import pytest
+
+SLOW = 240_000  # the first start imports and draws; a busy machine takes its time
+
+
+@pytest.fixture(scope="module")
+def visit(browser, serve, tmp_path_factory):
+    """One visitor for all tests, who has been answered."""
+    from engine.attri_net.produce import tiny
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    tiny(folder / "attri-net-one")
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.troubles = []
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.goto(serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(folder), "OMP_NUM_THREADS": "1"}) + "/bias")
+    page.get_by_text("200 patients will be shown twice").wait_for(timeout=SLOW)
+    page.get_by_label("Films", exact=True).first.click()
+    page.get_by_role("option", name="100", exact=True).click()
+    page.get_by_text("100 patients will be shown twice").wait_for(timeout=SLOW)
+    page.get_by_role("button", name="Ask the model").click()
+    page.wait_for_selector(".answer .first", timeout=SLOW)
+    page.wait_for_selector(".viewer[data-kind=panels] canvas", timeout=SLOW)
+    yield page
+    page.close()
+
+
+def test_the_answer_stands_first_with_how_far_to_trust_it(visit):
+    assert visit.locator("h1.title").inner_text() == "Would the answer change if only the sex changed?"
+    assert "Can these counterfactuals be trusted?" in visit.locator(".trust").inner_text()
+    assert visit.get_by_text("Research use only, not for diagnosis").is_visible()
+    assert visit.troubles == []
+
+
+def test_intervals_and_films_are_drawn_and_have_words(visit):
+    assert visit.locator("img.interval").count() == 2  # a finding each
+    for kind, least in (("interval", 100), ("scatter", 150)):
+        drawn = visit.locator(f"img.{kind}").first
+        assert drawn.evaluate("picture => picture.complete && picture.naturalWidth > 0") and drawn.bounding_box()["width"] > least
+    assert "100 films" in visit.locator("img.scatter").get_attribute("alt")
+
+
+def test_six_linked_panels_show_two_patients(visit):
+    assert visit.locator(".viewer .panel").count() == 6
+    assert visit.locator(".viewer .panel .name").first.inner_text().startswith("As it is")
+
+
+def test_nothing_is_wider_than_the_screen(visit):
+    sizes = visit.evaluate("() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]; }")
+    assert sizes[0] <= sizes[1]
+
+
+def test_both_files_can_be_taken_home(visit):
+    for name, start in (("PDF", b"%PDF"), ("JSON", b"{")):
+        with visit.expect_download(timeout=SLOW) as taken:
+            visit.get_by_role("button", name=name).click()
+        with open(taken.value.path(), "rb") as file:
+            assert file.read(4).startswith(start)
