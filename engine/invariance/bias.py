@@ -6,6 +6,9 @@ The pictures come first. A verdict is given only where the generated pictures de
 - the findings are still in them: the AUC of a fixed classifier moves by at most `MOST_AUC_CHANGE`;
 - the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
   decisions (finding by finding).
+The test needs g(a, Z), the model's answer on pictures that depend on Z alone. Exact counterfactuals share all that is not the attribute,
+and a model that ignores it answers alike on all of them, so their answers are taken as they are. A generator's still know which value
+was the patient's own; of their answers only what Z foretells is taken.
 Sizes compare two generated pictures of one patient, so that what the generator does to every picture takes no part in them.
 """
 
@@ -19,10 +22,11 @@ import numpy as np
 from engine.datasets.collection import Collection
 from engine.invariance.fairness import equalised_odds, equality_of_opportunity
 from engine.invariance.interventions import Alternatives, Interventions, Progress
+from engine.invariance.regressions import as_known_from
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport
-from engine.invariance.statistics import SMALLEST_OVERLAP, InvarianceResult, holm, invariance_test
+from engine.invariance.statistics import FEWEST, SMALLEST_OVERLAP, InvarianceResult, holm, invariance_test
 from engine.metrics.composition import composition
-from engine.metrics.intervals import bootstrap, share_interval
+from engine.metrics.intervals import bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.registry import Model
 
@@ -71,7 +75,7 @@ def bias_report(
     step(steps, steps)
     patients = collection.patients[indices]
     span = float(np.ptp(made.original)) or 1.0
-    answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own)
+    answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
     truth = _truth(model, collection, indices)
     findings = _verdicts([_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings))], _poor(interventions, attribute, values))
     return BiasReport(
@@ -103,6 +107,7 @@ class _Answers:
     original: np.ndarray
     under: np.ndarray
     own: np.ndarray
+    exact: bool
 
 
 def _asked(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> np.ndarray:
@@ -176,13 +181,16 @@ def _tested(
 ) -> tuple[InvarianceResult | None, str]:
     """The calibrated test with the generated pictures as its g; without one, the sentence that says why."""
     made, patients = answers.made, answers.patients
+    units, count = cluster_index(patients, len(under))
+    few = count < FEWEST  # the test will say so
+    g = under if answers.exact or few else as_known_from(made.representation, under, units, seed)
     labelled = truth is not None and np.isfinite(truth).all()
     try:
         test = invariance_test(
             original,
             made.factual,
             made.representation,
-            alternatives=dict(zip(made.values, under.T, strict=True)),
+            alternatives=dict(zip(made.values, g.T, strict=True)),
             truth=truth if labelled else None,
             patients=patients,
             finding=finding,

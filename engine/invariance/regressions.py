@@ -145,6 +145,20 @@ def cross_fitted(
     return CrossFitted(g, h, earlier, fold)
 
 
+def as_known_from(representation: np.ndarray, answers: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray:
+    """What can be said of (n, m) answers from Z alone: each column regressed on Z, each case by folds that leave its patient out.
+
+    Answers on pictures that were made from the factual picture still know which value was its own: making another picture leaves
+    traces, staying leaves none. A test that takes them for g(a, Z) finds these traces in every model, invariant ones too.
+    """
+    fold, z, known = folds(units, seed), standardised(representation), np.empty(answers.shape)
+    for k in range(FOLDS):
+        out, rest = fold == k, fold != k
+        for a in range(answers.shape[1]):
+            known[out, a] = predicted(fitted(LEARNERS["ridge"], z[rest], answers[rest, a], seed + k), z[out])
+    return known
+
+
 def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) -> np.ndarray:
     """(n, k') features: Z, indicators of the values of A centred at 1 / values, and their products with Z where asked for."""
     indicators = (attribute[:, None] == np.arange(1, values)) - 1 / values  # (n, m - 1)
