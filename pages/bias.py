@@ -64,7 +64,7 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
         model = common.model_of(checkpoint, asked.device)
         try:
             collection, indices = films(common.trained_on(checkpoint), tuple(model.findings), asked)
-            changes = open_interventions(collection, asked.generator)
+            changes = open_interventions(collection, asked.generator, asked.device)
             report = bias_report(model, collection, indices, asked.attribute, changes, progress)
         except (UnusableCollection, ValueError) as error:
             raise common.Unanswerable(str(error)) from error

@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from engine import __main__, datasets
 from engine.attri_net.produce import tiny
 from engine.metrics.measure import METRICS
+from engine.registry import method
 from engine.tables import number
 
 PHANTOM = ("--data", "phantom", "--option", "count=90", "--option", "size=32", "--split", "all")
@@ -78,7 +79,14 @@ def test_bad_input_ends_in_one_sentence(engine, checkpoint, words, told):
 
 def test_a_model_that_explains_cannot_show_patients_otherwise(engine, checkpoint):
     code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
-    assert code == 1 and "is a checkpoint of attri_net, which cannot show patients otherwise." in err
+    assert code == 1 and "explains scans and cannot change an attribute" in err
+
+
+def test_a_generator_of_which_little_is_known_gives_numbers_and_no_verdict(engine, checkpoint, tmp_path):
+    generator = method("cit_lr").tiny(tmp_path / "generator").folder
+    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator)
+    assert code == 0, err
+    assert out.splitlines()[1] == "That cannot be told from these pictures." and "mean change of the probability" in out
 
 
 def test_groups_that_are_too_small_are_named_without_an_error(engine, checkpoint):

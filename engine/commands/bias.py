@@ -39,7 +39,7 @@ def bias(
         raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
     model = open_model(checkpoint, device)
     collection = opened(data, root, model.findings, option or ())
-    interventions = open_interventions(collection, generator)
+    interventions = open_interventions(collection, generator, device)
     if attribute == "marker" and interventions.exact and "marker" not in interventions.attributes:
         raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
     interventions.values_of(attribute)  # refuses an unknown one before anything takes long

@@ -14,6 +14,7 @@ from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
 from engine.datasets.collection import Collection
 from engine.datasets.phantom import Phantom
 from engine.metrics.measure import Measure
+from engine.registry import open_generator
 
 GENERATOR_METHOD = "cit_lr"  # `method` in the configuration of a checkpoint that makes pictures and judges none
 STRUCTURAL = "structural"
@@ -138,8 +139,7 @@ class StructuralInterventions(Interventions):
         values = self.values_of(attribute)
         phantom: Phantom = getattr(collection, "whole", collection)
         pictures = {value: np.empty((len(indices), self.size, self.size), np.float32) for value in values}
-        marks, own = np.where(phantom.marked[indices], "present", "absent"), phantom.attributes.get(attribute)
-        factual = marks if attribute == "marker" else own[indices]
+        factual = phantom.attributes[attribute][indices]
         for row, index in enumerate(indices):
             for value in values:
                 change = {"marker": value == "present"} if attribute == "marker" else {attribute: value}
@@ -159,7 +159,7 @@ def principal_components(pictures: np.ndarray) -> np.ndarray:
     return (left * sizes)[:, :COMPONENTS].astype(np.float32)
 
 
-def open_interventions(collection: Collection, generator: str | None = None) -> Interventions:
+def open_interventions(collection: Collection, generator: str | None = None, device: str = "auto") -> Interventions:
     """What changes an attribute of this collection's pictures.
 
     Args:
@@ -168,19 +168,14 @@ def open_interventions(collection: Collection, generator: str | None = None) -> 
 
     Raises:
         ValueError: there is none, or `STRUCTURAL` for pictures that nobody drew.
-        RefusedCheckpoint: the checkpoint does not open.
+        RefusedCheckpoint: the checkpoint does not open, or explains scans instead.
     """
     found = generator or next(iter(generators_for(collection.name)), None)
     if found is None and not isinstance(getattr(collection, "whole", collection), Phantom):
         raise ValueError(f"no generator trained on {collection.name} is installed; name one with --generator, or train it.")
     if found in (None, STRUCTURAL):
         return StructuralInterventions(collection)
-    checkpoint = open_checkpoint(found)
-    if checkpoint.method != GENERATOR_METHOD:
-        raise ValueError(f"{checkpoint.name} is a checkpoint of {checkpoint.method}, which cannot show patients otherwise.")
-    from engine.invariance.generator import open_generator  # with torch, which drawn films do without
-
-    return open_generator(found)
+    return open_generator(found, device)
 
 
 def generators_for(collection: str) -> list[str]:
