@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.checkpoints import open_checkpoint, shipped
 from engine.datasets.phantom import Phantom
@@ -32,17 +33,16 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     attribute = next(iter(generator.attributes))
     codes = generator.codes(phantom, np.arange(PICTURES))
     k = [*generator.attributes].index(attribute)
-    wanted = np.repeat(codes[:, None], 2, 1)
-    wanted[:, :2, k] = (0, 1)
     x = np.stack([generator.preprocessing.apply(phantom.image(i, SIDE)) for i in range(PICTURES)])
+    plain = deepcopy(generator.nets.denoiser).float()
     if progress:
         progress(f"two alternatives of {attribute}")
 
     def ours() -> Tensor:
         parts = [slice(start, start + BATCH) for start in range(0, PICTURES, BATCH)]
-        return torch.from_numpy(np.concatenate([generator.sampled(x[part], codes[part], wanted[part]).changed for part in parts]))[:PLAIN]
+        return torch.from_numpy(np.concatenate([generator.sampled(x[part], codes[part], k).changed for part in parts]))[:PLAIN]
 
-    measured = in_turn(lambda: _one_by_one(generator, x[:PLAIN], codes[:PLAIN], wanted[:PLAIN]), ours, rounds)
+    measured = in_turn(lambda: _one_by_one(generator, plain, x[:PLAIN], codes[:PLAIN], k), ours, rounds)
     plain_s, ours_s, theirs, made = measured
     reach = 2 * generator.preprocessing.reach
     name = f"{PICTURES} pictures of {SIDE} x {SIDE}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
@@ -50,15 +50,16 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 
 
 @torch.inference_mode()
-def _one_by_one(generator: DiffusionInterventions, pictures: np.ndarray, codes: np.ndarray, wanted: np.ndarray) -> Tensor:
+def _one_by_one(generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int) -> Tensor:
     """(n, m, s, s): every alternative made from its picture anew, float32, with and without the condition in two calls."""
     nets, d, made = generator.nets, generator.diffusion, []
     kept = d.kept()
 
     def noise_in(z: Tensor, stop: int, own: Tensor) -> Tensor:
         t = torch.full((1,), int(stop) - 1, dtype=torch.int64)
-        told = nets.denoiser(z, t, own)
-        untold = nets.denoiser(z, t, torch.full_like(own, -1))
+        without = own.clone()
+        without[:, k] = -1
+        told, untold = denoiser(z, t, own), denoiser(z, t, without)
         return untold + d.guidance * (told - untold)
 
     def hop(z: Tensor, noise: Tensor, now: int, then: int) -> Tensor:
@@ -78,7 +79,7 @@ def _one_by_one(generator: DiffusionInterventions, pictures: np.ndarray, codes: 
             z = hop(z, noise_in(z, now, own), now, then)
         return z
 
-    for picture, own, asked in zip(pictures, codes, wanted):
+    for picture, own, asked in zip(pictures, codes, generator.wanted(codes, k)):
         one = []
         for other in asked:
             z = nets.autoencoder.encode(torch.from_numpy(picture)[None, None])

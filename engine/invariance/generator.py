@@ -16,6 +16,7 @@ from engine.invariance.diffusion import Diffusion
 from engine.invariance.interventions import Alternatives, Interventions, Progress
 from engine.invariance.network import Architecture, Networks
 from engine.invariance.sampling import Sampler
+from engine.invariance.train import encoded
 from engine.metrics.measure import Measure
 from engine.networks.precision import bfloat16_in_hardware
 from engine.networks.weights import with_weights
@@ -31,7 +32,7 @@ class Sampled:
 
     Attributes:
         base: through the autoencoder and back.
-        changed: (n, m, size, size), for each list of codes asked for.
+        changed: (n, m, size, size), under each value.
         noise: (n, latent, h, w) the disentangled representation.
     """
 
@@ -73,16 +74,11 @@ class DiffusionInterventions(Interventions):
         self.size = architecture.size
         self.nets.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.precision = torch.bfloat16 if self.device.type == "cuda" or bfloat16_in_hardware() else torch.float32
+        self.nets.denoiser.to(self.precision)
 
     def codes(self, collection: Collection, indices: np.ndarray) -> np.ndarray:
-        """(n, K) int64, -1 where an attribute is unknown to the collection or has a value that was not learned."""
-        found = np.full((len(indices), len(self.attributes)), -1, np.int64)
-        for k, (name, values) in enumerate(self.attributes.items()):
-            said = collection.attributes.get(name)
-            for code, value in enumerate(values):
-                if said is not None:
-                    found[said[indices] == value, k] = code
-        return found
+        """(n, K + C) int64, see `encoded`."""
+        return encoded(collection, indices, self.attributes, self.findings)
 
     def alternatives(
         self,
@@ -105,10 +101,8 @@ class DiffusionInterventions(Interventions):
         noise = []
         for start in range(0, len(indices), BATCH):
             chosen = slice(start, start + BATCH)
-            wanted = np.repeat(codes[chosen, None], len(values), 1)
-            wanted[:, range(len(values)), k] = np.arange(len(values))
             prepared = np.stack([self.preprocessing.apply(film) for film in original[chosen]])
-            found = self.sampled(prepared, codes[chosen], wanted)
+            found = self.sampled(prepared, codes[chosen], k)
             noise.append(found.noise)
             for n, film in enumerate(original[chosen]):
                 units = self.preprocessing.scan_units(film)
@@ -120,20 +114,28 @@ class DiffusionInterventions(Interventions):
         pooled = F.adaptive_avg_pool2d(torch.from_numpy(np.concatenate(noise)), POOLED).flatten(1).numpy()
         return Alternatives(attribute, values, collection.attributes[attribute][indices], original, pictures, pooled)
 
-    def sampled(self, prepared: np.ndarray, codes: np.ndarray, wanted: np.ndarray) -> Sampled:
-        """Pictures under other codes.
+    def wanted(self, codes: np.ndarray, attribute: int) -> np.ndarray:
+        """(n, m, K + C): `codes` (n, K + C) with every value of the attribute in turn."""
+        m = len([*self.attributes.values()][attribute])
+        asked = np.repeat(codes[:, None], m, 1)
+        asked[:, range(m), attribute] = np.arange(m)
+        return asked
+
+    def sampled(self, prepared: np.ndarray, codes: np.ndarray, attribute: int) -> Sampled:
+        """Pictures under every value of one attribute.
 
         Args:
-            prepared: (n, size, size) in [-reach, reach]; codes: (n, K), their own; wanted: (n, m, K).
+            prepared: (n, size, size) in [-reach, reach]; codes: (n, K + C), their own; attribute: which of the K.
         """
+        wanted = self.wanted(codes, attribute)
         n, m = wanted.shape[:2]
-        sampler = Sampler(self.nets, self.diffusion, self.precision)
+        sampler = Sampler(self.nets, self.diffusion)
         x, own = self._tensor(prepared[:, None]), torch.from_numpy(codes).to(self.device)
         with torch.inference_mode():
             z = self.nets.autoencoder.encode(x)
-            noise = self.nets.perturbation(sampler.noise_of(z, own))
+            noise = self.nets.perturbation(sampler.noise_of(z, own, attribute))
             asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(self.device)
-            changed = sampler.picture_of(noise.repeat_interleave(m, 0), asked)
+            changed = sampler.picture_of(noise.repeat_interleave(m, 0), asked, attribute)
             drawn = self.nets.autoencoder.decode(torch.cat([z, changed])).clamp(-1, 1)[:, 0].cpu().numpy()
         return Sampled(drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:]), noise.float().cpu().numpy())
 

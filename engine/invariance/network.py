@@ -90,13 +90,14 @@ class Autoencoder(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """eps(z_t, t, a): the noise in a latent picture, given the attributes; a U-Net with cross-attention (diffusers').
+    """eps(z_t, t, a, y): the noise in a latent picture, given attributes and findings; a U-Net with cross-attention (diffusers').
 
-    Every attribute is one token of the cross-attention: an embedding of its value, or of "unknown", which is also what the
-    training drops values to, so that one network is both the conditional and the unconditional model.
+    Every attribute and finding is one token of the cross-attention: an embedding of its value, or of "unknown", which is also
+    what the training drops values to, so that one network is both the conditional and the unconditional model. The paper
+    conditions on the attribute alone; where illness and attribute go together, changing one would then draw the other.
 
     Args:
-        values: how many values each attribute has.
+        values: how many values each of the K attributes and findings has.
 
     Shape:
         z (B, latent, h, w), t (B,) int64 in [0, 1000), codes (B, K) int64, -1 for unknown -> (B, latent, h, w).
@@ -125,7 +126,7 @@ class Denoiser(nn.Module):
 
     def forward(self, z: Tensor, t: Tensor, codes: Tensor) -> Tensor:
         words = torch.stack([table(codes[:, k] + 1) for k, table in enumerate(self.tokens)], dim=1)
-        return self.net(z, t, words).sample.float()
+        return self.net(z.to(self.net.dtype), t, words).sample.float()
 
 
 class Block(nn.Module):
@@ -178,7 +179,7 @@ class MutualInformation(nn.Module):
     """T(z, a) of the Donsker-Varadhan bound: one number for a latent picture and the values of its attributes, one-hot.
 
     Shape:
-        z (B, latent, h, w), codes (B, K) int64, -1 for unknown -> (B,).
+        z (B, latent, h, w), codes (B, K or more) int64, -1 for unknown, attributes first -> (B,).
     """
 
     def __init__(self, architecture: Architecture, values: Sequence[int]):
@@ -228,6 +229,6 @@ class Networks(nn.Module):
         super().__init__()
         values = [len(names) for names in attributes.values()]
         self.autoencoder = Autoencoder(architecture)
-        self.denoiser = Denoiser(architecture, values)
+        self.denoiser = Denoiser(architecture, [*values, *(2 for _ in findings)])
         self.perturbation = Perturbation(architecture, strength)
         self.judge = Judge(architecture, values, len(findings))

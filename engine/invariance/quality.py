@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy.stats import rankdata
+from torch import Tensor
 
 from engine.datasets.collection import Collection
 from engine.invariance.generator import BATCH, DiffusionInterventions
+from engine.invariance.sampling import Sampler
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
 from engine.metrics.fid import fid
@@ -19,7 +22,8 @@ FIXED = "a classifier trained on real pictures only, which the generator has not
 FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
-Show = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+BESIDE = 60  # pictures that these are measured on
+Show = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 def quality(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, progress=None) -> dict[str, list[Measure]]:
@@ -40,7 +44,7 @@ def evaluate(generator: DiffusionInterventions, collection: Collection, indices:
         for name in generator.attributes:
             rows += [
                 replace(row, subject=f"{words}: {row.subject if name in row.subject else f'{name}: {row.subject}'}")
-                for row in _of_attribute(generator, collection, indices, name, None, show)
+                for row in _of_attribute(generator, collection, indices[:: max(1, len(indices) // BESIDE)], name, None, show)
             ]
     return rows, []
 
@@ -56,9 +60,7 @@ def _of_attribute(
     made = {value: np.empty_like(x) for value in values}
     for start in range(0, len(x), BATCH):
         chosen = slice(start, start + BATCH)
-        wanted = np.repeat(codes[chosen, None], len(values), 1)
-        wanted[:, range(len(values)), k] = np.arange(len(values))
-        base, changed = (show or _ours(generator))(x[chosen], codes[chosen], wanted)
+        base, changed = (show or _ours(generator))(x[chosen], codes[chosen], k)
         for m, value in enumerate(values):
             made[value][chosen] = x[chosen] + changed[:, m] - base
         if progress:
@@ -119,8 +121,8 @@ def _area(label: np.ndarray, score: np.ndarray) -> float:
 
 
 def _ours(generator: DiffusionInterventions) -> Show:
-    def show(x, codes, wanted):
-        found = generator.sampled(x, codes, wanted)
+    def show(x, codes, k):
+        found = generator.sampled(x, codes, k)
         return found.base, found.changed
 
     return show
@@ -128,39 +130,35 @@ def _ours(generator: DiffusionInterventions) -> Show:
 
 def _plain(generator: DiffusionInterventions) -> Show:
     """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is drawn, and the picture goes home under the codes."""
-    import torch
 
-    from engine.invariance.sampling import Sampler
+    def start(z: Tensor, codes: Tensor, k: int) -> Tensor:
+        d = generator.diffusion
+        noise = torch.from_numpy(np.random.default_rng(len(z)).standard_normal(z.shape, np.float32)).to(z)
+        return d.noised(z, torch.full((len(z),), int(d.path()[-1]) - 1, dtype=torch.int64), noise)
 
-    def show(x, codes, wanted):
-        n, m = wanted.shape[:2]
-        nets, d = generator.nets, generator.diffusion
-        with torch.inference_mode():
-            z = nets.autoencoder.encode(generator._tensor(x[:, None]))
-            noise = torch.from_numpy(np.random.default_rng(len(x)).standard_normal(z.shape, np.float32)).to(z)
-            last = torch.full((n,), int(d.path()[-1]) - 1, dtype=torch.int64)
-            start = d.noised(z, last, noise).repeat_interleave(m, 0)
-            home = Sampler(nets, d, generator.precision).picture_of(start, torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device))
-            drawn = nets.autoencoder.decode(torch.cat([z, home])).clamp(-1, 1)[:, 0].cpu().numpy()
-        return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
-
-    return show
+    return _from_noise(generator, start)
 
 
 def _blind(generator: DiffusionInterventions) -> Show:
-    """Inverted as if no attribute were known, so that the noise keeps what it says of them."""
-    import torch
+    """Inverted as if the attribute were not known, so that the noise keeps what it says of it."""
 
-    from engine.invariance.sampling import Sampler
+    def start(z: Tensor, codes: Tensor, k: int) -> Tensor:
+        unknown = codes.clone()
+        unknown[:, k] = -1
+        return Sampler(generator.nets, generator.diffusion).noise_of(z, unknown, k)
 
-    def show(x, codes, wanted):
+    return _from_noise(generator, start)
+
+
+def _from_noise(generator: DiffusionInterventions, start: Callable[[Tensor, Tensor, int], Tensor]) -> Show:
+    def show(x, codes, k):
+        wanted, nets = generator.wanted(codes, k), generator.nets
         n, m = wanted.shape[:2]
-        nets = generator.nets
-        sampler = Sampler(nets, generator.diffusion, generator.precision)
         with torch.inference_mode():
-            z = nets.autoencoder.encode(generator._tensor(x[:, None]))
-            noise = sampler.noise_of(z, torch.full((n, codes.shape[1]), -1, dtype=torch.int64, device=z.device))
-            home = sampler.picture_of(noise.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device))
+            z = nets.autoencoder.encode(torch.from_numpy(x[:, None]).to(generator.device))
+            noise = start(z, torch.from_numpy(codes).to(z.device), k).repeat_interleave(m, 0)
+            asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)
+            home = Sampler(nets, generator.diffusion).picture_of(noise, asked, k)
             drawn = nets.autoencoder.decode(torch.cat([z, home])).clamp(-1, 1)[:, 0].cpu().numpy()
         return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
 

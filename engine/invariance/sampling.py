@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.invariance.diffusion import Diffusion
+from engine.invariance.diffusion import Diffusion, NoiseIn
 from engine.invariance.network import Networks
 
 
@@ -16,31 +16,35 @@ class Sampler:
     Prediction: the perturbed noise goes home under it. Both ways are the same equation with the same guidance, so the null
     intervention leads back to where it began but for the perturbation.
 
-    Args:
-        precision: of the denoiser's layers.
+    The denoiser runs in the precision that its weights have.
     """
 
-    def __init__(self, nets: Networks, diffusion: Diffusion, precision: torch.dtype = torch.float32):
-        self.nets, self.diffusion, self.precision = nets, diffusion, precision
+    def __init__(self, nets: Networks, diffusion: Diffusion):
+        self.nets, self.diffusion = nets, diffusion
 
     @torch.no_grad()
-    def noise_of(self, z: Tensor, codes: Tensor) -> Tensor:
-        """(B, latent, h, w) and (B, K) int64 to the noise, before the perturbation."""
-        return self.diffusion.away(z, self._guided(codes))
+    def noise_of(self, z: Tensor, codes: Tensor, attribute: int) -> Tensor:
+        """The noise of a picture, before the perturbation.
+
+        Args:
+            z: (B, latent, h, w); codes: (B, K) int64 of attributes and findings, -1 for unknown.
+            attribute: the column that is to be changed; guidance strengthens it and no other.
+        """
+        return self.diffusion.away(z, self._guided(codes, attribute))
 
     @torch.no_grad()
-    def picture_of(self, noise: Tensor, codes: Tensor) -> Tensor:
-        """Noise, already perturbed, to the latent picture that has the attributes `codes`."""
-        return self.diffusion.home(noise, self._guided(codes))
+    def picture_of(self, noise: Tensor, codes: Tensor, attribute: int) -> Tensor:
+        """Noise, already perturbed, to the latent picture that has what `codes` say."""
+        return self.diffusion.home(noise, self._guided(codes, attribute))
 
-    def _guided(self, codes: Tensor):
-        w = self.diffusion.guidance
+    def _guided(self, codes: Tensor, attribute: int) -> NoiseIn:
+        w, without = self.diffusion.guidance, codes.clone()
+        without[:, attribute] = -1
 
         def noise_in(z: Tensor, t: Tensor) -> Tensor:
-            with torch.autocast(z.device.type, self.precision, enabled=self.precision != torch.float32):
-                if w == 1:
-                    return self.nets.denoiser(z, t, codes)
-                both = self.nets.denoiser(torch.cat([z, z]), torch.cat([t, t]), torch.cat([codes, torch.full_like(codes, -1)]))
+            if w == 1:
+                return self.nets.denoiser(z, t, codes)
+            both = self.nets.denoiser(torch.cat([z, z]), torch.cat([t, t]), torch.cat([codes, without]))
             told, untold = both.chunk(2)
             return untold + w * (told - untold)
 

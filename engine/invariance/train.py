@@ -39,7 +39,7 @@ class Preset:
         judge_steps, autoencoder_steps, denoiser_steps, disentangler_steps: of the four phases; the third is the longest.
         batch: pictures of a step; the autoencoder takes half as many.
         prior: weight of the autoencoder's divergence from its prior; the authors' 1e-6 on sums.
-        dropped: how often the denoiser is not told an attribute's value, each on its own.
+        dropped: how often the denoiser is not told the value of an attribute or finding, each on its own.
         averaging: decay of the running average of the denoiser's weights.
         strength: lambda of the perturbation, in the latent picture's own length.
         information_steps: of the estimator for each of the perturbation (five in the paper).
@@ -86,15 +86,18 @@ class Preset:
 
 
 DEMO = Preset(
-    architecture=Architecture(size=96, encoder_width=32, latent=4, width=48, judge_width=16),
-    judge_steps=1200,
-    autoencoder_steps=1500,
-    denoiser_steps=3000,
-    disentangler_steps=200,
-    validate_every=300,
+    architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, judge_width=16),
+    judge_steps=1000,
+    autoencoder_steps=2500,
+    denoiser_steps=2000,
+    disentangler_steps=150,
+    validate_every=250,
     batch=16,
-    disentangled=800,
-    hops=10,
+    autoencoder_rate=1e-3,
+    disentangled=256,
+    validated=96,
+    reach=0.8,
+    hops=8,
 )
 PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 
@@ -104,7 +107,7 @@ class Material:
 
     Attributes:
         attributes: name to its values, for every one of `SENSITIVE` that the collection knows with two values or more.
-        codes: (N, K) int64 index of each picture's values, -1 where unknown.
+        codes: (N, K + C) int64 index of each picture's attribute values, then of its findings, -1 where unknown.
         labels: (N, C) float32, NaN where unknown.
 
     Raises:
@@ -125,17 +128,24 @@ class Material:
                     self.attributes[name] = known
         if not self.attributes:
             raise ValueError(f"{collection.name} knows no attribute to intervene on; one of {', '.join(SENSITIVE)} with two values is needed.")
-        self.codes = encoded(collection, self.attributes)
+        self.codes = encoded(collection, np.arange(len(collection)), self.attributes, collection.findings)
         self.labels = np.asarray(collection.labels, np.float32)
         self.parts = {part: collection.split(part) for part in ("train", "validation", "test")}
 
 
-def encoded(collection: Collection, attributes: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """(N, K) int64: which of its values each picture has for each attribute, -1 for none of them."""
-    codes = np.full((len(collection), len(attributes)), -1, np.int64)
+def encoded(collection: Collection, indices: np.ndarray, attributes: Mapping[str, Sequence[str]], findings: Sequence[str]) -> np.ndarray:
+    """(n, K + C) int64: which of its values each picture has for each attribute, and 0 or 1 for each finding; -1 where the collection
+    does not say, or says something else."""
+    codes = np.full((len(indices), len(attributes) + len(findings)), -1, np.int64)
     for k, (name, values) in enumerate(attributes.items()):
+        said = collection.attributes.get(name)
         for code, value in enumerate(values):
-            codes[collection.attributes[name] == value, k] = code
+            if said is not None:
+                codes[said[indices] == value, k] = code
+    for c, finding in enumerate(findings):
+        if finding in collection.findings:
+            label = collection.labels[indices, list(collection.findings).index(finding)]
+            codes[:, len(attributes) + c] = np.where(np.isnan(label), -1, np.nan_to_num(label) > 0.5)
     return codes
 
 
@@ -330,7 +340,7 @@ class DenoiserPhase(Phase):
         mine = shard(count, fabric) if stream != "validation" else slice(None)
         t = torch.from_numpy(draw.integers(0, round(TRAIN_STEPS * p.reach), count)[mine]).to(z.device)
         noise = torch.from_numpy(draw.standard_normal((count, *z.shape[1:]), np.float32)[mine]).to(z.device)
-        unknown = (draw.random((count, len(self.material.attributes))) < p.dropped)[mine]
+        unknown = (draw.random((count, self.material.codes.shape[1])) < p.dropped)[mine]
         codes = torch.from_numpy(np.where(unknown, -1, self.material.codes[chosen])).to(z.device)
         with fabric.autocast():
             return noise_loss(net(p.diffusion.noised(z, t, noise), t, codes), noise)
@@ -375,8 +385,11 @@ class DisentanglerPhase(Phase):
             device = next(self.nets.parameters()).device
             z = latents_of(self.nets, self.material.films, chosen, device)
             codes = torch.from_numpy(self.material.codes[chosen])
-            sampler = Sampler(self.nets, self.preset.diffusion)
-            found[part] = torch.cat([sampler.noise_of(z[k : k + 32].to(device), codes[k : k + 32].to(device)) for k in range(0, len(z), 32)]), codes
+            sampler, noises = Sampler(self.nets, self.preset.diffusion), []
+            for turn, start in enumerate(range(0, len(z), 32)):  # each attribute is the one that is to be changed, by turns
+                some = slice(start, start + 32)
+                noises.append(sampler.noise_of(z[some].to(device), codes[some].to(device), turn % len(self.material.attributes)))
+            found[part] = torch.cat(noises), codes
         return found
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:

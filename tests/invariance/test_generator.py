@@ -76,9 +76,11 @@ def test_the_denoiser_hears_every_attribute_and_knows_unknown_as_a_word_of_its_o
 
 
 def test_codes_know_what_is_unknown(phantom):
-    codes = encoded(phantom, {"sex": ("F", "M"), "view_position": ("PA",)})
+    codes = encoded(phantom, np.arange(len(phantom)), {"sex": ("F", "M"), "view_position": ("PA",), "race": ("A", "B")}, ("Edema", "Hernia"))
     assert np.array_equal(codes[:, 0], np.where(phantom.attributes["sex"] == "M", 1, 0))
     assert set(codes[phantom.attributes["view_position"] == "AP", 1]) == {-1}
+    assert set(codes[:, 2]) == {-1} and set(codes[:, 4]) == {-1}
+    assert np.array_equal(codes[:, 3], phantom.labels[:, list(phantom.findings).index("Edema")])
 
 
 def test_a_collection_without_attributes_is_refused(tmp_path):
