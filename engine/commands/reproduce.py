@@ -16,6 +16,7 @@ from engine.checkpoints import shipped, shipped_folder
 from engine.commands.shared import TERMS, OneSentence, opened
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
+from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
 from engine.jobs import RUNS, TrainingJob
 from engine.metrics.measure import Measure
@@ -122,6 +123,8 @@ def _rows_of(
     what `evaluate` remarks."""
     method = table.models[model].method or table.method
     room, name = registered(method), table.checkpoint(model, preset)
+    if table.models[model].findings:
+        collection = Chosen(collection, table.models[model].findings)
     if name not in shipped():
         if not train:
             return None, []
@@ -142,7 +145,7 @@ def training_job(table: Table, model: str, preset: str, collection: Collection, 
         changes, start_from = changes | training.demo, training.start_from
     typed = ["python", "-m", "engine", "train", training.method or table.method, "--data", table.data, "--name", name, "--preset", preset]
     typed += [] if table.data in NEED_NO_FOLDER else ["--root", "DIR"]
-    for flag, values in (("--finding", table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in changes.items()])):
+    for flag, values in (("--finding", training.findings or table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in changes.items()])):
         typed += [word for value in values for word in (flag, value)]
     typed += ["--start-from", start_from] if start_from else []
     typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]
