@@ -163,6 +163,7 @@ class VaGanRecipe(DiscrepancyRecipe):
         return self._optimisers
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        self.pace(step)
         p = self.preset
         warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
         losses = {}

@@ -134,10 +134,11 @@ class CxGanRecipe(DiscrepancyRecipe):
         return super().validate(fabric)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        self.pace(step)
         normal, abnormal = self.batch("batch", step, fabric)
         self.has_pairs = bool(self.preset.cascaded) and step >= self.preset.first_phase * self.steps
         if self.has_pairs:
-            losses = self._residual_step(normal, abnormal, fabric)
+            losses = self._residual_step(normal, abnormal, step, fabric)
         else:
             forward = self.nets.translate if self.preset.cascaded else self.nets.heal
             losses = self._translation_step(forward, normal, abnormal, step, fabric)
@@ -162,22 +163,29 @@ class CxGanRecipe(DiscrepancyRecipe):
             }
         self.descend(sum(losses.values()), optimisers["generators"], fabric)
         _learning(True, n.normal, n.abnormal)
-        told = self._teach({"normal": (n.normal, normal, healed), "abnormal": (n.abnormal, abnormal, ailing)}, "discriminators", step, 0, fabric)
-        for k in range(1, p.warm_critic_steps if step < p.warm_steps else p.critic_steps):
-            normal, abnormal = self.batch(f"critic {k}", step, fabric)
-            with torch.no_grad(), fabric.autocast():
-                healed, ailing = abnormal + forward(abnormal), normal + n.ail(normal)
-            told = self._teach({"normal": (n.normal, normal, healed), "abnormal": (n.abnormal, abnormal, ailing)}, "discriminators", step, k, fabric)
+        for k in range(p.warm_critic_steps if step < p.warm_steps else p.critic_steps):
+            if k:
+                normal, abnormal = self.batch(f"critic {k}", step, fabric)
+                with torch.no_grad(), fabric.autocast():
+                    healed, ailing = abnormal + forward(abnormal), normal + n.ail(normal)
+            judged = {"normal": (n.normal, normal, healed), "abnormal": (n.abnormal, abnormal, ailing)}
+            told = self._teach(judged, "discriminators", step, k, fabric)
         return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _wish(self, judged: Tensor) -> Tensor:
         """What a generator minimises, of what the discriminator or critic says of its pictures."""
         return -judged.mean() if self.preset.wasserstein else taken_for_real(judged)
 
-    def _teach(self, courts: Mapping[str, tuple[nn.Module, Tensor, Tensor]], optimiser: str, step: int, k: int, fabric: Fabric) -> float:
-        """One step of discriminators or critics, each by name with real and made pictures; the discriminators' loss or the critics' distance."""
+    def _teach(
+        self, judged: Mapping[str, tuple[nn.Module, Tensor, Tensor]], optimiser: str, step: int, k: int, fabric: Fabric
+    ) -> float:
+        """One step of discriminators or critics: the discriminators' loss, or minus the distance that the critics find.
+
+        Args:
+            judged: by name, who judges which real and which made pictures (B, 1, H, W).
+        """
         told, penalty = 0.0, 0.0
-        for name, (judge, real, made) in courts.items():
+        for name, (judge, real, made) in judged.items():
             made = made.detach()
             if self.preset.wasserstein:
                 place = self.draw(f"penalty {name} {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
@@ -193,7 +201,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         self.descend(told + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
         return float(told.detach())
 
-    def _residual_step(self, normal: Tensor, abnormal: Tensor, fabric: Fabric) -> dict[str, float]:
+    def _residual_step(self, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric) -> dict[str, float]:
         """The cascade's second phase, Eq. 5 to 7: pairs (x+, its counterfactual) teach the residual generator."""
         p, n, optimisers = self.preset, self.nets, self.optimisers()
         _learning(False, n.residual)

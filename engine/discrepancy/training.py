@@ -31,6 +31,7 @@ class Schedule:
     Attributes:
         pairs: abnormal pictures in a batch, and as many normal ones.
         patience: validations without a better score after which training ends; 0 goes on to `steps`.
+        falling: share of the steps, at the end, in which every learning rate falls to nothing (CycleGAN's last half).
         averaging: decay of the running average of the map generator's weights, which is what is kept; 0 keeps the last.
         validated: at most so many validation pictures of each class are looked at.
         percentile, reach: of `Preprocessing`.
@@ -44,6 +45,7 @@ class Schedule:
     learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.9
+    falling: float = 0.0
     averaging: float = 0.0
     keep_last: int = 0
     validated: int = 200
@@ -100,7 +102,7 @@ class DiscrepancyRecipe(Recipe):
         return {f"net.{k}": v for k, v in self.average.state_dict().items()}
 
     def settings(self) -> dict:
-        chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience")}
+        chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")}
         return chosen | {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)}
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> tuple[Tensor, Tensor]:
@@ -124,6 +126,14 @@ class DiscrepancyRecipe(Recipe):
         fabric.backward(loss)
         average_gradients((p for group in optimiser.param_groups for p in group["params"]), fabric)
         optimiser.step()
+
+    def pace(self, step: int) -> None:
+        """Set every optimiser's rate for this step; see `Schedule.falling`."""
+        if self.preset.falling:
+            share = min(1.0, (self.steps - step) / (self.preset.falling * self.steps))
+            for optimiser in self.optimisers().values():
+                for group in optimiser.param_groups:
+                    group["lr"] = group.setdefault("initial_lr", group["lr"]) * share
 
     @torch.no_grad()
     def follow(self, step: int) -> None:

@@ -1,5 +1,7 @@
 """CX-GAN, whole and cascaded, and VA-GAN: every part learns, runs resume exactly, and several processes are one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -137,3 +139,28 @@ def test_validation_rewards_a_map_that_heals(tmp_path):
     recipe.there_and_back = lambda abnormal, healed: abnormal
     told = recipe.validate(fabric)
     assert told["separation"] == 1 and told["left"] == 0 and told["score"] > untrained["score"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_rates_fall_in_the_last_share_of_the_steps_only(name):
+    recipe = RECIPES[name]()
+    recipe.preset, recipe.steps = replace(recipe.preset, falling=0.4), 10
+    full = recipe.optimisers()[next(iter(recipe.optimisers()))].param_groups[0]["lr"]
+    rates = []
+    for step in range(10):
+        recipe.pace(step)
+        rates.append([group["lr"] / full for group in recipe.optimisers()[next(iter(recipe.optimisers()))].param_groups][0])
+    assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+
+
+def test_wasserstein_critics_learn_and_a_killed_run_goes_on_the_same(tmp_path):
+    preset = replace(cx_gan().preset, wasserstein=1, critic_steps=2, steps=4)
+    whole = CxGanRecipe(pictures(), preset)
+    before = weights(whole)
+    run(whole, tmp_path / "whole", CPU.fabric(tmp_path))
+    assert not torch.equal(before["nets.normal.0.weight"], weights(whole)["nets.normal.0.weight"])
+    first = CxGanRecipe(pictures(), replace(preset, steps=2))
+    run(first, tmp_path / "parts", CPU.fabric(tmp_path))
+    second = CxGanRecipe(pictures(), preset)
+    run(second, tmp_path / "parts", CPU.fabric(tmp_path), resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole).values(), weights(second).values()))
