@@ -191,6 +191,14 @@ REAL = {
 }  # fmt: skip
 
 
+# With patch discriminators of the demo size the synthetic set ends at an IoU of 0.81: the abnormal one runs away from its generator.
+CRITICS = {
+    "wasserstein": "1", "critic_steps": "2", "warm_steps": "5", "warm_critic_steps": "10", "beta1": "0",
+    "learning_rate": "3e-4", "critic_rate": "3e-4", "lambda_cycle": "100", "lambda_identity": "100", "lambda_map": "30",
+    "steps": "2400", "falling": "0.3", "validate_every": "100",
+}  # fmt: skip
+
+
 def real(data: str, finding: str, model: str, paper: float | None, words: str) -> Table:
     """CX-GAN on real pictures of one collection, beside the maps of a classifier where experts drew masks."""
     drawn = data == "busi"
@@ -317,8 +325,8 @@ TABLES: Mapping[str, Table] = {
         method="cx_gan",
         data="vagan_synthetic",
         models={
-            INTEGRATED: Training("cx-gan-synthetic"),
-            CASCADED: Training("cx-gan-synthetic-cascaded", changes={"cascaded": "1"}),
+            INTEGRATED: Training("cx-gan-synthetic", demo=CRITICS),
+            CASCADED: Training("cx-gan-synthetic-cascaded", changes={"cascaded": "1"}, demo=CRITICS),
             VA_GAN: Training("va-gan-synthetic", method="va_gan"),
         },
         baselines=Baselines(MAPS, maps),
