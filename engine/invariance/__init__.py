@@ -21,7 +21,7 @@ class CitLrGenerator(Generator):
         return DiffusionInterventions(checkpoint, device)
 
     def presets(self):
-        from engine.invariance.train import PRESETS
+        from engine.invariance.material import PRESETS
 
         return PRESETS
 

@@ -14,9 +14,9 @@ from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.datasets.collection import Collection
 from engine.invariance.diffusion import Diffusion
 from engine.invariance.interventions import Alternatives, Interventions, Progress
+from engine.invariance.material import encoded
 from engine.invariance.network import Architecture, Networks
 from engine.invariance.sampling import Sampler
-from engine.invariance.train import encoded
 from engine.metrics.measure import Measure
 from engine.networks.precision import bfloat16_in_hardware
 from engine.networks.weights import with_weights

@@ -12,10 +12,11 @@ from engine.cards import card, placeholder_card
 from engine.checkpoints import Checkpoint, open_checkpoint, save_checkpoint
 from engine.invariance.diffusion import Diffusion
 from engine.invariance.generator import DiffusionInterventions
+from engine.invariance.material import PRESETS, Material, Preset, latents_of
 from engine.invariance.network import Architecture, Networks
 from engine.invariance.quality import evaluate, quality
 from engine.invariance.sampling import Sampler
-from engine.invariance.train import PHASES, PRESETS, DenoiserPhase, Material, Preset, latents_of
+from engine.invariance.train import PHASES, DenoiserPhase
 from engine.jobs import TrainingJob, hardware
 from engine.preprocessing import Preprocessing
 from engine.settings import with_changes

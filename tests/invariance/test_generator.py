@@ -9,10 +9,10 @@ import torch
 from engine.checkpoints import RefusedCheckpoint, open_checkpoint
 from engine.datasets.phantom import Phantom
 from engine.invariance.interventions import Interventions
+from engine.invariance.material import Material, Preset, encoded
 from engine.invariance.network import Architecture, Denoiser, Networks, Perturbation
 from engine.invariance.produce import _start_from, tiny
 from engine.invariance.quality import evaluate, quality
-from engine.invariance.train import Material, Preset, encoded
 from engine.jobs import TrainingJob
 from engine.registry import methods, open_generator, open_model, trained
 from engine.training import Machine
