@@ -18,7 +18,7 @@ from engine.tables import show, write_json
 def bias(
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
     data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
-    attribute: Annotated[str, typer.Option(help="for example sex, view_position or marker")],
+    attribute: Annotated[list[str], typer.Option(help="for example sex, view_position or marker; again for each, Holm's correction is over all")],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     generator: Annotated[str | None, typer.Option(help="what shows patients otherwise: a checkpoint, or 'structural' for drawn films; the shipped one for these data when not given")] = None,
@@ -31,7 +31,7 @@ def bias(
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
     from engine.invariance.answers import HEADER, NOTE, answer, question, table, trust
-    from engine.invariance.bias import bias_report
+    from engine.invariance.bias import bias_reports
     from engine.invariance.interventions import open_interventions
     from engine.registry import open_model
 
@@ -40,9 +40,12 @@ def bias(
     model = open_model(checkpoint, device)
     collection = opened(data, root, model.findings, option or ())
     interventions = open_interventions(collection, generator, device)
-    if attribute == "marker" and interventions.exact and "marker" not in interventions.attributes:
-        raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
-    interventions.values_of(attribute)  # refuses an unknown one before anything takes long
+    for name in attribute:
+        if name == "marker" and interventions.exact and "marker" not in interventions.attributes:
+            raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
+        interventions.values_of(name)  # refuses an unknown one before anything takes long
+    if len(set(attribute)) < len(attribute):
+        raise OneSentence("an attribute is named twice; name each once.")
     indices = collection.split(split)
     if not len(indices):
         raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
@@ -53,26 +56,30 @@ def bias(
             bar.total = total
             bar.update(done - bar.n)
 
-        report = bias_report(model, collection, indices, attribute, interventions, progress, seed)
-    print(question(attribute))
-    for line in filter(None, answer(report)):
-        print(line)
-    print("\nCan these counterfactuals be trusted?")
-    for what, much, _ in trust(report):
-        print(f"  {what}: {much}")
-    print()
-    print(aligned([HEADER, *table(report)]))
-    print(NOTE)
-    print()
-    print(show(report.measures(), report.remarks))
+        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed)
+    for report in reports:
+        print(question(report.attribute))
+        for line in filter(None, answer(report)):
+            print(line)
+        print("\nCan these counterfactuals be trusted?")
+        for what, much, _ in trust(report):
+            print(f"  {what}: {much}")
+        print()
+        print(aligned([HEADER, *table(report)]))
+        print(NOTE)
+        print()
+        print(show(report.measures(), report.remarks))
+        print()
     if json:
-        write_json(json, "bias", report.measures(), answer=" ".join(filter(None, answer(report))))
+        said = " ".join(line for report in reports for line in filter(None, answer(report)))
+        write_json(json, "bias", [row for report in reports for row in report.measures()], answer=said)
     if pdf:
         from engine.export.bias_pdf import bias_pdf
 
-        written = bias_pdf(report)
         pdf.parent.mkdir(parents=True, exist_ok=True)
-        pdf.write_bytes(written)
+        for report in reports:
+            where = pdf if len(reports) == 1 else pdf.with_stem(f"{pdf.stem}-{report.attribute}")
+            where.write_bytes(bias_pdf(report))
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

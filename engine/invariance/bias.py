@@ -31,7 +31,7 @@ from engine.metrics.measure import Measure, NotMeasurable
 from engine.registry import Model
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
-LEVEL = 0.05  # of the test, after Holm's correction over the findings
+LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
 COARSEST = 0.10  # where only larger changes of the probability would have been found, "no sign of it" would say too much
 MOST_AFFECTED = 4  # patients that are shown for each finding
 CHUNK = 32  # pictures between two steps of progress
@@ -95,6 +95,31 @@ def bias_report(
         factual=made.factual,
         remarks=tuple(remarks),
     )
+
+
+def bias_reports(
+    model: Model,
+    collection: Collection,
+    indices: np.ndarray,
+    attributes: Sequence[str],
+    interventions: Interventions,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> list[BiasReport]:
+    """`bias_report` of several attributes, with p values corrected for the number of findings and attributes together."""
+    reports = [bias_report(model, collection, indices, attribute, interventions, progress, seed) for attribute in attributes]
+    if len(reports) == 1:
+        return reports
+    corrected = iter(holm([one.test for report in reports for one in report.findings if one.test]))
+    together = []
+    for report in reports:
+        poor = _poor(interventions, report.attribute, report.values)
+        judged = []
+        for one in report.findings:
+            again = replace(one, test=next(corrected), verdict=CANNOT_TELL, reason="To be judged.") if one.test else one
+            judged.append(_judged(again, poor) if one.test else one)
+        together.append(replace(report, findings=tuple(judged)))
+    return together
 
 
 @dataclass(frozen=True)

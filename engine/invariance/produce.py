@@ -19,6 +19,7 @@ from engine.invariance.sampling import Sampler
 from engine.invariance.train import PHASES, DenoiserPhase
 from engine.jobs import TrainingJob, hardware
 from engine.preprocessing import Preprocessing
+from engine.networks.precision import swift
 from engine.settings import with_changes
 from engine.training import best_weights, facts_of, run
 
@@ -27,10 +28,10 @@ INTENDED = (
     "would change. Not for diagnosis, and no picture of anybody. What comes along with an attribute in the training pictures may come "
     "along in its counterfactuals; the measures below say how far they can be trusted, and the bias report gives no verdict where they cannot."
 )
-GUIDANCES = (1.5, 2.5, 4.0, 6.0)
+GUIDANCES = (2.5, 5.0, 8.0)
 CONVINCING = 0.97  # effectiveness above which no stronger guidance is tried
 TRIED = 32  # validation pictures that a guidance is chosen on
-MEASURED = 150  # test pictures that the card's measures rest on
+MEASURED = 120  # test pictures that the card's measures rest on
 
 
 def produce(job: TrainingJob) -> Checkpoint | None:
@@ -93,9 +94,9 @@ def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.
         for k, values in enumerate(material.attributes.values()):
             wanted = codes.clone()
             wanted[:, k] = torch.where(codes[:, k] >= 0, (codes[:, k] + 1) % len(values), -1)
-            with torch.no_grad():
+            with torch.no_grad(), swift(device):
                 home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
-                said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
+            said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
             known = codes[:, k] >= 0
             hits.append(float((said[k].argmax(1) == wanted[:, k])[known].float().mean()))
         scores.append(min(hits))

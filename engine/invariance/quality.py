@@ -22,7 +22,7 @@ FIXED = "a classifier trained on real pictures only, which the generator has not
 FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
-BESIDE = 60  # pictures that these are measured on
+BESIDE = 40  # pictures that these are measured on
 Show = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 

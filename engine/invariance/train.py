@@ -19,6 +19,7 @@ from engine.invariance.material import Material, Preset, latents_of
 from engine.invariance.network import TRAIN_STEPS, MutualInformation, Networks
 from engine.invariance.sampling import Sampler
 from engine.networks.augmentation import Augmentation
+from engine.networks.precision import swift
 from engine.training import Recipe, average_gradients, shard
 
 if TYPE_CHECKING:
@@ -263,7 +264,8 @@ class DisentanglerPhase(Phase):
             sampler, noises = Sampler(self.nets, self.preset.diffusion), []
             for turn, start in enumerate(range(0, len(z), 32)):  # each attribute is the one that is to be changed, by turns
                 some = slice(start, start + 32)
-                noises.append(sampler.noise_of(z[some].to(device), codes[some].to(device), turn % len(self.material.attributes)))
+                with swift(device):
+                    noises.append(sampler.noise_of(z[some].to(device), codes[some].to(device), turn % len(self.material.attributes)))
             found[part] = torch.cat(noises), codes
         return found
 

@@ -15,3 +15,8 @@ def suited_to(device: torch.device, width: int, wide: int) -> torch.dtype:
     """bfloat16 for a network of at least `wide` channels on a CPU that multiplies it in hardware, else float32."""
     gains = device.type == "cpu" and width >= wide and bfloat16_in_hardware()
     return torch.bfloat16 if gains else torch.float32
+
+
+def swift(device: torch.device) -> torch.autocast:
+    """Layers in bfloat16 within this block, where the device multiplies it in hardware."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or bfloat16_in_hardware())

@@ -8,7 +8,7 @@ import pytest
 
 from engine.datasets.phantom import Marker, Phantom
 from engine.invariance.answers import answer, points, question, sized, table, trust
-from engine.invariance.bias import bias_report
+from engine.invariance.bias import bias_report, bias_reports
 from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions
 from engine.metrics.measure import Measure
 
@@ -244,3 +244,16 @@ def test_a_model_that_reads_the_marker_is_found_on_drawn_films():
     assert report.exact and one.verdict == "depends" and one.flips.value > 0.2 and one.null_flips.value == 0
     assert trust(report)[0][1] == "exact" and question("marker") == "Would the answer change if only the marker in the picture changed?"
     assert report.composition.value == 0
+
+
+def test_attributes_that_are_asked_about_together_are_corrected_together():
+    from engine.invariance.statistics import holm_corrected
+
+    films = Phantom(count=220, marker=Marker(share_of_positives=0.5, share_of_negatives=0.5))
+    model, drawn = Corner(films.marker_mask(None)), StructuralInterventions(films)
+    together = bias_reports(model, films, np.arange(220), ("sex", "marker"), drawn)
+    alone = [bias_report(model, films, np.arange(220), attribute, drawn) for attribute in ("sex", "marker")]
+    tests = [one.test for report in together for one in report.findings if one.test]
+    assert [test.corrected_p for test in tests] == pytest.approx(holm_corrected([test.p_value for test in tests]))
+    assert [one.verdict for one in together[1].findings] == [one.verdict for one in alone[1].findings]
+    assert all(a.test.corrected_p >= b.test.corrected_p for x, y in zip(together, alone) for a, b in zip(x.findings, y.findings) if a.test)
