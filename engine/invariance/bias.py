@@ -53,12 +53,13 @@ def bias_report(
         progress: called with (done, all) steps.
 
     Raises:
-        ValueError: an attribute that the interventions cannot change, or no picture on which it is known.
+        ValueError: an attribute that the interventions cannot change, or that is known of no picture here.
     """
     values, indices = interventions.values_of(attribute), np.asarray(indices)
     given = len(indices)
-    if attribute in collection.attributes:
-        indices = indices[np.isin(collection.attributes[attribute][indices], values)]
+    if attribute not in collection.attributes:
+        raise ValueError(f"{collection.name} does not tell the {attribute} of its pictures here; choose another attribute.")
+    indices = indices[np.isin(collection.attributes[attribute][indices], values)]
     if not len(indices):
         raise ValueError(f"no picture of {collection.name} here has a known {attribute} out of {', '.join(values)}.")
     remarks = [f"{given - len(indices)} pictures without a known {attribute} were left out."] if len(indices) < given else []
@@ -71,7 +72,7 @@ def bias_report(
         believed[value] = _asked(model, made.pictures[value], lambda k, done=done: step(done + k, steps))
         done += n
     own = made.picked(believed, own=True)
-    original = own if np.array_equal(null, made.original) else _asked(model, made.original, lambda k: step(3 * n + k, steps))
+    original = own if np.array_equal(null, made.original) else _asked(model, made.original, lambda k: step(done + k, steps))
     step(steps, steps)
     patients = collection.patients[indices]
     span = float(np.ptp(made.original)) or 1.0
@@ -247,7 +248,7 @@ def _poor(interventions: Interventions, attribute: str, values: Sequence[str]) -
         return ""
     measures = interventions.quality.get(attribute, ())
     for value in values:
-        row = next((m for m in measures if m.metric == "effectiveness" and m.subject.split()[-1] == value), None)
+        row = next((m for m in measures if m.metric == "effectiveness" and m.subject == f"{attribute} {value}"), None)
         if row is None:
             return f"Nobody measured whether pictures made under {attribute} {value} show it."
         low = row.value if row.low is None else row.low
@@ -275,7 +276,7 @@ def _judged(one: FindingReport, poor: str) -> FindingReport:
         return replace(one, reason=poor or one.reason)
     if shaken > MOST_NULL_FLIPS:
         return replace(
-            one, reason=f"The null intervention alone flips {100 * shaken:.0f} of 100 decisions, more than {100 * MOST_NULL_FLIPS:.0f}."
+            one, reason=f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
         )
     if test.corrected_p <= LEVEL:
         return replace(one, verdict=DEPENDS, reason="")

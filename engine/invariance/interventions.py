@@ -78,9 +78,9 @@ class Interventions(ABC):
         attributes: name -> its values, for example {"sex": ("F", "M")}.
         size: side of its pictures in pixels.
         exact: whether the pictures are true counterfactuals by construction, as only the phantom's are.
-        quality: attribute -> measures on pictures held out from its training: "effectiveness", whose `subject` ends in a value of
-            the attribute ("sex F"), and "composition"; "effect", `subject` "AUC of FINDING" (or "AUC of findings"), is by how much the AUC of a fixed
-            classifier changes from the original to the generated pictures. Empty where `exact`.
+        quality: attribute -> measures on pictures held out from its training: "effectiveness", whose `subject` is the attribute
+            and a value of it ("sex F"), and "composition"; "effect", `subject` "AUC of FINDING" (or "AUC of findings"), is by how
+            much the AUC of a fixed classifier changes from the original to the generated pictures. Empty where `exact`.
     """
 
     name: str

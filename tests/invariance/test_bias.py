@@ -8,7 +8,7 @@ import pytest
 
 from engine.datasets.phantom import Marker, Phantom
 from engine.invariance.answers import answer, points, question, sized, table, trust
-from engine.invariance.bias import bias_report, bias_reports
+from engine.invariance.bias import _poor, bias_report, bias_reports
 from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions
 from engine.metrics.measure import Measure
 
@@ -148,7 +148,7 @@ def test_a_model_that_answers_by_the_finding_is_not_blamed_for_groups_that_diffe
     [
         ({"effectiveness": (0.95, 0.7)}, "Too few of the pictures made under group b show it: 0.70, and it might be 0.65"),
         ({"auc": -0.2}, "do not keep the findings"),
-        ({"disturbed": 60.0}, "The null intervention alone flips"),
+        ({"disturbed": 60.0}, "Even with nothing changed"),
     ],
 )
 def test_poor_pictures_carry_no_verdict(made, words):
@@ -165,6 +165,28 @@ def test_pictures_of_which_nobody_knows_how_good_they_are_carry_no_verdict():
     films = Films()
     report = bias_report(ITSELF, films, np.arange(N), "group", made)
     assert report.findings[0].verdict == "cannot tell" and "Nobody measured" in report.findings[0].reason
+
+
+def test_an_attribute_that_the_collection_does_not_tell_is_refused_before_any_picture_is_made():
+    films, made = Films(), Made()
+    films.attributes = {}
+    made.alternatives = None
+    with pytest.raises(ValueError, match="films does not tell the group of its pictures"):
+        bias_report(FAIR, films, np.arange(N), "group", made)
+
+
+def test_values_of_several_words_are_found_among_the_measures():
+    made = Made()
+    made.attributes = {"group": ("a", "not a")}
+    rows = [Measure("effectiveness", f"group {value}", 0.95, 0.9, 1.0, 200) for value in made.attributes["group"]]
+    made.quality = {"group": rows}
+    assert _poor(made, "group", ("a", "not a")) == ""
+
+
+def test_progress_never_goes_back_and_ends_at_the_end():
+    films, heard = Films(), []
+    bias_report(FAIR, films, np.arange(N), "group", Made(disturbed=1.0), lambda *done: heard.append(done))
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard) and heard[-1][0] == heard[-1][1]
 
 
 def test_a_null_intervention_that_changes_the_answer_is_seen():
