@@ -14,6 +14,7 @@ from pydicom.data import get_testdata_file
 from engine import __main__, datasets
 from engine.attri_net.produce import tiny
 from engine.checkpoints import CARD_SECTIONS, open_checkpoint, read_card
+from engine.invariance.produce import tiny as tiny_generator
 from engine.metrics.measure import METRICS
 from engine.registry import methods, open_model
 from engine.scan import Scan, read_scan
@@ -141,6 +142,13 @@ def test_evaluate_prints_every_measure_and_writes_the_same_as_json(trained, engi
     card = read_card(open_checkpoint(checkpoint).card)["Metrics"]
     for row in text["rows"]:  # the card of a training says what evaluating its checkpoint says
         assert f"| {row['metric']} | {row['subject']} |" in card
+
+
+def test_evaluate_measures_a_generator_too(engine, tmp_path):
+    made = tiny_generator(tmp_path / "made").folder
+    code, out, err = engine("evaluate", "cit_lr", "--checkpoint", made, *DATA, "--split", "all", "--device", "cpu")
+    assert code == 0, err
+    assert "effectiveness" in out and "composition" in out
 
 
 def test_evaluate_measures_the_marker_of_a_collection_that_has_one(trained, engine, tmp_path):

@@ -9,7 +9,7 @@ import typer
 
 from engine.commands.shared import OneSentence, opened
 from engine.datasets import COLLECTIONS, SPLITS
-from engine.registry import open_model
+from engine.registry import Generator, open_generator, open_model
 from engine.tables import show, write_json
 
 
@@ -28,7 +28,8 @@ def evaluate(
 
     if split not in SPLITS:
         raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
-    room, model = registered(method), open_model(checkpoint, device)
+    room = registered(method)
+    model = (open_generator if isinstance(room, Generator) else open_model)(checkpoint, device)
     if model.checkpoint.method != method:
         raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     collection = opened(data, root, model.findings, option or ())

@@ -125,7 +125,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
     test = np.random.default_rng(job.seed).permutation(collection.split("test"))[:MEASURED]
     found = quality(generator, collection, np.sort(test))
     config["quality"] = {name: [asdict(row) for row in rows] for name, rows in found.items()}
-    rows, remarks = evaluate(generator, collection, np.sort(test))
+    rows, remarks = evaluate(generator, collection, np.sort(test), found)
     facts = {name: facts_of(job.run_folder / name) for name in PHASES}
     spent = ", ".join(f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items())
     text = card(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from engine.metrics.effectiveness import effectiveness
 from engine.metrics.fid import fid
 from engine.metrics.measure import Measure, NotMeasurable
 
-FIXED = "a classifier trained on real pictures only, which the generator has not seen either"
+FIXED = "a classifier trained on real pictures only, of which the generator knows no more than how much guidance convinces it"
 FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
@@ -30,23 +30,30 @@ def quality(generator: DiffusionInterventions, collection: Collection, indices: 
     """Composition, effectiveness, FID and what becomes of the findings, for every attribute.
 
     Args:
-        indices: of held-out pictures; those whose value is unknown take no part.
+        indices: of held-out pictures; those whose value is unknown take no part, and there are no rows where it is unknown of all.
     """
     return {name: _of_attribute(generator, collection, indices, name, progress) for name in generator.attributes}
 
 
-def evaluate(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
-    """All rows, with what the same networks do without disentangling beside them."""
+def evaluate(
+    generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, found: Mapping[str, Sequence[Measure]] | None = None
+) -> tuple[list[Measure], list[str]]:
+    """All rows, with what the same networks do without disentangling beside them, and remarks on what could not be measured.
+
+    Args:
+        found: what `quality` said of these pictures, where it has been asked already.
+    """
     rows: list[Measure] = []
-    for name, found in quality(generator, collection, indices).items():
-        rows += [replace(row, subject=row.subject if name in row.subject else f"{name}: {row.subject}") for row in found]
+    found = quality(generator, collection, indices) if found is None else found
+    for name, measured in found.items():
+        rows += [replace(row, subject=row.subject if name in row.subject else f"{name}: {row.subject}") for row in measured]
     for words, show in ((PLAIN, _plain(generator)), (BLIND, _blind(generator))):
         for name in generator.attributes:
             rows += [
                 replace(row, subject=f"{words}: {row.subject if name in row.subject else f'{name}: {row.subject}'}")
                 for row in _of_attribute(generator, collection, indices[:: max(1, len(indices) // BESIDE)], name, None, show)
             ]
-    return rows, []
+    return rows, [f"no picture here has a known {name}, so nothing was measured of it" for name, measured in found.items() if not measured]
 
 
 def _of_attribute(
@@ -55,6 +62,8 @@ def _of_attribute(
     values, k = generator.attributes[name], [*generator.attributes].index(name)
     codes = generator.codes(collection, indices)
     indices, codes = indices[codes[:, k] >= 0], codes[codes[:, k] >= 0]
+    if not len(indices):
+        return []
     patients, reach = collection.patients[indices], generator.preprocessing.reach
     x = np.stack([generator.preprocessing.apply(collection.image(int(i), generator.size)) for i in indices])
     made = {value: np.empty_like(x) for value in values}
@@ -81,7 +90,8 @@ def _of_attribute(
         was += [*before[name][changed_to]]
         others.append((np.flatnonzero(changed_to), probabilities))
         other_features.append(seen)
-    rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; on real pictures it is right in {np.mean(before[name] == own):.3f}")
+    right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
+    rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}")
     labels = collection.labels[indices]
     for c, finding in enumerate(generator.findings if show is None else ()):
         rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
@@ -130,10 +140,11 @@ def _ours(generator: DiffusionInterventions) -> Show:
 
 def _plain(generator: DiffusionInterventions) -> Show:
     """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is drawn, and the picture goes home under the codes."""
+    random = np.random.default_rng(0)
 
     def start(z: Tensor, codes: Tensor, k: int) -> Tensor:
         d = generator.diffusion
-        noise = torch.from_numpy(np.random.default_rng(len(z)).standard_normal(z.shape, np.float32)).to(z)
+        noise = torch.from_numpy(random.standard_normal(z.shape, np.float32)).to(z)
         return d.noised(z, torch.full((len(z),), int(d.path()[-1]) - 1, dtype=torch.int64), noise)
 
     return _from_noise(generator, start)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.checkpoints import RefusedCheckpoint, open_checkpoint
+from engine.datasets.chosen import Chosen
 from engine.datasets.phantom import Phantom
 from engine.invariance.interventions import Interventions
 from engine.invariance.material import Material, Preset, encoded
@@ -98,6 +99,14 @@ def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentan
         assert any(row.metric == "effectiveness" and row.subject.startswith(name) for row in rows)
     rows, _ = evaluate(generator, phantom, np.arange(24))
     assert any(row.subject.startswith("noise drawn") for row in rows) and any(row.subject.startswith("inverted") for row in rows)
+
+
+def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_that_is_said(generator, phantom):
+    silent = Chosen(phantom, ("Effusion",))
+    silent.attributes = {"sex": phantom.attributes["sex"]}
+    rows, remarks = evaluate(generator, silent, np.arange(24), {"sex": quality(generator, silent, np.arange(4))["sex"], "view_position": []})
+    assert not any("view_position" in row.subject for row in rows)
+    assert remarks == ["no picture here has a known view_position, so nothing was measured of it"]
 
 
 @pytest.fixture(scope="module")
