@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from engine.invariance.network import TRAIN_STEPS
 
-
+MOST_MENDS = 20
 NoiseIn = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -27,6 +28,9 @@ class Diffusion:
         hops: DDIM steps on the way.
         mends: of each hop on the way to the noise, see `away`.
         guidance: w of eps(none) + w (eps(a) - eps(none)); 1 is the conditional model itself.
+
+    Raises:
+        ValueError: numbers out of these ranges, whole ones that are not.
     """
 
     first_beta: float = 0.00085
@@ -41,6 +45,10 @@ class Diffusion:
             raise ValueError(f"betas must rise between 0 and 1, got {self.first_beta} and {self.last_beta}")
         if not 0 < self.reach <= 1 or not 1 <= self.hops <= TRAIN_STEPS * self.reach:
             raise ValueError(f"reach must lie in (0, 1] and hops between 1 and {TRAIN_STEPS} times it, got {self.reach} and {self.hops}")
+        if not isinstance(self.hops, int) or not isinstance(self.mends, int) or not 0 <= self.mends <= MOST_MENDS:
+            raise ValueError(f"hops and mends must be whole, mends {MOST_MENDS} at most, got {self.hops!r} and {self.mends!r}")
+        if not math.isfinite(self.guidance):
+            raise ValueError(f"guidance must be finite, got {self.guidance}")
 
     def kept(self) -> Tensor:
         """(1001,) float64: share of a picture's variance that is left after each step, 1 before the first."""
