@@ -35,6 +35,7 @@ class Preset:
         disentangled: pictures that the perturbation learns from.
         validated: at most so many validation pictures are looked at.
         first_beta ... guidance: of `Diffusion`; 0 chooses the guidance on validation.
+        percentile, pixel_reach: of `Preprocessing`.
     """
 
     architecture: Architecture = field(default_factory=Architecture)

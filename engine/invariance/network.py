@@ -120,7 +120,7 @@ class Denoiser(nn.Module):
             down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
             cross_attention_dim=w,
-            attention_head_dim=w,
+            attention_head_dim=w,  # read by diffusers as the number of heads: two channels each
             norm_num_groups=8,
         )
 

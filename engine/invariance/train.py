@@ -25,6 +25,7 @@ from engine.training import Recipe, average_gradients, shard
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+
 class Phase(Recipe):
     """What the four phases have in common: one part of the networks learns, the others stand still."""
 
@@ -98,7 +99,8 @@ class JudgePhase(Phase):
         loss = sum(F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any())
         labels = torch.from_numpy(self.material.labels[chosen]).to(fabric.device)
         known = ~labels.isnan()
-        loss = loss + F.binary_cross_entropy_with_logits(findings[known], labels[known])
+        of_findings = F.binary_cross_entropy_with_logits(findings[known], labels[known], reduction="sum")
+        loss = loss + of_findings / known.sum().clamp_min(1)  # a batch without any known label has a mean of nothing
         self.descend(loss, self._optimiser, fabric)
         return {"loss": float(loss.detach())}
 
