@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.checkpoints import shipped_folder
-from engine.commands.train import typed
 
 
 def adopt(
@@ -29,6 +29,7 @@ def adopt(
     """
     from engine.foreign.adopt import adopt as adopted
 
-    checkpoint = adopted(file, card, name, out or shipped_folder(), typed())
+    command = shlex.join(["python", "-m", "engine", "adopt", file.name, "--card", card.name, "--name", name])  # no folder of this machine
+    checkpoint = adopted(file, card, name, out or shipped_folder(), command)
     print(checkpoint.card)
     print(f"{checkpoint.folder} is open to explain, evaluate and bias.")

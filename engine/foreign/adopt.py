@@ -27,7 +27,7 @@ def adopt(file: Path, card: Path, name: str, out: Path, command: str) -> Checkpo
     Args:
         file: the ONNX file, with its weights inside.
         card: JSON, see `engine.foreign.card.parsed`.
-        command: as typed, for the card.
+        command: what was typed, for the card.
 
     Raises:
         UnusableCard, UnusableNetwork: with the first thing that is wrong, in one sentence.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from engine.scan.record import KINDS, SMALLEST_SIDE
 
 LARGEST_SIDE = 2048  # pixels; larger inputs are no picture classifier's
 MOST_OUTPUTS = 1000
+LARGEST = 1e30  # numbers that float32 holds; JSON has whole ones that no float does
 ORDERS = ("NCHW", "NHWC")
 CHANNELS = {"grey": 1, "colour": 3}
 OUTPUTS = {
@@ -219,4 +219,4 @@ def _whole(value: Any) -> bool:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST

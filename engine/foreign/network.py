@@ -147,7 +147,8 @@ class Network:
             raise UnusableNetwork(f"The card says {output}, but the outputs run from {low:.3g} to {high:.3g}; {other} may be what they are.")
         sums = numbers.sum(axis=1)
         if output == "softmax" and np.abs(sums - 1).max() > 1e-2:
-            raise UnusableNetwork(f"The card says softmax, but the outputs add up to {sums[np.abs(sums - 1).argmax()]:.3g}; probabilities may be what they are.")
+            strangest = sums[np.abs(sums - 1).argmax()]
+            raise UnusableNetwork(f"The card says softmax, but the outputs add up to {strangest:.3g}; probabilities may be what they are.")
         return np.clip(numbers, 0, 1)
 
     def _findings(self, probabilities: np.ndarray) -> np.ndarray:

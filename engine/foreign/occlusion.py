@@ -20,8 +20,9 @@ def occlusion(
 ) -> np.ndarray:
     """How much of each finding's log-odds goes when a window is blurred until nothing in it can be made out.
 
-    Blurred rather than painted over: a grey square is a finding of its own to many a model. Every window asks the model once, for all findings; a pixel gets the mean over the windows that cover it. Positive speaks for
-    the finding: hiding it makes the model less sure.
+    Blurred rather than painted over: a grey square is a finding of its own to many a model. Every window asks the model once,
+    for all findings; a pixel gets the mean over the windows that cover it. Positive speaks for the finding: hiding it makes
+    the model less sure.
 
     Args:
         believes: (n, size, size) to probabilities (n, C).

@@ -48,6 +48,7 @@ def test_without_grey_levels_every_picture_has_its_own_black_and_white():
         ({"input_size": True}, "from 16 to 2048"),
         ({"value_range": [1, 0]}, "must rise"),
         ({"value_range": [0]}, "list of 2 finite numbers"),
+        ({"value_range": [0, 10**400]}, "list of 2 finite numbers"),
         ({"value_range": [0, "1"]}, "list of 2 finite numbers"),
         ({"channel_order": "CHWN"}, "NCHW or NHWC"),
         ({"channel_order": ["NCHW"]}, "NCHW or NHWC"),

@@ -50,7 +50,8 @@ def adopted(files, engine):
 def test_adopt_writes_a_checkpoint_that_opens_with_a_complete_card(adopted):
     checkpoint = open_checkpoint(adopted)
     assert checkpoint.method == "foreign" and checkpoint.config["data"]["collection"] == "phantom"
-    assert "0.5 was taken" in checkpoint.card and "python -m engine adopt" in checkpoint.card
+    assert "0.5 was taken" in checkpoint.card and "python -m engine adopt theirs.onnx --card card.json" in checkpoint.card
+    assert str(adopted.parent.parent) not in checkpoint.card  # nobody who is handed the checkpoint learns where it lay
     assert sorted(path.name for path in adopted.iterdir()) == ["card.md", "config.json", "weights.safetensors"]
 
 
