@@ -75,7 +75,7 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
 
 
 def films(collection: str, findings: tuple[str, ...], asked: Asked):
-    """The collection and the pictures of it that are asked about, none of which the checkpoint was trained on."""
+    """The collection and the pictures of it that are asked about, none of which a checkpoint made here was trained on."""
     if collection == DRAWN:
         marker = Marker() if asked.attribute == "marker" else None
         return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all")
@@ -165,7 +165,8 @@ def result(offers: list[Checkpoint]) -> None:
             st.rerun(scope="fragment")
         return
     written = job.answer()
-    head.html(bias_cards.headline(asked.attribute, bias_cards.badges(written.report)))
+    known = "films not trained on" if common.method_of(checkpoint).trainable else "films"  # of another maker's model nobody knows
+    head.html(bias_cards.headline(asked.attribute, bias_cards.badges(written.report, known)))
     with files:
         take_home(written)
     show(written.report)

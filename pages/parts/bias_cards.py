@@ -21,10 +21,10 @@ KINDS = {DEPENDS: "found", NO_SIGN: "spared", CANNOT_TELL: "untold"}
 HEADS = ("finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "p", "corrected", "verdict", "detectable", "parity", "odds")
 
 
-def badges(report: BiasReport) -> list[str]:
-    """Who was asked about, in a few words each."""
+def badges(report: BiasReport, what: str = "films not trained on") -> list[str]:
+    """Who was asked about, in a few words each; `what` is all that is known of the films."""
     groups = ", ".join(f"{value} {count}" for value, count in report.groups.items())
-    films = f"{report.n} films not trained on"
+    films = f"{report.n} {what}"
     return [groups, films if report.patients == report.n else f"{films}, {report.patients} patients"]
 
 

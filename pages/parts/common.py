@@ -93,7 +93,7 @@ def checkpoints() -> list[Checkpoint | Refused]:
 def generators(collection: str) -> list[Checkpoint]:
     """Checkpoints at hand that show patients of this collection otherwise; they judge no scan and are no models."""
     known = [entry for entry in _found() if isinstance(entry, Checkpoint) and entry.method == GENERATOR_METHOD]
-    return [checkpoint for checkpoint in known if trained_on(checkpoint) == collection]
+    return [checkpoint for checkpoint in known if trained_on(checkpoint) == collection and checkpoint.config.get("attributes")]
 
 
 def _found() -> list[Checkpoint | Refused]:
