@@ -91,6 +91,7 @@ class ClassifierRecipe(DiscrepancyRecipe):
         return {"net": self._optimiser}
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        self.pace(step)
         normal, abnormal = self.batch("batch", step, fabric)
         with fabric.autocast():
             logits = self.heal(torch.cat([normal, abnormal])).float()

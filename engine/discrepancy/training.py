@@ -58,6 +58,8 @@ class Schedule:
         for name in ("steps", "validate_every", "pairs", "validated"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.falling <= 1 or not 0 <= self.averaging < 1:
+            raise ValueError(f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}.")
 
 
 class DiscrepancyRecipe(Recipe):
