@@ -162,7 +162,6 @@ def _on_body(model, collection, indices, seen, measured) -> None:
 def _against_truth(model, collection, indices, seen, rows, measured) -> None:
     """recovery and restraint, in the units of the network, so that all three pictures share one scale."""
     side, prep = model.preprocessing.size, model.preprocessing
-    recovered, restrained = [], []
     for c, finding in enumerate(model.findings):
         chosen = [n for n, index in enumerate(indices) if collection.labels[index, c] == 1][:MOST_COUNTERFACTUALS]
         if not chosen:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from engine.commands.shared import OneSentence
 from engine.tables import number, write_json
 
-BENCHES = {"attri-net": "engine.attri_net.bench", "cx-gan": "engine.cx_gan.bench", "invariance": "engine.invariance.bench"}  # name -> module with `bench(rounds, progress)`
+# name -> module with `bench(rounds, progress)`
+BENCHES = {"attri-net": "engine.attri_net.bench", "cx-gan": "engine.cx_gan.bench", "invariance": "engine.invariance.bench"}
 FIELDS = ("ours_s", "plain_s", "ratio", "max_difference")
 
 
@@ -21,7 +22,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="the best of so many is kept")] = 3,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
 ) -> None:
-    """Seconds, the ratio plain / ours (above 1 is faster) and the largest difference of the probabilities."""
+    """Seconds, the ratio plain / ours (above 1 is faster) and the largest difference of what comes out."""
     if name not in BENCHES:
         raise OneSentence(f"there is no bench called {name!r}; there are {', '.join(BENCHES)}.")
     import torch

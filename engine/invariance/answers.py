@@ -14,7 +14,10 @@ OTHERWISE = {
     ("marker", "present"): "with the marker", ("marker", "absent"): "without the marker",
 }  # fmt: skip
 SHORT = {("sex", "F"): "woman", ("sex", "M"): "man", ("marker", "present"): "marker", ("marker", "absent"): "no marker"}
-HEADER = ("finding", "mean change, points", "95 %", "flips of 100", "95 %", "p", "corrected p", "verdict", "detectable", "parity gap", "opportunity gap", "odds gap")
+HEADER = (
+    "finding", "mean change, points", "95 %", "flips of 100", "95 %", "p", "corrected p", "verdict", "detectable", "parity gap",
+    "opportunity gap", "odds gap",
+)  # fmt: skip
 NOTE = (
     "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings. Detectable is the typical (root "
     "mean square) change in points that would have been found in 4 of 5 such samples. Parity, opportunity and odds gaps compare groups "

@@ -45,7 +45,8 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     measured = in_turn(lambda: _one_by_one(generator, plain, x[:PLAIN], codes[:PLAIN], k), ours, rounds)
     plain_s, ours_s, theirs, made = measured
     reach = 2 * generator.preprocessing.reach
-    name = f"{PICTURES} pictures of {SIDE} x {SIDE}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
+    seen = f"{PICTURES} films of {SIDE} x {SIDE}, seen at {generator.size} x {generator.size}"
+    name = f"{seen}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
     return [row(name, ours_s, plain_s * PICTURES / PLAIN, theirs / reach, made / reach)], [SCALED]
 
 
