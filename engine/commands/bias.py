@@ -23,7 +23,7 @@ def bias(
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     generator: Annotated[
         str | None,
-        typer.Option(help="what shows patients otherwise: a checkpoint, or 'structural' for drawn films; the shipped one for these data when not given"),
+        typer.Option(help="what shows patients otherwise: a checkpoint, or 'structural'; when not given, the drawing itself for drawn films, else the shipped one for these data"),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",

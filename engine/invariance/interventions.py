@@ -163,17 +163,18 @@ def open_interventions(collection: Collection, generator: str | None = None, dev
     """What changes an attribute of this collection's pictures.
 
     Args:
-        generator: a checkpoint's name or folder, or `STRUCTURAL`; None takes the shipped checkpoint that was trained on this
-            collection or, for the phantom without one, its structural model.
+        generator: a checkpoint's name or folder, or `STRUCTURAL`; None takes the phantom's own structural model, which is exact, or
+            for other collections the shipped checkpoint that was trained on them.
 
     Raises:
         ValueError: there is none, or `STRUCTURAL` for pictures that nobody drew.
         RefusedCheckpoint: the checkpoint does not open, or explains scans instead.
     """
-    found = generator or next(iter(generators_for(collection.name)), None)
-    if found is None and not isinstance(getattr(collection, "whole", collection), Phantom):
+    drawn = isinstance(getattr(collection, "whole", collection), Phantom)
+    found = generator or (STRUCTURAL if drawn else next(iter(generators_for(collection.name)), None))
+    if found is None:
         raise ValueError(f"no generator trained on {collection.name} is installed; name one with --generator, or train it.")
-    if found in (None, STRUCTURAL):
+    if found == STRUCTURAL:
         return StructuralInterventions(collection)
     return open_generator(found, device)
 
