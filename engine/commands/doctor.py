@@ -71,14 +71,16 @@ def system_libraries() -> list[dict]:
 
 
 def checkpoints() -> list[dict]:
-    from engine.checkpoints import RefusedCheckpoint, shipped
-    from engine.registry import open_model
+    from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
+    from engine.registry import method
 
     rows = []
     for name in shipped():
         try:
-            model = open_model(name, "cpu")
-            rows.append(_row(f"checkpoint {name}", f"{model.checkpoint.method}: {', '.join(model.findings)}"))
+            checkpoint = open_checkpoint(name)
+            method(checkpoint.method).open(checkpoint, "cpu")
+            knows = checkpoint.config.get("attributes") or checkpoint.config["findings"]
+            rows.append(_row(f"checkpoint {name}", f"{checkpoint.method}: {', '.join(knows)}"))
         except RefusedCheckpoint as reason:
             rows.append(_row(f"checkpoint {name}", str(reason), False))
     return rows or [_row("checkpoints", "none found; train one with python -m engine train --help", False)]
