@@ -84,8 +84,10 @@ def films(collection: str, findings: tuple[str, ...], asked: Asked):
 
 
 def offered() -> list[Checkpoint]:
-    """Checkpoints that can be tested: a structural model or a generator is there for the films that they know."""
-    return [c for c in common.usable() if common.trained_on(c) == DRAWN or common.generators(common.trained_on(c))]
+    """Checkpoints that can be tested: a structural model or a generator is there for the films that they know. Those of drawn films,
+    which need no folder, come first."""
+    known = [c for c in common.usable() if common.trained_on(c) == DRAWN or common.generators(common.trained_on(c))]
+    return sorted(known, key=lambda c: common.trained_on(c) != DRAWN)
 
 
 def choose(offers: list[Checkpoint]) -> Checkpoint:
