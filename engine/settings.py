@@ -1,4 +1,4 @@
-"""Values of a preset that the command line overrides by name."""
+"""Values of a preset: how the command line overrides them by name, and what all presets ask of them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,25 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
             raise ValueError(f"{name} takes a number, got {text!r}.") from error
     whole = {name: replace(part, **changed[id(part)]) for name, part in parts.items() if id(part) in changed}
     return replace(preset, **whole, **changed.get(id(preset), {}))  # all at once: size and pool may only fit together
+
+
+def whole_numbers(sizes: object) -> None:
+    """Every field of a record of sizes is a whole number above 0.
+
+    Raises:
+        ValueError: one is not; the message names it.
+    """
+    for name, value in vars(sizes).items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+
+
+def at_least_one(schedule: object, *names: str) -> None:
+    """The fields called `names` are 1 or more.
+
+    Raises:
+        ValueError: one is not; the message names it.
+    """
+    for name in names:
+        if getattr(schedule, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(schedule, name)}.")

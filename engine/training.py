@@ -129,6 +129,25 @@ def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> Non
         parameter.grad.copy_(part.view_as(parameter))
 
 
+def descend(loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric, longest: float | None = None) -> None:
+    """One step of one optimiser, its gradients averaged over all processes and, with `longest`, clipped to that norm."""
+    mine = [p for group in optimiser.param_groups for p in group["params"]]
+    optimiser.zero_grad()
+    fabric.backward(loss)
+    average_gradients(mine, fabric)
+    if longest is not None:
+        nn.utils.clip_grad_norm_(mine, longest)
+    optimiser.step()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
+    """Let the running average of a network's weights follow them, faster in the first steps; a decay of 0 copies them."""
+    decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
+    for kept, now in zip(average.state_dict().values(), net.state_dict().values()):
+        kept.lerp_(now.to(kept), 1 - decay) if kept.is_floating_point() else kept.copy_(now)
+
+
 def shard(count: int, fabric: Fabric) -> slice:
     """This process's share of a global batch of `count` pictures."""
     if count % fabric.world_size:

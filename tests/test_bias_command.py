@@ -3,12 +3,12 @@
 import io
 import json
 import re
-import sys
+from functools import partial
 
 import pytest
 from pypdf import PdfReader
 
-from engine import __main__, datasets
+from engine import datasets
 from engine.attri_net.produce import tiny
 from engine.metrics.measure import METRICS
 from engine.registry import method
@@ -18,21 +18,10 @@ PHANTOM = ("--data", "phantom", "--option", "count=90", "--option", "size=32", "
 
 
 @pytest.fixture
-def engine(monkeypatch, capsys):
-    """Runs one command in this process: (exit code, standard output, standard error)."""
+def bias(engine, monkeypatch):
+    """Runs the command on drawn films that are drawn once."""
     monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["engine", "bias", *map(str, words)])
-        try:
-            __main__.main()
-            code = 0
-        except SystemExit as left:
-            code = left.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return partial(engine, "bias")
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +29,9 @@ def checkpoint(tmp_path_factory):
     return tiny(tmp_path_factory.mktemp("bias") / "tiny").folder
 
 
-def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(engine, checkpoint, tmp_path):
+def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, checkpoint, tmp_path):
     files = tmp_path / "new" / "bias.json", tmp_path / "new" / "bias.pdf"
-    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--json", files[0], "--pdf", files[1])
+    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--json", files[0], "--pdf", files[1])
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0] == "Would the answer change if only the sex changed?"
@@ -71,24 +60,24 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(engine,
         (("--attribute", "sex", "--data", "chestxray8"), "give its root"),
     ],
 )
-def test_bad_input_ends_in_one_sentence(engine, checkpoint, words, told):
-    code, out, err = engine("--checkpoint", checkpoint, "--data", "phantom", "--option", "size=32", *words)
+def test_bad_input_ends_in_one_sentence(bias, checkpoint, words, told):
+    code, out, err = bias("--checkpoint", checkpoint, "--data", "phantom", "--option", "size=32", *words)
     sentence = err.strip().splitlines()[-1]
     assert code == 1 and sentence.startswith("engine: ") and told in sentence and "Traceback" not in err
 
 
-def test_a_model_that_explains_cannot_show_patients_otherwise(engine, checkpoint):
-    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
+def test_a_model_that_explains_cannot_show_patients_otherwise(bias, checkpoint):
+    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
     assert code == 1 and "explains scans and cannot change an attribute" in err
 
 
-def test_a_generator_of_which_little_is_known_gives_numbers_and_no_verdict(engine, checkpoint, tmp_path):
+def test_a_generator_of_which_little_is_known_gives_numbers_and_no_verdict(bias, checkpoint, tmp_path):
     generator = method("cit_lr").tiny(tmp_path / "generator").folder
-    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator)
+    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator)
     assert code == 0, err
     assert out.splitlines()[1] == "That cannot be told from these pictures." and "mean change of the probability" in out
 
 
-def test_groups_that_are_too_small_are_named_without_an_error(engine, checkpoint):
-    code, out, err = engine("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
+def test_groups_that_are_too_small_are_named_without_an_error(bias, checkpoint):
+    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
     assert code == 0 and out.splitlines()[1].startswith("That cannot be told") and "patients, fewer than the 20" in out

@@ -29,23 +29,6 @@ def drawn_once(monkeypatch):
     monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
 
 
-@pytest.fixture
-def engine(monkeypatch, capsys):
-    """Runs one command in this process: (exit code, standard output, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["engine", *map(str, words)])
-        try:
-            __main__.main()
-            code = 0
-        except SystemExit as left:
-            code = left.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     return beginning(tmp_path_factory.mktemp("start") / "tiny").folder

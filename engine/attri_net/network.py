@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.settings import whole_numbers
+
 HIGHEST = 0.999  # |x| beyond which artanh is not asked
 
 
@@ -33,9 +35,7 @@ class Architecture:
     code_repeat: int = 20
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        whole_numbers(self)
         if self.size % self.pool or self.size % 4:
             raise ValueError(f"size must be a multiple of 4 and of pool, got size {self.size} and pool {self.pool}")
         smallest = 2 ** (self.critic_layers - 1) * 2 + 8

@@ -25,7 +25,8 @@ from engine.networks.augmentation import Augmentation, move_masks
 from engine.networks.critic import gradient_penalty
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
-from engine.training import Recipe, average_gradients, shard
+from engine.settings import at_least_one
+from engine.training import Recipe, average_gradients, follow, shard
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -78,9 +79,7 @@ class Preset:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
-        for name in ("steps", "validate_every", "pairs", "findings_at_once"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        at_least_one(self, "steps", "validate_every", "pairs", "findings_at_once")
 
 
 PAPER = Preset(augmentation=Augmentation(gamma=0.3))
@@ -201,7 +200,7 @@ class AttriNetRecipe(Recipe):
         losses |= self._generator_step(self.batch("generator", step, fabric), fabric, optimisers)
         for k in range(1, p.classifier_steps):
             self._classifier_step(self.batch(f"classifier {k}", step, fabric), fabric, optimisers["classifiers"])
-        self._average(step)
+        follow(self.average, self.net, self.preset.averaging, step)
         return losses
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> Batch:
@@ -293,12 +292,6 @@ class AttriNetRecipe(Recipe):
         fabric.backward(loss)
         average_gradients(self.net.classifiers.parameters(), fabric)
         optimiser.step()
-
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        decay = min(self.preset.averaging, (1 + step) / (10 + step)) if self.preset.averaging else 0.0
-        for kept, now in zip(self.average.state_dict().values(), self.net.state_dict().values()):
-            kept.lerp_(now.to(kept), 1 - decay)
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.collection.split("validation")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
-from engine.training import STATE, Machine, best_weights, facts_of, run
+from engine.training import STATE, Machine, best_weights, descend, facts_of, run
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -97,7 +97,7 @@ class ClassifierRecipe(DiscrepancyRecipe):
             logits = self.heal(torch.cat([normal, abnormal])).float()
         truth = torch.cat([torch.zeros(len(normal)), torch.ones(len(abnormal))]).to(logits)
         loss = F.binary_cross_entropy_with_logits(logits, truth)
-        self.descend(loss, self._optimiser, fabric)
+        descend(loss, self._optimiser, fabric)
         self.follow(step)
         return {"classification": float(loss.detach())}
 

@@ -16,7 +16,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import Critic, gradient_penalty
-from engine.training import shard
+from engine.settings import whole_numbers
+from engine.training import descend, shard
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -38,9 +39,7 @@ class Architecture:
     width: int = 16
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        whole_numbers(self)
         if self.size % 16 or self.size > LARGEST:
             raise ValueError(f"size must be a multiple of 16 and {LARGEST} at most, got {self.size}")
 
@@ -176,7 +175,7 @@ class VaGanRecipe(DiscrepancyRecipe):
             change = self.heal(abnormal)
             losses["adversarial"] = -self.critic(abnormal + change).float().mean()
         losses["map"] = p.lambda_map * change.abs().mean()
-        self.descend(losses["adversarial"] + losses["map"], self._optimisers["map"], fabric)
+        descend(losses["adversarial"] + losses["map"], self._optimisers["map"], fabric)
         self.critic.requires_grad_(True)
         self.follow(step)
         return {name: float(torch.as_tensor(value).detach()) for name, value in losses.items()}
@@ -191,7 +190,7 @@ class VaGanRecipe(DiscrepancyRecipe):
             real, made = self.critic(torch.cat([normal, healed])).float().chunk(2)
             penalty = gradient_penalty(self.critic, normal, healed, place)
         distance = made.mean() - real.mean()
-        self.descend(distance + self.preset.penalty * penalty, self._optimisers["critic"], fabric)
+        descend(distance + self.preset.penalty * penalty, self._optimisers["critic"], fabric)
         return float(distance.detach())
 
     def there_and_back(self, abnormal: Tensor, healed: Tensor) -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.critic import Critic
+from engine.settings import whole_numbers
 
 LARGEST = 2048  # pixels a side; no weight depends on the size, so only this keeps an absurd one from taking the memory
 
@@ -30,9 +31,7 @@ class Architecture:
     critic_width: int = 64
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        whole_numbers(self)
         if self.levels > 8:
             raise ValueError(f"levels must be 8 or less, got {self.levels}")
         if self.size % 2**self.levels or not 2 ** (self.levels + 1) <= self.size <= LARGEST:

@@ -15,7 +15,7 @@ from engine.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import gradient_penalty
-from engine.training import shard
+from engine.training import descend, shard
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -161,7 +161,7 @@ class CxGanRecipe(DiscrepancyRecipe):
                 "identity": p.lambda_identity * (identity_loss(idle) + identity_loss(idle_back)),
                 "map": p.lambda_map * (map_loss(change) + map_loss(ailment)),
             }
-        self.descend(sum(losses.values()), optimisers["generators"], fabric)
+        descend(sum(losses.values()), optimisers["generators"], fabric)
         _learning(True, n.normal, n.abnormal)
         for k in range(p.warm_critic_steps if step < p.warm_steps else p.critic_steps):
             if k:
@@ -198,7 +198,7 @@ class CxGanRecipe(DiscrepancyRecipe):
                 shown = self._from_history(name, made, step, fabric) if name in self.histories else made
                 with fabric.autocast():
                     told = told + 0.5 * real_or_made(judge(real), judge(shown))
-        self.descend(told + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
+        descend(told + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
         return float(told.detach())
 
     def _residual_step(self, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric) -> dict[str, float]:
@@ -215,7 +215,7 @@ class CxGanRecipe(DiscrepancyRecipe):
                 "residual": p.lambda_residual * residual_loss(counterfactual, healed),
                 "identity": p.lambda_identity * identity_loss(idle),
             }
-        self.descend(sum(losses.values()), optimisers["residual generator"], fabric)
+        descend(sum(losses.values()), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
         told = self._teach({"residual": (n.residual, normal, healed)}, "residual discriminator", step, 0, fabric)
         return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}

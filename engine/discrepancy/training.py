@@ -15,7 +15,8 @@ from engine.datasets.collection import Collection
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
-from engine.training import Recipe, average_gradients, shard
+from engine.settings import at_least_one
+from engine.training import Recipe, follow, shard
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -55,9 +56,7 @@ class Schedule:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
-        for name in ("steps", "validate_every", "pairs", "validated"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        at_least_one(self, "steps", "validate_every", "pairs", "validated")
         if not 0 <= self.falling <= 1 or not 0 <= self.averaging < 1:
             raise ValueError(f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}.")
 
@@ -122,13 +121,6 @@ class DiscrepancyRecipe(Recipe):
             pictures.append(moved.to(fabric.device, memory_format=torch.channels_last))
         return pictures[0], pictures[1]
 
-    def descend(self, loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric) -> None:
-        """One step of one optimiser, its gradients averaged over all processes."""
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        average_gradients((p for group in optimiser.param_groups for p in group["params"]), fabric)
-        optimiser.step()
-
     def pace(self, step: int) -> None:
         """Set every optimiser's rate for this step; see `Schedule.falling`."""
         if self.preset.falling:
@@ -137,12 +129,9 @@ class DiscrepancyRecipe(Recipe):
                 for group in optimiser.param_groups:
                     group["lr"] = group.setdefault("initial_lr", group["lr"]) * share
 
-    @torch.no_grad()
     def follow(self, step: int) -> None:
         """Let the averaged map generator follow the one that learns."""
-        decay = min(self.preset.averaging, (1 + step) / (10 + step)) if self.preset.averaging else 0.0
-        for kept, now in zip(self.average.state_dict().values(), self.heal.state_dict().values()):
-            kept.lerp_(now.to(kept), 1 - decay) if kept.is_floating_point() else kept.copy_(now)
+        follow(self.average, self.heal, self.preset.averaging, step)
 
     @abstractmethod
     def there_and_back(self, abnormal: Tensor, healed: Tensor) -> Tensor | None:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from engine.checkpoints import open_checkpoint, shipped
 from engine.datasets.phantom import Phantom
+from engine.invariance.diffusion import NoiseIn
 from engine.invariance.generator import BATCH, DiffusionInterventions
+from engine.invariance.interventions import GENERATOR_METHOD
 from engine.registry import open_generator
 from engine.timing import in_turn, row
 
@@ -25,7 +27,7 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     Args:
         progress: called with the name of each measurement before it starts.
     """
-    names = [name for name in shipped() if open_checkpoint(name).method == "cit_lr"]
+    names = [name for name in shipped() if open_checkpoint(name).method == GENERATOR_METHOD]
     if not names:
         return [], ["no checkpoint of CIT-LR is shipped; train one with python -m engine train cit_lr."]
     generator = open_generator(names[0], "cpu")
@@ -54,37 +56,23 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 def _one_by_one(generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int) -> Tensor:
     """(n, m, s, s): every alternative made from its picture anew, float32, with and without the condition in two calls."""
     nets, d, made = generator.nets, generator.diffusion, []
-    kept = d.kept()
 
-    def noise_in(z: Tensor, stop: int, own: Tensor) -> Tensor:
-        t = torch.full((1,), int(stop) - 1, dtype=torch.int64)
+    def noise_under(own: Tensor) -> NoiseIn:
         without = own.clone()
         without[:, k] = -1
-        told, untold = denoiser(z, t, own), denoiser(z, t, without)
-        return untold + d.guidance * (told - untold)
 
-    def hop(z: Tensor, noise: Tensor, now: int, then: int) -> Tensor:
-        a, b = float(kept[now]), float(kept[then])
-        return b**0.5 * (z - (1 - a) ** 0.5 * noise) / a**0.5 + (1 - b) ** 0.5 * noise
+        def noise_in(z: Tensor, t: Tensor) -> Tensor:
+            told, untold = denoiser(z, t, own), denoiser(z, t, without)
+            return untold + d.guidance * (told - untold)
 
-    def away(z: Tensor, own: Tensor) -> Tensor:
-        for now, then in zip(d.path()[:-1], d.path()[1:]):
-            far = z
-            for _ in range(1 + d.mends):
-                far = hop(z, noise_in(far, then, own), now, then)
-            z = far
-        return z
-
-    def home(z: Tensor, own: Tensor) -> Tensor:
-        for now, then in zip(d.path()[:0:-1], d.path()[-2::-1]):
-            z = hop(z, noise_in(z, now, own), now, then)
-        return z
+        return noise_in
 
     for picture, own, asked in zip(pictures, codes, generator.wanted(codes, k)):
         one = []
         for other in asked:
             z = nets.autoencoder.encode(torch.from_numpy(picture)[None, None])
-            noise = nets.perturbation(away(z, torch.from_numpy(own)[None]))
-            one.append(nets.autoencoder.decode(home(noise, torch.from_numpy(other)[None])).clamp(-1, 1)[0, 0])
+            noise = nets.perturbation(d.away(z, noise_under(torch.from_numpy(own)[None])))
+            home = d.home(noise, noise_under(torch.from_numpy(other)[None]))
+            one.append(nets.autoencoder.decode(home).clamp(-1, 1)[0, 0])
         made.append(torch.stack(one))
     return torch.stack(made)

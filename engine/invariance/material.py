@@ -15,6 +15,7 @@ from engine.invariance.network import Architecture, Networks
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
+from engine.settings import at_least_one
 
 SENSITIVE = ("sex", "view_position", "marker", "race")  # attributes that are asked about, where a collection has them
 FEWEST = 20  # training pictures of a value; rarer ones are left out
@@ -66,9 +67,7 @@ class Preset:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
-        for name in ("judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "validate_every", "batch", "information_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        at_least_one(self, "judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "validate_every", "batch", "information_steps")
 
     @property
     def diffusion(self) -> Diffusion:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.settings import whole_numbers
+
 LARGEST = 1024  # pixels a side
 TRAIN_STEPS = 1000  # of the noise schedule
 
@@ -34,9 +36,7 @@ class Architecture:
     judge_width: int = 32
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        whole_numbers(self)
         if self.size % 16 or self.size > LARGEST:
             raise ValueError(f"size must be a multiple of 16 and {LARGEST} at most, got {self.size}")
         if self.width % 24:

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from engine.datasets.collection import Collection
 from engine.invariance.generator import BATCH, DiffusionInterventions
 from engine.invariance.sampling import Sampler
+from engine.metrics.classification import weighted_auc
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
 from engine.metrics.fid import fid
+from engine.metrics.intervals import bootstrap
 from engine.metrics.measure import Measure, NotMeasurable
 
 FIXED = "a classifier trained on real pictures only, of which the generator knows no more than how much guidance convinces it"
@@ -108,26 +109,14 @@ def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, fin
     after = np.concatenate([probabilities[:, c] for _, probabilities in others])
     known = ~np.isnan(label[where])
     where, after = where[known], after[known]
-    if len(np.unique(label[where])) < 2:
+    positive = label[where] == 1
+    if positive.all() or not positive.any():
         return []
-    was, now = _area(label[where], before[where]), _area(label[where], after)
-    draws = np.random.default_rng(0)
-    people, of = np.unique(patients[where], return_inverse=True)
-    changes = []
-    for _ in range(200):
-        picked = draws.multinomial(len(people), np.full(len(people), 1 / len(people)))[of]
-        chosen = np.repeat(np.arange(len(where)), picked)
-        if len(np.unique(label[where][chosen])) == 2:
-            changes.append(_area(label[where][chosen], after[chosen]) - _area(label[where][chosen], before[where][chosen]))
-    low, high = np.quantile(changes, (0.025, 0.975)) if changes else (None, None)
+    area_before, area_after = weighted_auc(positive, before[where]), weighted_auc(positive, after)
+    low, high = bootstrap(lambda weights: area_after(weights) - area_before(weights), len(where), patients[where])
+    once = np.ones((1, len(where)))
+    was, now = float(area_before(once)[0]), float(area_after(once)[0])
     return [Measure("effect", f"AUC of {finding}", now - was, low, high, len(where), chance=0.0, remark=f"of {FIXED}: {was:.3f} before")]
-
-
-def _area(label: np.ndarray, score: np.ndarray) -> float:
-    """The area under the curve by ranks, in a fraction of scikit-learn's time."""
-    ranks, positive = rankdata(score), label == 1
-    n = positive.sum()
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(label) - n)))
 
 
 def _ours(generator: DiffusionInterventions) -> Show:

@@ -20,10 +20,13 @@ from engine.invariance.network import TRAIN_STEPS, MutualInformation, Networks
 from engine.invariance.sampling import Sampler
 from engine.networks.augmentation import Augmentation
 from engine.networks.precision import swift
-from engine.training import Recipe, average_gradients, shard
+from engine.training import Recipe, descend, follow, shard
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+
+LONGEST = 1.0  # gradients are clipped to this norm
 
 
 class Phase(Recipe):
@@ -64,12 +67,7 @@ class Phase(Recipe):
         return self.draw(part, 0).permutation(pool)[: self.preset.validated]
 
     def descend(self, loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric) -> None:
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        mine = [p for group in optimiser.param_groups for p in group["params"]]
-        average_gradients(mine, fabric)
-        nn.utils.clip_grad_norm_(mine, 1.0)
-        optimiser.step()
+        descend(loss, optimiser, fabric, longest=LONGEST)
 
 
 class JudgePhase(Phase):
@@ -207,10 +205,7 @@ class DenoiserPhase(Phase):
             z = self.latents[chosen].to(fabric.device)
         loss = self._loss(self.nets.denoiser, z, chosen, "denoiser", step, p.batch, fabric)
         self.descend(loss, self._optimiser, fabric)
-        with torch.no_grad():
-            decay = min(p.averaging, (1 + step) / (10 + step))
-            for kept, now in zip(self.average.state_dict().values(), self.nets.denoiser.state_dict().values()):
-                kept.lerp_(now.to(kept), 1 - decay)
+        follow(self.average, self.nets.denoiser, p.averaging, step)
         return {"noise": float(loss.detach())}
 
     def _loss(self, net: nn.Module, z: Tensor, chosen: np.ndarray, stream: str, step: int, count: int, fabric: Fabric) -> Tensor:

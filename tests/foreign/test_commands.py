@@ -1,35 +1,16 @@
 """Somebody else's model on the command line: adopted, explained, measured and tested as any other checkpoint."""
 
 import json
-import sys
 
 import cv2
 import numpy as np
 import onnx
 import pytest
 
-from engine import __main__
 from engine.checkpoints import open_checkpoint
 from engine.foreign.tiny import CARD, network
 
 PHANTOM = ["--data", "phantom", "--option", "count=24", "--split", "all"]
-
-
-@pytest.fixture
-def engine(monkeypatch, capsys):
-    """Runs one command in this process: (exit code, standard output, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["engine", *map(str, words)])
-        try:
-            __main__.main()
-            code = 0
-        except SystemExit as left:
-            code = left.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
