@@ -55,7 +55,7 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 @torch.inference_mode()
 def _one_by_one(generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int) -> Tensor:
     """(n, m, s, s): every alternative made from its picture anew, float32, with and without the condition in two calls."""
-    nets, d, made = generator.nets, generator.diffusion, []
+    nets, d, w, made = generator.nets, generator.diffusion, generator.nets.guidance[k], []
 
     def noise_under(own: Tensor) -> NoiseIn:
         without = own.clone()
@@ -63,7 +63,7 @@ def _one_by_one(generator: DiffusionInterventions, denoiser: nn.Module, pictures
 
         def noise_in(z: Tensor, t: Tensor) -> Tensor:
             told, untold = denoiser(z, t, own), denoiser(z, t, without)
-            return untold + d.guidance * (told - untold)
+            return untold + w * (told - untold)
 
         return noise_in
 

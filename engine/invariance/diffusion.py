@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +27,6 @@ class Diffusion:
         reach: share of the 1000 steps that pictures are taken through.
         hops: DDIM steps on the way.
         mends: of each hop on the way to the noise, see `away`.
-        guidance: w of eps(none) + w (eps(a) - eps(none)); 1 is the conditional model itself.
 
     Raises:
         ValueError: numbers out of these ranges, whole ones that are not.
@@ -39,7 +37,6 @@ class Diffusion:
     reach: float = 1.0
     hops: int = 20
     mends: int = 1
-    guidance: float = 1.0
 
     def __post_init__(self):
         if not 0 < self.first_beta < self.last_beta < 1:
@@ -48,8 +45,6 @@ class Diffusion:
             raise ValueError(f"reach must lie in (0, 1] and hops between 1 and {TRAIN_STEPS} times it, got {self.reach} and {self.hops}")
         if not isinstance(self.hops, int) or not isinstance(self.mends, int) or not 0 <= self.mends <= MOST_MENDS:
             raise ValueError(f"hops and mends must be whole, mends {MOST_MENDS} at most, got {self.hops!r} and {self.mends!r}")
-        if not math.isfinite(self.guidance):
-            raise ValueError(f"guidance must be finite, got {self.guidance}")
 
     def kept(self) -> Tensor:
         """(1001,) float64: share of a picture's variance that is left after each step, 1 before the first."""

@@ -48,7 +48,8 @@ class DiffusionInterventions(Interventions):
     So detail that the autoencoder cannot say stays, in the null intervention as in the others.
 
     Args:
-        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `strength` and `quality`.
+        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `strength`, `guidance` and
+            `quality`.
         device: "cpu" or "cuda".
 
     Attributes:
@@ -69,6 +70,9 @@ class DiffusionInterventions(Interventions):
             self.diffusion, strength = Diffusion(**config["diffusion"]), float(config["strength"])
             self.quality = {name: [Measure(**row) for row in rows] for name, rows in config["quality"].items()}
             self.nets = with_weights(lambda: Networks(architecture, self.attributes, self.findings, strength), checkpoint.weights())
+            self.nets.guidance = tuple(float(config["guidance"][name]) for name in self.attributes)
+            if not np.isfinite(self.nets.guidance).all():
+                raise ValueError(f"guidance must be finite, got {self.nets.guidance}")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train.") from error
         self.size = architecture.size

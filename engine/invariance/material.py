@@ -35,7 +35,8 @@ class Preset:
         information_steps: of the estimator for each of the perturbation (five in the paper).
         disentangled: pictures that the perturbation learns from.
         validated: at most so many validation pictures are looked at.
-        first_beta ... guidance: of `Diffusion`; 0 chooses the guidance on validation.
+        first_beta, last_beta, reach, hops: of `Diffusion`.
+        guidance: of every attribute, see `Sampler`; 0 chooses each attribute's own on validation.
         percentile, pixel_reach: of `Preprocessing`.
     """
 
@@ -71,7 +72,7 @@ class Preset:
 
     @property
     def diffusion(self) -> Diffusion:
-        return Diffusion(self.first_beta, self.last_beta, self.reach, self.hops, guidance=self.guidance or 1.0)
+        return Diffusion(self.first_beta, self.last_beta, self.reach, self.hops)
 
 
 DEMO = Preset(

@@ -223,11 +223,16 @@ class Judge(nn.Module):
 
 
 class Networks(nn.Module):
-    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`."""
+    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`.
+
+    Attributes:
+        guidance: w of each attribute, see `Sampler`; 1 is the conditional model itself.
+    """
 
     def __init__(self, architecture: Architecture, attributes: Mapping[str, Sequence[str]], findings: Sequence[str], strength: float):
         super().__init__()
         values = [len(names) for names in attributes.values()]
+        self.guidance: tuple[float, ...] = (1.0,) * len(values)
         self.autoencoder = Autoencoder(architecture)
         self.denoiser = Denoiser(architecture, [*values, *(2 for _ in findings)])
         self.perturbation = Perturbation(architecture, strength)

@@ -28,7 +28,7 @@ INTENDED = (
     "would change. Not for diagnosis, and no picture of anybody. What comes along with an attribute in the training pictures may come "
     "along in its counterfactuals; the measures below say how far they can be trusted, and the bias report gives no verdict where they cannot."
 )
-GUIDANCES = (2.5, 5.0, 8.0)
+GUIDANCES = (2.5, 5.0, 8.0, 12.0, 18.0)
 CONVINCING = 0.97  # effectiveness above which no stronger guidance is tried
 TRIED = 32  # validation pictures that a guidance is chosen on
 MEASURED = 120  # test pictures that the card's measures rest on
@@ -56,8 +56,8 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     fabric = job.machine.fabric(job.run_folder)
     fabric.launch()
     for name, phase in PHASES.items():
-        if name == "disentangler" and not preset.guidance:
-            preset = replace(preset, guidance=_guidance(nets, material, preset, fabric.device))
+        if name == "disentangler":
+            nets.guidance = _guidance(nets, material, preset, fabric.device)
         recipe = phase(material, preset, nets, job.seed)
         run(recipe, job.run_folder / name, fabric, resume=job.resume)
         recipe.part.load_state_dict(best_weights(job.run_folder / name))
@@ -83,26 +83,28 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
     nets.load_state_dict(mine | wanted)
 
 
-def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.device) -> float:
-    """The weakest guidance under which the judge takes nearly all alternatives of validation pictures for what they are to be."""
+def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.device) -> tuple[float, ...]:
+    """For each attribute the weakest guidance under which the judge takes nearly all alternatives of validation pictures for what
+    they are to be, or the one that convinces it most; that of the preset where it has one."""
+    if preset.guidance:
+        return (preset.guidance,) * len(material.attributes)
     chosen = np.random.default_rng(0).permutation(material.parts["validation"])[:TRIED]
     z = latents_of(nets, material.films, chosen, device).to(device)
     x, codes = material.films.batch(chosen).to(device), torch.from_numpy(material.codes[chosen]).to(device)
-    base, scores = nets.autoencoder.decode(z), []
-    for guidance in GUIDANCES:
-        sampler, hits = Sampler(nets, replace(preset.diffusion, guidance=guidance)), []
-        for k, values in enumerate(material.attributes.values()):
-            wanted = codes.clone()
-            wanted[:, k] = torch.where(codes[:, k] >= 0, (codes[:, k] + 1) % len(values), -1)
+    base, sampler, found = nets.autoencoder.decode(z), Sampler(nets, preset.diffusion), []
+    for k, values in enumerate(material.attributes.values()):
+        wanted, known, hits = codes.clone(), codes[:, k] >= 0, []
+        wanted[:, k] = torch.where(known, (codes[:, k] + 1) % len(values), -1)
+        for guidance in GUIDANCES:
+            nets.guidance = (guidance,) * len(material.attributes)
             with torch.no_grad(), swift(device):
                 home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
             said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
-            known = codes[:, k] >= 0
             hits.append(float((said[k].argmax(1) == wanted[:, k])[known].float().mean()))
-        scores.append(min(hits))
-        if scores[-1] >= CONVINCING:
-            break
-    return GUIDANCES[int(np.argmax(scores))]
+            if hits[-1] >= CONVINCING:
+                break
+        found.append(GUIDANCES[int(np.argmax(hits))])
+    return tuple(found)
 
 
 def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks, fabric) -> Checkpoint:
@@ -115,6 +117,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
         "attributes": attributes,
         "diffusion": asdict(preset.diffusion),
         "strength": preset.strength,
+        "guidance": dict(zip(attributes, nets.guidance)),
         "quality": {},
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"seed": job.seed},
         "data": {"collection": collection.name, "kind": collection.kind},
@@ -128,6 +131,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
     rows, remarks = evaluate(generator, collection, np.sort(test), found)
     facts = {name: facts_of(job.run_folder / name) for name in PHASES}
     spent = ", ".join(f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items())
+    strengths = ", ".join(f"{name.replace('_', ' ')} {w:g}" for name, w in zip(attributes, nets.guidance))
     text = card(
         title=f"{job.name}: CIT-LR on {collection.name}",
         intended=INTENDED.format(attributes=" or ".join(name.replace("_", " ") for name in attributes)),
@@ -138,7 +142,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
         command=job.command,
         hardware=f"{hardware(job.machine, fabric.device.type)}; {spent}.",
         rows=rows,
-        remarks=[*remarks, f"Of {len(test)} test pictures; guidance {preset.guidance:g}, {preset.hops} hops over {preset.reach:.0%} of the noise."],
+        remarks=[*remarks, f"Of {len(test)} test pictures; guidance {strengths}, {preset.hops} hops over {preset.reach:.0%} of the noise."],
         subgroups=[],
     )
     return save_checkpoint(job.destination / job.name, method="cit_lr", config=config, weights=weights, card=text, half=True)
@@ -161,6 +165,7 @@ def tiny(folder: Path, seed: int = 0) -> Checkpoint:
             "attributes": attributes,
             "diffusion": asdict(Diffusion(hops=3)),
             "strength": 0.02,
+            "guidance": {name: 1.0 for name in attributes},
             "quality": {},
             "data": {"collection": "phantom", "kind": "radiograph"},
         },

@@ -14,7 +14,8 @@ class Sampler:
 
     Abduction: DDIM takes z to its noise under the picture's own attributes. Action: another value of one attribute.
     Prediction: the perturbed noise goes home under it. Both ways are the same equation with the same guidance, so the null
-    intervention leads back to where it began but for the perturbation.
+    intervention leads back to where it began but for the perturbation. Guidance (Ho and Salimans 2022) strengthens what the
+    one attribute that changes says: eps(none) + w (eps(a) - eps(none)), with a w of its own for each attribute in `nets.guidance`.
 
     The denoiser runs in the precision that its weights have.
     """
@@ -38,7 +39,7 @@ class Sampler:
         return self.diffusion.home(noise, self._guided(codes, attribute))
 
     def _guided(self, codes: Tensor, attribute: int) -> NoiseIn:
-        w, without = self.diffusion.guidance, codes.clone()
+        w, without = self.nets.guidance[attribute], codes.clone()
         without[:, attribute] = -1
 
         def noise_in(z: Tensor, t: Tensor) -> Tensor:
