@@ -15,11 +15,9 @@ from engine.commands.shared import OneSentence, opened
 from engine.commands.train import GUIDANCE
 from engine.datasets.phantom import FINDINGS
 from engine.metrics.measure import METRICS, Measure, Sample
+from engine.paper_tables import EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, TOGETHER, UNGUIDED, early_and_pseudo, early_auc
 from engine.registry import method, open_model
-from engine.reproductions import (
-    EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, TOGETHER, UNGUIDED, Ratio, Table, Training, Wanted, assembled, early_and_pseudo,
-    early_auc, ratio,
-)  # fmt: skip
+from engine.reproductions import Ratio, Table, Training, Wanted, assembled, ratio
 from engine.settings import with_changes
 from engine.training import Machine
 

@@ -20,9 +20,10 @@ from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
 from engine.jobs import RUNS, TrainingJob
 from engine.metrics.measure import Measure
+from engine.paper_tables import STUDIES, TABLES, TOGETHER
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproductions import SEED, STUDIES, TABLES, TOGETHER, Table, assembled
+from engine.reproductions import SEED, Table, assembled
 from engine.tables import show, write_json
 from engine.training import STATE, Machine
 

@@ -79,7 +79,7 @@ def test_an_unknown_preset_of_a_study_is_refused_by_naming_the_known_ones():
 
 
 def test_a_study_is_where_the_command_looks_for_it():
-    from engine.reproductions import STUDIES, TABLES
+    from engine.paper_tables import STUDIES, TABLES
 
     for name, module in STUDIES.items():
         assert name not in TABLES
