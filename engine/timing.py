@@ -8,11 +8,21 @@ from collections.abc import Callable
 from torch import Tensor
 
 
-def in_turn(plain: Callable[[], Tensor], ours: Callable[[], Tensor], rounds: int) -> tuple[float, float, Tensor, Tensor]:
-    """Best times in seconds, and results, of both; in turn, so that a busy moment of the machine meets both, after one to warm up each."""
-    theirs, found = plain(), ours()
-    times = [(timed(plain)[0], timed(ours)[0]) for _ in range(rounds)]
-    return (*(min(column) for column in zip(*times)), theirs, found)
+def in_turn(
+    plain: Callable[[], Tensor], ours: Callable[[], Tensor], rounds: int, warm_up: Callable[[], object] | None = None
+) -> tuple[float, float, Tensor, Tensor]:
+    """Best times in seconds, and results, of both; in turn, so that a busy moment of the machine meets both.
+
+    Args:
+        warm_up: called first; one call of each when None.
+    """
+    if warm_up is None:
+        plain(), ours()
+    else:
+        warm_up()
+    rows = [(timed(plain), timed(ours)) for _ in range(rounds)]
+    best = (min(time for time, _ in column) for column in zip(*rows))
+    return (*best, *(made for _, made in rows[0]))
 
 
 def timed(call: Callable[[], object]) -> tuple[float, object]:

@@ -162,7 +162,7 @@ def _people(page: _Paper, report: BiasReport, side: float = 42) -> None:
             page.ln(2)
             flips = ", flips the decision" if person.flips else ""
             page.words(
-                f"{one.finding}, patient {person.patient}: {person.before:.2f} as photographed ({person.factual}), {person.null:.2f} with nothing "
+                f"{one.finding}, picture {person.index} of {report.collection}: {person.before:.2f} as photographed ({person.factual}), {person.null:.2f} with nothing "
                 f"changed, {person.after:.2f} {answers.otherwise(report.attribute, person.other)}{flips}.", 8.5,
             )  # fmt: skip
             top, low, high = page.get_y() + 1, float(person.original.min()), float(person.original.max())

@@ -17,7 +17,7 @@ from engine.invariance.interventions import GENERATOR_METHOD
 from engine.registry import open_generator
 from engine.timing import in_turn, row
 
-PICTURES, SIDE, PLAIN = 200, 128, 20
+PICTURES, SIDE, PLAIN = 200, 128, 10
 SCALED = f"the plain loop was timed on {PLAIN} of the {PICTURES} pictures and counted {PICTURES // PLAIN} times"
 
 
@@ -44,8 +44,10 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
         parts = [slice(start, start + BATCH) for start in range(0, PICTURES, BATCH)]
         return torch.from_numpy(np.concatenate([generator.sampled(x[part], codes[part], k).changed for part in parts]))[:PLAIN]
 
-    measured = in_turn(lambda: _one_by_one(generator, plain, x[:PLAIN], codes[:PLAIN], k), ours, rounds)
-    plain_s, ours_s, theirs, made = measured
+    def one_by_one(count: int = PLAIN) -> Tensor:
+        return _one_by_one(generator, plain, x[:count], codes[:count], k)
+
+    plain_s, ours_s, theirs, made = in_turn(one_by_one, ours, rounds, lambda: (one_by_one(1), generator.sampled(x[:BATCH], codes[:BATCH], k)))
     reach = 2 * generator.preprocessing.reach
     seen = f"{PICTURES} films of {SIDE} x {SIDE}, seen at {generator.size} x {generator.size}"
     name = f"{seen}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"

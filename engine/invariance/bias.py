@@ -186,7 +186,6 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
         after=after,
         affected=tuple(
             Affected(
-                patient=str(patients[row]),
                 index=int(answers.indices[row]),
                 factual=str(made.factual[row]),
                 other=made.values[strongest[row]],

@@ -19,14 +19,13 @@ class Affected:
     """One patient, as photographed and otherwise.
 
     Attributes:
-        patient: as the collection calls them; index: of the picture in it.
+        index: of the picture in the collection; nothing here says whose it is.
         factual, other: the patient's own value of the attribute, and the one that changes the answer most.
         original, counterfactual: (size, size) float32 in the collection's units.
         before, after: the model's probability on the two; null: on the null intervention.
         flips: whether the decision under `other` differs from that under the null intervention.
     """
 
-    patient: str
     index: int
     factual: str
     other: str

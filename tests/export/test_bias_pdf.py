@@ -42,3 +42,10 @@ def test_a_report_without_a_verdict_or_with_strange_names_is_printed_too():
     films.patients = np.array([f"\u0416\u4e2d {i}" for i in range(len(films))])
     said = text(reported(ITSELF, films))
     assert "Group b has 7 patients" in said and "cannot tell" in said
+
+
+def test_nobody_can_be_recognised_by_what_leaves_the_house():
+    films = Films()
+    films.patients = np.array([f"Jane Doe {i}" for i in range(len(films))])
+    report = reported(ITSELF, films)
+    assert "Jane Doe" not in text(report) and "Jane Doe" not in as_json("bias", report.measures())
