@@ -236,7 +236,7 @@ TABLES: Mapping[str, Table] = {
         data="vagan_synthetic",
         models={
             INTEGRATED: Training("cx-gan-synthetic", demo=CRITICS),
-            CASCADED: Training("cx-gan-synthetic-cascaded", changes={"cascaded": "1"}, demo=CRITICS),
+            CASCADED: Training("cx-gan-synthetic-cascaded", changes={"cascaded": "1"}, demo={**CRITICS, "steps": "1600"}),
             VA_GAN: Training("va-gan-synthetic", method="va_gan"),
         },
         baselines=Baselines(MAPS, maps),
