@@ -1,4 +1,4 @@
-"""Files that ask for far more than they are, for the hostile tests of scan; none is larger than 64 MB itself."""
+"""Files that ask for far more than they are, for the hostile tests of scan; none is larger than 130 MB itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -17,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from engine.scan import bounds
 from tests.scan_files import body, dicom, picture, png_chunks, png_header, tiff
 
 STORED = body()
@@ -283,3 +285,41 @@ def the_largest_native_picture_that_is_let_in() -> bytes:
 def the_largest_colour_picture_that_is_let_in() -> bytes:
     grey = body(4600, 4600, 255, np.uint8)
     return dicom(np.stack([grey, grey // 2, 255 - grey], -1), samples=3)
+
+
+def noise(*shape: int, dtype=np.uint8) -> np.ndarray:
+    """What is hardest to unpack."""
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+@bomb
+def the_largest_noisy_png_that_is_let_in() -> bytes:
+    side = int((bounds.PICTURE_BYTES / 6) ** 0.5)
+    return cv2.imencode(".png", noise(side, side, 3, dtype=np.uint16), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+@bomb
+def the_largest_noisy_tiff_that_is_let_in() -> bytes:
+    side = int((bounds.PICTURE_BYTES / 2) ** 0.5)
+    return tiff(noise(side, side, dtype=np.uint16), compression=8)
+
+
+@bomb
+def the_largest_jpeg_of_ten_passes_that_is_let_in() -> bytes:
+    side = int((bounds.JPEG_PASSED_PIXELS / 10) ** 0.5)
+    return cv2.imencode(".jpg", noise(side, side, 3), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+@bomb
+def the_largest_plain_jpeg_film_that_is_let_in() -> bytes:
+    frame = cv2.imencode(".jpg", noise(1024, 1024, 3), [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
+    frames = bounds.JPEG_PIXELS >> 20
+    data = encapsulate([frame + b"\0" * (len(frame) % 2)] * frames)
+    return dicom(np.zeros((8, 8, 3), np.uint8), JPEGBaseline8Bit, samples=3, PixelData=data, Rows=1024, Columns=1024, NumberOfFrames=frames,
+                 PhotometricInterpretation="YBR_FULL_422")  # fmt: skip
+
+
+@bomb
+def the_largest_native_colour_film_that_is_let_in() -> bytes:
+    frames = bounds.VALUES // (3 * 1024 * 1024)
+    return dicom(np.zeros((8, 8, 3), np.uint8), samples=3, PixelData=noise(1 << 20, 3).tobytes() * frames, Rows=1024, Columns=1024, NumberOfFrames=frames)

@@ -92,7 +92,7 @@ def describe(header: Header, syntax: UID, storage_class: UID) -> Picture:
         planar=int(header.number("PlanarConfiguration") or 0),
         syntax=syntax,
     )
-    bounds.check_size(*picture.shape[1:], picture.frames)
+    bounds.check_size(*picture.shape[1:], picture.frames, limit=min(bounds.PIXELS, bounds.VALUES // picture.samples))
     if picture.photometric not in PHOTOMETRIC or picture.samples != (3 if picture.photometric in COLOUR else 1):
         raise UnreadableScan(
             f"The picture's colours are stored in a way that is not read here ({picture.samples} samples a pixel);"
@@ -171,8 +171,9 @@ def _check_native(picture: Picture, size: int) -> None:
 def _check_coded(header: Header, picture: Picture, offsets: tuple[bytes, bytes] | None) -> None:
     """Refuse frames that would take too long, or whose own header asks for another size than the file's."""
     data, syntax = header.raw(picture.keyword), picture.syntax
-    if syntax not in (RLELossless, JPEGBaseline8Bit):
-        bounds.check_size(*picture.shape[1:], picture.frames, limit=bounds.SLOW_VALUES // picture.samples)
+    if syntax != RLELossless:
+        most = bounds.JPEG_PIXELS if syntax == JPEGBaseline8Bit else bounds.SLOW_VALUES // picture.samples
+        bounds.check_size(*picture.shape[1:], picture.frames, limit=most)
     if syntax in JPEG2000TransferSyntaxes and len(data) > bounds.JPEG_2000_BYTES:
         raise UnreadableScan(
             f"The picture has {len(data) / 1e6:.0f} million bytes of {syntax.name}, which takes too long to decode; {AS_PLAIN}."
