@@ -22,7 +22,7 @@ class TrainingJob:
         collection: what it learns from; `terms` says under which licence.
         preset: "demo" or "paper".
         changes: settings that differ from the preset, as text.
-        guidance: an object with `mask` and `annotated`, or None; `guidance_words` says for the card what it is.
+        guidance: an object with `name`, `mask` and `annotated`, or None; `guidance_words` says for the card what it is.
         resume: go on with the run that was stopped.
         start_from: a run or checkpoint whose weights the training begins with, or None.
         command: what was typed, for the card.

@@ -218,6 +218,8 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
         (("train", "attri_net", *DATA, "--preset", "large"), "no preset 'large'"),
         (("train", "attri_net", *DATA, "--guidance", "psychic"), "guidance is one of"),
         (("train", "attri_net", *DATA, "--guidance", "elsewhere"), "needs a collection with a marker"),
+        (("train", "attri_net", *DATA, "--guidance", "pseudo", "--pseudo-mask", "round"), "pseudo masks are binary, weighted, bounding"),
+        (("train", "attri_net", *DATA, "--guidance", "full", "--pseudo-mask", "weighted"), "has no pseudo masks"),
         (("train", "attri_net", *DATA, "--set", "colour=red", "--runs", "{tmp}"), "no setting is called 'colour'"),
         (("train", "attri_net", *DATA, "--set", "size=32", "--runs", "{tmp}"), "multiple of 4 and of pool"),
         (("train", "attri_net", *DATA, "--finding", "Gout", "--runs", "{tmp}"), "phantom is labelled for"),

@@ -6,6 +6,7 @@ import pytest
 
 from engine import hub
 from engine.checkpoints import CARD_SECTIONS, LARGEST_WEIGHTS, RefusedCheckpoint, examine, open_checkpoint, save_checkpoint
+from engine.commands.push import push
 from engine.registry import methods
 from tests.stand_in_hub import Repository, StandInHub
 
@@ -55,6 +56,13 @@ def test_what_was_pushed_opens_from_its_address_the_same(pushed, checkpoint, sta
     assert opened.weights()["kernel"].equal(checkpoint.weights()["kernel"])
     assert opened.name == "small" and opened.source == f"hub {pushed.removeprefix('hub:')}"
     assert ("GET", f"/lfs/object/{checkpoint.sha256}") in stand_in.asked
+
+
+def test_the_command_prints_an_address_that_opens(stand_in, checkpoint, monkeypatch, capsys):
+    monkeypatch.setenv("HF_TOKEN", stand_in.token)
+    push(str(checkpoint.folder), NAME)
+    address = capsys.readouterr().out.split()[0]
+    assert open_checkpoint(address).sha256 == checkpoint.sha256
 
 
 def test_the_front_page_of_the_repository_is_the_card(pushed, checkpoint, stand_in):

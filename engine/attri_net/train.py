@@ -117,7 +117,7 @@ class AttriNetRecipe(Recipe):
     Args:
         collection: labelled pictures; NaN labels are in neither half of a batch.
         preset: sizes, weights and schedule.
-        guidance: `mask(index, finding, size)` and `annotated(finding)`, or None for no guidance.
+        guidance: `name`, `mask(index, finding, size)` and `annotated(finding)`, or None for no guidance.
         compiled: fuse M's and D's loops with torch.compile (needs a C++ compiler on the CPU); the same sums in another order.
     """
 
@@ -172,7 +172,7 @@ class AttriNetRecipe(Recipe):
     def settings(self) -> dict:
         chosen = {name: value for name, value in asdict(self.preset).items() if name not in ("steps", "validate_every")}
         data = {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)}
-        return chosen | data | {"guidance": self.guidance is not None}
+        return chosen | data | {"guidance": self.guidance and self.guidance.name}
 
     def start_from(self, kept: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic).

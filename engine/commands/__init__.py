@@ -10,6 +10,7 @@ from engine.commands.bias import bias
 from engine.commands.doctor import doctor
 from engine.commands.evaluate import evaluate
 from engine.commands.explain import explain
+from engine.commands.push import push
 from engine.commands.reproduce import reproduce
 from engine.commands.train import train
 
@@ -19,5 +20,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Otherwise: train, explain and measure. Research use only, not for diagnosis.",
 )
-for command in (doctor, explain, train, evaluate, reproduce, bias, bench, adopt):
+for command in (doctor, explain, train, evaluate, reproduce, bias, bench, adopt, push):
     app.command()(command)

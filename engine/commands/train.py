@@ -13,7 +13,7 @@ from engine.checkpoints import shipped_folder
 from engine.commands.shared import TERMS, OneSentence, opened
 from engine.commands.shared import settings as parsed
 from engine.datasets import COLLECTIONS
-from engine.datasets.guidance import Elsewhere, Guidance, OnBody
+from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
 from engine.jobs import RUNS, TrainingJob
 from engine.registry import method as registered
 from engine.training import Machine
@@ -31,6 +31,7 @@ def train(
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
     guidance: Annotated[str, typer.Option(help=", ".join(GUIDANCE))] = "none",
+    pseudo_mask: Annotated[str, typer.Option(help=f"form of pseudo masks: {', '.join(PSEUDO_FORMS)}")] = "binary",
     start_from: Annotated[str | None, typer.Option(help="begin with the weights of this run (critic and all) or checkpoint")] = None,
     seed: Annotated[int, typer.Option()] = 42,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -54,7 +55,7 @@ def train(
     if preset not in room.presets():
         raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
     collection = opened(data, root, finding or (), option or ())
-    guide, words = guided(guidance, collection)
+    guide, words = guided(guidance, collection, pseudo_mask)
     job = TrainingJob(
         name=name or f"{method.replace('_', '-')}-{data}",
         collection=collection,
@@ -77,24 +78,29 @@ def train(
         print(checkpoint.card)
 
 
-def guided(strategy: str, collection):
+def guided(strategy: str, collection, pseudo_mask: str = "binary"):
     """The guidance object of a strategy, and words for the card."""
     if strategy not in GUIDANCE:
         raise OneSentence(f"guidance is one of {', '.join(GUIDANCE)}, got {strategy!r}.")
+    if pseudo_mask not in PSEUDO_FORMS:
+        raise OneSentence(f"pseudo masks are {', '.join(PSEUDO_FORMS)}, got {pseudo_mask!r}.")
+    if pseudo_mask != "binary" and strategy not in ("pseudo", "mixed"):
+        raise OneSentence(f"guidance {strategy} has no pseudo masks; --pseudo-mask goes with pseudo or mixed.")
     if strategy == "none":
         return None, "none"
     if strategy == "elsewhere":
         if not getattr(collection, "markers", ()):
             raise OneSentence("guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1.")
         return Elsewhere(collection.marker_mask(None, 320)), "everywhere but on the marker, all findings"
+    made = {"binary": "union", "weighted": "mean", "bounding": "smallest rectangle around the union"}[pseudo_mask]
     words = {
         "full": "the expert's own annotation of each training picture",
-        "pseudo": "one mask a finding, the union of annotations of training patients",
-        "mixed": "the expert's own annotation where a training picture has one, else the union of annotations of training patients",
+        "pseudo": f"one mask a finding, the {made} of annotations of training patients",
+        "mixed": f"the expert's own annotation where a training picture has one, else the {made} of annotations of training patients",
     }
     if strategy == "full":
         return Guidance(collection, strategy), words[strategy]
-    return OnBody(Guidance(collection, strategy)), f"{words[strategy]}, within the body"
+    return OnBody(Guidance(collection, strategy, pseudo_mask)), f"{words[strategy]}, within the body"
 
 
 def typed() -> str:

@@ -74,6 +74,7 @@ class Guidance:
     Attributes:
         training_patients: those whose annotations may be used in training.
         borrowed: boxes of pictures that the collection does not hold, free for pseudo masks.
+        name: strategy and form, by which a run that goes on knows whether it is guided as it began.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Guidance:
         if form not in PSEUDO_FORMS:
             raise ValueError(f"form must be one of {', '.join(PSEUDO_FORMS)}, got {form!r}")
         self.collection, self.strategy, self.form = collection, strategy, form
+        self.name = f"{strategy}, {form}" if strategy in ("pseudo", "mixed") else strategy
         self.most_pictures, self._seed = most_pictures, seed
         self._train = collection.split("train")
         self._annotated = {finding: _annotated(collection, finding) for finding in collection.findings}
@@ -176,6 +178,7 @@ class OnBody:
 
     def __init__(self, guidance: Guidance, detail: int = 192) -> None:
         self.guidance, self.collection, self.detail = guidance, guidance.collection, detail
+        self.name = f"{guidance.name}, on the body"
         self._bodies: dict[tuple[int, int], np.ndarray] = {}
 
     def annotated(self, finding: str) -> np.ndarray:
@@ -199,6 +202,8 @@ class Elsewhere:
         region: (H, W) bool, where the shortcut lies.
         margin: by which the region is widened, as a share of the width.
     """
+
+    name = "elsewhere"
 
     def __init__(self, region: np.ndarray, margin: float = 0.03) -> None:
         reach = max(1, round(margin * region.shape[1]))

@@ -132,6 +132,8 @@ def test_classifiers_learn_from_the_maps(fabric, start):
 
 def test_guidance_pulls_the_maps_of_positives_inside_their_masks(fabric, start):
     class LeftHalf:
+        name = "left half"
+
         def annotated(self, finding):
             return ()
 
