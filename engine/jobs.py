@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.checkpoints import open_checkpoint
 from engine.datasets.collection import Collection
-from engine.training import Machine
+from engine.training import BEST, Machine, best_weights
 
 RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
 
@@ -47,6 +48,12 @@ class TrainingJob:
     @property
     def run_folder(self) -> Path:
         return self.runs / self.name
+
+
+def starting_weights(job: TrainingJob) -> dict:
+    """What a training begins with, by name: all that a run kept, or the weights of a checkpoint."""
+    run_folder = job.runs / job.start_from
+    return best_weights(run_folder) if (run_folder / BEST).exists() else open_checkpoint(job.start_from).weights()
 
 
 def hardware(machine: Machine, device: str) -> str:

@@ -13,13 +13,13 @@ from engine.attri_net.explain import AttriNetModel
 from engine.attri_net.network import Architecture, AttriNet
 from engine.attri_net.train import PRESETS, AttriNetRecipe
 from engine.cards import card, chest_subgroups, placeholder_card
-from engine.checkpoints import Checkpoint, open_checkpoint, save_checkpoint
-from engine.jobs import TrainingJob, hardware
+from engine.checkpoints import Checkpoint, save_checkpoint
+from engine.jobs import TrainingJob, hardware, starting_weights
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
 from engine.settings import with_changes
-from engine.training import BEST, best_weights, facts_of, run
+from engine.training import best_weights, facts_of, run
 
 FAINTEST_SCALE = 0.01  # log-odds per cell: evidence below that moves no call, and a scale that fits it would shout
 INTENDED = (
@@ -82,12 +82,6 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         subgroups=chest_subgroups(collection, test, seen.probabilities),
     )
     return save_checkpoint(job.destination / job.name, method="attri_net", config=config, weights=weights, card=text, half=True)
-
-
-def starting_weights(job: TrainingJob) -> dict[str, torch.Tensor]:
-    """What a training begins with: the kept weights of a run, the critic's too, or those of a checkpoint."""
-    run_folder = job.runs / job.start_from
-    return best_weights(run_folder) if (run_folder / BEST).exists() else open_checkpoint(job.start_from).weights()
 
 
 def _pictures(recipe: AttriNetRecipe, indices: np.ndarray) -> np.ndarray:

@@ -155,6 +155,10 @@ class VaGanRecipe(DiscrepancyRecipe):
             "critic": torch.optim.Adam(self.critic.parameters(), **adam),
         }
 
+    @property
+    def beside(self) -> Mapping[str, nn.Module]:
+        return {"critic": self.critic}
+
     def modules(self) -> Mapping[str, nn.Module]:
         return {"net": self.heal, "average": self.average, "critic": self.critic}
 

@@ -107,6 +107,10 @@ class CxGanRecipe(DiscrepancyRecipe):
         self.has_pairs = False  # whether the cascade is in its second phase
         self._optimisers = None
 
+    @property
+    def beside(self) -> Mapping[str, nn.Module]:
+        return {name: network for name, network in self.nets.named_children() if network is not self.heal}
+
     def modules(self) -> Mapping[str, nn.Module]:
         return {"nets": self.nets, "average": self.average, "histories": self.histories}
 

@@ -14,7 +14,7 @@ from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
 from engine.discrepancy.measures import fixed_cut, look, measures
 from engine.discrepancy.training import FAINTEST
-from engine.jobs import TrainingJob, hardware
+from engine.jobs import TrainingJob, hardware, starting_weights
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
@@ -40,14 +40,16 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         the checkpoint; None in all but the first of several processes.
 
     Raises:
-        ValueError: guidance or a start is asked for, which these methods do not have, or settings that do not fit.
+        ValueError: guidance is asked for, which these methods do not have, or settings or a start that do not fit.
     """
-    if job.guidance is not None or job.start_from:
-        raise ValueError(f"{method.title} is trained without guidance and from random weights; leave --guidance and --start-from out.")
+    if job.guidance is not None:
+        raise ValueError(f"{method.title} is trained without guidance; leave --guidance out.")
     preset = with_changes(presets[job.preset], job.changes)
     if preset.pairs % job.machine.devices:
         raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
     recipe = recipe_of(job.collection, preset, job.seed)
+    if job.start_from:
+        recipe.start_from(starting_weights(job))
     fabric = job.machine.fabric(job.run_folder)
     fabric.launch()
     run(recipe, job.run_folder, fabric, resume=job.resume)
@@ -68,7 +70,8 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         "thresholds": {finding: 0.5},
         "scales": {finding: 1.0},
     }
-    weights = best_weights(job.run_folder) | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()}
+    kept = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
+    weights = kept | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()}
     draft = save_checkpoint(
         job.run_folder / "draft", method=method.name, config=config, weights=weights, card=placeholder_card(), half=True
     )

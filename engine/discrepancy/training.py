@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,7 +65,7 @@ class Schedule:
 class DiscrepancyRecipe(Recipe):
     """A training whose result is one map generator M with x- = x+ + M(x+) (Eq. 1 of Zia et al.).
 
-    A method adds its networks to `nets`, its optimisers and its `step`.
+    A method adds its networks, its optimisers and its `step`.
 
     Args:
         collection: pictures with and without `finding`; NaN labels take no part.
@@ -99,8 +100,29 @@ class DiscrepancyRecipe(Recipe):
             )
         return both
 
+    @property
+    @abstractmethod
+    def beside(self) -> Mapping[str, nn.Module]:
+        """The networks that only training needs, by name."""
+
     def kept(self) -> dict[str, Tensor]:
-        return {f"net.{k}": v for k, v in self.average.state_dict().items()}
+        networks = {"net": self.average, **self.beside}
+        return {f"{name}.{k}": v for name, network in networks.items() for k, v in network.state_dict().items()}
+
+    def start_from(self, kept: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of an earlier training (`kept`, or a checkpoint, which has the map generator only).
+
+        Raises:
+            ValueError: they are of other networks.
+        """
+        try:
+            for name, networks in {"net": (self.heal, self.average), **{name: (one,) for name, one in self.beside.items()}}.items():
+                weights = {k.removeprefix(f"{name}."): v for k, v in kept.items() if k.startswith(f"{name}.")}
+                for network in networks:
+                    if weights or name == "net":
+                        network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError("the weights to start from are of other networks; train with their method and settings.") from error
 
     def settings(self) -> dict:
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")}

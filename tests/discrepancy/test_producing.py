@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 
+from engine.baselines.va_gan import VaGanRecipe
 from engine.checkpoints import open_checkpoint
 from engine.commands.shared import TERMS
+from engine.cx_gan.train import CxGanRecipe
 from engine.discrepancy.measures import evaluate, fixed_cut
 from engine.jobs import TrainingJob
 from engine.registry import method, open_model
-from engine.training import Machine
+from engine.settings import with_changes
+from engine.training import Machine, best_weights
 from tests.discrepancy.small import pictures
 
+RECIPES = {"cx_gan": CxGanRecipe, "va_gan": VaGanRecipe}
 SMALL = {
     "cx_gan": {"size": "32", "width": "4", "levels": "3", "critic_width": "4", "pairs": "2", "steps": "2", "validate_every": "1", "validated": "4"},
     "va_gan": {"size": "32", "width": "4", "pairs": "2", "steps": "2", "validate_every": "1", "validated": "4", "warm_critic_steps": "1"},
@@ -37,10 +42,23 @@ def test_a_training_leaves_a_checkpoint_that_opens_with_its_measures_on_its_card
     assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in rows if row.metric == "iou"} and not remarks
 
 
-def test_guidance_and_another_start_are_refused_in_a_sentence(tmp_path):
-    for changes in ({"guidance": object()}, {"start_from": "elsewhere"}):
-        with pytest.raises(ValueError, match="without guidance and from random weights"):
-            method("cx_gan").train(job("cx_gan", tmp_path, **changes))
+def test_guidance_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="without guidance"):
+        method("cx_gan").train(job("cx_gan", tmp_path, guidance=object()))
+
+
+@pytest.mark.parametrize("name", ["cx_gan", "va_gan"])
+def test_a_training_goes_on_from_another_with_all_its_networks(name, tmp_path):
+    method(name).train(job(name, tmp_path))
+    first = job(name, tmp_path)
+    recipe = RECIPES[name](first.collection, with_changes(method(name).presets()["demo"], first.changes), seed=7)
+    kept = best_weights(first.run_folder)
+    recipe.start_from(kept)
+    assert {k.split(".")[0] for k in kept} == {"net", *recipe.beside} and len(recipe.beside) >= 1
+    assert all(torch.equal(recipe.kept()[k], v) for k, v in kept.items())
+    recipe.start_from(open_checkpoint(tmp_path / "shipped" / f"{name}-small").weights())  # the map generator alone
+    with pytest.raises(ValueError, match="of other networks"):
+        recipe.start_from({"net.elsewhere": torch.zeros(1)})
 
 
 def test_the_fixed_threshold_is_the_best_on_annotated_pictures():
