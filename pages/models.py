@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
+from engine.invariance.interventions import GENERATOR_METHOD
 from engine.metrics.measure import Measure
 from pages.parts import cards, common, words
 from pages.parts.common import Refused
@@ -17,8 +18,8 @@ ACCENT, QUIET, EDGE, WORDS = "#e8923c", "#8a95a3", "#222830", "#d3dae3"
 ROW = 26  # pixels
 
 
-def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str) -> go.Figure:
-    """One row a subject: the value as a dot, its 95 % interval as a line, chance as a dashed upright."""
+def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, called: str = "chance") -> go.Figure:
+    """One row a subject: the value as a dot, its 95 % interval as a line, chance as a dashed upright under its name."""
     names = [row.subject for row in rows]
     figure = go.Figure(
         go.Scatter(
@@ -55,7 +56,7 @@ def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str) -> g
     )  # fmt: skip
     if chance is not None:
         figure.add_vline(chance, line={"color": QUIET, "width": 1, "dash": "dash"})
-        figure.add_annotation(x=chance, y=1.0, yref="paper", yanchor="bottom", text="chance", showarrow=False, font={"size": 11, "color": QUIET})
+        figure.add_annotation(x=chance, y=1.0, yref="paper", yanchor="bottom", text=called, showarrow=False, font={"size": 11, "color": QUIET})
     return figure
 
 
@@ -64,9 +65,11 @@ def said(row: Measure) -> str:
     return f"{row.value:.2f}{interval}, n {row.n}"
 
 
-def chart(rows: Sequence[Measure], axis: str, key: str) -> None:
-    chance = next((row.chance for row in rows if row.chance is not None), None)
-    st.plotly_chart(interval_plot(rows, chance, axis), key=key, config={"displayModeBar": False}, theme=None)
+def chart(rows: Sequence[Measure], axis: str, key: str, called: str = "chance") -> None:
+    """Rows with their chance level, where it is the same for all."""
+    levels = {row.chance for row in rows}
+    chance = levels.pop() if len(levels) == 1 else None
+    st.plotly_chart(interval_plot(rows, chance, axis, called), key=key, config={"displayModeBar": False}, theme=None)
 
 
 def table(rows: Sequence[Measure]) -> None:
@@ -95,6 +98,8 @@ def show(checkpoint: Checkpoint) -> None:
     st.html(f"<h2 class='title'>{escape(common.label(checkpoint))}</h2>")
     st.text(provenance(checkpoint))
     rows, groups = cards.measures(checkpoint.card), cards.measures(checkpoint.card, "Subgroups")
+    if checkpoint.method == GENERATOR_METHOD:
+        return show_generator(rows, checkpoint.card)
     aucs = [row for row in rows if row.metric == "auc"]
     what = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown")) + "s"
     left, right = st.columns(2, gap="medium")
@@ -110,11 +115,37 @@ def show(checkpoint: Checkpoint) -> None:
             chart(groups, "mean AUC, with 95 % interval", "groups")
         else:
             st.text("Its card gives no numbers for subgroups.")
+    to_read(rows, groups, checkpoint.card)
+
+
+def show_generator(rows: Sequence[Measure], card: str) -> None:
+    """Of what shows patients otherwise: whether its pictures convince, and whether the findings stay as they were."""
+    own = [row for row in rows if "no disentangling" not in row.subject]
+    left, right = st.columns(2, gap="medium")
+    for side, title, metric, start, axis in (
+        (left, "How often its pictures are taken for what they are to be", "effectiveness", "", "share, with 95 % interval"),
+        (right, "How far findings become harder or easier to see", "effect", "AUC", "change of an AUC, with 95 % interval"),
+    ):
+        chosen = [row for row in own if row.metric == metric and start in row.subject]
+        with side:
+            st.markdown(f"**{title}**")
+            if chosen:
+                chart(chosen, axis, metric, "no change")
+            else:
+                st.text("Its card gives no such number.")
+    to_read(rows, [], card)
+
+
+def to_read(rows: Sequence[Measure], groups: Sequence[Measure], card: str) -> None:
+    """Every number as a table, and the card."""
     if rows:
         with st.expander(f"All {len(rows)} measures"):
             table(rows)
+    if groups:
+        with st.expander(f"All {len(groups)} measures of subgroups"):
+            table(groups)
     with st.expander("The card", expanded=True):
-        st.markdown(checkpoint.card.replace("![", "["))  # a picture in a card would be fetched from wherever it points
+        st.markdown(card.replace("![", "["))  # a picture in a card would be fetched from wherever it points
 
 
 def open_another() -> None:
@@ -131,7 +162,7 @@ def open_another() -> None:
 
 
 def main() -> None:
-    entries = common.checkpoints()
+    entries = common.everything()
     good = [entry for entry in entries if isinstance(entry, Checkpoint)]
     refused = [entry for entry in entries if isinstance(entry, Refused)]
     listed, shown = st.columns([1, 3.4], gap="medium")

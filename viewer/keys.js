@@ -3,10 +3,12 @@
 const KEY_ROWS = [
   ["arrows up, down", "the finding before, the next"],
   ["arrows left, right", "take away less, more (with the control key, a tenth)"],
+  ["Home, End", "on the slider: nothing taken away, as much as can be"],
   ["wheel", "zoom at the pointer"],
   ["drag", "move the picture"],
   ["right drag", "window (across) and level (up and down)"],
   ["Esc", "close, or show all panels again"],
+  ["?", "this list"],
 ];
 
 /** The view that keys go to: the one with the focus, or, when nothing has it, the one last pointed at. */

@@ -21,7 +21,11 @@ from engine.registry import Method, Model, UnsuitableScan, method, open_model
 from engine.scan import UnreadableScan
 
 NOTICE = "Research use only, not for diagnosis"
-COLLECTIONS = {"chestxray8": "NIH films", "phantom": "drawn films", "chexpert": "CheXpert films", "vindr": "VinDr films"}
+COLLECTIONS = {
+    "chestxray8": "NIH films", "phantom": "drawn films", "chexpert": "CheXpert films", "vindr": "VinDr films", "mimic_cxr": "MIMIC films",
+    "tuberculosis": "films with and without tuberculosis", "busi": "breast ultrasound", "brain_mri": "brain MR", "brats": "brain MR volumes",
+    "vagan_synthetic": "synthetic pictures",
+}  # fmt: skip
 APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
 
@@ -87,16 +91,17 @@ def session() -> str:
 
 def checkpoints() -> list[Checkpoint | Refused]:
     """The models at hand, shipped or opened in this session, each one checked; a refused one comes with its sentence."""
-    return [entry for entry in _found() if isinstance(entry, Refused) or entry.method != GENERATOR_METHOD]
+    return [entry for entry in everything() if isinstance(entry, Refused) or entry.method != GENERATOR_METHOD]
 
 
 def generators(collection: str) -> list[Checkpoint]:
     """Checkpoints at hand that show patients of this collection otherwise; they judge no scan and are no models."""
-    known = [entry for entry in _found() if isinstance(entry, Checkpoint) and entry.method == GENERATOR_METHOD]
+    known = [entry for entry in everything() if isinstance(entry, Checkpoint) and entry.method == GENERATOR_METHOD]
     return [checkpoint for checkpoint in known if trained_on(checkpoint) == collection and checkpoint.config.get("attributes")]
 
 
-def _found() -> list[Checkpoint | Refused]:
+def everything() -> list[Checkpoint | Refused]:
+    """As `checkpoints`, with those that show patients otherwise."""
     found = [_checked(name, _stamp(shipped_folder() / name)) for name in shipped()]
     known = {entry.sha256 for entry in found if isinstance(entry, Checkpoint)}
     for checkpoint in st.session_state.get("opened", []):

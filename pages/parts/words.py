@@ -12,6 +12,7 @@ from engine.scan import Scan
 from pages.parts.cards import rate
 from viewer import FindingView
 
+SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
 VISIBLE = 0.1  # of the difference's colour limit: below it the viewer does not count a pixel as changed
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
@@ -61,14 +62,18 @@ def noun(kind: str) -> str:
     return {"radiograph": "film", "CT": "slice", "MR": "slice", "ultrasound": "frame"}.get(kind, "picture")
 
 
-def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
+def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
 
     Args:
         what: the scan is called, see `noun`.
+        changed: which share of it the counterfactual changes, where that is what the model goes by.
     """
     finding = explanation.finding.lower()
     words = [f"The model {'sees' if explanation.positive else 'does not see'} {finding}."]
+    if changed is not None and not explanation.positive:
+        start = f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
+        words.append(f"{start}: {100 * changed:.1f} % of it would change.")
     place = whereabouts(np.abs(explanation.evidence) if explanation.both_signs else explanation.evidence)
     if explanation.positive and place is not None:
         share, part = place
@@ -111,14 +116,18 @@ def difference_limit(scan: Scan) -> float:
 
 def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     """How large the change is that takes the finding away fully (a = 1)."""
-    change = np.abs(full_change(explanation))
-    share = float((change > VISIBLE * difference_limit(scan)).mean())
+    share = changed_share(explanation, scan)
     rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
     if scan.spacing_mm is not None:
-        area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
-        rows.append(("that is", f"{area / 100:,.1f} cm\u00b2" if area >= 100 else f"{area:.0f} mm\u00b2"))
-    rows.append(("largest change", f"{100 * float(change.max()) / scan.window[1]:.0f} % of the window"))
+        rows.append(("that is", f"{share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]:,.0f} mm\u00b2"))
+    largest = float(np.abs(full_change(explanation)).max())
+    rows.append(("largest change", f"{100 * largest / scan.window[1]:.0f} % of the window"))
     return rows
+
+
+def changed_share(explanation: Explanation, scan: Scan) -> float:
+    """The share of the scan that visibly changes at a = 1, from 0 to 1."""
+    return float((np.abs(full_change(explanation)) > VISIBLE * difference_limit(scan)).mean())
 
 
 def full_change(explanation: Explanation) -> np.ndarray:
@@ -133,13 +142,15 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
     Args:
         first: at the head of the list, where the verdict names its operating point in full.
     """
+    only_change = explanation.both_signs and explanation.path is not None
+    changed = changed_share(explanation, scan) if only_change else None
     point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"
     return FindingView(
         name=explanation.finding,
         probability=explanation.probability,
         threshold=explanation.threshold,
         verdict=f"{degree(explanation.probability, explanation.threshold)} {point}",
-        sentence=sentence(explanation, rates, noun(scan.kind)),
+        sentence=sentence(explanation, rates, noun(scan.kind), changed),
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,

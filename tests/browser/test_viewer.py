@@ -206,7 +206,7 @@ def test_the_question_mark_lists_every_key(view):
     view.press("?")
     sheet = view.page.locator(".help")
     keys = set(sheet.locator("dt").all_inner_texts())
-    assert {"W", "I", "O", "T", "C", "B", "S", "hold space", "0", "A", "X", "M", "U or Ctrl Z", "R", "1 to 9", "Esc"} <= keys
+    assert {"W", "I", "O", "T", "C", "B", "S", "hold space", "0", "A", "X", "M", "U or Ctrl Z", "R", "1 to 9", "Esc", "Home, End", "?"} <= keys
     view.press("Escape")
     assert not sheet.is_visible()
 

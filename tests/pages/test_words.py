@@ -69,6 +69,13 @@ def test_a_negative_call_names_what_is_missed_and_no_evidence():
     assert said == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 to 30)."
 
 
+def test_of_a_picture_that_is_normal_already_it_is_said_how_much_would_change():
+    normal = replace(explained(probability=0.2, without=0.1), both_signs=True)
+    assert "The film stays nearly as it is: 0.4 % of it would change." in words.sentence(normal, RATES, changed=0.004)
+    assert "would not stay as it is: 30.0 %" in words.sentence(normal, RATES, changed=0.3)
+    assert "% of it would change" in words.finding_view(normal, a_scan(), RATES).sentence
+
+
 def test_a_call_that_the_counterfactual_does_not_undo_is_said_to_stay():
     assert "would still say yes (0.60)" in words.sentence(explained(without=0.6), RATES)
 
@@ -89,7 +96,7 @@ def test_the_change_is_told_as_a_share_and_as_an_area_where_spacing_is_known():
     without_spacing = dict(words.facts(explained(), a_scan()))
     with_spacing = dict(words.facts(explained(), a_scan((2.0, 0.5))))
     assert without_spacing["changed at a = 1"] == "50.0 % of the film" and "that is" not in without_spacing
-    assert with_spacing["that is"] == "12.0 cm\u00b2"  # 60 x 40 pixels of 1 square millimetre, half of them
+    assert with_spacing["that is"] == "1,200 mm\u00b2"  # 60 x 40 pixels of 1 square millimetre, half of them
 
 
 def test_a_straight_path_travels_as_one_picture_and_a_bent_one_whole():
