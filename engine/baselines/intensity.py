@@ -1,4 +1,4 @@
-"""The plainest map of all: how far a pixel's own grey value lies from that of normal pictures."""
+"""The plainest map of all: by how much a pixel is brighter, or darker, than normal pictures are."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import numpy as np
 
 
 class Intensity:
-    """What a normal grey value is, learned as one median over normal training pictures.
+    """What a normal grey value is, and on which side of it the abnormal ones lie; a threshold on its maps is the plain threshold.
 
     Args:
-        normal: (N, H, W).
+        normal, abnormal: (N, H, W) training pictures. The median of the first is what is normal; the side is that of the
+            second's mean beside the first's.
     """
 
-    def __init__(self, normal: np.ndarray):
+    def __init__(self, normal: np.ndarray, abnormal: np.ndarray):
         self.median = float(np.median(normal))
+        self.side = 1.0 if np.mean(abnormal) >= np.mean(normal) else -1.0
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Maps (N, H, W), not negative: |grey value - median|."""
-        return np.abs(np.asarray(pictures, np.float32) - np.float32(self.median))
+        """Maps (N, H, W), not negative: by how much a pixel lies on the abnormal side of the median."""
+        return np.clip(np.float32(self.side) * (np.asarray(pictures, np.float32) - np.float32(self.median)), 0, None)

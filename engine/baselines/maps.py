@@ -19,7 +19,7 @@ from engine.training import Machine
 CAM, GRAD_CAM, CXPLAIN, INTENSITY = "CAM", "Grad-CAM", "CXPlain", "plain intensity"
 NAMES = (CAM, GRAD_CAM, CXPLAIN, INTENSITY)
 EXPLAINER = "cxplain.safetensors"
-LEARNED = 500  # normal training pictures that plain intensity takes its median from
+LEARNED = 500  # training pictures of each class that plain intensity learns from
 
 
 def measured(
@@ -46,7 +46,7 @@ def measured(
         safetensors.torch.save_file(net.state_dict(), where)
     else:
         return None
-    intensity = Intensity(recipe.films.batch(normal[:LEARNED]).numpy())
+    intensity = Intensity(*(recipe.films.batch(pool[:LEARNED]).numpy() for pool in (normal, abnormal)))
     maps = {
         CAM: lambda x: cams.cam(classifier, x),
         GRAD_CAM: lambda x: grad_cam(classifier, x),

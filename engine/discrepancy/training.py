@@ -101,9 +101,9 @@ class DiscrepancyRecipe(Recipe):
         return both
 
     @property
-    @abstractmethod
     def beside(self) -> Mapping[str, nn.Module]:
-        """The networks that only training needs, by name."""
+        """The networks that only training needs, by name; none unless a method says so."""
+        return {}
 
     def kept(self) -> dict[str, Tensor]:
         networks = {"net": self.average, **self.beside}
