@@ -142,7 +142,10 @@ PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 
 
 class VaGanRecipe(DiscrepancyRecipe):
-    """VA-GAN on one collection with one finding."""
+    """VA-GAN on one collection with one finding.
+
+    It trains on one device: batch normalisation sees the batch of one process.
+    """
 
     def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
         torch.manual_seed(seed)
@@ -166,6 +169,8 @@ class VaGanRecipe(DiscrepancyRecipe):
         return self._optimisers
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        if fabric.world_size > 1:
+            raise ValueError("VA-GAN trains on one device; leave --devices out.")
         self.pace(step)
         p = self.preset
         warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)

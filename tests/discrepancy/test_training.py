@@ -1,19 +1,26 @@
 """CX-GAN, whole and cascaded, and VA-GAN: every part learns, runs resume exactly, and several processes are one."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from engine.cx_gan.network import Architecture
-from engine.cx_gan.train import CxGanRecipe, History, Preset
+from engine.cx_gan.train import PRESETS, CxGanRecipe, History, Preset
 from engine.datasets.chosen import Chosen
 from engine.datasets.phantom import Phantom
-from engine.training import Machine, UnusableRun, facts_of, run
+from engine.settings import with_changes
+from engine.training import STATE, Machine, UnusableRun, facts_of, run
 from tests.discrepancy.small import RECIPES, cx_gan, pictures, va
 
 CPU = Machine("cpu")
+HERE = Path(__file__).parents[2]
 
 
 def weights(recipe):
@@ -54,6 +61,34 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_weights(name, tmp_path)
     run(again, tmp_path / "killed", CPU.fabric(tmp_path), resume=True)
     expected = weights(whole)
     assert all(torch.equal(value, expected[key]) for key, value in weights(again).items())
+
+
+def test_two_processes_end_with_the_weights_of_one(tmp_path):
+    settings = {
+        "size": 32, "width": 4, "levels": 3, "critic_width": 4, "steps": 3, "validate_every": 3, "patience": 0, "pairs": 4, "history": 3, "validated": 4,
+    }  # fmt: skip
+    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    ended = subprocess.run(
+        [sys.executable, "-m", "engine", "train", "cx_gan", "--data", "vagan_synthetic", "--option", "count=100", "--device", "cpu", "--devices", "2",
+         "--name", "pair", "--runs", str(tmp_path), "--out", str(tmp_path / "out"), *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=HERE, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    alone = CxGanRecipe(pictures(), with_changes(PRESETS["demo"], {name: str(value) for name, value in settings.items()}))
+    run(alone, tmp_path / "alone", CPU.fabric(tmp_path / "alone"))
+    together, single = (safetensors.torch.load_file(tmp_path / name / STATE) for name in ("pair", "alone"))
+    assert together.keys() == single.keys()
+    for key, value in single.items():
+        if key.startswith("module/"):
+            assert torch.allclose(together[key].float(), value.float(), atol=1e-4), key
+
+
+def test_va_gan_is_not_shared_by_two_processes():
+    class Two:
+        world_size = 2
+
+    with pytest.raises(ValueError, match="trains on one device"):
+        va().step(0, Two())
 
 
 def test_training_ends_when_patience_does(tmp_path):

@@ -1,0 +1,40 @@
+"""What is shipped does on real files what the pages promise of it."""
+
+import io
+
+import numpy as np
+import pydicom.data
+import pytest
+from PIL import Image
+
+from engine.registry import UnsuitableScan, open_model
+from engine.scan import read_scan
+
+
+def packaged(name):
+    found = pydicom.data.get_testdata_file(name, download=False)
+    if found is None:
+        pytest.skip(f"{name} comes with pydicom-data, which is not installed")
+    with open(found, "rb") as file:
+        return file.read()
+
+
+@pytest.fixture(scope="module")
+def nih():
+    return open_model("attri-net-nih", "cpu")
+
+
+def test_the_sample_radiograph_is_like_the_training_films(nih):
+    explained = nih.explain(read_scan(packaged("RG1_UNCR.dcm")), ["Pneumonia"])[0]
+    assert explained.like_training
+
+
+def test_an_ultrasound_frame_is_refused_by_its_kind_and_marked_where_the_file_does_not_say(nih):
+    data = packaged("US1_UNCR.dcm")
+    with pytest.raises(UnsuitableScan, match="ultrasound"):
+        nih.explain(read_scan(data), ["Pneumonia"])
+    pixels = read_scan(data).pixels
+    frame = pixels[0] if pixels.ndim == 3 else pixels
+    png = io.BytesIO()
+    Image.fromarray((255 * (frame - frame.min()) / np.ptp(frame)).astype(np.uint8)).save(png, "PNG")
+    assert not nih.explain(read_scan(png.getvalue()), ["Pneumonia"])[0].like_training
