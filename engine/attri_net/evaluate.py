@@ -104,6 +104,9 @@ def measures(
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, rows, measured)
     for marker in getattr(collection, "markers", ()):
+        if marker.finding not in model.findings:
+            remarks.append(f"confounder_sensitivity is not measured: the marker goes along with {marker.finding}, which the model does not know")
+            continue
         c = list(model.findings).index(marker.finding)
         tag = collection.marker_mask(None, model.preprocessing.size)
         centre = np.abs(model.net.centres.value[c, 1].cpu().numpy())

@@ -8,6 +8,7 @@ import torch
 
 from engine.attri_net.evaluate import evaluate, look
 from engine.attri_net.network import Architecture, Centres, Classifiers
+from engine.datasets.chosen import Chosen
 from engine.datasets.phantom import Marker
 from engine.preprocessing import Preprocessing
 from tests.attri_net.small import SMALL, DrawnOnce
@@ -87,6 +88,13 @@ def test_what_cannot_be_measured_is_a_remark_and_not_a_crash(phantom):
     assert not values(rows, "auc") and not values(rows, "recovery") and not values(rows, "sensitivity")
     assert set(values(rows, "specificity").values()) == {1.0}
     assert any("Edema" in remark for remark in remarks)
+
+
+def test_a_marker_of_a_finding_that_the_model_does_not_know_is_a_remark(phantom):
+    others = Chosen(phantom, ("Effusion", "Edema"))
+    rows, remarks = evaluate(Knowing(others), others, others.split("test"))
+    assert not values(rows, "confounder_sensitivity") and values(rows, "recovery")
+    assert any("goes along with Cardiomegaly" in remark for remark in remarks)
 
 
 def test_unknown_labels_are_left_out(phantom):
