@@ -13,11 +13,12 @@ import typer
 from tqdm import tqdm
 
 from engine.checkpoints import shipped, shipped_folder
-from engine.commands.shared import TERMS, OneSentence, opened
+from engine.commands.shared import TERMS, opened
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
 from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
+from engine.endings import OneSentence
 from engine.jobs import RUNS, TrainingJob
 from engine.metrics.measure import Measure
 from engine.paper_tables import STUDIES, TABLES, TOGETHER
