@@ -76,11 +76,6 @@ class Network:
         except RUNTIME_ERRORS as error:
             raise UnusableNetwork(f"onnxruntime does not open the file ({_first_line(error)}).") from None
 
-    @property
-    def fixed_batch(self) -> int | None:
-        """How many pictures the network must be fed at once; None for any number."""
-        return self._batch
-
     def __call__(self, pictures: np.ndarray, limit: float = LONGEST_RUN) -> np.ndarray:
         """Prepared pictures (n, size, size) in [-0.5, 0.5] to the probabilities of the findings, (n, C) float32.
 
