@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +15,7 @@ from engine.metrics.classification import accuracy, auc, sensitivity, specificit
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
 from engine.metrics.evidence_on_body import evidence_on_body
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, collected
 from engine.metrics.ncc import ncc
 from engine.metrics.non_resemblance import non_resemblance
 from engine.metrics.overlap import above, best_threshold, by_area, by_otsu, dice, iou
@@ -94,21 +93,6 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     if grouping := getattr(collection, "grouping", ""):
         remarks.append(f"split by groups of look-alikes, as no patient is named: {grouping}")
     return rows, remarks
-
-
-def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:
-    """An empty list of rows, a function that adds what a measure returns, and the reasons of those that could not be had."""
-    rows: list[Measure] = []
-    remarks: list[str] = []
-
-    def measured(call, *args, **kwargs) -> None:
-        try:
-            found = call(*args, **kwargs)
-            rows.extend(found if isinstance(found, list) else [found])
-        except NotMeasurable as reason:
-            remarks.append(str(reason))
-
-    return rows, measured, remarks
 
 
 def fixed_cut(collection: Collection, indices: np.ndarray, strength: np.ndarray) -> float:
