@@ -14,7 +14,8 @@ from engine.checkpoints import LARGEST_WEIGHTS, Checkpoint, RefusedCheckpoint, o
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
 
-ROOMS = ("attri_net", "cx_gan", "baselines", "invariance", "foreign")  # packages of the engine that register methods; a new one adds its name here
+# packages of the engine that register methods; a new one adds its name here
+ROOMS = ("attri_net", "cx_gan", "baselines", "invariance", "foreign")
 
 _methods: dict[str, Trained] = {}
 

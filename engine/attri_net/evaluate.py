@@ -98,7 +98,7 @@ def measures(
         _against_truth(model, collection, indices, seen, rows, measured)
     for marker in getattr(collection, "markers", ()):
         if marker.finding not in model.findings:
-            remarks.append(f"confounder_sensitivity is not measured: the marker goes along with {marker.finding}, which the model does not know")
+            remarks.append(f"no confounder_sensitivity: the marker goes along with {marker.finding}, which the model does not know")
             continue
         c = list(model.findings).index(marker.finding)
         tag = collection.marker_mask(None, model.preprocessing.size)

@@ -159,7 +159,8 @@ def _where(model, collection, indices, seen: Seen, measured) -> None:
     for door, subject in (("body", "map on the body"), ("marks", "map on burned-in marks")):
         if not hasattr(collection, door):
             continue
-        pairs = [(seen.maps[n].astype(np.float32), np.asarray(getattr(collection, door)(int(index), side), bool)) for n, index in enumerate(indices)]
+        masks = (np.asarray(getattr(collection, door)(int(index), side), bool) for index in indices)
+        pairs = [(one.astype(np.float32), mask) for one, mask in zip(seen.maps, masks, strict=True)]
         measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices])
 
 

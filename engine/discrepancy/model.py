@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
-from engine.discrepancy.training import FAINTEST, map_size, translated
 from engine.datasets.crop import CROPS, Crop
+from engine.discrepancy.training import FAINTEST, map_size, translated
 from engine.explanation import Explanation, Path
 from engine.likeness import Likeness
 from engine.networks.precision import suited_to

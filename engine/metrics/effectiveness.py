@@ -55,7 +55,8 @@ def effectiveness(
     if len(values) > 1:
         chance = None if still is None else np.mean(chances)
         mean = np.mean([row.value for row in rows])
-        rows.append(Measure("effectiveness", f"{subject}, mean", mean, *_of_mean(hits, of, patients), n=len(hits), chance=chance, remark=remark))
+        interval = _of_mean(hits, of, patients)
+        rows.append(Measure("effectiveness", f"{subject}, mean", mean, *interval, n=len(hits), chance=chance, remark=remark))
     return rows
 
 
