@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 
 from engine.commands import app
-from engine.commands.shared import SENTENCES
-from engine.training import Stopped
+from engine.endings import MENDABLE, Stopped
 
 
 def main() -> None:
     """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1."""
     try:
         app()
-    except SENTENCES as error:
+    except MENDABLE as error:
         print(f"engine: {error}", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:

@@ -296,6 +296,15 @@ def _read_config(folder: Path) -> dict:
     return config
 
 
+def most_weights(folder: str | Path) -> int:
+    """Bytes that the weights of the checkpoint in `folder` may take, by the method that its configuration names.
+
+    Raises:
+        RefusedCheckpoint: the configuration is not whole.
+    """
+    return _most(_read_config(Path(folder))["method"])
+
+
 def _most(method: str) -> int:
     """Bytes that the weights of `method` may take."""
     from engine.registry import trained

@@ -16,9 +16,9 @@ from huggingface_hub.errors import (
     XetDownloadError,
 )
 
-from engine.checkpoints import CARD, CONFIG, LARGEST_TEXT, LARGEST_WEIGHTS, WEIGHTS, RefusedCheckpoint, examine
+from engine.checkpoints import CARD, CONFIG, LARGEST_TEXT, WEIGHTS, RefusedCheckpoint, examine, most_weights
 
-FILES = {WEIGHTS: LARGEST_WEIGHTS, CONFIG: LARGEST_TEXT, CARD: LARGEST_TEXT}  # name to most bytes
+FILES = (WEIGHTS, CONFIG, CARD)
 REPOSITORY, REVISION = r"\w[\w.-]*/\w[\w.-]*", r"\w[\w.-]*"
 FRONT = "---\ntags:\n- medical-imaging\n- interpretability\n- counterfactual\n---\n\n"  # what the Hub reads of a README
 HOW = "write hub:owner/name@revision with a commit hash or a tag"
@@ -62,7 +62,7 @@ def fetch(
         if cached is not None:
             return cached, cached.name
         commit = _pinned(api, repository, revision, cache)
-        _refuse_unless_whole(api, repository, commit)
+        _refuse_unless_whole(api, repository, commit, cache)
         folder = api.snapshot_download(repository, revision=commit, allow_patterns=list(FILES), cache_dir=cache)
     except HFValidationError:
         raise RefusedCheckpoint(f"{repository!r} cannot be the name of a repository on the Hub; {HOW}.") from None
@@ -151,15 +151,19 @@ def _pinned(api: HfApi, repository: str, revision: str, cache: Path) -> str:
     return api.resolve_revision(repository, revision=revision, cache_dir=cache).resolved
 
 
-def _refuse_unless_whole(api: HfApi, repository: str, commit: str) -> None:
-    """Asks for the sizes before anything is downloaded."""
+def _refuse_unless_whole(api: HfApi, repository: str, commit: str, cache: Path) -> None:
+    """Asks for the sizes before anything is downloaded; how large the weights may be is the configuration's method's to say."""
     sizes = {file.path: file.size for file in api.get_paths_info(repository, list(FILES), revision=commit)}
-    for name, most in FILES.items():
+    for name in FILES:
         if name not in sizes:
             raise RefusedCheckpoint(
                 f"{repository}@{commit[:12]} has no {name}; a checkpoint has {', '.join(FILES)}, and nothing is ever unpickled."
             )
+
+    def refuse_above(name: str, most: int) -> None:
         if sizes[name] > most:
-            raise RefusedCheckpoint(
-                f"{name} of {repository}@{commit[:12]} has {sizes[name]:,} bytes; at most {most:,} are fetched."
-            )
+            raise RefusedCheckpoint(f"{name} of {repository}@{commit[:12]} has {sizes[name]:,} bytes; at most {most:,} are fetched.")
+
+    refuse_above(CONFIG, LARGEST_TEXT)
+    refuse_above(CARD, LARGEST_TEXT)
+    refuse_above(WEIGHTS, most_weights(Path(api.hf_hub_download(repository, CONFIG, revision=commit, cache_dir=cache)).parent))

@@ -14,7 +14,8 @@ from engine.checkpoints import LARGEST_WEIGHTS, Checkpoint, RefusedCheckpoint, o
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
 
-ROOMS = ("attri_net", "cx_gan", "baselines", "invariance", "foreign")  # packages of the engine that register methods; a new one adds its name here
+# packages of the engine that register methods; a new one adds its name here
+ROOMS = ("attri_net", "cx_gan", "baselines", "invariance", "foreign")
 
 _methods: dict[str, Trained] = {}
 
@@ -67,6 +68,18 @@ class Model(ABC):
     def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
         raise UnsuitableScan(f"{self.checkpoint.method} cannot take several findings away together.")
+
+    def places(self, findings: Sequence[str] | None = None) -> list[int]:
+        """Where `findings` stand among the model's own; all of them when None.
+
+        Raises:
+            ValueError: the model knows nothing of one.
+        """
+        known = list(self.findings)
+        for finding in findings or ():
+            if finding not in known:
+                raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(known)}.")
+        return [known.index(finding) for finding in (known if findings is None else findings)]
 
     def centres(self) -> list[ClassCentres]:
         """What the model learned overall, one record a finding; empty for a method without class centres."""

@@ -24,6 +24,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from engine.endings import Stopped
+
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
@@ -33,13 +35,6 @@ BEST = "best.safetensors"
 
 class UnusableRun(ValueError):
     """A run folder that cannot be started in or resumed from; the message says why."""
-
-
-class Stopped(Exception):
-    """A run that was asked to stop by SIGINT or SIGTERM and has saved itself; the message says how to go on.
-
-    No KeyboardInterrupt, which the command line's parser keeps to itself.
-    """
 
 
 class Recipe(ABC):

@@ -145,7 +145,7 @@ def result(opened: OpenScan) -> None:
     if not job.done or job.error is not None:
         common.worker().keep_only(common.session(), wanted)
         if job.error is not None:
-            common.line(common.complaint(job), "bad")
+            common.line(common.complaint(job, "the scan is still open"), "bad")
             if st.button("Try again", type="tertiary", key="again"):
                 common.worker().forget(job.key)
                 st.rerun(scope="fragment")

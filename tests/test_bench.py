@@ -12,7 +12,7 @@ from engine.attri_net.produce import tiny
 from engine.commands.bench import bench, shown
 from engine.cx_gan import CxGanMethod
 from engine.cx_gan import bench as cx_gan_bench
-from engine.commands.shared import OneSentence
+from engine.endings import OneSentence
 
 ROW = {"name", "ours_s", "plain_s", "ratio", "max_difference"}
 

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +17,9 @@ from pydicom.data import get_testdata_file
 from engine import __main__, datasets
 from engine.attri_net.produce import tiny
 from engine.checkpoints import CARD_SECTIONS, open_checkpoint, read_card
+from engine.commands import doctor
+from engine.commands.shared import opened
+from engine.commands.train import typed
 from engine.invariance.produce import tiny as tiny_generator
 from engine.metrics.measure import METRICS
 from engine.registry import methods, open_model
@@ -21,6 +27,7 @@ from engine.scan import Scan, read_scan
 from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients
 
 SETTINGS = [word for name, value in {**SMALL, **SCHEDULE}.items() for word in ("--set", f"{name}={value}")]
+ROOT = Path(__file__).parent.parent
 DATA = ["--data", "phantom", "--option", f"count={PATIENTS}"]
 
 
@@ -86,6 +93,17 @@ def test_train_saves_a_checkpoint_that_opens_with_a_complete_card(trained):
     assert [record.finding for record in records] == list(patients().findings)
 
 
+def test_a_published_command_names_no_folder_of_this_machine_and_can_be_typed_again(monkeypatch):
+    words = ["train", "attri_net", "--root", "/home/me/films", "--out=/home/me/out", "--runs", "/home/me/runs", "--start-from", "/home/me/runs/first"]
+    monkeypatch.setattr(sys, "argv", ["engine", *words, "--option", "marker=it's $5 ", "--resume", "--set", "steps=4"])
+    said = typed()
+    assert "/home" not in said and "--resume" not in said
+    expected = ["--root", "DIR", "--out=DIR", "--runs", "DIR", "--start-from", "first", "--option", "marker=it's $5 ", "--set", "steps=4"]
+    assert shlex.split(said) == ["python", "-m", "engine", "train", "attri_net", *expected]
+    monkeypatch.setattr(sys, "argv", ["engine", "train", "attri_net", "--start-from", "hub:clinic/first@v1"])
+    assert typed().endswith("--start-from hub:clinic/first@v1")
+
+
 def test_training_where_a_run_is_needs_resume_and_resume_gives_the_same_weights(trained, start, engine):
     folder, _ = trained
     before = open_checkpoint(folder / "out" / "small").sha256
@@ -141,6 +159,12 @@ def test_evaluate_measures_the_marker_of_a_collection_that_has_one(trained, engi
     )  # fmt: skip
     assert code == 0, err
     assert "confounder_sensitivity" in {row["metric"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]}
+
+
+def test_a_marker_that_is_a_number_is_burned_in_as_it_was_written():
+    plain, marked = (opened("phantom", None, options=["count=40", "size=64", *more]) for more in ([], ["marker=007"]))
+    assert [marker.text for marker in marked.markers] == ["007"]
+    assert any(not np.array_equal(marked.image(i), plain.image(i)) for i in np.flatnonzero(marked.labels[:, 0] == 1)[:8])
 
 
 def test_explain_writes_records_maps_and_pictures(trained, engine, film, tmp_path):
@@ -214,6 +238,7 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "seed=-1"), "none of that value"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "count"), "name=value"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "phantom", "--option", "count=5"), "holds no picture"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "marker="), "marker must be a text"),
         (("train", "tarot", *DATA), "no method is called 'tarot'"),
         (("train", "attri_net", *DATA, "--preset", "large"), "no preset 'large'"),
         (("train", "attri_net", *DATA, "--guidance", "psychic"), "guidance is one of"),
@@ -272,6 +297,24 @@ def test_doctor_says_what_is_wrong_with_a_checkpoint_and_leaves_with_1(engine, s
     code, out, err = engine("doctor")
     assert code == 1 and "checkpoint spoilt" in err
     assert [line for line in out.splitlines() if line.startswith("NO ") and "spoilt has no weights.safetensors" in line]
+
+
+@pytest.mark.parametrize(("missing", "named"), [("cv2", "opencv-python-headless"), ("diffusers", "diffusers")])
+def test_doctor_runs_where_a_package_is_missing_and_names_it(missing, named, tmp_path):
+    tiny_generator(tmp_path / "generator")
+    blocked = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['engine', 'doctor']; from engine.__main__ import main; main()"
+    surroundings = {**os.environ, "OTHERWISE_CHECKPOINTS": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, cwd=ROOT, env=surroundings)
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, ran.stderr
+    refused = [line for line in ran.stdout.splitlines() if line.startswith("NO ")]
+    assert any(line.split()[1] == named for line in refused)
+    assert any("checkpoint generator" in line and missing in line for line in refused), ran.stdout
+
+
+def test_doctor_looks_for_everything_that_is_required():
+    wanted = {re.match(r"[\w.-]+", line)[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if re.match(r"\w", line)}
+    found = {row["name"]: row for row in doctor.parts()}
+    assert {*found} == wanted and found["torch"]["ok"] and found["scikit-learn"]["ok"]
 
 
 def test_the_command_line_explains_itself_and_says_that_it_is_for_research(engine):

@@ -1,5 +1,7 @@
 """A checkpoint on the Hub is pinned, comes from the cache first, and arrives as it was pushed."""
 
+import json
+
 import huggingface_hub.constants
 import numpy as np
 import pytest
@@ -153,7 +155,6 @@ def downloads(stand_in):
     "files, sentence",
     [
         ({"pytorch_model.bin": b"pickle", "config.json": b"{}", "card.md": b""}, "has no weights.safetensors"),
-        ({"weights.safetensors": bytes(LARGEST_WEIGHTS + 1), "config.json": b"{}", "card.md": b""}, "at most 25,000,000"),
         ({"weights.safetensors": b"", "config.json": bytes(10**6 + 1), "card.md": b""}, "at most 1,000,000"),
     ],
 )
@@ -162,6 +163,27 @@ def test_what_cannot_be_a_checkpoint_is_refused_before_it_is_downloaded(stand_in
     with pytest.raises(RefusedCheckpoint, match=sentence):
         open_checkpoint(f"hub:clinic/odd@{repository.commit(files)}")
     assert downloads(stand_in) == []
+
+
+def unlike(checkpoint, method, weights):
+    """The three files of `checkpoint` under another method's name, with other weights."""
+    config = json.dumps({**checkpoint.config, "method": method}).encode()
+    return {"weights.safetensors": weights, "config.json": config, "card.md": checkpoint.card.encode()}
+
+
+def test_weights_too_large_for_their_method_are_refused_with_only_the_configuration_downloaded(stand_in, checkpoint):
+    repository = stand_in.repositories["clinic/large"] = Repository()
+    commit = repository.commit(unlike(checkpoint, checkpoint.method, bytes(LARGEST_WEIGHTS + 1)))
+    with pytest.raises(RefusedCheckpoint, match="at most 25,000,000"):
+        open_checkpoint(f"hub:clinic/large@{commit}")
+    assert {path.split("/")[-1] for path in downloads(stand_in)} <= {"config.json"}
+
+
+def test_a_method_that_may_be_larger_is_fetched_at_that_size(stand_in, checkpoint, monkeypatch):
+    monkeypatch.setattr(type(methods()["foreign"]), "largest_weights", 2 * LARGEST_WEIGHTS)
+    repository = stand_in.repositories["clinic/large"] = Repository()
+    folder, _ = hub.fetch("clinic/large", repository.commit(unlike(checkpoint, "foreign", bytes(LARGEST_WEIGHTS + 1))))
+    assert (folder / "weights.safetensors").stat().st_size == LARGEST_WEIGHTS + 1
 
 
 def test_only_the_three_files_are_downloaded(pushed, stand_in):

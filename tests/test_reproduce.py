@@ -11,9 +11,10 @@ import pytest
 from engine.attri_net.produce import tiny
 from engine.attri_net.train import PRESETS
 from engine.commands.reproduce import reproduce, training_job
-from engine.commands.shared import OneSentence, opened
+from engine.commands.shared import opened
 from engine.commands.train import GUIDANCE
 from engine.datasets.phantom import FINDINGS
+from engine.endings import OneSentence
 from engine.metrics.measure import METRICS, Measure, Sample
 from engine.paper_tables import EARLY, GUIDED, IN_PSEUDO_MASK, MEAN, RESNET, TABLES, TOGETHER, UNGUIDED, early_and_pseudo, early_auc
 from engine.registry import method, open_model

@@ -17,7 +17,8 @@ from engine.metrics.confounder_sensitivity import confounder_sensitivity
 from engine.metrics.disease_sensitivity import disease_sensitivity
 from engine.metrics.evidence import positive_energy
 from engine.metrics.evidence_on_body import evidence_on_body
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.intervals import UNKNOWN, mean_of_means_interval
+from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
 
 BODY_DETAIL = 192  # side of the picture that the body mask is sought on
@@ -78,15 +79,7 @@ def measures(
 ) -> tuple[list[Measure], list[str]]:
     """`evaluate`, for pictures that have been looked at already."""
     labels, groups = collection.labels[indices], collection.patients[indices]
-    rows: list[Measure] = []
-    remarks: list[str] = []
-
-    def measured(call, *args, **kwargs) -> None:
-        try:
-            rows.append(call(*args, **kwargs))
-        except NotMeasurable as reason:
-            remarks.append(str(reason))
-
+    rows, measured, remarks = collected()
     measured(mean_auc, labels, seen.probabilities, model.findings, groups=groups)
     for c, finding in enumerate(model.findings):
         known = ~np.isnan(labels[:, c])
@@ -104,6 +97,9 @@ def measures(
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, rows, measured)
     for marker in getattr(collection, "markers", ()):
+        if marker.finding not in model.findings:
+            remarks.append(f"no confounder_sensitivity: the marker goes along with {marker.finding}, which the model does not know")
+            continue
         c = list(model.findings).index(marker.finding)
         tag = collection.marker_mask(None, model.preprocessing.size)
         centre = np.abs(model.net.centres.value[c, 1].cpu().numpy())
@@ -112,25 +108,20 @@ def measures(
 
 
 def _mean_of(rows: list[Measure], metric: str) -> None:
-    """The mean over findings, its interval from the findings' own (as if independent)."""
+    """The mean over findings. The findings were measured on the same patients, who are counted once where the rows keep their
+    samples (shares in [0, 1]); else the interval is the mean of the findings' own, which holds under any dependence."""
     parts = [row for row in rows if row.metric == metric]
     if len(parts) < 2:
         return
-    value = float(np.mean([row.value for row in parts]))
-    half = [(row.high - row.low) / 2 for row in parts if row.low is not None]
-    reach = float(np.sqrt(np.sum(np.square(half))) / len(parts)) if len(half) == len(parts) else None
-    chances = [row.chance for row in parts if row.chance is not None]
-    rows.append(
-        Measure(
-            metric,
-            "mean over findings",
-            value,
-            None if reach is None else value - reach,
-            None if reach is None else value + reach,
-            sum(row.n for row in parts),
-            chance=float(np.mean(chances)) if len(chances) == len(parts) else None,
-        )
-    )
+    samples = [row.sample for row in parts if row.sample is not None and row.sample.groups is not None]
+    if len(samples) == len(parts):
+        interval = mean_of_means_interval([(sample.values, sample.groups) for sample in samples], within=(0.0, 1.0))
+    else:
+        ends = [(row.low, row.high) for row in parts]
+        interval = UNKNOWN if (None, None) in ends else tuple(np.mean(ends, axis=0))
+    value, chances = float(np.mean([row.value for row in parts])), [row.chance for row in parts if row.chance is not None]
+    chance = float(np.mean(chances)) if len(chances) == len(parts) else None
+    rows.append(Measure(metric, "mean over findings", value, *interval, n=sum(row.n for row in parts), chance=chance))
 
 
 def _annotations(model, collection, indices, seen, c, finding, measured) -> None:

@@ -98,7 +98,7 @@ class AttriNetModel(Model):
         picture = self.prepared(scan)
         units = self.preprocessing.scan_units(scan.pixels)
         alike = self.likeness.score(picture), self.likeness.limit
-        chosen = [self._index(finding) for finding in (self.findings if findings is None else findings)]
+        chosen = self.places(findings)
         x = self._tensor(picture[None])
         opened = self._fast.opened(x)
         records = []
@@ -133,7 +133,7 @@ class AttriNetModel(Model):
     def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         picture = self.prepared(scan)
         maps, _ = self.looked_at(picture)
-        changed = picture + sum(a * maps[self._index(finding)] for finding, a in amounts.items())
+        changed = picture + sum(a * maps[c] for c, a in zip(self.places([*amounts]), amounts.values(), strict=True))
         _, probabilities = self.looked_at(np.clip(changed, -HIGHEST, HIGHEST).astype(np.float32))
         return {finding: float(p) for finding, p in zip(self.findings, probabilities)}
 
@@ -155,8 +155,3 @@ class AttriNetModel(Model):
 
     def _tensor(self, pictures: np.ndarray) -> Tensor:
         return torch.from_numpy(pictures)[:, None].to(self.device, memory_format=torch.channels_last)
-
-    def _index(self, finding: str) -> int:
-        if finding not in self.findings:
-            raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
-        return self.findings.index(finding)

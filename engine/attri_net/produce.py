@@ -76,7 +76,8 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         seed=job.seed,
         guidance=job.guidance_words,
         command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
+        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, "
+        f"the kept weights are those of step {facts['best']['step']}.",
         rows=rows,
         remarks=remarks,
         subgroups=chest_subgroups(collection, test, seen.probabilities),

@@ -12,8 +12,8 @@ from engine.baselines.cxplain import Explainer, cxplain, explainer
 from engine.baselines.grad_cam import grad_cam
 from engine.baselines.intensity import Intensity
 from engine.datasets.collection import Collection
-from engine.discrepancy.measures import against_masks, annotated, collected, fixed_cut
-from engine.metrics.measure import Measure
+from engine.discrepancy.measures import against_masks, annotated, fixed_cut
+from engine.metrics.measure import Measure, collected
 from engine.training import Machine
 
 CAM, GRAD_CAM, CXPLAIN, INTENSITY = "CAM", "Grad-CAM", "CXPlain", "plain intensity"

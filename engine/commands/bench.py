@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from engine.commands.shared import OneSentence
+from engine.endings import OneSentence
 from engine.tables import number, write_json
 
 # name -> module with `bench(rounds, progress)`

@@ -10,8 +10,9 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from engine.commands.shared import OneSentence, opened
+from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
+from engine.endings import OneSentence
 from engine.tables import show, write_json
 
 

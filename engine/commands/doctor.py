@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.commands.shared import OneSentence
-from engine.tables import write_json
+from engine.endings import OneSentence
 
-PARTS = (
-    "torch", "torchvision", "streamlit", "numpy", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
-    "opencv-python-headless", "lightning", "safetensors", "huggingface-hub", "plotly", "pydicom-data",
-    "onnx", "onnxruntime",
-)  # fmt: skip
+REQUIRED = Path(__file__).resolve().parent.parent.parent / "requirements.txt"
+IMPORTED = {
+    "scikit-learn": "sklearn", "scikit-image": "skimage", "opencv-python-headless": "cv2", "pillow": "PIL", "fpdf2": "fpdf",
+    "protobuf": "google.protobuf", "pydicom-data": "data_store",
+    "pylibjpeg-libjpeg": "libjpeg", "pylibjpeg-openjpeg": "openjpeg", "pylibjpeg-rle": "rle",
+}  # package to the name it is imported by, where they differ by more than a dash  # fmt: skip
 AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with windows that nobody opens here
 
 
@@ -28,6 +30,8 @@ def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts 
     for row in rows:
         print(f"{'ok ' if row['ok'] else 'NO '} {row['name']:<{width}}  {row['says']}")
     if json:
+        from engine.tables import write_json  # needs numpy
+
         write_json(json, "doctor", rows)
     broken = [row["name"] for row in rows if not row["ok"]]
     if broken:
@@ -47,11 +51,20 @@ def machine() -> list[dict]:
 
 
 def parts() -> list[dict]:
+    """A row for every package that requirements.txt names."""
     rows = []
-    for part in PARTS:
-        version = _version(part) or _version(AS_GOOD.get(part, part))
-        rows.append(_row(part, version or "not installed; run make app, or pip install -r requirements.txt", version is not None))
+    for part in re.findall(r"(?m)^[A-Za-z0-9][\w.-]*", REQUIRED.read_text(encoding="utf-8")):
+        here = _found(IMPORTED.get(part, part.replace("-", "_")))
+        version = _version(part) or _version(AS_GOOD.get(part, part)) or "of an unknown version"
+        rows.append(_row(part, version if here else "not installed; run make app, or pip install -r requirements.txt", here))
     return rows
+
+
+def _found(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # its parent does not import, or it is there without a file of its own
+        return False
 
 
 def _version(part: str) -> str | None:
@@ -71,18 +84,23 @@ def system_libraries() -> list[dict]:
 
 
 def checkpoints() -> list[dict]:
-    from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
-    from engine.registry import method
-
+    try:
+        from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
+    except ImportError as error:
+        return [_row("checkpoints", f"cannot be looked for ({error})", False)]
     rows = []
     for name in shipped():
         try:
+            from engine.registry import method  # and what reads scans
+
             checkpoint = open_checkpoint(name)
             method(checkpoint.method).open(checkpoint, "cpu")
             knows = checkpoint.config.get("attributes") or checkpoint.config["findings"]
             rows.append(_row(f"checkpoint {name}", f"{checkpoint.method}: {', '.join(knows)}"))
         except RefusedCheckpoint as reason:
             rows.append(_row(f"checkpoint {name}", str(reason), False))
+        except ImportError as error:
+            rows.append(_row(f"checkpoint {name}", f"does not open here ({error})", False))
     return rows or [_row("checkpoints", "none found; train one with python -m engine train --help", False)]
 
 

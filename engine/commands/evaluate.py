@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.shared import OneSentence, opened
+from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
+from engine.endings import OneSentence
 from engine.registry import Generator, open_generator, open_model
 from engine.tables import show, write_json
 

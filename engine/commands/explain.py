@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from engine import __version__
-from engine.commands.shared import OneSentence
+from engine.endings import OneSentence
 from engine.explanation import Explanation
 from engine.registry import open_model
 from engine.scan import Scan, frame, read_scan

@@ -13,11 +13,12 @@ import typer
 from tqdm import tqdm
 
 from engine.checkpoints import shipped, shipped_folder
-from engine.commands.shared import TERMS, OneSentence, opened
+from engine.commands.shared import TERMS, opened
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
 from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
+from engine.endings import OneSentence
 from engine.jobs import RUNS, TrainingJob
 from engine.metrics.measure import Measure
 from engine.paper_tables import STUDIES, TABLES, TOGETHER
@@ -31,13 +32,19 @@ from engine.training import STATE, Machine
 def reproduce(
     table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER, *STUDIES]))],
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
-    root: Annotated[Path | None, typer.Option(help="the collection's folder, where it needs one; for several, the folder that holds theirs by name")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="the collection's folder, where it needs one; for several, the folder that holds theirs by name")
+    ] = None,
     train: Annotated[bool, typer.Option(help="train what is missing, or say that it is")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None,
-    precision: Annotated[str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="where half-finished runs and the baseline's scores are kept")] = RUNS,
-    generator: Annotated[str | None, typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'")] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
@@ -146,7 +153,8 @@ def training_job(table: Table, model: str, preset: str, collection: Collection, 
         changes, start_from = changes | training.demo, training.start_from
     typed = ["python", "-m", "engine", "train", training.method or table.method, "--data", table.data, "--name", name, "--preset", preset]
     typed += [] if table.data in NEED_NO_FOLDER else ["--root", "DIR"]
-    for flag, values in (("--finding", training.findings or table.findings), ("--option", table.options), ("--set", [f"{k}={v}" for k, v in changes.items()])):
+    settings = [f"{name}={value}" for name, value in changes.items()]
+    for flag, values in (("--finding", training.findings or table.findings), ("--option", table.options), ("--set", settings)):
         typed += [word for value in values for word in (flag, value)]
     typed += ["--start-from", start_from] if start_from else []
     typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]

@@ -1,15 +1,13 @@
-"""What several commands share: how data are named, and which errors are a sentence to the user rather than a crash."""
+"""What several commands share: how data are named, and under which terms each collection may be used."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.checkpoints import RefusedCheckpoint
-from engine.datasets import Collection, UnusableCollection, open_collection
+from engine.datasets import Collection, open_collection
 from engine.datasets.chosen import Chosen
-from engine.registry import UnsuitableScan
-from engine.scan import UnreadableScan
+from engine.endings import OneSentence
 
 TERMS = {
     "phantom": "Drawn by `engine/datasets/phantom.py`; no patient. Apache-2.0, as this project.",
@@ -23,13 +21,6 @@ TERMS = {
     "tuberculosis": "Shenzhen and Montgomery (Jaeger et al. 2014, free with attribution), Belarus TB portal and KIT, each under its own terms.",
     "vindr": "VinDr-CXR (Nguyen et al. 2022), PhysioNet Credentialed Health Data License.",
 }
-
-
-class OneSentence(ValueError):
-    """Something the user asked for that cannot be done; the message is for the user."""
-
-
-SENTENCES = (OneSentence, UnreadableScan, UnusableCollection, RefusedCheckpoint, UnsuitableScan, ValueError, OSError)
 
 
 def settings(pairs: Sequence[str]) -> dict[str, str]:
@@ -58,7 +49,10 @@ def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: 
         if share is not None and not (isinstance(share, int) and 0 <= share <= 100):
             raise OneSentence(f"marker_share must be a whole number from 0 to 100, got {share!r}.")
         shares = {} if share is None else {"share_of_positives": share / 100, "share_of_negatives": share / 100}
-        chosen["marker"] = Marker(text=chosen["marker"], **shares)
+        text = settings(options)["marker"]  # a text also where it is a number
+        if not text.strip():
+            raise OneSentence("marker must be a text to burn into the films, for example marker=CXR-ROOM1.")
+        chosen["marker"] = Marker(text=text, **shares)
     try:
         collection = open_collection(data, root, **chosen)
         return Chosen(collection, findings) if findings and tuple(findings) != tuple(collection.findings) else collection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,11 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints import shipped_folder
-from engine.commands.shared import TERMS, OneSentence, opened
+from engine.commands.shared import TERMS, opened
 from engine.commands.shared import settings as parsed
 from engine.datasets import COLLECTIONS
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
+from engine.endings import OneSentence
 from engine.jobs import RUNS, TrainingJob
 from engine.registry import method as registered
 from engine.training import Machine
@@ -104,10 +106,19 @@ def guided(strategy: str, collection, pseudo_mask: str = "binary"):
 
 
 def typed() -> str:
-    """The command as it was typed, without --resume and with the root's last part only."""
-    words = []
-    arguments = [a for a in sys.argv[1:] if a != "--resume"]
-    for before, word in zip(["", *arguments], arguments):
-        word = "DIR" if before == "--root" else "--root=DIR" if word.startswith("--root=") else word
-        words.append(f"'{word}'" if " " in word else word)
-    return "python -m engine " + " ".join(words)
+    """The command as it was typed, without --resume and without the folders of this machine: the card is published."""
+    words: list[str] = []
+    for word in sys.argv[1:]:
+        flag, equals, value = word.partition("=")
+        if equals and flag.startswith("--"):
+            words.append(f"{flag}={_public(flag, value)}")
+        elif word != "--resume":
+            words.append(_public(words[-1] if words else "", word))
+    return shlex.join(["python", "-m", "engine", *words])
+
+
+def _public(flag: str, value: str) -> str:
+    """The value of an option as it may be published: DIR for a folder, a checkpoint's name for the path to it."""
+    if flag in ("--root", "--out", "--runs"):
+        return "DIR"
+    return Path(value).name if flag == "--start-from" and not value.startswith("hub:") else value

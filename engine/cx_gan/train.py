@@ -15,6 +15,7 @@ from engine.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import gradient_penalty
+from engine.settings import at_least_one
 from engine.training import descend, shard
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class Preset(Schedule):
     warm_steps: int = 0
     warm_critic_steps: int = 1
     lambda_map: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        at_least_one(self, "critic_steps", "warm_critic_steps")
 
 
 DEMO = Preset(

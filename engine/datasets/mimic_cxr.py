@@ -90,7 +90,8 @@ class MimicCxr(Collection):
         films = films[films["ViewPosition"].isin(FRONTAL)].merge(self._table("split"), on="dicom_id", validate="one_to_one")
         if strange := sorted(set(films["split"]) - set(PARTS)):
             raise UnusableCollection(f"The split table names the part {strange[0]!r}; it must be one of {', '.join(PARTS)}.")
-        films["file"] = "files/p" + films["subject_id"].str[:2] + "/p" + films["subject_id"] + "/s" + films["study_id"] + "/" + films["dicom_id"] + ".jpg"
+        folder = "files/p" + films["subject_id"].str[:2] + "/p" + films["subject_id"] + "/s" + films["study_id"]
+        films["file"] = folder + "/" + films["dicom_id"] + ".jpg"
         present = np.array([(self.root / file).is_file() for file in films["file"]], bool)
         if not present.any():
             raise UnusableCollection(f"None of the frontal pictures listed in the tables is under {self.root}/files.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +15,7 @@ from engine.metrics.classification import accuracy, auc, sensitivity, specificit
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
 from engine.metrics.evidence_on_body import evidence_on_body
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, collected
 from engine.metrics.ncc import ncc
 from engine.metrics.non_resemblance import non_resemblance
 from engine.metrics.overlap import above, best_threshold, by_area, by_otsu, dice, iou
@@ -96,21 +95,6 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     return rows, remarks
 
 
-def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:
-    """An empty list of rows, a function that adds what a measure returns, and the reasons of those that could not be had."""
-    rows: list[Measure] = []
-    remarks: list[str] = []
-
-    def measured(call, *args, **kwargs) -> None:
-        try:
-            found = call(*args, **kwargs)
-            rows.extend(found if isinstance(found, list) else [found])
-        except NotMeasurable as reason:
-            remarks.append(str(reason))
-
-    return rows, measured, remarks
-
-
 def fixed_cut(collection: Collection, indices: np.ndarray, strength: np.ndarray) -> float:
     """One threshold for all maps: the best on annotated validation pictures or, where nobody annotated any, half of what a
     picture's strongest pixel has.
@@ -175,7 +159,8 @@ def _where(model, collection, indices, seen: Seen, measured) -> None:
     for door, subject in (("body", "map on the body"), ("marks", "map on burned-in marks")):
         if not hasattr(collection, door):
             continue
-        pairs = [(seen.maps[n].astype(np.float32), np.asarray(getattr(collection, door)(int(index), side), bool)) for n, index in enumerate(indices)]
+        masks = (np.asarray(getattr(collection, door)(int(index), side), bool) for index in indices)
+        pairs = [(one.astype(np.float32), mask) for one, mask in zip(seen.maps, masks, strict=True)]
         measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices])
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
-from engine.discrepancy.training import FAINTEST, map_size, translated
 from engine.datasets.crop import CROPS, Crop
+from engine.discrepancy.training import FAINTEST, map_size, translated
 from engine.explanation import Explanation, Path
 from engine.likeness import Likeness
 from engine.networks.precision import suited_to
@@ -120,7 +120,7 @@ class DiscrepancyModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started = time.perf_counter()
-        chosen = self._known(self.findings if findings is None else findings)
+        chosen = self.places(findings)
         picture = self.prepared(scan)
         maps, along = self.looked_at(picture[None])
         drawn, probabilities = maps[0], along[0]
@@ -134,7 +134,7 @@ class DiscrepancyModel(Model):
             Explanation(
                 scan_sha256=scan.sha256,
                 checkpoint_sha256=self.checkpoint.sha256,
-                finding=finding,
+                finding=self.findings[c],
                 probability=float(probabilities[0]),
                 threshold=float(self.thresholds[0]),
                 attribution=enlarged(evidence, scan.pixels.shape),
@@ -147,7 +147,7 @@ class DiscrepancyModel(Model):
                 seconds=time.perf_counter() - started,
                 both_signs=True,
             )
-            for finding in chosen
+            for c in chosen
         ]
         if progress:
             for done in range(len(records)):
@@ -156,7 +156,7 @@ class DiscrepancyModel(Model):
 
     @torch.inference_mode()
     def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
-        self._known([*amounts])
+        self.places([*amounts])
         x = self._tensor(self.prepared(scan))
         change, probability = self.map_of(x)
         for amount in amounts.values():
@@ -178,12 +178,6 @@ class DiscrepancyModel(Model):
 
     def _tensor(self, picture: np.ndarray) -> Tensor:
         return torch.from_numpy(picture)[None, None].to(self.device, memory_format=torch.channels_last)
-
-    def _known(self, findings: Sequence[str]) -> Sequence[str]:
-        for finding in findings:
-            if finding not in self.findings:
-                raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
-        return findings
 
 
 def _on_the_scan(grid: np.ndarray, crop: Crop) -> np.ndarray:

@@ -20,6 +20,7 @@ LEFT, WIDTH = 15, 180  # mm
 ROW = 6.5  # mm
 SHOWN = 2  # patients a finding
 COLOURS = (("blue", HAND), ("orange", ACCENT), ("green", GOOD), ("red", BAD), ("grey", QUIET))  # of the values
+MARKS = ("dots", "squares", "diamonds")  # likewise, so that nothing is said by colour alone
 KINDS = {"good": GOOD, "bad": BAD, "quiet": QUIET}
 
 
@@ -132,7 +133,8 @@ def _scatters(page: _Paper, report: BiasReport, side: float = 46, across: int = 
     page.room_for(side + 22)
     page.words("The same picture both ways: probability as photographed (across) and otherwise (up)", 10, bold=True)
     colours = dict(zip(report.values, COLOURS, strict=False))
-    page.words(f"Photographed {', '.join(f'{answers.otherwise(report.attribute, v)}: {name}' for v, (name, _) in colours.items())}.", 7.5, QUIET)
+    said = ", ".join(f"{answers.otherwise(report.attribute, v)}: {name} {MARKS[k % 3]}" for k, (v, (name, _)) in enumerate(colours.items()))
+    page.words(f"Photographed {said}.", 7.5, QUIET)
     for start in range(0, len(report.findings), across):
         page.room_for(side + 9)
         top = page.get_y() + 6
@@ -144,11 +146,21 @@ def _scatters(page: _Paper, report: BiasReport, side: float = 46, across: int = 
             page.set_draw_color(*LINE)
             page.rect(left, top, side, side)
             page.line(left, top + side, left + side, top)
-            for value, (_, colour) in colours.items():
+            for kind, (value, (_, colour)) in enumerate(colours.items()):
                 page.set_fill_color(*colour)
                 for x, y in zip(one.before[report.factual == value], one.after[report.factual == value], strict=True):
-                    page.circle(left + side * float(x), top + side * (1 - float(y)), 0.45, style="F")
+                    _mark(page, left + side * float(x), top + side * (1 - float(y)), MARKS[kind % 3])
         page.set_y(top + side + 2)
+
+
+def _mark(page: _Paper, x: float, y: float, kind: str, reach: float = 0.45) -> None:
+    if kind == "dots":
+        page.circle(x, y, reach, style="F")
+    elif kind == "squares":
+        page.rect(x - reach, y - reach, 2 * reach, 2 * reach, style="F")
+    else:
+        reach *= 1.3  # a diamond of that half width weighs as much as the others
+        page.polygon([(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)], style="F")
 
 
 def _people(page: _Paper, report: BiasReport, side: float = 42) -> None:
@@ -157,7 +169,9 @@ def _people(page: _Paper, report: BiasReport, side: float = 42) -> None:
     page.add_page()
     page.words("The most affected patients", 10, bold=True)
     for one in report.told:
-        for person in one.affected[:SHOWN]:
+        shown = one.affected[:SHOWN]
+        reach = max((float(np.quantile(np.abs(person.counterfactual - person.original), 0.995)) for person in shown), default=0.0) or 1.0
+        for person in shown:
             page.room_for(side + 14)
             page.ln(2)
             flips = ", flips the decision" if person.flips else ""
@@ -167,11 +181,20 @@ def _people(page: _Paper, report: BiasReport, side: float = 42) -> None:
             )  # fmt: skip
             top, low, high = page.get_y() + 1, float(person.original.min()), float(person.original.max())
             difference = person.counterfactual - person.original
-            reach = max(float(np.abs(difference).max()), 1e-6)
             pictures = (_grey(person.original, low, high), _grey(person.counterfactual, low, high), _grey(difference, -reach, reach))
             for k, (picture, title) in enumerate(zip(pictures, ("as photographed", "otherwise", "difference"), strict=True)):
                 page.image(picture, LEFT + k * (side + 4), top, side, side, alt_text=title)
+            _bar(page, LEFT + 3 * (side + 4), top, side, reach)
             page.set_y(top + side + 1)
+
+
+def _bar(page: _Paper, left: float, top: float, height: float, reach: float) -> None:
+    """What the greys of a difference mean; the same for all patients of a finding."""
+    page.image(_grey(np.linspace(1, -1, 128, dtype=np.float32)[:, None], -1, 1), left, top, 4, height, alt_text="scale of the difference")
+    page.set_font("Helvetica", "", 7.5)
+    page.set_text_color(*QUIET)
+    for text, share in ((f"{reach:+.3g} grey levels", 0.06), ("0", 0.52), (f"{-reach:+.3g}", 1.0)):
+        page.text(left + 5.5, top + height * share, text)
 
 
 def _grey(picture: np.ndarray, low: float, high: float):

@@ -59,7 +59,9 @@ def trial(network: Network, size: int) -> float:
     seconds = (time.perf_counter() - started) / len(pictures)
     alone = np.concatenate([network(picture[None]) for picture in pictures])
     if np.abs(alone - together).max() > SAME:
-        raise UnusableNetwork("The network answers the same picture differently, alone and beside others or from one run to the next; export it for inference.")
+        raise UnusableNetwork(
+            "The network answers the same picture differently, alone and beside others or from one run to the next; export it for inference."
+        )
     if (together == together[0]).all():
         raise UnusableNetwork("The network gives noise, a disc and a gradient the same answer; value_range, mean and std may not be its own.")
     return seconds

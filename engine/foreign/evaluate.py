@@ -7,7 +7,7 @@ import numpy as np
 from engine.datasets.collection import Collection
 from engine.foreign.explain import AT_ONCE, ForeignModel
 from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, collected
 
 
 def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
@@ -19,15 +19,8 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
     parts = [indices[start : start + AT_ONCE] for start in range(0, len(indices), AT_ONCE)]
     said = np.concatenate([model.believes(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts])
     labels, patients = collection.labels[indices], collection.patients[indices]
-    rows: list[Measure] = []
-    remarks = ["nobody here knows what the model was trained on: these pictures may have been among it"]
-
-    def measured(call, *args, **kwargs) -> None:
-        try:
-            rows.append(call(*args, **kwargs))
-        except NotMeasurable as reason:
-            remarks.append(str(reason))
-
+    rows, measured, remarks = collected()
+    remarks.append("nobody here knows what the model was trained on: these pictures may have been among it")
     measured(mean_auc, labels, said, model.findings, groups=patients)
     for c, finding in enumerate(model.findings):
         known = ~np.isnan(labels[:, c])

@@ -74,7 +74,7 @@ class ForeignModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started = time.perf_counter()
-        chosen = [self._index(finding) for finding in (self.findings if findings is None else findings)]
+        chosen = self.places(findings)
         picture = self.prepared(scan)
         probabilities = self._answers(picture[None])[0]
         maps = occlusion(self._answers, picture, progress)
@@ -113,8 +113,3 @@ class ForeignModel(Model):
             return self.network(prepared)
         except UnusableNetwork as reason:
             raise UnsuitableScan(f"{self.checkpoint.name} gives no answer on this scan: {reason}") from reason
-
-    def _index(self, finding: str) -> int:
-        if finding not in self.findings:
-            raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(self.findings)}.")
-        return self.findings.index(finding)

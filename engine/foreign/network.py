@@ -76,11 +76,6 @@ class Network:
         except RUNTIME_ERRORS as error:
             raise UnusableNetwork(f"onnxruntime does not open the file ({_first_line(error)}).") from None
 
-    @property
-    def fixed_batch(self) -> int | None:
-        """How many pictures the network must be fed at once; None for any number."""
-        return self._batch
-
     def __call__(self, pictures: np.ndarray, limit: float = LONGEST_RUN) -> np.ndarray:
         """Prepared pictures (n, size, size) in [-0.5, 0.5] to the probabilities of the findings, (n, C) float32.
 
@@ -189,11 +184,16 @@ class Network:
         return shape[0]
 
     def _check_last(self, graph: onnx.GraphProto) -> None:
-        """Refuses a card whose reading of the output the last operator rules out."""
+        """Refuses a card whose reading of the output the last operator rules out, and operators that feed themselves."""
         makers = {name: node for node in graph.node for name in node.output}
         node = makers.get(self._output.name)
-        while node is not None and node.op_type in PASSING and node.input:
+        for _ in graph.node:
+            if node is None or node.op_type not in PASSING or not node.input:
+                break
             node = makers.get(node.input[0])
+        else:
+            if node is not None:
+                raise UnusableNetwork("The network's answer is made from itself; export the network again.")
         if node is not None and node.op_type in LAST and self.interface.output not in LAST[node.op_type]:
             raise UnusableNetwork(
                 f"The card says {self.interface.output}, but the network ends in a {node.op_type}; say {' or '.join(LAST[node.op_type])}."

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.metrics.classification import known
 from engine.metrics.intervals import mean_interval
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 NEGATIVES = 3  # a 2 x 2 grid, section 4.2.2 of Sun et al.
 
@@ -53,7 +53,8 @@ def class_sensitivity(
     if energy.shape != np.shape(labels):
         raise ValueError(f"energy must have the shape of labels, {np.shape(labels)}, got {energy.shape}")
     positive, scores, clusters = known(labels, scores, groups)
-    energy = energy[~np.isnan(np.asarray(labels, dtype=np.float64))]
+    labelled = ~np.isnan(np.asarray(labels, dtype=np.float64))
+    energy = energy[labelled]
     if not np.isfinite(energy).all() or (energy < 0).any():
         raise ValueError("energy must be finite and not negative: it is the sum of a map's positive part")
     right = (scores > threshold) == positive
@@ -77,4 +78,5 @@ def class_sensitivity(
         n=len(values),
         chance=1 / (1 + NEGATIVES),
         remark=f"{empty} of {len(values)} grids hold no evidence and score 0" if empty else "",
+        sample=Sample(values, None if groups is None else np.asarray(groups)[labelled][ups]),
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.metrics.evidence import share_inside
 from engine.metrics.intervals import mean_interval
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 
 def disease_sensitivity(
@@ -56,4 +56,5 @@ def disease_sensitivity(
         n=len(shares),
         chance=np.mean(areas),
         remark=remark,
+        sample=Sample(np.asarray(shares, np.float64), clusters),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.metrics.intervals import Interval, cluster_index, share_interval, wilson
+from engine.metrics.intervals import Interval, cluster_index, clustered_variance, share_interval, wilson
 from engine.metrics.measure import Measure, NotMeasurable
 
 REMARK = "share of counterfactuals in which a classifier finds the value that was asked for"
@@ -55,7 +55,8 @@ def effectiveness(
     if len(values) > 1:
         chance = None if still is None else np.mean(chances)
         mean = np.mean([row.value for row in rows])
-        rows.append(Measure("effectiveness", f"{subject}, mean", mean, *_of_mean(hits, of, patients), n=len(hits), chance=chance, remark=remark))
+        interval = _of_mean(hits, of, patients)
+        rows.append(Measure("effectiveness", f"{subject}, mean", mean, *interval, n=len(hits), chance=chance, remark=remark))
     return rows
 
 
@@ -69,7 +70,6 @@ def _of_mean(hits: np.ndarray, of: np.ndarray, patients: np.ndarray) -> Interval
     shares = np.bincount(of, hits) / sizes
     mean, g = float(shares.mean()), int(patients.max()) + 1
     # a patient's pull on the mean: what each hit adds beyond its value's share, that value counting 1 / K
-    pull = np.bincount(patients, (hits - shares[of]) / (sizes[of] * len(sizes)), g)
-    variance = g / max(g - 1, 1) * np.sum(pull**2)
+    variance = clustered_variance((hits - shares[of]) / (sizes[of] * len(sizes)), patients, g)
     effective = min(len(hits), mean * (1 - mean) / variance) if variance > 0 else g
     return wilson(mean * effective, effective)

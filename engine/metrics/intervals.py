@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -25,6 +25,16 @@ def cluster_index(groups: np.ndarray | None, n: int) -> tuple[np.ndarray, int]:
     return index, len(names)
 
 
+def clustered_variance(pull: np.ndarray, index: np.ndarray, g: int) -> float:
+    """The cluster-robust variance of an estimate, with the factor g / (g - 1) for few groups.
+
+    Args:
+        pull: (n,) what each value adds to the estimate beyond its expectation; for a mean, (value - mean) / n.
+        index: (n,) whom each belongs to, from 0 to g - 1. A single group tells nothing of the variance between groups.
+    """
+    return g / max(g - 1, 1) * float(np.sum(np.bincount(index, pull, g) ** 2))
+
+
 def mean_interval(values: np.ndarray, groups: np.ndarray | None = None, within: tuple[float, float] | None = None) -> Interval:
     """Interval of the mean by Student's t; of the mean, not of the spread.
 
@@ -44,8 +54,32 @@ def mean_interval(values: np.ndarray, groups: np.ndarray | None = None, within: 
     if g < 2:
         return UNKNOWN
     mean = values.mean()
-    error = np.sqrt(g / (g - 1) * np.sum(np.bincount(index, values - mean, g) ** 2)) / len(values)
-    reach = stats.t.ppf((1 + LEVEL) / 2, g - 1) * error
+    return _students(mean, clustered_variance((values - mean) / len(values), index, g), g, within)
+
+
+def mean_of_means_interval(
+    parts: Sequence[tuple[np.ndarray, np.ndarray]], within: tuple[float, float] | None = None
+) -> Interval:
+    """Interval of the plain mean of several means that were taken over the same patients, or over some of them.
+
+    A patient's values in all parts count as one pull on the result, so that means that rise and fall together are not taken
+    for independent ones. Student's t with one degree of freedom less than there are patients.
+
+    Args:
+        parts: of each mean its values (n,) and whom they belong to (n,), by the same names in all parts.
+        within: as in `mean_interval`.
+
+    Returns:
+        (low, high), or (None, None) with fewer than two patients in all.
+    """
+    means = [float(np.mean(values)) for values, _ in parts]
+    pull = np.concatenate([(np.asarray(values) - mean) / (len(values) * len(parts)) for (values, _), mean in zip(parts, means)])
+    index, g = cluster_index(np.concatenate([groups for _, groups in parts]), len(pull))
+    return UNKNOWN if g < 2 else _students(float(np.mean(means)), clustered_variance(pull, index, g), g, within)
+
+
+def _students(mean: float, variance: float, g: int, within: tuple[float, float] | None) -> Interval:
+    reach = stats.t.ppf((1 + LEVEL) / 2, g - 1) * np.sqrt(variance)
     low, high = mean - reach, mean + reach
     if within is not None:
         low, high = max(low, within[0]), min(high, within[1])
@@ -80,7 +114,7 @@ def share_interval(hits: np.ndarray, groups: np.ndarray | None = None) -> Interv
     elif g == 1:
         effective = 1
     else:
-        variance = g / (g - 1) * np.sum(np.bincount(index, hits - share, g) ** 2) / n**2
+        variance = clustered_variance((hits - share) / n, index, g)
         effective = min(n, share * (1 - share) / variance) if variance > 0 else n
     return wilson(share * effective, effective)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -93,3 +94,18 @@ class Measure:
         row = {name: getattr(self, name) for name in ("metric", "subject", "value", "low", "high", "n")}
         row.update({name: getattr(self, name) for name in ("chance", "paper") if getattr(self, name) is not None})
         return row | ({"remark": self.remark} if self.remark else {})
+
+
+def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:
+    """An empty list of rows, a function that adds what a measure returns, and the reasons of those that could not be had."""
+    rows: list[Measure] = []
+    remarks: list[str] = []
+
+    def measured(call: Callable[..., Measure | list[Measure]], *args, **kwargs) -> None:
+        try:
+            found = call(*args, **kwargs)
+            rows.extend(found if isinstance(found, list) else [found])
+        except NotMeasurable as reason:
+            remarks.append(str(reason))
+
+    return rows, measured, remarks

@@ -127,34 +127,6 @@ def dice(
     return _mean("dice", called, truth, subject, groups, rule)
 
 
-def overlaps(
-    maps: Sequence[np.ndarray],
-    truth: Sequence[np.ndarray],
-    threshold: float,
-    subject: str = "all",
-    groups: Sequence[str] | None = None,
-) -> list[Measure]:
-    """IoU and Dice by each of the three rules: six rows, the rule in the subject as ", fixed", ", Otsu" and ", area-matched".
-
-    Args:
-        maps: (N, H, W), large where the method sees the finding: |M|, say.
-        truth: (N, H, W) bool.
-        threshold: of the fixed rule, in the maps' units, chosen on other pictures.
-        groups: (N,) patients, or None.
-
-    Raises:
-        NotMeasurable: no picture has a truth.
-    """
-    rules = (
-        ("fixed", above(maps, threshold), f"called above {threshold:.4g}"),
-        ("Otsu", by_otsu(maps), "called by Otsu's threshold of each picture"),
-        ("area-matched", by_area(maps, truth), "called as many pixels as the truth has"),
-    )
-    return [
-        measure(called, truth, f"{subject}, {name}", groups, words) for name, called, words in rules for measure in (iou, dice)
-    ]
-
-
 def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measure:
     called, truth = same_stack(called=called, truth=truth)
     same_masks(called=called, truth=truth)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from engine.metrics.evidence import share_inside
 from engine.metrics.intervals import DRAWS, bootstrap, mean_interval
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 CHANGED = 0.01  # of a picture's largest true change; less counts as the tail of a soft edge or as noise
 DILATION = 0.02  # of the picture's width
@@ -114,4 +114,5 @@ def restraint(
         n=len(shares),
         chance=np.mean(areas),
         remark=f"{still} of {seen} pictures left out: nothing changed" if still else "",
+        sample=Sample(np.asarray(shares, np.float64), clusters),
     )

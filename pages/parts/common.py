@@ -181,12 +181,16 @@ def ask(key: tuple, work: Callable[[Progress], object]) -> Job:
     return worker().ask(key, work, asker=session())
 
 
-def complaint(job: Job) -> str:
-    """What to tell the reader of a job that failed."""
+def complaint(job: Job, kept: str = "") -> str:
+    """What to tell the reader of a job that failed.
+
+    Args:
+        kept: what is not lost by it, as in 'the scan is still open'.
+    """
     if isinstance(job.error, EXPECTED):
         return str(job.error)
     log.error("a job failed", exc_info=job.error)
-    return "Something went wrong while the model was at work; the scan is still open, and the log says more."
+    return f"Something went wrong while the model was at work; {f'{kept}, and ' if kept else ''}the log says more."
 
 
 @st.fragment(run_every=2.0)

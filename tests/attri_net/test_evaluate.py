@@ -1,14 +1,18 @@
 """What Attri-Net's evaluation reports, on a model whose answers are known."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from engine.attri_net.evaluate import evaluate, look
+from engine.attri_net.evaluate import _mean_of, evaluate, look
 from engine.attri_net.network import Architecture, Centres, Classifiers
+from engine.datasets.chosen import Chosen
 from engine.datasets.phantom import Marker
+from engine.metrics.intervals import mean_interval
+from engine.metrics.measure import Measure, Sample
 from engine.preprocessing import Preprocessing
 from tests.attri_net.small import SMALL, DrawnOnce
 
@@ -81,12 +85,30 @@ def test_a_mean_over_findings_is_their_mean(measured):
         assert mean == pytest.approx(np.mean([*found.values()]))
 
 
+def test_findings_of_the_same_patients_are_not_taken_for_independent():
+    """Twice the same finding: the mean of the two is no surer than the one."""
+    values, patients = np.random.default_rng(0).uniform(0.6, 1, 12), np.arange(12)
+    one = Measure("restraint", "Edema", values.mean(), *mean_interval(values, patients, (0, 1)), n=12, sample=Sample(values, patients))
+    plain = Measure("recovery", "Edema", 0.9, 0.7, 1.0, n=12)
+    rows = [one, replace(one, subject="Effusion"), plain, replace(plain, subject="Effusion")]
+    for metric in ("restraint", "recovery"):
+        _mean_of(rows, metric)
+    assert (rows[-2].low, rows[-2].high) == pytest.approx((one.low, one.high)) and (rows[-1].low, rows[-1].high) == (0.7, 1.0)
+
+
 def test_what_cannot_be_measured_is_a_remark_and_not_a_crash(phantom):
     healthy = phantom.split("all")[phantom.labels.sum(axis=1) == 0]
     rows, remarks = evaluate(Knowing(phantom), phantom, healthy)
     assert not values(rows, "auc") and not values(rows, "recovery") and not values(rows, "sensitivity")
     assert set(values(rows, "specificity").values()) == {1.0}
     assert any("Edema" in remark for remark in remarks)
+
+
+def test_a_marker_of_a_finding_that_the_model_does_not_know_is_a_remark(phantom):
+    others = Chosen(phantom, ("Effusion", "Edema"))
+    rows, remarks = evaluate(Knowing(others), others, others.split("test"))
+    assert not values(rows, "confounder_sensitivity") and values(rows, "recovery")
+    assert any("goes along with Cardiomegaly" in remark for remark in remarks)
 
 
 def test_unknown_labels_are_left_out(phantom):

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,20 @@ def test_a_report_without_a_verdict_or_with_strange_names_is_printed_too():
     films.patients = np.array([f"\u0416\u4e2d {i}" for i in range(len(films))])
     said = text(reported(ITSELF, films))
     assert "Group b has 7 patients" in said and "cannot tell" in said
+
+
+def test_every_difference_of_a_finding_is_drawn_on_one_scale_that_stands_beside_it():
+    report = reported(ITSELF)
+    (one,) = report.findings
+    faint, strong = one.affected[:2]
+    strong = replace(strong, counterfactual=strong.original + 60)
+    faint = replace(faint, counterfactual=faint.original + 6)
+    said = text(replace(report, findings=(replace(one, affected=(faint, strong)),)))
+    assert said.count("+60 grey levels") == 2 and "+6 grey levels" not in said and said.count("-60") == 2
+
+
+def test_the_groups_of_the_scatter_differ_in_more_than_colour():
+    assert "group a: blue dots" in text(reported(ITSELF)) and "group b: orange squares" in text(reported(ITSELF))
 
 
 def test_nobody_can_be_recognised_by_what_leaves_the_house():

@@ -192,6 +192,12 @@ def endless():
     return with_node(helper.make_node("Loop", ["", "yes"], [], body=body))
 
 
+def feeds_itself():
+    """A ring of two operators that only pass on what the other gives."""
+    nodes = [helper.make_node("Identity", ["other"], ["answer"]), helper.make_node("Cast", ["answer"], ["other"], to=TensorProto.FLOAT)]
+    return graph([*network().graph.node[:3], *nodes], weights={"weights": np.ones((16, 2), np.float32)})
+
+
 def noisy():
     nodes = [
         helper.make_node("RandomNormalLike", ["picture"], ["noise"]),
@@ -242,6 +248,7 @@ HOSTILE = {
     "an operator that does not exist": (lambda: with_node(helper.make_node("Guess", ["answer"], ["x"])), {}, "does not open|do not fit"),
     "an array of four terabytes": (bomb, {}, "too large"),
     "a loop": (endless, {}, "nobody can tell when to end"),
+    "an answer that is made from itself": (feeds_itself, {}, "made from itself"),
     "noise in the answer": (noisy, {}, "answers the same picture differently"),
     "the same answer always": (constant, {}, "the same answer"),
     "an answer that is no number": (not_finite, {"output": "logits"}, "not a finite number"),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.commands.reproduce import reproduce
-from engine.commands.shared import OneSentence
 from engine.datasets.phantom import FINDINGS, Phantom
+from engine.endings import OneSentence
 from engine.invariance import phantom_study
 from engine.invariance.interventions import StructuralInterventions
 from engine.invariance.phantom_study import BLIND, MARKER, PRESETS, TYPES, Outcome, Preset, correlated, measured, run, study

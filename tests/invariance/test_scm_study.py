@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.commands.reproduce import reproduce
-from engine.commands.shared import OneSentence
 from engine.datasets.invariance_scm import StructuralModel
+from engine.endings import OneSentence
 from engine.invariance import scm_study
 from engine.invariance.classifiers import TYPES, trained
 from engine.invariance.scm_study import (

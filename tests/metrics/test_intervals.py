@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.metrics.intervals import bootstrap, mean_interval, newcombe, resamples, share_interval, wilson
+from engine.metrics.intervals import bootstrap, mean_interval, mean_of_means_interval, newcombe, resamples, share_interval, wilson
 
 
 def covers(interval, truth):
@@ -50,6 +50,23 @@ def test_one_patient_gives_no_interval():
     assert mean_interval([0.3]) == (None, None)
     assert mean_interval([0.3, 0.4], groups=["a", "a"]) == (None, None)
     assert bootstrap(lambda w: w @ np.ones(2), 2, groups=["a", "a"]) == (None, None)
+
+
+def test_the_mean_of_one_mean_is_that_mean():
+    values, patients = clustered(np.random.default_rng(3))
+    assert mean_of_means_interval([(values, patients)]) == pytest.approx(mean_interval(values, patients))
+
+
+def test_a_mean_of_means_over_the_same_patients_covers_the_truth_and_one_that_takes_them_for_independent_does_not():
+    random, careful, careless = np.random.default_rng(4), 0, 0
+    for _ in range(400):
+        common, patients = random.normal(size=30), np.arange(30)
+        parts = [(common + 0.5 * random.normal(size=30), patients) for _ in range(5)]
+        careful += covers(mean_of_means_interval(parts), 0)
+        half = [np.ptp(mean_interval(values)) / 2 for values, _ in parts]
+        careless += abs(np.mean([values for values, _ in parts])) <= np.sqrt(np.sum(np.square(half))) / 5
+    assert 0.92 <= careful / 400 <= 0.98
+    assert careless / 400 < 0.85
 
 
 def test_wilson_matches_scipy_and_is_sensible_at_the_ends():
