@@ -23,7 +23,7 @@ from engine.datasets.collection import Collection
 from engine.invariance.fairness import equalised_odds, equality_of_opportunity
 from engine.invariance.interventions import Alternatives, Interventions, Progress
 from engine.invariance.regressions import as_known_from
-from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport
+from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, RELEVANT, Affected, BiasReport, FindingReport
 from engine.invariance.statistics import FEWEST, SMALLEST_OVERLAP, InvarianceResult, holm, invariance_test
 from engine.metrics.composition import composition
 from engine.metrics.intervals import bootstrap, cluster_index, share_interval
@@ -34,6 +34,8 @@ LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
 COARSEST = 0.10  # where only larger changes of the probability would have been found, "no sign of it" would say too much
 MOST_AFFECTED = 4  # patients that are shown for each finding
+MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
 CHUNK = 32  # pictures between two steps of progress
 
 
@@ -78,7 +80,8 @@ def bias_report(
     span = float(np.ptp(made.original)) or 1.0
     answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
     truth = _truth(model, collection, indices)
-    findings = _verdicts([_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings))], _poor(interventions, attribute, values))
+    measured = [_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings))]
+    findings = _verdicts(measured, _poor(interventions, attribute, values), interventions.exact)
     return BiasReport(
         checkpoint=model.checkpoint.name,
         checkpoint_sha256=model.checkpoint.sha256,
@@ -118,7 +121,7 @@ def bias_reports(
         judged = []
         for one in report.findings:
             again = replace(one, test=next(corrected), verdict=CANNOT_TELL, reason="To be judged.") if one.test else one
-            judged.append(_judged(again, poor) if one.test else one)
+            judged.append(_judged(again, poor, report.exact) if one.test else one)
         together.append(replace(report, findings=tuple(judged)))
     return together
 
@@ -262,14 +265,14 @@ def _poor(interventions: Interventions, attribute: str, values: Sequence[str]) -
     return ""
 
 
-def _verdicts(found: Sequence[FindingReport], poor: str) -> list[FindingReport]:
+def _verdicts(found: Sequence[FindingReport], poor: str, exact: bool) -> list[FindingReport]:
     """The same with p values corrected for their number, and each with its verdict or the reason why there is none."""
     corrected = iter(holm([one.test for one in found if one.test]))
     found = [replace(one, test=next(corrected)) if one.test else one for one in found]
-    return [_judged(one, poor) for one in found]
+    return [_judged(one, poor, exact) for one in found]
 
 
-def _judged(one: FindingReport, poor: str) -> FindingReport:
+def _judged(one: FindingReport, poor: str, exact: bool) -> FindingReport:
     test, shaken = one.test, one.null_flips.value
     if poor or test is None:
         return replace(one, reason=poor or one.reason)
@@ -283,6 +286,9 @@ def _judged(one: FindingReport, poor: str) -> FindingReport:
         return replace(one, reason=f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f}).")
     if one.detectable is not None and one.detectable > COARSEST:
         return replace(one, reason=f"So few pictures would only show a change of {100 * one.detectable:.0f} points or more.")
+    moves = one.change.low is not None and (one.change.low > 0 or one.change.high < 0)
+    if moves and one.size >= RELEVANT:  # an interval of its own beside "no sign of it" would contradict it
+        return replace(one, reason=MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES)
     return replace(one, verdict=NO_SIGN, reason="")
 
 

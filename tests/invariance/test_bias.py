@@ -49,11 +49,11 @@ class Made(Interventions):
 
     name, attributes, size, exact = "made-up", {"group": ("a", "b")}, SIZE, False
 
-    def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0, traces=0.0):
+    def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0, traces=0.0, tint=0.0):
         low = 0.05
         rows = [Measure("effectiveness", f"group {v}", e, e - low, min(1, e + low), 200) for v, e in zip("ab", effectiveness)]
         self.quality = {"group": (*rows, Measure("effect", "AUC of Finding", auc, None, None, 200))}
-        self.disturbed, self.traces = disturbed, traces
+        self.disturbed, self.traces, self.tint = disturbed, traces, tint
 
     def alternatives(self, collection, indices, attribute, progress=None, seed=0):
         values = self.values_of(attribute)
@@ -61,6 +61,7 @@ class Made(Interventions):
         pictures = {v: np.stack([collection.picture(i, v) for i in indices]) + noise for v in values}
         for value in values:  # what making another picture leaves in it
             pictures[value][collection.group[indices] != value, SIZE // 2 :] += self.traces
+        pictures["b"][:, SIZE // 2 :] += self.tint  # and what making any picture of group b leaves in it
         original = np.stack([collection.picture(i, collection.group[i]) for i in indices])
         z = np.stack([collection.severity[indices], collection.labels[indices, 0]], 1).astype(np.float32)
         if progress:
@@ -118,6 +119,12 @@ def test_traces_of_making_another_picture_are_no_bias_of_the_model():
         films.attributes["group"] = films.group
         (one,) = reported(FAIR, films, traces=-8.0).findings
         assert one.flips.value > 0.05 and one.verdict != "depends", seed
+
+
+def test_no_sign_of_it_is_never_said_beside_an_interval_that_shows_one():
+    (one,) = reported(FAIR, tint=-3.0).findings
+    assert one.change.high < 0 and one.test.corrected_p > 0.05
+    assert one.verdict == "cannot tell" and "traces of how they were made" in one.reason
 
 
 def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():
