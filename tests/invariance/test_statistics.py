@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from engine.invariance.dependence import dependence, paired_t_test
 from engine.invariance.regressions import LEARNERS
@@ -132,6 +133,28 @@ def test_the_detectable_effect_is_detected_in_four_of_five_samples():
         g = np.stack([0.15 + 0.7 * sigmoid(z[:, 0]) + reach * s for s in (-1, 1)], 1).clip(0, 1)
         found += dependence(predictions, attribute, z, alternatives=g).log10_p <= np.log10(0.05)
     assert 140 <= found <= 185
+
+
+def test_ten_pictures_of_a_patient_detect_no_more_than_one():
+    z, attribute, noise = patients(60, 4)
+    predictions, g = sigmoid(z[:, 0] + noise), guessed(z)
+    once = dependence(predictions, attribute, z, alternatives=g).detectable
+    many = [np.repeat(part, 10, 0) for part in (predictions, attribute, z, g, np.arange(60))]
+    found = dependence(*many[:3], alternatives=many[3], patients=many[4]).detectable
+    assert found == pytest.approx(once, rel=0.35)
+    assert dependence(*many[:3], alternatives=many[3]).detectable < once / 4  # what it would be, were they independent
+
+
+def test_the_more_tests_are_made_together_the_larger_what_is_detectable():
+    z, attribute, noise = patients(300, 4)
+    names = np.where(attribute, "m", "f")
+    g = guessed(z)
+    one = invariance_test(sigmoid(z[:, 0] + noise), names, z, alternatives={"f": g[:, 0], "m": g[:, 1]})
+    assert holm([one])[0].detectable == one.detectable
+    many = holm([one] * 20)
+    reach = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.05, 0.05 / 20)]
+    assert many[0].detectable == pytest.approx(one.detectable * (reach[1] / reach[0]) ** 2)
+    assert holm(many)[0].detectable == pytest.approx(many[0].detectable)  # correcting twice adds nothing
 
 
 def test_the_detectable_effect_shrinks_with_n():
