@@ -32,7 +32,7 @@ class Dependence:
     """What was measured of one model and one attribute; `InvarianceResult` says what each means.
 
     Attributes:
-        effect, low, high: E Var(g | Z) and its 95 % interval.
+        effect, low, high: E Var(g | Z) and its 95 % interval; no interval where g explains nothing, or with too few patients.
         log10_p: of the calibrated one-sided test, at most 0.
         t_statistic, t_p_value: of the paper's paired t-test.
         detectable: the effect found in 80 % of such samples, None where g sees no difference at all.
@@ -76,7 +76,7 @@ def dependence(
     shares = np.bincount(codes) / n
     overlap = float((e * (1 - e)).sum() / (n * (shares * (1 - shares)).sum()))
     if np.ptp(predictions) == 0:
-        return Dependence(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, None, overlap)
+        return Dependence(0.0, None, None, 0.0, 0.0, 1.0, None, overlap)
     if alternatives is None:
         fit = cross_fitted(predictions, codes, z, m, learner, fold, seed)
         g, h, direction = fit.g, fit.h, fit.earlier
@@ -170,7 +170,7 @@ def explained_variance(
     """E Var(g | Z) and its 95 % interval, from 2 r D - D^2 with D = g(A, Z) - sum_a e g and r the residual.
 
     Its mean is E Var(g | Z) less the mean square error of D, so an error of g counts only squared and only downwards. D is first
-    stretched to fit the residuals, each fold by the others.
+    stretched to fit the residuals, each fold by the others. Where nothing is left of D the effect is 0, and no interval says how surely.
     """
     d = g[np.arange(len(g)), codes] - (e * g).sum(1)
     stretch = np.empty(len(d))
@@ -178,6 +178,8 @@ def explained_variance(
         rest = fold != k
         square = (d[rest] ** 2).sum()
         stretch[fold == k] = max(0.0, (residual[rest] * d[rest]).sum() / square) if square > 0 else 0.0
+    if not stretch.any():
+        return 0.0, None, None
     d = stretch * d
     each = 2 * residual * d - d**2
     low, high = mean_interval(each, units)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.invariance.dependence import dependence, paired_t_test
-from engine.invariance.regressions import LEARNERS
+from engine.invariance.dependence import dependence, explained_variance, paired_t_test
+from engine.invariance.regressions import FOLDS, LEARNERS
 from engine.invariance.statistics import GENERATOR, GroupTooSmall, holm, holm_corrected, invariance_test
 from engine.metrics.measure import Measure, NotMeasurable
 
@@ -163,6 +163,17 @@ def test_the_detectable_effect_shrinks_with_n():
         z, attribute, noise = patients(n, 6)
         sizes.append(dependence((z[:, 0] + noise > 0).astype(float), attribute, z, alternatives=guessed(z)).detectable)
     assert sizes[0] > 2.5 * sizes[1] > 6 * sizes[2]
+
+
+def test_an_effect_of_which_g_finds_nothing_has_no_interval():
+    z, attribute, _ = patients(100, 3)
+    g, e, fold = np.stack([np.full(100, 0.3), np.full(100, 0.7)], 1), np.full((100, 2), 0.5), np.arange(100) % FOLDS
+    against = np.where(attribute, -0.2, 0.2)  # the predictions lean the other way
+    assert explained_variance(against, g, attribute, e, fold, np.arange(100)) == (0.0, None, None)
+    assert explained_variance(-against, g, attribute, e, fold, np.arange(100))[1] > 0
+    constant = invariance_test(np.full(100, 0.5), attribute, z)
+    row = constant.rows()[0]
+    assert (row["value"], row["low"], row["high"]) == (0.0, None, None)
 
 
 def test_the_interval_covers_the_true_effect():
