@@ -21,11 +21,10 @@ HEADER = (
 )  # fmt: skip
 NOTE = (
     "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings and attributes asked about together. "
-    "Detectable is the typical (root mean square) change in points that would have been found in 4 of 5 such samples. Parity, opportunity and odds gaps compare groups "
-    "of different patients and cannot tell the attribute from the illness; they are shown because they are asked for."
+    "Detectable is the typical (root mean square) change in points that would have been found in 4 of 5 such samples. Parity, "
+    "opportunity and odds gaps compare groups of different patients and cannot tell the attribute from the illness; they are shown because "
+    "they are asked for."
 )
-
-
 PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
 
 

@@ -50,7 +50,8 @@ NOTE = (
     f"patients: it depends where {100 * RELEVANT:.0f} of 100 decisions or more flip, or the probability moves by {100 * RELEVANT:.0f} point or "
     "more on average. A verdict is right that says so; 'cannot tell' is never right. With structural interventions the estimate is the "
     "truth, and only the verdicts can be wrong. Classifiers of one attribute and correlation share what they are trained on and are "
-    "resampled together; all of them are tested on the same films, of whose choice the intervals say nothing. The paper has no such table: nobody can check its counterfactuals."
+    "resampled together; all of them are tested on the same films, of whose choice the intervals say nothing. The paper "
+    "has no such table: nobody can check its counterfactuals."
 )
 
 

@@ -47,9 +47,10 @@ def findings_stay(row: Measure) -> bool | None:
 
 def doubts(quality: Sequence[Measure]) -> list[str]:
     """A sentence for the findings of which too little is known, if any."""
-    unsure = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in of_findings(quality) if findings_stay(row) is None]
-    if not unsure:
+    unknown = [row for row in of_findings(quality) if findings_stay(row) is None]
+    if not unknown:
         return []
+    unsure = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in unknown]
     return [f"How far the findings stay in the pictures made is not known well enough: {', '.join(unsure)}, where {MOST_AUC_CHANGE} is allowed."]
 
 
