@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Recipe(ABC):
         validate_every: steps between two validations.
         keep_last: keep the weights of the last validation rather than those of the best.
         patience: validations without a better score after which the training ends; 0 goes on to `steps`.
+        indifferent: settings that make no difference to it, and may be recorded with any value where it is resumed.
     """
 
     seed: int
@@ -53,6 +54,7 @@ class Recipe(ABC):
     validate_every: int
     keep_last: bool = False
     patience: int = 0
+    indifferent: Sequence[str] = ()
 
     @abstractmethod
     def modules(self) -> Mapping[str, nn.Module]:
@@ -257,7 +259,7 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
     if facts["seed"] != recipe.seed:
         raise UnusableRun(f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed.")
     now = json.loads(json.dumps(recipe.settings()))
-    other = [name for name, value in facts.get("settings", now).items() if now.get(name) != value]
+    other = [name for name, value in facts.get("settings", now).items() if name not in recipe.indifferent and now.get(name) != value]
     if other:
         raise UnusableRun(f"the run in {path.parent} was started with another {', '.join(other)}; use the same, or another folder.")
     parts: dict[str, dict] = {}

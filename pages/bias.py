@@ -34,14 +34,14 @@ class Asked(NamedTuple):
 
     Attributes:
         checkpoint: the model's sha256. attribute, count: what is changed, on how many films.
-        generator: `STRUCTURAL`, or a checkpoint's folder. root: of the films, "" for drawn ones.
+        generator: `STRUCTURAL`, or a checkpoint's folder. root: the films' folder, None for drawn ones or when none was typed.
     """
 
     checkpoint: str
     attribute: str
     count: int
     generator: str
-    root: str
+    root: str | None
     device: str
 
 
@@ -79,6 +79,8 @@ def films(collection: str, findings: tuple[str, ...], asked: Asked):
     if collection == DRAWN:
         marker = Marker() if asked.attribute == "marker" else None
         return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all")
+    if asked.root is None:
+        raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")
     real = open_collection(collection, asked.root, findings=findings)
     return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count])
 
@@ -125,9 +127,9 @@ def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
         )  # fmt: skip
         st.session_state["bias attribute kept"] = attribute
         count = st.selectbox("Films", COUNTS, 1, width=90)
-        root = ""
+        root = None
         if common.trained_on(checkpoint) not in NEED_NO_FOLDER:
-            root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip()
+            root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip() or None
         pressed = st.button("Ask the model", type="primary", key="bias-ask")
         files = st.container(horizontal=True, horizontal_alignment="right", gap="small", key="bias-files")
     return Asked(checkpoint.sha256, attribute, count, source, root, common.device()), pressed, files
@@ -176,7 +178,7 @@ def result(offers: list[Checkpoint]) -> None:
 
 def empty(asked: Asked) -> None:
     quiet(
-        f"{asked.count} patients will be shown twice: as they are, and otherwise in nothing but the {answers.named(asked.attribute)}. "
+        f"At most {asked.count} films will be shown twice: as they are, and otherwise in nothing but the {answers.named(asked.attribute)}. "
         "The model is asked about both, and a test says whether its answers differ by more than chance."
     )
 

@@ -166,6 +166,13 @@ def test_a_run_does_not_resume_with_another_seed_or_settings(tmp_path, other, wo
     assert "\n" not in str(refused.value)
 
 
+def test_a_setting_that_makes_no_difference_may_be_another_on_resuming(tmp_path):
+    trained(Line(steps=4), tmp_path)
+    other = Line(steps=6, rate=0.5)
+    other.indifferent = ("rate",)
+    trained(other, tmp_path, resume=True)
+
+
 def test_a_run_saved_before_settings_were_kept_still_resumes(tmp_path):
     trained(Line(steps=4), tmp_path)
     tensors, facts = safetensors.torch.load_file(tmp_path / STATE), facts_of(tmp_path)

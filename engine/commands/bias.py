@@ -34,7 +34,7 @@ def bias(
     pdf: Annotated[Path | None, typer.Option(help="write the report here")] = None,
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
-    from engine.invariance.answers import HEADER, NOTE, answer, question, table, trust
+    from engine.invariance.answers import HEADER, answer, note, question, table, trust
     from engine.invariance.bias import bias_reports
     from engine.invariance.interventions import open_interventions
     from engine.registry import open_model
@@ -70,7 +70,7 @@ def bias(
             print(f"  {what}: {much}")
         print()
         print(aligned([HEADER, *table(report)]))
-        print(NOTE)
+        print(note(report))
         print()
         print(show(report.measures(), report.remarks))
         print()

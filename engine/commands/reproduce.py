@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from engine.checkpoints import shipped, shipped_folder
@@ -51,18 +52,18 @@ def reproduce(
     if table not in (*TABLES, *TOGETHER, *STUDIES):
         raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
     if table in STUDIES:
-        return _study(table, preset, generator, json)
+        unused = {"--root": root, "--precision": precision, "--runs": runs != RUNS, "--no-train": not train}
+        given = [flag for flag, value in unused.items() if value]
+        if given:
+            raise OneSentence(f"{table} makes its own data and keeps no model; it takes no {', '.join(given)}.")
+        return _study(table, preset, generator, device, threads, json)
     if generator:
         raise OneSentence(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for one in chosen:
         if preset not in registered(one.method).presets():
             raise OneSentence(f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}.")
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-        os.environ["OMP_NUM_THREADS"] = str(threads)
+    _use(threads)
     machine = Machine(device, 1, precision or _suited_precision(device))
     everything: list[Measure | dict] = []
     for one in chosen:
@@ -71,6 +72,15 @@ def reproduce(
         everything += [*rows, *missing]
     if json:
         write_json(json, "reproduce", everything)
+
+
+def _use(threads: int | None) -> None:
+    """At most so many CPU threads from here on, in this process and in those that it starts; None leaves it to the machine."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
@@ -104,15 +114,19 @@ def _measured(
     return rows, missing, remarks + [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
 
 
-def _study(name: str, preset: str, generator: str | None, json: Path | None) -> None:
+def _study(name: str, preset: str, generator: str | None, device: str, threads: int | None, json: Path | None) -> None:
     """A study that makes its own data and models, from beginning to end."""
     module = import_module(STUDIES[name])
     if preset not in module.PRESETS:
         raise OneSentence(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
-    if generator and "generator" not in signature(module.study).parameters:
+    taken = signature(module.study).parameters
+    if generator and "generator" not in taken:
         raise OneSentence(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
-    chosen = {"generator": generator} if generator else {}
-    with tqdm(unit="model") as bar:
+    if device == "cuda" and "device" not in taken:
+        raise OneSentence(f"{name} runs on the CPU; leave --device out.")
+    chosen = {option: value for option, value in (("generator", generator), ("device", device)) if value and option in taken}
+    _use(threads)
+    with threadpool_limits(threads), tqdm(unit="model") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

@@ -123,7 +123,7 @@ class BraTS(Collection):
 def _patients_in(root: Path) -> dict[str, Path]:
     """Patient to folder; the patient's name is the folder's."""
     if not root.is_dir():
-        raise UnusableCollection(f"{root} is not a folder; --root must name the BraTS folder that holds HGG/ and LGG/ or the patients.")
+        raise UnusableCollection(f"{root} is not a folder; name the BraTS folder that holds HGG/ and LGG/ or the patients.")
     parents = [root / grade for grade in ("HGG", "LGG") if (root / grade).is_dir()] or [root]
     folders = {path.name: path for parent in parents for path in sorted(parent.iterdir()) if path.is_dir()}
     folders = {name: path for name, path in folders.items() if any(path.glob(f"{name}_*.nii*"))}

@@ -145,7 +145,7 @@ def _deal_out(patients: np.ndarray, said: Sequence[frozenset[str]], seed: int) -
 
 def _pictures_in(root: Path) -> dict[str, Path]:
     if not root.is_dir():
-        raise UnusableCollection(f"{root} is not a folder; --root must name the ChestX-ray8 folder that holds {TABLES[0]} and images/.")
+        raise UnusableCollection(f"{root} is not a folder; name the ChestX-ray8 folder that holds {TABLES[0]} and images/.")
     folders = [folder for folder in (root / "images", *sorted(root.glob("images_*/images"))) if folder.is_dir()]
     if not folders:
         raise UnusableCollection(f"{root} has no images/ and no images_001/images/; unpack the pictures there.")

@@ -171,7 +171,7 @@ def _numbers(text: str) -> list[int]:
 
 def _read_tables(root: Path, findings: Sequence[str]) -> pd.DataFrame:
     if not root.is_dir():
-        raise UnusableCollection(f"{root} is not a folder; --root must name the CheXpert folder that holds train.csv and train/.")
+        raise UnusableCollection(f"{root} is not a folder; name the CheXpert folder that holds train.csv and train/.")
     tables = []
     for part, names in TABLES.items():
         path = next((root / name for name in names if (root / name).is_file()), None)

@@ -62,7 +62,7 @@ class MimicCxr(Collection):
             raise ValueError(f"uncertain must be one of {', '.join(POLICIES)}, got {uncertain!r}")
         self.root = Path(root)
         if not self.root.is_dir():
-            raise UnusableCollection(f"{self.root} is not a folder; --root must name the MIMIC-CXR-JPG folder that holds files/ and the tables.")
+            raise UnusableCollection(f"{self.root} is not a folder; name the MIMIC-CXR-JPG folder that holds files/ and the tables.")
         self.findings = tuple(findings)
         films = self._films()
         self.labels = _labels(films, self._table("chexpert", self.findings), self.findings, POLICIES[uncertain])

@@ -88,7 +88,7 @@ class Tuberculosis(Collection):
         self.films = [film for name in chosen or READERS for film in READERS[name](self.root)]
         if not self.films:
             wanted = ", ".join(FOLDERS[name] for name in chosen or READERS)
-            raise UnusableCollection(f"{root} holds no films in {wanted}; --root must name the folder that holds these.")
+            raise UnusableCollection(f"{root} holds no films in {wanted}; name the folder that holds these.")
         self.labels = np.array([[film.ill] for film in self.films], np.float32)
         self.patients = np.array([film.patient for film in self.films], str)
         self.attributes = {name: np.array([getattr(film, name) for film in self.films], str) for name in ("source", "sex", "age")}

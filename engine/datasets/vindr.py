@@ -133,7 +133,7 @@ class VinDr(Collection):
 
 def _pictures_in(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
     if not root.is_dir():
-        raise UnusableCollection(f"{root} is not a folder; --root must name the VinDr-CXR folder that holds train/ and test/.")
+        raise UnusableCollection(f"{root} is not a folder; name the VinDr-CXR folder that holds train/ and test/.")
     missing = [name for name in ("train", "test") if not (root / name).is_dir()]
     if missing:
         raise UnusableCollection(f"{root} has no folder {' and no '.join(missing)}.")

@@ -104,12 +104,11 @@ def _findings(page: _Paper, report: BiasReport) -> None:
         page.cells((name, "", f"{change} ({between})", f"{flips} ({share})", p, corrected, verdict), widths, 8, [INK] * 6 + [colour])
         _interval(page, one, LEFT + widths[0], top, widths[1] - 4, reach)
     page.ln(1)
-    widths = (27, 34, 32, 36, 32)
-    page.cells(("finding", "detectable, points", "parity gap", "opportunity gap", "odds gap"), widths, 7.5, [QUIET] * 5)
+    widths = (27, 29, 25, 29, 25, 45)
+    page.cells(("finding", "detectable, points", "parity gap", "opportunity gap", "odds gap", "change from, to"), widths, 7.5, [QUIET] * 6)
     for cells in lines:
         page.cells((cells[0], *cells[8:]), widths, 8, height=5)
-    start, end = report.findings[0].pair
-    page.words(f"Change from {start} to {end}. {answers.NOTE}", 7.5, QUIET)
+    page.words(answers.note(report), 7.5, QUIET)
     page.ln(3)
 
 

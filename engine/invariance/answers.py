@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
+from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, findings_stay, of_findings
 from engine.metrics.measure import Measure
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
@@ -16,13 +17,20 @@ OTHERWISE = {
 SHORT = {("sex", "F"): "woman", ("sex", "M"): "man", ("marker", "present"): "marker", ("marker", "absent"): "no marker"}
 HEADER = (
     "finding", "mean change, points", "95 %", "flips of 100", "95 %", "p", "corrected p", "verdict", "detectable", "parity gap",
-    "opportunity gap", "odds gap",
+    "opportunity gap", "odds gap", "from, to",
 )  # fmt: skip
 NOTE = (
-    "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings. Detectable is the typical (root "
-    "mean square) change in points that would have been found in 4 of 5 such samples. Parity, opportunity and odds gaps compare groups "
-    "of different patients and cannot tell the attribute from the illness; they are shown because they are asked for."
+    "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings and attributes asked about together. "
+    "Detectable is the typical (root mean square) change in points that would have been found in 4 of 5 such samples. Parity, "
+    "opportunity and odds gaps compare groups of different patients and cannot tell the attribute from the illness; they are shown because "
+    "they are asked for."
 )
+PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
+
+
+def note(report: BiasReport) -> str:
+    """What the table's columns are."""
+    return NOTE if len(report.values) == 2 else f"{NOTE} {PICKED}"
 
 
 def named(attribute: str) -> str:
@@ -60,7 +68,7 @@ def answer(report: BiasReport) -> tuple[str, str]:
     elif spared:
         first = f"No sign of it, for {together(spared)}. {sized(report, spared[0])}"
     else:
-        first = f"That cannot be told from {'these pictures' if len({one.reason for one in report.findings}) == 1 else 'them'}."
+        first = "That cannot be told from these pictures."
     if spared:
         rest.append(_spared(spared, named_already=not (found or slight)))
     untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
@@ -118,8 +126,6 @@ def together(findings: Sequence[FindingReport]) -> str:
 
 def trust(report: BiasReport) -> list[tuple[str, str, str]]:
     """(what, how much, 'good' | 'bad' | 'quiet'): whether the counterfactuals deserve trust, before any verdict."""
-    from engine.invariance.bias import LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS
-
     if report.exact:
         return [("drawn by the same model, from the same noise:", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
     rows = []
@@ -127,12 +133,15 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
         if measure.metric == "effectiveness":
             good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
-            rows.append((f"look like {measure.subject}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
-        elif measure.metric == "effect" and measure.subject.startswith("AUC of"):
-            good = abs(measure.value) <= MOST_AUC_CHANGE
-            rows.append((f"{measure.subject} moves by", f"{measure.value:+.3f}", "good" if good else "bad"))
+            asked_for = otherwise(report.attribute, measure.subject.removeprefix(f"{report.attribute} "))
+            rows.append((f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
+    for measure in of_findings(report.quality):
+        between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
+        kind = {True: "good", False: "bad", None: "quiet"}[findings_stay(measure)]
+        rows.append((f"{measure.subject} moves by", f"{measure.value:+.2f}{between}", kind))
     rows = rows or [("nobody measured how good they are", "", "bad")]
-    return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("grey levels they move when nothing is changed", f"{100 * report.composition.value:.1f} %", "quiet")]
+    moved = f"{100 * report.composition.value:.1f} % of the range"
+    return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("average change of grey level when nothing is to change", moved, "quiet")]
 
 
 def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
@@ -161,6 +170,7 @@ def _line(one: FindingReport) -> tuple[str, ...]:
         verdict(one),
         "-" if one.detectable is None else points(one.detectable),
         *("-" if gap is None else f"{gap.gap:.2f}" for gap in gaps),
+        " to ".join(one.pair),
     )
 
 

@@ -1,11 +1,6 @@
 """The bias report: would a model's answer change if only one attribute of the patient, or of the picture, were another?
 
-The pictures come first. A verdict is given only where the generated pictures deserve it:
-- a classifier of its own finds the value that was asked for in at least `LEAST_EFFECTIVENESS` of them (lower end of the 95 % interval,
-  each value of the attribute for itself);
-- the findings are still in them: the AUC of a fixed classifier moves by at most `MOST_AUC_CHANGE`;
-- the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
-  decisions (finding by finding).
+Whether the pictures deserve a verdict, and which one the numbers give, is said in `verdicts`.
 The test needs g(a, Z), the model's answer on pictures that depend on Z alone. Exact counterfactuals share all that is not the attribute,
 and a model that ignores it answers alike on all of them, so their answers are taken as they are. A generator's still know which value
 was the patient's own; of their answers only what Z foretells is taken.
@@ -14,6 +9,7 @@ Sizes compare two generated pictures of one patient, so that what the generator 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,18 +19,17 @@ from engine.datasets.collection import Collection
 from engine.invariance.fairness import equalised_odds, equality_of_opportunity
 from engine.invariance.interventions import Alternatives, Interventions, Progress
 from engine.invariance.regressions import as_known_from
-from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport
-from engine.invariance.statistics import FEWEST, SMALLEST_OVERLAP, InvarianceResult, holm, invariance_test
+from engine.invariance.report import CANNOT_TELL, Affected, BiasReport, FindingReport
+from engine.invariance.statistics import FEWEST, InvarianceResult, invariance_test
+from engine.invariance.verdicts import doubts, measured_quality, poor, verdicts
 from engine.metrics.composition import composition
-from engine.metrics.intervals import bootstrap, cluster_index, share_interval
+from engine.metrics.intervals import DRAWS, LEVEL, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.registry import Model
 
-LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
-LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
-COARSEST = 0.10  # where only larger changes of the probability would have been found, "no sign of it" would say too much
 MOST_AFFECTED = 4  # patients that are shown for each finding
 CHUNK = 32  # pictures between two steps of progress
+PARTS = 1000  # of the progress of several attributes together
 
 
 def bias_report(
@@ -49,7 +44,7 @@ def bias_report(
     """Tests every finding of `model` on the pictures at `indices`.
 
     Args:
-        model: anything with findings, thresholds, believes and checkpoint.
+        model: anything with findings, thresholds, believes and checkpoint; with `preprocessing`, it is shown films of that size.
         progress: called with (done, all) steps.
 
     Raises:
@@ -65,7 +60,7 @@ def bias_report(
     remarks = [f"{given - len(indices)} pictures without a known {attribute} were left out."] if len(indices) < given else []
     n, steps = len(indices), len(indices) * (2 + len(values))
     step = progress or (lambda done, every: None)
-    made = interventions.alternatives(collection, indices, attribute, lambda done, _: step(done, steps), seed)
+    made = interventions.alternatives(collection, indices, attribute, lambda done, _: step(done, steps), seed, size_for(model))
     null = made.picked(made.pictures, own=True)
     believed, done = {}, n
     for value in values:
@@ -78,7 +73,9 @@ def bias_report(
     span = float(np.ptp(made.original)) or 1.0
     answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
     truth = _truth(model, collection, indices)
-    findings = _verdicts([_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings))], _poor(interventions, attribute, values))
+    measured = [_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings))]
+    why = poor(interventions, collection.name, attribute, values)
+    quality = measured_quality(interventions, collection.name, attribute)
     return BiasReport(
         checkpoint=model.checkpoint.name,
         checkpoint_sha256=model.checkpoint.sha256,
@@ -90,11 +87,11 @@ def bias_report(
         patients=len(np.unique(patients)),
         generator=interventions.name,
         exact=interventions.exact,
-        quality=tuple(interventions.quality.get(attribute, ())),
+        quality=tuple(quality),
         composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
-        findings=tuple(findings),
+        findings=tuple(verdicts(measured, [why] * len(measured), interventions.exact)),
         factual=made.factual,
-        remarks=tuple(remarks),
+        remarks=(*remarks, *doubts(quality)),
     )
 
 
@@ -108,19 +105,22 @@ def bias_reports(
     seed: int = 0,
 ) -> list[BiasReport]:
     """`bias_report` of several attributes, with p values corrected for the number of findings and attributes together."""
-    reports = [bias_report(model, collection, indices, attribute, interventions, progress, seed) for attribute in attributes]
-    if len(reports) == 1:
-        return reports
-    corrected = iter(holm([one.test for report in reports for one in report.findings if one.test]))
-    together = []
-    for report in reports:
-        poor = _poor(interventions, report.attribute, report.values)
-        judged = []
-        for one in report.findings:
-            again = replace(one, test=next(corrected), verdict=CANNOT_TELL, reason="To be judged.") if one.test else one
-            judged.append(_judged(again, poor) if one.test else one)
-        together.append(replace(report, findings=tuple(judged)))
-    return together
+    reports = []
+    for place, attribute in enumerate(attributes):
+
+        def within(done: int, every: int, place: int = place) -> None:
+            progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
+
+        reports.append(bias_report(model, collection, indices, attribute, interventions, within if progress else None, seed))
+    why = [poor(interventions, collection.name, report.attribute, report.values) for report in reports for _ in report.findings]
+    judged = iter(verdicts([one for report in reports for one in report.findings], why, interventions.exact))
+    return [replace(report, findings=tuple(next(judged) for _ in report.findings)) for report in reports]
+
+
+def size_for(model: Model) -> int | None:
+    """Side in pixels of the films that `model` looks at; None where it does not say so, and takes whatever it is shown."""
+    preprocessing = getattr(model, "preprocessing", None)
+    return None if preprocessing is None else preprocessing.size
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,7 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
     rows = np.arange(n)
     means = under.mean(0)
     a, b = (0, 1) if len(means) == 2 else sorted((int(means.argmin()), int(means.argmax())))
+    pairs = math.comb(len(means), 2)  # out of which this one is picked
     difference = under[:, b] - under[:, a]
     stays = (under > threshold) == (own > threshold)[:, None]  # (n, m)
     flipped = 1 - (stays.sum(1) - 1) / (stays.shape[1] - 1)  # (n,) share of the other values that flip the decision
@@ -177,7 +178,7 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
         reason=reason or "not judged yet",
         test=test,
         pair=(made.values[a], made.values[b]),
-        change=_mean(f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}", difference, patients, seed),
+        change=_mean(f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}", difference, patients, seed, pairs),
         flips=_share(f"{subject}: decisions that flip", flipped, patients, seed),
         eca=replace(_share(subject, 1 - flipped, patients, seed), metric="eca"),
         null_change=_mean(f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed),
@@ -231,8 +232,8 @@ def _tested(
     for name, criterion in (("opportunity", equality_of_opportunity), ("odds", equalised_odds)):
         try:
             test = replace(test, **{name: criterion(*sample)})
-        except NotMeasurable as reason:
-            test = replace(test, remarks=(*test.remarks, sentence(str(reason))))
+        except NotMeasurable as reason:  # often the same for both
+            test = replace(test, remarks=tuple(dict.fromkeys((*test.remarks, sentence(str(reason))))))
     return test, ""
 
 
@@ -241,54 +242,10 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:].rstrip(".") + "."
 
 
-def _poor(interventions: Interventions, attribute: str, values: Sequence[str]) -> str:
-    """Why these pictures can carry no verdict at all, "" where they can."""
-    if interventions.exact:
-        return ""
-    measures = interventions.quality.get(attribute, ())
-    for value in values:
-        row = next((m for m in measures if m.metric == "effectiveness" and m.subject == f"{attribute} {value}"), None)
-        if row is None:
-            return f"Nobody measured whether pictures made under {attribute} {value} show it."
-        low = row.value if row.low is None else row.low
-        if low < LEAST_EFFECTIVENESS:
-            return (
-                f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be {low:.2f}, "
-                f"where {LEAST_EFFECTIVENESS:.2f} is needed."
-            )
-    for row in measures:
-        if row.metric == "effect" and row.subject.startswith("AUC of") and abs(row.value) > MOST_AUC_CHANGE:
-            return f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where {MOST_AUC_CHANGE} is allowed."
-    return ""
-
-
-def _verdicts(found: Sequence[FindingReport], poor: str) -> list[FindingReport]:
-    """The same with p values corrected for their number, and each with its verdict or the reason why there is none."""
-    corrected = iter(holm([one.test for one in found if one.test]))
-    found = [replace(one, test=next(corrected)) if one.test else one for one in found]
-    return [_judged(one, poor) for one in found]
-
-
-def _judged(one: FindingReport, poor: str) -> FindingReport:
-    test, shaken = one.test, one.null_flips.value
-    if poor or test is None:
-        return replace(one, reason=poor or one.reason)
-    if shaken > MOST_NULL_FLIPS:
-        return replace(
-            one, reason=f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
-        )
-    if test.corrected_p <= LEVEL:
-        return replace(one, verdict=DEPENDS, reason="")
-    if test.overlap < SMALLEST_OVERLAP:
-        return replace(one, reason=f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f}).")
-    if one.detectable is not None and one.detectable > COARSEST:
-        return replace(one, reason=f"So few pictures would only show a change of {100 * one.detectable:.0f} points or more.")
-    return replace(one, verdict=NO_SIGN, reason="")
-
-
-def _mean(subject: str, values: np.ndarray, patients: np.ndarray, seed: int) -> Measure:
-    """Mean of (n,) with patients resampled."""
-    low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, seed=seed)
+def _mean(subject: str, values: np.ndarray, patients: np.ndarray, seed: int, choices: int = 1) -> Measure:
+    """Mean of (n,) with patients resampled; the interval is widened (Bonferroni) where it was picked out of several `choices`."""
+    level = 1 - (1 - LEVEL) / choices
+    low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, DRAWS * choices, seed, level)
     return Measure("effect", subject, values.mean(), low, high, len(values), chance=0.0)
 
 

@@ -32,7 +32,7 @@ class Dependence:
     """What was measured of one model and one attribute; `InvarianceResult` says what each means.
 
     Attributes:
-        effect, low, high: E Var(g | Z) and its 95 % interval.
+        effect, low, high: E Var(g | Z) and its 95 % interval; no interval where g explains nothing, or with too few patients.
         log10_p: of the calibrated one-sided test, at most 0.
         t_statistic, t_p_value: of the paper's paired t-test.
         detectable: the effect found in 80 % of such samples, None where g sees no difference at all.
@@ -76,7 +76,7 @@ def dependence(
     shares = np.bincount(codes) / n
     overlap = float((e * (1 - e)).sum() / (n * (shares * (1 - shares)).sum()))
     if np.ptp(predictions) == 0:
-        return Dependence(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, None, overlap)
+        return Dependence(0.0, None, None, 0.0, 0.0, 1.0, None, overlap)
     if alternatives is None:
         fit = cross_fitted(predictions, codes, z, m, learner, fold, seed)
         g, h, direction = fit.g, fit.h, fit.earlier
@@ -88,7 +88,7 @@ def dependence(
         *explained_variance(predictions - h, g, codes, e, fold, units),
         randomised.log_p(None if patients is None else units) / math.log(10),
         *paired_t_test(predictions, g[np.arange(n), codes], h),
-        randomised.detectable(),
+        randomised.detectable(None if patients is None else units),
         overlap,
     )
 
@@ -127,30 +127,41 @@ class Randomised:
         With `units` (n,) int, patients are what is drawn again; where one patient has several values of the attribute, the
         signs of the patients' sums are (the wild bootstrap).
         """
-        if not self.scale.any():
-            return 0.0
-        values, chances = self.values, self.e
-        if units is not None:
-            index, count = cluster_index(units, len(self.codes))
-            sizes = np.bincount(index, minlength=count)
-            alike = np.bincount(index, self.codes, count) ** 2 == sizes * np.bincount(index, self.codes**2, count)
-            if alike.all():
-                values = np.stack([np.bincount(index, column, count) for column in values.T], 1)
-                chances = np.stack([np.bincount(index, column, count) for column in chances.T], 1) / sizes[:, None]
-                values = values - (chances * values).sum(1, keepdims=True)
-            else:
-                sums = np.bincount(index, values[np.arange(len(self.codes)), self.codes], count)
-                values, chances = np.stack([sums, -sums], 1), np.full((count, 2), 0.5)
-        return log_upper_tail(values, chances, self.seen)
+        return log_upper_tail(*self._drawn(units), self.seen) if self.scale.any() else 0.0
 
-    def detectable(self) -> float | None:
-        """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`."""
+    def detectable(self, units: np.ndarray | None = None) -> float | None:
+        """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`; `units` as in `log_p`."""
         if not self.scale.any():
             return None
+        values, chances = self._drawn(units)
         spread = (self.e * self.direction**2).sum(1)
-        noise = math.sqrt((self.e * self.values**2).sum())
-        slope = (stats.norm.isf(LEVEL) + stats.norm.ppf(POWER)) * noise / (self.scale * spread).sum()
+        noise = math.sqrt((chances * values**2).sum())
+        slope = _reach(1) * noise / (self.scale * spread).sum()
         return float(min(LARGEST_EFFECT, slope**2 * spread[self.scale > 0].mean()))
+
+    def _drawn(self, units: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """What each independent draw may add to T, and how likely: (draws, v) both, each row of mean 0."""
+        if units is None:
+            return self.values, self.e
+        index, count = cluster_index(units, len(self.codes))
+        sizes = np.bincount(index, minlength=count)
+        alike = np.bincount(index, self.codes, count) ** 2 == sizes * np.bincount(index, self.codes**2, count)
+        if not alike.all():
+            sums = np.bincount(index, self.values[np.arange(len(self.codes)), self.codes], count)
+            return np.stack([sums, -sums], 1), np.full((count, 2), 0.5)
+        values = np.stack([np.bincount(index, column, count) for column in self.values.T], 1)
+        chances = np.stack([np.bincount(index, column, count) for column in self.e.T], 1) / sizes[:, None]
+        return values - (chances * values).sum(1, keepdims=True), chances
+
+
+def detectable_among(effect: float, before: int, tests: int) -> float:
+    """A detectable effect of `before` tests made together as that of `tests`: each is then made at `LEVEL` / `tests`, as Holm's first is."""
+    return min(LARGEST_EFFECT, effect * (_reach(tests) / _reach(before)) ** 2)
+
+
+def _reach(tests: int) -> float:
+    """Standard deviations that T must lie above 0 on average to pass its limit in `POWER` of the samples."""
+    return float(stats.norm.isf(LEVEL / tests) + stats.norm.ppf(POWER))
 
 
 def explained_variance(
@@ -159,7 +170,7 @@ def explained_variance(
     """E Var(g | Z) and its 95 % interval, from 2 r D - D^2 with D = g(A, Z) - sum_a e g and r the residual.
 
     Its mean is E Var(g | Z) less the mean square error of D, so an error of g counts only squared and only downwards. D is first
-    stretched to fit the residuals, each fold by the others.
+    stretched to fit the residuals, each fold by the others. Where nothing is left of D the effect is 0, and no interval says how surely.
     """
     d = g[np.arange(len(g)), codes] - (e * g).sum(1)
     stretch = np.empty(len(d))
@@ -167,6 +178,8 @@ def explained_variance(
         rest = fold != k
         square = (d[rest] ** 2).sum()
         stretch[fold == k] = max(0.0, (residual[rest] * d[rest]).sum() / square) if square > 0 else 0.0
+    if not stretch.any():
+        return 0.0, None, None
     d = stretch * d
     each = 2 * residual * d - d**2
     low, high = mean_interval(each, units)

@@ -15,7 +15,7 @@ from scipy import stats
 from engine.metrics.intervals import LEVEL, cluster_index
 from engine.metrics.measure import Measure, NotMeasurable
 
-FEWEST_IN_STRATUM = 5  # cases of a group with (or without) the finding; below, a rate says nothing
+FEWEST_IN_STRATUM = 5  # cases (patients, where they are known) of a group with (or without) the finding; below, a rate says nothing
 SMALL_TABLE = 5  # expected counts below which chi-squared is replaced by random tables of the same margins
 TABLES = 9999
 TITLES = {"parity": "demographic parity", "opportunity": "equality of opportunity", "odds": "equalised odds"}
@@ -73,7 +73,7 @@ def equality_of_opportunity(
     """Whether E[Yhat | A = a, Y = 1] is one number for all a (Eq. 6 of CIT-LR; its authors' code compares all cases instead).
 
     Raises:
-        NotMeasurable: a group has fewer than `FEWEST_IN_STRATUM` cases with the finding.
+        NotMeasurable: a group has fewer than `FEWEST_IN_STRATUM` cases, or patients, with the finding.
     """
     return _gap(TITLES["opportunity"], [_stratum(predictions, attribute, patients, truth, 1)])
 
@@ -84,7 +84,7 @@ def equalised_odds(predictions: np.ndarray, attribute: np.ndarray, truth: np.nda
     The gap is the larger of the two strata's; the p value tests both together.
 
     Raises:
-        NotMeasurable: a group has fewer than `FEWEST_IN_STRATUM` cases with or without the finding.
+        NotMeasurable: a group has fewer than `FEWEST_IN_STRATUM` cases, or patients, with or without the finding.
     """
     return _gap(TITLES["odds"], [_stratum(predictions, attribute, patients, truth, y) for y in (1, 0)])
 
@@ -114,13 +114,14 @@ def log_p_of_equal_means(predictions: np.ndarray, attribute: np.ndarray, patient
 
 def _stratum(predictions, attribute, patients, truth, y):
     """The cases with truth y, each group of the attribute still among them."""
-    attribute, kept = np.asarray(attribute), np.asarray(truth) == y
+    attribute, kept, such = np.asarray(attribute), np.asarray(truth) == y, f"{'with' if y else 'without'} the finding"
+    if not kept.any():
+        raise NotMeasurable(f"no case here is known to be {such}: no rates to compare")
+    who, unit = (np.arange(len(kept)), "cases") if patients is None else (np.asarray(patients), "patients")
     for name in np.unique(attribute):
-        n = int((kept & (attribute == name)).sum())
+        n = len(np.unique(who[kept & (attribute == name)]))
         if n < FEWEST_IN_STRATUM:
-            raise NotMeasurable(
-                f"group {name} has {n} cases {'with' if y else 'without'} the finding, fewer than {FEWEST_IN_STRATUM}: no rate to compare"
-            )
+            raise NotMeasurable(f"group {name} has {n} {unit} {such}, fewer than {FEWEST_IN_STRATUM}: no rate to compare")
     return np.asarray(predictions)[kept], attribute[kept], None if patients is None else np.asarray(patients)[kept]
 
 
@@ -159,16 +160,31 @@ def _mean_interval(predictions: np.ndarray, patients: np.ndarray | None, chosen:
         effective = units if variance == 0 else max(1, min(len(values), round(mean * (1 - mean) / resembling)))
         ends = stats.binomtest(round(mean * effective), effective).proportion_ci(level, method="wilson")
         return min(ends.low, mean), max(ends.high, mean)
-    reach = stats.t.ppf((1 + level) / 2, max(units - 1, 1)) * math.sqrt(variance)
+    reach = stats.t.ppf((1 + level) / 2, units - 1) * math.sqrt(_known_variance(values, patients)[0])
     return max(mean - reach, 0.0), min(mean + reach, 1.0)
 
 
 def mean_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[float, int]:
-    """Variance of the mean of (n,) values, over patients where they are given, and the number of patients."""
+    """Variance of the mean of (n,) values, over patients where they are given, and the number of patients; 0 where none is seen."""
     index, units = cluster_index(patients, len(values))
     if units < 2:
         return 0.0, units
     return float(units / (units - 1) * (np.bincount(index, values - values.mean(), units) ** 2).sum() / len(values) ** 2), units
+
+
+def _known_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[float, int]:
+    """`mean_variance`; where all values of several patients are alike, Wilson's, which values in [0, 1] cannot exceed by much.
+
+    Raises:
+        NotMeasurable: there is one patient only.
+    """
+    variance, units = mean_variance(values, patients)
+    if units < 2:
+        raise NotMeasurable("a group has one patient only: how much patients differ in it is not known")
+    if variance > 1e-12:  # rounding leaves a trace
+        return variance, units
+    mean, z2 = float(values.mean()), stats.norm.ppf((1 + LEVEL) / 2) ** 2
+    return (mean * (1 - mean) / units + z2 / (4 * units**2)) / (1 + z2 / units) ** 2, units
 
 
 def _test(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None) -> tuple[float, int, float]:
@@ -189,11 +205,10 @@ def _test(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray |
         return float(stats.chi2.isf(p, freedom)), freedom, math.log(p)
     means = np.array([predictions[groups == g].mean() for g in range(len(names))])
     who = np.arange(len(predictions)) if patients is None else np.asarray(patients)
-    each = [mean_variance(predictions[groups == g], who[groups == g]) for g in range(len(names))]
-    variances = np.maximum([variance for variance, _ in each], 1e-12)
-    weights = 1 / variances
+    each = [_known_variance(predictions[groups == g], who[groups == g]) for g in range(len(names))]
+    weights = 1 / np.array([variance for variance, _ in each])
     f = float((weights * (means - np.average(means, weights=weights)) ** 2).sum()) / freedom
-    lack = sum((1 - w / weights.sum()) ** 2 / max(units - 1, 1) for w, (_, units) in zip(weights, each, strict=True))
+    lack = sum((1 - w / weights.sum()) ** 2 / (units - 1) for w, (_, units) in zip(weights, each, strict=True))
     m = len(names)
     f /= 1 + 2 * (m - 2) / (m * m - 1) * lack
     log_p = float(stats.f.logsf(f, freedom, (m * m - 1) / (3 * lack)))

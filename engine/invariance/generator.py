@@ -61,7 +61,7 @@ class DiffusionInterventions(Interventions):
     def __init__(self, checkpoint: Checkpoint, device: str):
         config = checkpoint.config
         self.checkpoint, self.name, self.device = checkpoint, checkpoint.name, torch.device(device)
-        self.findings = tuple(config["findings"])
+        self.findings, self.collection = tuple(config["findings"]), config.get("data", {}).get("collection", "")
         try:
             architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
             if self.preprocessing.size != architecture.size:
@@ -93,11 +93,7 @@ class DiffusionInterventions(Interventions):
         seed: int = 0,
         size: int | None = None,
     ) -> Alternatives:
-        """As `Interventions.alternatives`; nothing in it is random.
-
-        Args:
-            size: side of the pictures, the network's own when None.
-        """
+        """As `Interventions.alternatives`; nothing in it is random."""
         values, size, k = self.values_of(attribute), size or self.size, [*self.attributes].index(attribute)
         original = np.stack([collection.image(int(i), size) for i in indices]).astype(np.float32)
         codes = self.codes(collection, indices)

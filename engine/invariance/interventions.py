@@ -81,6 +81,7 @@ class Interventions(ABC):
         quality: attribute -> measures on pictures held out from its training: "effectiveness", whose `subject` is the attribute
             and a value of it ("sex F"), and "composition"; "effect", `subject` "AUC of FINDING" (or "AUC of findings"), is by how
             much the AUC of a fixed classifier changes from the original to the generated pictures. Empty where `exact`.
+        collection: name of the collection that `quality` was measured on; None where it holds for any.
     """
 
     name: str
@@ -88,10 +89,17 @@ class Interventions(ABC):
     size: int
     exact: ClassVar[bool]
     quality: Mapping[str, Sequence[Measure]]
+    collection: str | None = None
 
     @abstractmethod
     def alternatives(
-        self, collection: Collection, indices: np.ndarray, attribute: str, progress: Progress | None = None, seed: int = 0
+        self,
+        collection: Collection,
+        indices: np.ndarray,
+        attribute: str,
+        progress: Progress | None = None,
+        seed: int = 0,
+        size: int | None = None,
     ) -> Alternatives:
         """The patients at `indices` under every value of `attribute`.
 
@@ -99,6 +107,7 @@ class Interventions(ABC):
             indices: (n,) of pictures whose attribute is known.
             progress: called with (done, all) patients.
             seed: of whatever noise there is.
+            size: side of the pictures in pixels, as the tested model looks at them; its own when None.
         """
 
     def values_of(self, attribute: str) -> tuple[str, ...]:
@@ -135,15 +144,15 @@ class StructuralInterventions(Interventions):
         if phantom.markers:
             self.attributes["marker"] = ("absent", "present")
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0):
-        values = self.values_of(attribute)
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
+        values, size = self.values_of(attribute), size or self.size
         phantom: Phantom = getattr(collection, "whole", collection)
-        pictures = {value: np.empty((len(indices), self.size, self.size), np.float32) for value in values}
+        pictures = {value: np.empty((len(indices), size, size), np.float32) for value in values}
         factual = phantom.attributes[attribute][indices]
         for row, index in enumerate(indices):
             for value in values:
                 change = {"marker": value == "present"} if attribute == "marker" else {attribute: value}
-                pictures[value][row] = phantom.counterfactual(int(index), self.size, **change)
+                pictures[value][row] = phantom.counterfactual(int(index), size, **change)
             if progress:
                 progress(row + 1, len(indices))
         original = np.stack([pictures[str(value)][row] for row, value in enumerate(factual)])  # the same noise draws the same film

@@ -50,7 +50,7 @@ class Preset:
     judge_rate: float = 1e-3
     autoencoder_rate: float = 5e-4
     denoiser_rate: float = 3e-4
-    disentangler_rate: float = 1e-4
+    disentangler_rate: float = 1e-3
     prior: float = 1e-6
     dropped: float = 0.1
     averaging: float = 0.995

@@ -49,7 +49,9 @@ NOTE = (
     f"A classifier is trained on {POOLED} x {POOLED} grey values. The truth is what the phantom's own structural model shows of the same "
     f"patients: it depends where {100 * RELEVANT:.0f} of 100 decisions or more flip, or the probability moves by {100 * RELEVANT:.0f} point or "
     "more on average. A verdict is right that says so; 'cannot tell' is never right. With structural interventions the estimate is the "
-    "truth, and only the verdicts can be wrong. The paper has no such table: nobody can check its counterfactuals."
+    "truth, and only the verdicts can be wrong. Classifiers of one attribute and correlation share what they are trained on and are "
+    "resampled together; all of them are tested on the same films, of whose choice the intervals say nothing. The paper "
+    "has no such table: nobody can check its counterfactuals."
 )
 
 
@@ -83,12 +85,12 @@ class Remembered(Interventions):
     def __init__(self, inner: Interventions):
         self.inner, self._made = inner, {}
         self.name, self.attributes, self.size, self.quality = inner.name, inner.attributes, inner.size, inner.quality
-        self.exact = inner.exact
+        self.exact, self.collection = inner.exact, inner.collection
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0) -> Alternatives:
-        key = attribute, seed, np.asarray(indices).tobytes()
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Alternatives:
+        key = attribute, seed, size, np.asarray(indices).tobytes()
         if key not in self._made:
-            self._made = {key: self.inner.alternatives(collection, indices, attribute, progress, seed)}  # the attribute before is done with
+            self._made = {key: self.inner.alternatives(collection, indices, attribute, progress, seed, size)}  # the attribute before is done with
         return self._made[key]
 
 
@@ -100,6 +102,7 @@ class Outcome:
         attribute, kind, correlation: what it was trained to lean on, what it is, how much.
         eca, true_eca: expected counterfactual accuracy by the interventions and by the structural model.
         says, depends: whether the report says that it depends (by more than a trace), and whether it does; says is None for no verdict.
+        blamed: whether the report says that it depends, however slightly; None for no verdict.
         invariant: whether no true counterfactual moves its answer at all.
     """
 
@@ -109,6 +112,7 @@ class Outcome:
     eca: float
     true_eca: float
     says: bool | None
+    blamed: bool | None
     depends: bool
     invariant: bool
 
@@ -119,16 +123,17 @@ def pooled(pictures: np.ndarray) -> np.ndarray:
 
 
 def study(
-    preset: Preset, progress: Callable[[int, int], None] | None = None, generator: str | None = None
+    preset: Preset, progress: Callable[[int, int], None] | None = None, generator: str | None = None, device: str = "auto"
 ) -> tuple[list[Measure], list[str]]:
     """Rows and remarks of `reproduce invariance-phantom`.
 
     Args:
         progress: called with (done, all) after each classifier.
-        generator: a checkpoint, or "structural"; None takes the shipped one for drawn films, else the structural model.
+        generator: a checkpoint, or "structural"; None takes the structural model, which is exact.
+        device: of the generator: auto, cpu or cuda.
     """
     films = Phantom(preset.test, seed=TEST_SEED, size=preset.size, marker=MARKER)
-    interventions = open_interventions(films, generator)
+    interventions = open_interventions(films, generator, device)
     attributes = [name for name in ATTRIBUTES if name in interventions.attributes]
     kinds = len(attributes) * len(TYPES) + ("marker" in attributes)
     outcomes = []
@@ -185,6 +190,7 @@ def outcome_of(attribute: str, kind: str, correlation: float, said: FindingRepor
         eca=said.eca.value,
         true_eca=truth.eca.value,
         says=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS and not said.slight,
+        blamed=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS,
         depends=truth.size >= RELEVANT,
         invariant=bool(np.array_equal(truth.before, truth.after)),
     )
@@ -197,20 +203,23 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
     rows = []
     for subject, chosen in named.items():
         errors = np.abs([one.eca - one.true_eca for one in chosen])
-        low, high = mean_interval(errors, within=(0.0, 1.0))
+        low, high = mean_interval(errors, together(chosen), within=(0.0, 1.0))
         rows.append(Measure("eca_error", f"{subject}: mean |estimated - true|", errors.mean(), low, high, len(errors)))
         right = np.array([one.says is not None and one.says == one.depends for one in chosen])
-        rows.append(Measure("accuracy", f"{subject}: verdicts right", right.mean(), *share_interval(right), len(right), chance=_commoner(chosen)))
-    invariant = [one for one in outcomes if one.invariant]
+        low, high = share_interval(right, together(chosen))
+        rows.append(Measure("accuracy", f"{subject}: verdicts right", right.mean(), low, high, len(right), chance=_commoner(chosen)))
+    invariant = [one for one in outcomes if one.invariant and one.blamed is not None]
     if invariant:
-        blamed = np.array([bool(one.says) for one in invariant])
-        rows.append(Measure("type_1_error", "invariant classifiers called dependent", blamed.mean(), *share_interval(blamed), len(blamed)))
+        blamed = np.array([one.blamed for one in invariant])
+        low, high = share_interval(blamed, together(invariant))
+        rows.append(Measure("type_1_error", "invariant classifiers with a verdict, called dependent", blamed.mean(), low, high, len(blamed)))
     ranks = np.array([[one.eca, one.true_eca] for one in outcomes])
     if np.ptp(ranks, axis=0).all():
         def spearman(weights: np.ndarray) -> np.ndarray:
             return np.array([_rank_correlation(np.repeat(ranks, row.astype(int), axis=0)) for row in weights])
 
-        rows.append(Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), *bootstrap(spearman, len(ranks)), len(ranks), chance=0.0))
+        low, high = bootstrap(spearman, len(ranks), together(outcomes))
+        rows.append(Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), low, high, len(ranks), chance=0.0))
     rows += [row for name in named for row in interventions.quality.get(name, ())]
     untold, leaning = sum(one.says is None for one in outcomes), sum(one.depends for one in outcomes)
     remarks = [
@@ -218,6 +227,11 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
         f"Pictures otherwise from: {interventions.name}{' (exact)' if interventions.exact else ''}.",
     ]
     return rows, remarks + ([f"No verdict was given for {untold} of them."] if untold else [])
+
+
+def together(outcomes: Sequence[Outcome]) -> np.ndarray:
+    """(n,) str: one word for all that were trained on the same films."""
+    return np.array([f"{one.attribute} {one.correlation}" for one in outcomes])
 
 
 def _commoner(outcomes: Sequence[Outcome]) -> float:

@@ -46,7 +46,8 @@ class FindingReport:
         verdict: one of `VERDICTS`; reason: why there is none, or "".
         test: None where it could not be done.
         pair: the two values between which `change` is measured, the first to the second.
-        change: mean signed change of the probability from one to the other, patients resampled.
+        change: mean signed change of the probability from one to the other, patients resampled; with more than two values `pair` is
+            the one that differs most, and the interval is widened (Bonferroni) for having picked it.
         flips: share of patients whose decision another value flips (all others alike likely). eca: the share that stays (Eq. 8).
         null_change: mean |change| of the probability by the null intervention. null_flips: the share of decisions it flips.
         before, after: (n,) the probability as photographed and under another value (with more than two, the one that moves it most).

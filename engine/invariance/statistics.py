@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from engine.invariance.dependence import dependence
+from engine.invariance.dependence import dependence, detectable_among
 from engine.invariance.fairness import FairnessGap, demographic_parity, equalised_odds, equality_of_opportunity
 from engine.invariance.regressions import LEARNERS
 from engine.metrics.measure import Measure, NotMeasurable
@@ -32,11 +32,11 @@ class InvarianceResult:
         effect: E Var(g | Z) in [0, 0.25], the variance of a case's expected prediction over the values of its attribute, as far as g
             finds it (a better g finds more); 0 for an invariant model. With two values alike likely and labels that Z and A
             settle, it is a quarter of the share of cases whose label flips.
-        low, high: its 95 % interval, None with too few patients.
+        low, high: its 95 % interval, None with too few patients, or where g explains nothing of the predictions.
         p_value: of the calibrated one-sided test. log10_p: the same, where p_value is too small to be held.
-        corrected_p: after Holm's correction (`holm`); None before.
+        corrected_p: after Holm's correction (`holm`); None before. together: how many tests it was corrected for.
         t_statistic, t_p_value: the paper's paired t-test of Yhat g against Yhat h, two-sided, for comparison only.
-        detectable: the smallest effect that the test finds at 0.05 in 80 % of such samples if the model leans on the attribute
+        detectable: the smallest effect that the test finds at 0.05 (after `holm` at 0.05 / `together`) in 80 % of such samples if the model leans on the attribute
             the way that g says; one that leans in a way that g does not see needs a larger one. None where g sees no difference.
         overlap: E Var(A | Z) / Var(A) in [0, 1]: 1 where Z says nothing about A, 0 where it gives A away and nothing can be tested.
         parity, opportunity, odds: the associations beside it; the last two None without true findings, or too few of them.
@@ -60,6 +60,7 @@ class InvarianceResult:
     opportunity: FairnessGap | None = None
     odds: FairnessGap | None = None
     corrected_p: float | None = None
+    together: int = 1
     remarks: Sequence[str] = ()
 
     @property
@@ -151,9 +152,12 @@ def invariance_test(
 
 
 def holm(results: Sequence[InvarianceResult]) -> list[InvarianceResult]:
-    """The same results with p values corrected for their number (Holm 1979): findings and attributes together."""
-    corrected = holm_corrected([result.p_value for result in results])
-    return [replace(result, corrected_p=p) for result, p in zip(results, corrected, strict=True)]
+    """The same results with p values, and what would have been detected, corrected for their number (Holm 1979)."""
+    found, m = [], len(results)
+    for result, p in zip(results, holm_corrected([result.p_value for result in results]), strict=True):
+        seen = None if result.detectable is None else detectable_among(result.detectable, result.together, m)
+        found.append(replace(result, corrected_p=p, detectable=seen, together=m))
+    return found
 
 
 def holm_corrected(p_values: Sequence[float]) -> list[float]:

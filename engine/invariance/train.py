@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ LONGEST = 1.0  # gradients are clipped to this norm
 class Phase(Recipe):
     """What the four phases have in common: one part of the networks learns, the others stand still."""
 
+    indifferent: Sequence[str] = ("disentangler_rate",)
+
     def __init__(self, material: Material, preset: Preset, nets: Networks, steps: int, seed: int):
         self.material, self.preset, self.nets, self.seed = material, preset, nets, seed
         self.steps, self.validate_every = steps, preset.validate_every
@@ -46,7 +48,7 @@ class Phase(Recipe):
 
     def settings(self) -> dict:
         skipped = ("judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "validate_every", "hops", "guidance")
-        chosen = {k: v for k, v in asdict(self.preset).items() if k not in skipped}
+        chosen = {k: v for k, v in asdict(self.preset).items() if k not in (*skipped, *self.indifferent)}
         return chosen | {"data": [self.material.collection.name, len(self.material.collection)], "attributes": self.material.attributes}
 
     def chosen(self, stream: str, step: int, count: int) -> np.ndarray:
@@ -229,14 +231,15 @@ class DenoiserPhase(Phase):
 class DisentanglerPhase(Phase):
     """The perturbation against the estimator of mutual information, in alternation (Eq. 3)."""
 
+    indifferent = ()
+
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
         super().__init__(material, preset, nets, preset.disentangler_steps, seed)
         self.keep_last = True
         self.information = MutualInformation(preset.architecture, [len(v) for v in material.attributes.values()])
-        adam = {"lr": preset.disentangler_rate, "weight_decay": 1e-5}
+        learning = {"information": self.information, "perturbation": nets.perturbation}
         self._optimisers = {
-            "information": torch.optim.Adam(self.information.parameters(), **adam | {"lr": 10 * preset.disentangler_rate}),
-            "perturbation": torch.optim.Adam(nets.perturbation.parameters(), **adam | {"lr": 10 * preset.disentangler_rate}),
+            name: torch.optim.Adam(part.parameters(), lr=preset.disentangler_rate, weight_decay=1e-5) for name, part in learning.items()
         }
 
     @property

@@ -160,7 +160,12 @@ def resampled(
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray], n: int, groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
+    statistic: Callable[[np.ndarray], np.ndarray],
+    n: int,
+    groups: np.ndarray | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    level: float = LEVEL,
 ) -> Interval:
     """Percentile interval of a weighted statistic; groups (patients, or pictures with several values) are resampled whole.
 
@@ -169,6 +174,7 @@ def bootstrap(
         n: how many values the weights belong to.
         groups: (n,); None when all are independent.
         draws, seed: the same seed gives the same interval.
+        level: how often it is to cover.
 
     Returns:
         (low, high), or (None, None) with fewer than two groups or when fewer than half of the resamples have an answer.
@@ -176,7 +182,7 @@ def bootstrap(
     values = resampled(statistic, n, groups, draws, seed)
     if values is None:
         return UNKNOWN
-    low, high = np.percentile(values, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    low, high = np.percentile(values, [50 * (1 - level), 50 * (1 + level)])
     return float(low), float(high)
 
 

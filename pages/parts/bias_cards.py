@@ -18,7 +18,10 @@ STYLE = (
     ".point{stroke:#39434f;stroke-dasharray:2 3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}</style>"
 )
 KINDS = {DEPENDS: "found", NO_SIGN: "spared", CANNOT_TELL: "untold"}
-HEADS = ("finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "p", "corrected", "verdict", "detectable", "parity", "odds")
+HEADS = (
+    "finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "p", "corrected", "verdict", "detectable", "parity",
+    "opportunity", "odds",
+)  # fmt: skip
 
 
 def badges(report: BiasReport, what: str = "films not trained on") -> list[str]:
@@ -51,20 +54,21 @@ def findings_card(report: BiasReport) -> str:
     """One row a finding; the interval stands against zero, on one scale for all."""
     ends = [abs(end) for one in report.findings for end in (one.change.low, one.change.high, one.change.value) if end is not None]
     reach = max(0.02, *ends) * 1.08
-    rows = []
+    rows, two = [], len(report.values) == 2
     for one, cells in zip(report.findings, answers.table(report), strict=True):
-        name, change, between, flips, share, p, corrected, verdict, detectable, parity, _, odds = cells
+        name, change, between, flips, share, p, corrected, verdict, detectable, parity, opportunity, odds, pair = cells
+        between = between if two else f"{between}, {pair}"
         why = f" title='{escape(one.reason, quote=True)}'" if one.reason else ""
         rows.append(
-            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(one, reach)}</td><td>{change} <i>{between}</i></td>"
+            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(one, reach)}</td><td>{change} <i>{escape(between)}</i></td>"
             f"<td>{flips} <i>{share}</i></td><td>{escape(p)}</td><td>{escape(corrected)}</td>"
-            f"<td class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td><td>{detectable}</td><td>{parity}</td><td>{odds}</td></tr>"
+            f"<td class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td><td>{detectable}</td><td>{parity}</td><td>{opportunity}</td><td>{odds}</td></tr>"
         )
-    start, end = report.findings[0].pair
+    of_what = " to ".join(report.findings[0].pair) if two else "between the two values furthest apart"
     heads = "".join(f"<th scope='col'>{head}</th>" for head in HEADS)
     return (
-        f"<section class='per-finding'><h2>Per finding, {escape(start)} to {escape(end)}</h2><table><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table><p class='note'>{escape(answers.NOTE)}</p></section>"
+        f"<section class='per-finding'><h2>Per finding, {escape(of_what)}</h2><table><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table><p class='note'>{escape(answers.note(report))}</p></section>"
     )
 
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from engine.datasets.phantom import Marker, Phantom
-from engine.invariance.answers import answer, points, question, sized, table, trust
-from engine.invariance.bias import _poor, bias_report, bias_reports
+from engine.invariance.answers import answer, note, points, question, sized, table, trust
+from engine.invariance.bias import bias_report, bias_reports
 from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions
+from engine.invariance.verdicts import doubts, findings_stay, poor
 from engine.metrics.measure import Measure
+from engine.preprocessing import Preprocessing
 
 N, SIZE = 160, 8
 
@@ -49,18 +51,19 @@ class Made(Interventions):
 
     name, attributes, size, exact = "made-up", {"group": ("a", "b")}, SIZE, False
 
-    def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0, traces=0.0):
+    def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0, traces=0.0, tint=0.0):
         low = 0.05
         rows = [Measure("effectiveness", f"group {v}", e, e - low, min(1, e + low), 200) for v, e in zip("ab", effectiveness)]
         self.quality = {"group": (*rows, Measure("effect", "AUC of Finding", auc, None, None, 200))}
-        self.disturbed, self.traces = disturbed, traces
+        self.disturbed, self.traces, self.tint = disturbed, traces, tint
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0):
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
         values = self.values_of(attribute)
         noise = np.random.default_rng(seed).normal(0, self.disturbed, (len(indices), 1, 1)).astype(np.float32)
         pictures = {v: np.stack([collection.picture(i, v) for i in indices]) + noise for v in values}
         for value in values:  # what making another picture leaves in it
             pictures[value][collection.group[indices] != value, SIZE // 2 :] += self.traces
+        pictures["b"][:, SIZE // 2 :] += self.tint  # and what making any picture of group b leaves in it
         original = np.stack([collection.picture(i, collection.group[i]) for i in indices])
         z = np.stack([collection.severity[indices], collection.labels[indices, 0]], 1).astype(np.float32)
         if progress:
@@ -70,6 +73,16 @@ class Made(Interventions):
 
 class Exact(Made):
     exact = True
+
+
+class Three(Made):
+    """With a third value that nobody has, and that looks like a."""
+
+    attributes = {"group": ("a", "b", "c")}
+
+    def __init__(self):
+        super().__init__()
+        self.quality = {"group": tuple(Measure("effectiveness", f"group {v}", 0.95, 0.9, 1.0, 200) for v in "abc")}
 
 
 class Classifier:
@@ -120,6 +133,12 @@ def test_traces_of_making_another_picture_are_no_bias_of_the_model():
         assert one.flips.value > 0.05 and one.verdict != "depends", seed
 
 
+def test_no_sign_of_it_is_never_said_beside_an_interval_that_shows_one():
+    (one,) = reported(FAIR, tint=-3.0).findings
+    assert one.change.high < 0 and one.test.corrected_p > 0.05
+    assert one.verdict == "cannot tell" and "traces of how they were made" in one.reason
+
+
 def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():
     report = reported(Classifier(0.02, 0.1))
     (one,) = report.findings
@@ -159,6 +178,70 @@ def test_poor_pictures_carry_no_verdict(made, words):
     assert any(kind == "bad" for _, _, kind in trust(report))
 
 
+@pytest.mark.parametrize(
+    "value, low, high, stays",
+    [
+        (0.01, -0.03, 0.05, True),
+        (-0.08, -0.10, -0.06, False),  # all of it beyond
+        (-0.06, -0.13, 0.02, None),  # too few pictures to say
+        (0.02, -0.09, 0.08, None),
+        (-0.11, -0.25, 0.02, False),  # beyond twice the limit, however few
+        (0.04, None, None, True),
+        (0.06, None, None, False),
+    ],
+)
+def test_findings_stay_as_far_as_the_interval_says(value, low, high, stays):
+    row = Measure("effect", "AUC of Finding", value, low, high, 120)
+    made = Made()
+    made.quality = {"group": (*made.quality["group"][:2], row)}
+    assert findings_stay(row) is stays
+    assert bool(poor(made, "films", "group", "ab")) == (stays is False)
+    assert bool(doubts(made.quality["group"])) == (stays is None)
+
+
+def test_findings_of_which_too_little_is_known_leave_the_verdict_and_are_named_beside_it():
+    made = Made()
+    made.quality = {"group": (*made.quality["group"][:2], Measure("effect", "AUC of Finding", -0.06, -0.13, 0.02, 120))}
+    report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
+    assert report.findings[0].verdict == "depends"
+    assert "not known well enough: AUC of Finding moves by -0.06 (-0.13 to +0.02)" in report.remarks[0]
+    assert ("AUC of Finding moves by", "-0.06 (-0.13 to +0.02)", "quiet") in trust(report)
+
+
+def test_what_was_measured_on_another_collection_says_nothing_of_this_one():
+    made = Made()
+    made.collection = "chestxray8"
+    report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
+    assert report.findings[0].reason == "Nobody measured how good its pictures of films are." and not report.quality
+    assert trust(report)[0] == ("nobody measured how good they are", "", "bad")
+
+
+def test_a_pair_that_was_picked_out_of_three_has_a_wider_interval():
+    model, films = Classifier(0.02, 0.1), Films()
+    two = reported(model, films)
+    three = bias_report(model, films, np.arange(N), "group", Three())
+    (one,), (other,) = two.findings, three.findings
+    assert other.pair == ("a", "b") and other.change.value == pytest.approx(one.change.value)
+    assert other.change.low < one.change.low - 0.05 * (one.change.value - one.change.low)
+    assert other.change.high > one.change.high + 0.05 * (one.change.high - one.change.value)
+    assert table(three)[0][-1] == "a to b" and "furthest apart" in note(three) and "furthest apart" not in note(two)
+
+
+def test_the_model_is_shown_films_of_the_size_that_it_looks_at():
+    asked = []
+
+    class Sized(Made):
+        def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
+            asked.append(size)
+            return super().alternatives(collection, indices, attribute, progress, seed)
+
+    films, model = Films(), Classifier(0.0, 0.1)
+    bias_report(model, films, np.arange(N), "group", Sized())
+    model.preprocessing = Preprocessing(64)
+    bias_report(model, films, np.arange(N), "group", Sized())
+    assert asked == [None, 64]
+
+
 def test_pictures_of_which_nobody_knows_how_good_they_are_carry_no_verdict():
     made = Made()
     made.quality = {}
@@ -180,13 +263,26 @@ def test_values_of_several_words_are_found_among_the_measures():
     made.attributes = {"group": ("a", "not a")}
     rows = [Measure("effectiveness", f"group {value}", 0.95, 0.9, 1.0, 200) for value in made.attributes["group"]]
     made.quality = {"group": rows}
-    assert _poor(made, "group", ("a", "not a")) == ""
+    assert poor(made, "films", "group", ("a", "not a")) == ""
 
 
 def test_progress_never_goes_back_and_ends_at_the_end():
     films, heard = Films(), []
     bias_report(FAIR, films, np.arange(N), "group", Made(disturbed=1.0), lambda *done: heard.append(done))
     assert [done for done, _ in heard] == sorted(done for done, _ in heard) and heard[-1][0] == heard[-1][1]
+
+
+def test_progress_goes_on_from_one_attribute_to_the_next():
+    class Both(Made):
+        attributes = {"group": ("a", "b"), "other": ("a", "b")}
+
+    films, heard = Films(), []
+    films.attributes["other"] = films.group.copy()
+    films.attributes["other"][:60] = ""  # so that it has fewer steps
+    bias_reports(FAIR, films, np.arange(N), ("group", "other"), Both(), lambda *done: heard.append(done))
+    shares = [done / every for done, every in heard]
+    assert shares == sorted(shares) and [done for done, _ in heard] == sorted(done for done, _ in heard)
+    assert 0 < heard[0][0] < heard[0][1] / 2 and heard[-1][0] == heard[-1][1]
 
 
 def test_a_null_intervention_that_changes_the_answer_is_seen():
@@ -237,6 +333,17 @@ def test_labels_that_nobody_knows_leave_the_test_and_cost_only_their_own_picture
     report = bias_report(ITSELF, films, np.arange(N), "group", made)
     test = report.findings[0].test
     assert test.n == N and sum(test.odds.n.values()) < N
+
+
+def test_a_finding_of_which_no_label_is_known_costs_two_criteria_and_not_the_report():
+    films = Films()
+    films.labels[:] = np.nan
+    made = Made()
+    made.alternatives = lambda *args, **kw: replace(found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation))
+    films.severity = np.nan_to_num(films.severity)
+    test = bias_report(ITSELF, films, np.arange(N), "group", made).findings[0].test
+    assert test.odds is None and test.opportunity is None and test.p_value < 1e-6
+    assert test.remarks == ("No case here is known to be with the finding: no rates to compare.",)
 
 
 def test_progress_rises_to_its_end_and_a_seed_repeats():

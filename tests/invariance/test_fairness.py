@@ -71,6 +71,32 @@ def test_a_group_with_hardly_any_positives_is_refused_by_name():
         equality_of_opportunity(truth, attribute, truth)
 
 
+def test_many_pictures_of_one_patient_are_one_positive():
+    """Five positives of one patient against forty of forty: nothing can be said, least of all p = 4e-14."""
+    predictions = np.r_[np.full(5, 0.9), np.linspace(0.2, 0.7, 40)]
+    attribute, patients, truth = np.repeat(["a", "b"], [5, 40]), np.r_[np.zeros(5), np.arange(1, 41)], np.ones(45)
+    with pytest.raises(NotMeasurable, match="group a has 1 patients with the finding, fewer than 5"):
+        equality_of_opportunity(predictions, attribute, truth, patients)
+    with pytest.raises(NotMeasurable, match="one patient only"):
+        demographic_parity(predictions, attribute, patients)
+
+
+def test_a_group_whose_answers_are_all_alike_is_not_known_without_doubt():
+    random = np.random.default_rng(0)
+    predictions, attribute = np.r_[np.full(6, 0.7), random.uniform(0.3, 0.9, 60)], np.repeat(["a", "b"], [6, 60])
+    found = demographic_parity(predictions, attribute)
+    assert found.low < 0 < found.high and found.p_value > 0.3
+    labels = np.r_[np.ones(6), np.tile([0, 1, 1], 20)]
+    patients = np.r_[np.arange(6), np.repeat(np.arange(6, 36), 2)]
+    assert demographic_parity(labels, attribute, patients).p_value > 1e-4
+
+
+def test_cases_of_which_no_truth_is_known_are_refused_in_words():
+    nothing = np.array([])
+    with pytest.raises(NotMeasurable, match="no case here is known to be with the finding"):
+        equalised_odds(nothing, nothing.astype(str), nothing, nothing)
+
+
 def test_one_group_alone_has_nothing_to_differ_from():
     with pytest.raises(NotMeasurable, match="one group only, f"):
         demographic_parity(np.array([0.0, 1.0] * 20), np.repeat("f", 40))

@@ -14,6 +14,7 @@ from engine.invariance.material import Material, Preset, encoded
 from engine.invariance.network import Architecture, Denoiser, Networks, Perturbation
 from engine.invariance.produce import _start_from, tiny
 from engine.invariance.quality import evaluate, quality
+from engine.invariance.train import PHASES
 from engine.jobs import TrainingJob
 from engine.registry import methods, open_generator, open_model, trained
 from engine.training import Machine
@@ -121,6 +122,21 @@ def job(tmp_path_factory):
         name="small", collection=Phantom(count=160, size=32), terms="drawn", preset="demo", changes=changes, guidance=None, guidance_words="none",
         machine=Machine("cpu"), seed=1, command="python -m engine train cit_lr --data phantom", destination=folder / "out", runs=folder / "runs",
     )  # fmt: skip
+
+
+def test_the_disentangler_learns_at_the_rate_that_is_declared_and_the_other_phases_do_not_ask_for_it():
+    preset = Preset(architecture=SMALL, disentangler_rate=7e-4)
+    material = Material(Phantom(count=160, size=32), preset)
+    nets = Networks(SMALL, material.attributes, material.collection.findings, preset.strength)
+    phases = {name: phase(material, preset, nets, 0) for name, phase in PHASES.items()}
+    learning = phases["disentangler"].optimisers()
+    assert {name: optimiser.param_groups[0]["lr"] for name, optimiser in learning.items()} == {"information": 7e-4, "perturbation": 7e-4}
+    assert Preset().disentangler_rate == 1e-3  # what both shipped generators learned at, under the name 1e-4
+    assert [name for name, phase in phases.items() if "disentangler_rate" in phase.settings()] == ["disentangler"]
+
+
+def test_a_generator_knows_whose_pictures_its_quality_was_measured_on(generator):
+    assert generator.collection == "phantom"
 
 
 def test_training_ends_in_a_checkpoint_with_a_whole_card_that_opens(job):

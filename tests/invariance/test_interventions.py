@@ -46,6 +46,12 @@ def test_a_marker_is_put_on_and_taken_off(phantom):
         StructuralInterventions(plain).alternatives(plain, np.arange(3), "marker")
 
 
+def test_films_come_in_the_size_that_is_asked_for(phantom):
+    found = StructuralInterventions(phantom).alternatives(phantom, np.arange(2), "sex", size=20)
+    assert found.original.shape == found.pictures["F"].shape == (2, 20, 20)
+    assert np.array_equal(found.original[1], phantom.image(1, 20))
+
+
 def test_a_choice_of_findings_leaves_the_structural_model_open(phantom):
     chosen = Chosen(phantom, ("Edema",))
     told = []

@@ -1,9 +1,11 @@
 """The study of bias reports on drawn films, in small: what it trains, what it counts, and the command that prints it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from engine.commands.reproduce import reproduce
 from engine.datasets.phantom import FINDINGS, Phantom
@@ -23,7 +25,7 @@ def few(monkeypatch):
 
 
 def outcome(**changes):
-    whole = {"attribute": "sex", "kind": TYPES[0], "correlation": 0.0, "eca": 0.9, "true_eca": 0.9, "says": True, "depends": True, "invariant": False}
+    whole = {"attribute": "sex", "kind": TYPES[0], "correlation": 0.0, "eca": 0.9, "true_eca": 0.9, "says": True, "blamed": True, "depends": True, "invariant": False}
     return Outcome(**{**whole, **changes})
 
 
@@ -55,15 +57,31 @@ def test_errors_and_verdicts_are_counted():
     films = Phantom(3, size=32, marker=MARKER)
     outcomes = [
         outcome(eca=0.8), outcome(says=False), outcome(says=None, true_eca=0.7),
-        outcome(attribute="marker", says=False, depends=False, invariant=True, eca=1.0, true_eca=1.0),
+        outcome(attribute="marker", says=False, blamed=False, depends=False, invariant=True, eca=1.0, true_eca=1.0),
     ]  # fmt: skip
     rows, remarks = measured(outcomes, StructuralInterventions(films))
     known = {(row.metric, row.subject): row for row in rows}
     assert known["eca_error", "all attributes: mean |estimated - true|"].value == pytest.approx((0.1 + 0 + 0.2 + 0) / 4)
     assert known["accuracy", "all attributes: verdicts right"].value == 0.5
     assert known["accuracy", "sex: verdicts right"].value == pytest.approx(1 / 3)
-    assert known["type_1_error", "invariant classifiers called dependent"].value == 0
+    assert known["type_1_error", "invariant classifiers with a verdict, called dependent"].value == 0
     assert any("No verdict was given for 1 of them" in remark for remark in remarks)
+
+
+def test_a_slight_accusation_of_an_invariant_classifier_is_an_error_and_no_verdict_is_none():
+    free = {"depends": False, "invariant": True, "eca": 1.0, "true_eca": 1.0}
+    outcomes = [outcome(**free, says=False, blamed=True), outcome(**free, says=False, blamed=False), outcome(**free, says=None, blamed=None)]
+    rows, _ = measured(outcomes, StructuralInterventions(Phantom(3, size=32)))
+    (row,) = (row for row in rows if row.metric == "type_1_error")
+    assert (row.value, row.n) == (0.5, 2)
+
+
+def test_classifiers_of_one_training_set_are_resampled_together():
+    few = [outcome(correlation=c, eca=0.9 - c / 5 - t / 1000, true_eca=0.9) for c in (0.0, 0.3, 0.9) for t in range(4)]
+    many = [outcome(correlation=(k + one.correlation) / 100, eca=one.eca) for k, one in enumerate(few)]
+    films = StructuralInterventions(Phantom(3, size=32))
+    (shared, *_), (alone, *_) = measured(few, films)[0], measured(many, films)[0]
+    assert shared.value == pytest.approx(alone.value) and shared.high - shared.low > 2 * (alone.high - alone.low)
 
 
 def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_path, capsys):
@@ -73,6 +91,34 @@ def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_
     rows = json.loads(file.read_text())["rows"]
     assert {"eca_error", "accuracy"} <= {row["metric"] for row in rows}
     assert "4 classifiers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"root": Path("films")}, "takes no --root"),
+        ({"precision": "32-true"}, "takes no --precision"),
+        ({"runs": Path("elsewhere"), "train": False}, "takes no --runs, --no-train"),
+        ({"device": "cuda"}, "runs on the CPU"),
+    ],
+)
+def test_what_a_study_cannot_use_is_refused_rather_than_ignored(given, words):
+    with pytest.raises(OneSentence, match=words):
+        reproduce("invariance-scm", **given)
+
+
+def test_device_and_threads_reach_the_study(monkeypatch):
+    heard = []
+
+    def listen(preset, progress, generator=None, device="auto"):
+        heard.extend([device, {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}])
+        return [], []
+
+    monkeypatch.setattr(phantom_study, "study", listen)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # put back after the test
+    monkeypatch.setattr("torch.set_num_threads", heard.append)
+    reproduce("invariance-phantom", device="cpu", threads=1)
+    assert heard == [1, "cpu", {1}]
 
 
 def test_a_generator_that_is_none_or_has_nothing_to_show_is_refused():

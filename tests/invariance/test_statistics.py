@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from engine.invariance.dependence import dependence, paired_t_test
-from engine.invariance.regressions import LEARNERS
+from engine.invariance.dependence import dependence, explained_variance, paired_t_test
+from engine.invariance.regressions import FOLDS, LEARNERS
 from engine.invariance.statistics import GENERATOR, GroupTooSmall, holm, holm_corrected, invariance_test
 from engine.metrics.measure import Measure, NotMeasurable
 
@@ -134,12 +135,45 @@ def test_the_detectable_effect_is_detected_in_four_of_five_samples():
     assert 140 <= found <= 185
 
 
+def test_ten_pictures_of_a_patient_detect_no_more_than_one():
+    z, attribute, noise = patients(60, 4)
+    predictions, g = sigmoid(z[:, 0] + noise), guessed(z)
+    once = dependence(predictions, attribute, z, alternatives=g).detectable
+    many = [np.repeat(part, 10, 0) for part in (predictions, attribute, z, g, np.arange(60))]
+    found = dependence(*many[:3], alternatives=many[3], patients=many[4]).detectable
+    assert found == pytest.approx(once, rel=0.35)
+    assert dependence(*many[:3], alternatives=many[3]).detectable < once / 4  # what it would be, were they independent
+
+
+def test_the_more_tests_are_made_together_the_larger_what_is_detectable():
+    z, attribute, noise = patients(300, 4)
+    names = np.where(attribute, "m", "f")
+    g = guessed(z)
+    one = invariance_test(sigmoid(z[:, 0] + noise), names, z, alternatives={"f": g[:, 0], "m": g[:, 1]})
+    assert holm([one])[0].detectable == one.detectable
+    many = holm([one] * 20)
+    reach = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.05, 0.05 / 20)]
+    assert many[0].detectable == pytest.approx(one.detectable * (reach[1] / reach[0]) ** 2)
+    assert holm(many)[0].detectable == pytest.approx(many[0].detectable)  # correcting twice adds nothing
+
+
 def test_the_detectable_effect_shrinks_with_n():
     sizes = []
     for n in (200, 800, 3200):
         z, attribute, noise = patients(n, 6)
         sizes.append(dependence((z[:, 0] + noise > 0).astype(float), attribute, z, alternatives=guessed(z)).detectable)
     assert sizes[0] > 2.5 * sizes[1] > 6 * sizes[2]
+
+
+def test_an_effect_of_which_g_finds_nothing_has_no_interval():
+    z, attribute, _ = patients(100, 3)
+    g, e, fold = np.stack([np.full(100, 0.3), np.full(100, 0.7)], 1), np.full((100, 2), 0.5), np.arange(100) % FOLDS
+    against = np.where(attribute, -0.2, 0.2)  # the predictions lean the other way
+    assert explained_variance(against, g, attribute, e, fold, np.arange(100)) == (0.0, None, None)
+    assert explained_variance(-against, g, attribute, e, fold, np.arange(100))[1] > 0
+    constant = invariance_test(np.full(100, 0.5), attribute, z)
+    row = constant.rows()[0]
+    assert (row["value"], row["low"], row["high"]) == (0.0, None, None)
 
 
 def test_the_interval_covers_the_true_effect():

@@ -5,14 +5,17 @@ from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine import datasets
 from engine.attri_net.produce import tiny
+from engine.datasets import UnusableCollection
 from engine.invariance.answers import points, table
+from engine.invariance.bias import bias_report
 from pages.parts import bias_cards, common
-from tests.invariance.test_bias import FAIR, ITSELF, Films, reported
+from tests.invariance.test_bias import FAIR, ITSELF, Films, Three, reported
 from tests.test_app import elements, settled
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -47,7 +50,7 @@ def drawing(html):
 
 
 def test_nothing_is_asked_before_the_reader_asks(page):
-    assert "Would the answer change if only the sex changed?" in said(page) and "200 patients will be shown twice" in said(page)
+    assert "Would the answer change if only the sex changed?" in said(page) and "At most 200 films will be shown twice" in said(page)
     assert "bias asked" not in page.session_state or not page.session_state["bias asked"]
 
 
@@ -86,6 +89,23 @@ def test_a_card_says_the_numbers_of_the_table_and_no_markup_of_a_finding():
     hostile = reported(strange, films)
     for html in (bias_cards.findings_card(hostile), bias_cards.answer_card(hostile), bias_cards.scatter_card(hostile, hostile.findings[0])):
         assert "<img src=x" not in html and "&lt;img" in html
+
+
+def test_the_card_shows_all_that_its_note_speaks_of_and_each_findings_own_pair_where_it_was_picked():
+    card = bias_cards.findings_card(reported(ITSELF))
+    assert all(f"<th scope='col'>{name}</th>" in card for name in ("parity", "opportunity", "odds")) and "Per finding, a to b" in card
+    assert table(reported(ITSELF))[0][10] in card
+    three = bias_report(ITSELF, Films(), np.arange(160), "group", Three())
+    card = bias_cards.findings_card(three)
+    assert "Per finding, between the two values furthest apart" in card and ", a to b</i>" in card
+
+
+def test_a_folder_that_was_not_typed_is_asked_for_in_the_readers_words(monkeypatch):
+    monkeypatch.setattr(common, "in_the_house", lambda: False)  # the page's functions, not the page
+    from pages.bias import Asked, films
+
+    with pytest.raises(UnusableCollection, match="^Type the folder in which the films of chestxray8 lie"):
+        films("chestxray8", ("Edema",), Asked("sha", "sex", 100, "generator", None, "cpu"))
 
 
 def test_every_picture_has_words_for_those_who_cannot_see_it():

@@ -1,0 +1,120 @@
+"""When a verdict may be given: first how good the pictures are, then what the test says of each finding.
+
+A verdict is given only where the generated pictures deserve it:
+- a classifier of its own finds the value that was asked for in at least `LEAST_EFFECTIVENESS` of them (lower end of the 95 % interval,
+  each value of the attribute for itself);
+- the findings are still in them, see `findings_stay`;
+- the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
+  decisions (finding by finding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.invariance.interventions import Interventions
+from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, RELEVANT, FindingReport
+from engine.invariance.statistics import SMALLEST_OVERLAP, holm
+from engine.metrics.measure import Measure
+
+LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
+LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
+COARSEST = 0.10  # where only larger changes of the probability would have been found, "no sign of it" would say too much
+MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
+
+
+def of_findings(quality: Sequence[Measure]) -> list[Measure]:
+    """The rows that say by how much the AUC of a finding changes from the originals to the generated pictures."""
+    return [row for row in quality if row.metric == "effect" and row.subject.startswith("AUC of")]
+
+
+def findings_stay(row: Measure) -> bool | None:
+    """Whether a finding is as well seen in the generated pictures as in the originals.
+
+    A change of its AUC may be `MOST_AUC_CHANGE` either way. True where the whole 95 % interval lies within that; False where all of it
+    lies beyond, or its value beyond twice as much. None where the interval reaches over the limit: the sample is too small to say, which
+    bars no verdict and is said beside it. Without an interval the value stands for it.
+    """
+    low, high = (row.value, row.value) if row.low is None else (row.low, row.high)
+    if -MOST_AUC_CHANGE <= low and high <= MOST_AUC_CHANGE:
+        return True
+    if low > MOST_AUC_CHANGE or high < -MOST_AUC_CHANGE or abs(row.value) > 2 * MOST_AUC_CHANGE:
+        return False
+    return None
+
+
+def doubts(quality: Sequence[Measure]) -> list[str]:
+    """A sentence for the findings of which too little is known, if any."""
+    unknown = [row for row in of_findings(quality) if findings_stay(row) is None]
+    if not unknown:
+        return []
+    unsure = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in unknown]
+    return [f"How far the findings stay in the pictures made is not known well enough: {', '.join(unsure)}, where {MOST_AUC_CHANGE} is allowed."]
+
+
+def measured_quality(interventions: Interventions, collection: str, attribute: str) -> Sequence[Measure]:
+    """How good its pictures of this collection are; nothing where another collection's were measured."""
+    return interventions.quality.get(attribute, ()) if interventions.collection in (None, collection) else ()
+
+
+def poor(interventions: Interventions, collection: str, attribute: str, values: Sequence[str]) -> str:
+    """Why these pictures of `collection` can carry no verdict at all, "" where they can."""
+    if interventions.exact:
+        return ""
+    if interventions.collection not in (None, collection):
+        return f"Nobody measured how good its pictures of {collection} are."
+    measures = measured_quality(interventions, collection, attribute)
+    for value in values:
+        row = next((m for m in measures if m.metric == "effectiveness" and m.subject == f"{attribute} {value}"), None)
+        if row is None:
+            return f"Nobody measured whether pictures made under {attribute} {value} show it."
+        low = row.value if row.low is None else row.low
+        if low < LEAST_EFFECTIVENESS:
+            return (
+                f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be {low:.2f}, "
+                f"where {LEAST_EFFECTIVENESS:.2f} is needed."
+            )
+    for row in of_findings(measures):
+        if findings_stay(row) is False:
+            return f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where {MOST_AUC_CHANGE} is allowed."
+    return ""
+
+
+def verdicts(found: Sequence[FindingReport], poor: Sequence[str], exact: bool) -> list[FindingReport]:
+    """The same with p values corrected for their number, and each with its verdict or the reason why there is none.
+
+    Args:
+        found: of one attribute or of several that are asked about together.
+        poor: of each, why its pictures carry no verdict, "" where they do.
+        exact: whether the pictures are true counterfactuals.
+    """
+    corrected = iter(holm([one.test for one in found if one.test]))
+    found = [replace(one, test=next(corrected)) if one.test else one for one in found]
+    return [_judged(one, why, exact) for one, why in zip(found, poor, strict=True)]
+
+
+def _judged(one: FindingReport, poor: str, exact: bool) -> FindingReport:
+    if poor or one.test is None:
+        return replace(one, verdict=CANNOT_TELL, reason=poor or one.reason)
+    reason = _reason(one, exact)
+    told = DEPENDS if one.test.corrected_p <= LEVEL else NO_SIGN
+    return replace(one, verdict=CANNOT_TELL if reason else told, reason=reason)
+
+
+def _reason(one: FindingReport, exact: bool) -> str:
+    """Why a finding that was tested on good pictures has no verdict, "" where it has one."""
+    test, shaken = one.test, one.null_flips.value
+    if shaken > MOST_NULL_FLIPS:
+        return f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
+    if test.corrected_p <= LEVEL:
+        return ""
+    if test.overlap < SMALLEST_OVERLAP:
+        return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
+    if one.detectable is not None and one.detectable > COARSEST:
+        return f"So few pictures would only show a change of {100 * one.detectable:.0f} points or more."
+    moves = one.change.low is not None and (one.change.low > 0 or one.change.high < 0)
+    if moves and one.size >= RELEVANT:  # an interval of its own beside "no sign of it" would contradict it
+        return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
+    return ""
