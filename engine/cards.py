@@ -34,14 +34,15 @@ def card(
     people = ", ".join(
         f"{part} {len(np.unique(collection.patients[collection.split(part)]))}" for part in ("train", "validation", "test")
     )
+    unit, units = ("group of look-alikes", "groups") if getattr(collection, "grouping", "") else ("patient", "patients")
     present = ", ".join(f"{f} {int(np.nansum(collection.labels[:, c]))}" for c, f in enumerate(collection.findings))
     sections = {
         "Intended use and limits": intended,
         "Data and licence": f"{terms}\n\nPictures with each finding: {present}.",
-        "Split and seeds": f"By patient; pictures: {counts}; patients: {people}. Seed {seed}. Guidance: {guidance}.",
+        "Split and seeds": f"By {unit}; pictures: {counts}; {units}: {people}. Seed {seed}. Guidance: {guidance}.",
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": hardware,
-        "Metrics": "On the test part, not trained on; 95 % intervals, pictures of one patient taken together.\n\n" + table(rows, remarks),
+        "Metrics": f"On the test part, not trained on; 95 % intervals, pictures of one {unit} taken together.\n\n" + table(rows, remarks),
         "Subgroups": "Mean AUC over the findings, on the test part.\n\n" + table(subgroups)
         if subgroups
         else "Sex and view position are not known for this collection, or no group held both classes.",

@@ -24,6 +24,7 @@ from engine.metrics.ssim import masked_ssim
 
 MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
 HEALED = "share of abnormal pictures below the operating point after translation"
+ON_BODY, ON_MARKS = "map on the body", "map on burned-in marks"
 LEFT_ALONE = "mean |change| of normal pictures, share of the grey range; 0 is perfect"
 
 
@@ -83,9 +84,13 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     moved = before + seen.maps[label == 0].astype(np.float32)
     measured(composition, before, moved, 2 * model.preprocessing.reach, "normal pictures", groups[label == 0], LEFT_ALONE)
     _against_masks(model, collection, indices, seen, measured)
-    _where(model, collection, indices, seen, measured)
+    _where(model, collection, indices, seen, rows, measured, remarks)
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, measured)
+    if any(row.subject.endswith(", fixed") for row in rows):
+        remarks.append(f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.reach:g}")
+    side = model.preprocessing.size
+    remarks.append(f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they come")
     if (crop := getattr(collection, "crop", "whole")) != "whole":
         cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
         levelled = " and its greys are replaced by their ranks" if crop in LEVELLED else ""
@@ -153,15 +158,28 @@ def against_masks(strength: np.ndarray, masks: np.ndarray, fixed: float | None, 
     measured(ncc, strength, masks, subject=finding, groups=who)
 
 
-def _where(model, collection, indices, seen: Seen, measured) -> None:
-    """How much of the map lies on the body, and how much on burned-in marks, where the collection can tell."""
+def _where(model, collection, indices, seen: Seen, rows: list[Measure], measured, remarks: list[str]) -> None:
+    """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the collection can tell;
+    a model that changes marks more than other places is reported in words."""
     side = model.preprocessing.size
-    for door, subject in (("body", "map on the body"), ("marks", "map on burned-in marks")):
+    for door, subject in (("body", ON_BODY), ("marks", ON_MARKS)):
         if not hasattr(collection, door):
             continue
-        masks = (np.asarray(getattr(collection, door)(int(index), side), bool) for index in indices)
-        pairs = [(one.astype(np.float32), mask) for one, mask in zip(seen.maps, masks, strict=True)]
-        measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices])
+        masks = [np.asarray(getattr(collection, door)(int(index), side), bool) for index in indices]
+        chosen = [n for n, mask in enumerate(masks) if mask.any()]
+        pairs = [(seen.maps[n].astype(np.float32), masks[n]) for n in chosen]
+        before = len(rows)
+        measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices[chosen]])
+        remarks += [_said_of(row) for row in rows[before:]]
+
+
+def _said_of(row: Measure) -> str:
+    """What a share of the map on the body or on marks means, beside the share of the picture that these are."""
+    if row.subject == ON_BODY:
+        return f"{1 - row.value:.1%} of the map lies outside the body, which leaves {1 - row.chance:.1%} of the picture"
+    where = f"{row.value:.1%} of the map lies on burned-in marks, which are {row.chance:.1%} of the {row.n} pictures that have any"
+    heals = row.low is not None and row.low > row.chance
+    return f"{where}: {'it heals marks as well' if heals else 'no more than anywhere else, as far as can be told'}"
 
 
 def _against_truth(model, collection, indices, seen: Seen, measured) -> None:

@@ -8,7 +8,8 @@ from engine.baselines.va_gan import VaGanRecipe
 from engine.checkpoints import open_checkpoint
 from engine.commands.shared import TERMS
 from engine.cx_gan.train import CxGanRecipe
-from engine.discrepancy.measures import evaluate, fixed_cut
+from engine.datasets.chosen import Chosen
+from engine.discrepancy.measures import Seen, evaluate, fixed_cut, measures
 from engine.jobs import TrainingJob
 from engine.registry import method, open_model
 from engine.settings import with_changes
@@ -39,7 +40,26 @@ def test_a_training_leaves_a_checkpoint_that_opens_with_its_measures_on_its_card
     for metric in ("auc", "effectiveness", "composition", "iou", "dice", "ncc", "ssim", "non_resemblance", "recovery", "restraint"):
         assert f"| {metric} |" in made.card
     rows, remarks = evaluate(model, pictures(), pictures().split("test"))
-    assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in rows if row.metric == "iou"} and not remarks
+    assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in rows if row.metric == "iou"}
+    assert any(f"|M| is above {model.cut:g}" in remark for remark in remarks) and any("32 x 32 pixels" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("on_marks", [True, False], ids=["on the marks", "elsewhere"])
+def test_a_model_that_heals_burned_in_marks_is_reported_as_such(on_marks, tmp_path):
+    model = open_model(method("cx_gan").tiny(tmp_path / "tiny"), "cpu")
+    side = model.preprocessing.size
+    marks = np.zeros((side, side), bool)
+    marks[:4, :4] = True
+    drawn = np.where(marks == on_marks, 0.5, 0.0).astype(np.float32)
+    marked = Chosen(pictures(), ("Lesion",))
+    marked.marks = lambda index, size: marks if index % 2 else np.zeros_like(marks)  # every second picture has none
+    test = marked.split("test")
+    flat = np.zeros(len(test), np.float32)
+    seen = Seen(flat + 0.5, flat, flat, np.repeat(drawn[None], len(test), 0), np.zeros((len(test), side, side), np.float32))
+    rows, remarks = measures(model, marked, test, seen)
+    row = next(row for row in rows if row.subject == "map on burned-in marks")
+    assert row.n == sum(index % 2 for index in test)
+    assert any("it heals marks as well" in remark for remark in remarks) == on_marks
 
 
 def test_guidance_is_refused_in_a_sentence(tmp_path):
