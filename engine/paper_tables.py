@@ -110,10 +110,7 @@ CRITICS = {
 # One drawn chest differs from another in much more than its effusion: critics of few steps move every rib a little. So what the map
 # moves costs little until the effusion has been found, and much more after.
 DRAWN = {**CRITICS, "lambda_cycle": "50", "lambda_identity": "50", "lambda_map": "20", "steps": "1010"}
-SPARSER = {
-    **DRAWN, "lambda_identity": "100", "lambda_map": "80", "learning_rate": "1e-4", "critic_steps": "3", "warm_steps": "0", "steps": "450",
-    "falling": "0.4",
-}  # fmt: skip
+SPARSER = {**DRAWN, "lambda_identity": "100", "lambda_map": "80", "warm_steps": "0", "steps": "300", "falling": "0"}  # beyond, the map grows back
 
 
 def real(data: str, finding: str, model: str, paper: float | None, words: str) -> Table:
