@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
 from engine.datasets.collection import Collection
-from engine.datasets.phantom import Phantom
+from engine.datasets.phantom import LARGEST, SMALLEST, Phantom
 from engine.metrics.measure import Measure
 from engine.registry import open_generator
 
@@ -145,7 +145,7 @@ class StructuralInterventions(Interventions):
             self.attributes["marker"] = ("absent", "present")
 
     def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
-        values, size = self.values_of(attribute), size or self.size
+        values, size = self.values_of(attribute), min(max(size or self.size, SMALLEST), LARGEST)  # a model of other sizes resizes itself
         phantom: Phantom = getattr(collection, "whole", collection)
         pictures = {value: np.empty((len(indices), size, size), np.float32) for value in values}
         factual = phantom.attributes[attribute][indices]

@@ -29,9 +29,9 @@ def visit(browser, serve, tmp_path_factory):
     page.troubles = []
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
     page.goto(serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(folder), "OMP_NUM_THREADS": "1"}) + "/bias")
-    page.get_by_text("200 patients will be shown twice").wait_for(timeout=SLOW)
+    page.get_by_text("200 films will be shown twice").wait_for(timeout=SLOW)
     choose_a_hundred(page)
-    page.get_by_text("100 patients will be shown twice").wait_for(timeout=SLOW)
+    page.get_by_text("100 films will be shown twice").wait_for(timeout=SLOW)
     page.get_by_role("button", name="Ask the model").click()
     page.wait_for_selector(".answer .first", timeout=SLOW)
     page.wait_for_selector(".viewer[data-kind=panels] canvas", timeout=SLOW)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.datasets.chosen import Chosen
-from engine.datasets.phantom import Marker, Phantom
+from engine.datasets.phantom import SMALLEST, Marker, Phantom
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.invariance.interventions import Alternatives, StructuralInterventions, open_interventions
 
@@ -47,9 +47,11 @@ def test_a_marker_is_put_on_and_taken_off(phantom):
 
 
 def test_films_come_in_the_size_that_is_asked_for(phantom):
-    found = StructuralInterventions(phantom).alternatives(phantom, np.arange(2), "sex", size=20)
-    assert found.original.shape == found.pictures["F"].shape == (2, 20, 20)
-    assert np.array_equal(found.original[1], phantom.image(1, 20))
+    found = StructuralInterventions(phantom).alternatives(phantom, np.arange(2), "sex", size=48)
+    assert found.original.shape == found.pictures["F"].shape == (2, 48, 48)
+    assert np.array_equal(found.original[1], phantom.image(1, 48))
+    tiny = StructuralInterventions(phantom).alternatives(phantom, np.arange(1), "sex", size=8)
+    assert tiny.original.shape == (1, SMALLEST, SMALLEST)
 
 
 def test_a_choice_of_findings_leaves_the_structural_model_open(phantom):
