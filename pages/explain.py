@@ -93,10 +93,11 @@ def _turn_to() -> None:
 
 
 def offered(opened: OpenScan) -> list[Checkpoint]:
-    """Checkpoints for this scan: those that take its kind first, and among them those trained on the like of it."""
+    """Checkpoints for this scan: those that take its kind first, those made for it before those that take any, and among them
+    those trained on the like of it."""
     return sorted(
         common.usable(),
-        key=lambda c: (not common.takes(c, opened.scan.kind), _strange(common.trained_on(c), opened.drawn_by), c.name),
+        key=lambda c: (not common.takes(c, opened.scan.kind), not common.made_for(c, opened.scan.kind), _strange(common.trained_on(c), opened.drawn_by), c.name),
     )
 
 

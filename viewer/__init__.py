@@ -169,6 +169,7 @@ def explain_parts(
                 "limit": float(finding.evidence_limit),
                 "unit": finding.evidence_unit,
                 "sequential": bool(finding.sequential),
+                "unsure": bool(finding.unsure),
                 **(_path(finding, packer) if grids else {"changes": None}),
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
             }

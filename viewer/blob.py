@@ -37,6 +37,7 @@ class FindingView:
             Steps, probabilities and changes are None together where a method offers no counterfactual.
         facts: what stands beside the slider, as (label, value).
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
+        unsure: the answer means nothing, so it is not drawn as a call even above the threshold.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FindingView:
     changes: np.ndarray | None = None
     facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
     sequential: bool = False
+    unsure: bool = False
 
     def __post_init__(self):
         if not self.name:

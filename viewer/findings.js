@@ -34,7 +34,7 @@ function buildFindings(v) {
   v.list.classList.toggle("many", v.findings.length > 6);
   v.cards = new Map();
   v.findings.forEach((finding, index) => {
-    const { name, probability, threshold, verdict } = finding, positive = probability > threshold;
+    const { name, probability, threshold, verdict } = finding, positive = probability > threshold && !finding.unsure;
     const fill = make("div", "fill"), tick = make("div", "tick");
     fill.style.width = `${100 * probability}%`;
     tick.style.left = `${100 * threshold}%`;

@@ -26,6 +26,7 @@ COLLECTIONS = {
     "tuberculosis": "films with and without tuberculosis", "busi": "breast ultrasound", "brain_mri": "brain MR", "brats": "brain MR volumes",
     "vagan_synthetic": "synthetic pictures",
 }  # fmt: skip
+COUNTED = 20  # steps of a job; of more a reader is told the share
 APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
 
@@ -171,6 +172,11 @@ def kinds_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     return kinds or (() if trained == "unknown" else (trained, "unknown"))
 
 
+def made_for(checkpoint: Checkpoint, kind: str) -> bool:
+    """Whether it takes this kind by name; of a scan whose file does not say its kind nothing can be held against it."""
+    return kind == "unknown" or kind in kinds_of(checkpoint)
+
+
 def takes(checkpoint: Checkpoint, kind: str) -> bool:
     kinds = kinds_of(checkpoint)
     return not kinds or kind in kinds
@@ -217,7 +223,9 @@ def _progress(job: Job) -> tuple[float, str]:
     if before:
         return 0.0, f"{before} {'job' if before == 1 else 'jobs'} before it in the queue"
     done, every = job.progress
-    return (done / every, f"{done} of {every} done") if every else (0.0, "opening the model")
+    if not every:
+        return 0.0, "opening the model"
+    return done / every, f"{done} of {every} done" if every <= COUNTED else f"{100 * done // every} % done"
 
 
 def line(words: str, kind: str = "warn") -> None:

@@ -12,6 +12,7 @@ from engine.scan import Scan
 from pages.parts.cards import rate
 from viewer import FindingView
 
+INDIFFERENT = 0.05  # of log-odds: less is no answer
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
 VISIBLE = 0.1  # of the difference's colour limit: below it the viewer does not count a pixel as changed
@@ -70,12 +71,18 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
         changed: which share of it the counterfactual changes, where that is what the model goes by.
     """
     finding = explanation.finding.lower()
+    if tells_nothing(explanation):
+        same = f"it says {explanation.probability:.2f} with the finding and without it"
+        return f"Cannot tell: this model's answer on {finding} hardly depends on the {what} ({same})."
     words = [f"The model {'sees' if explanation.positive else 'does not see'} {finding}."]
     if changed is not None and not explanation.positive:
         start = f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
         words.append(f"{start}: {100 * changed:.1f} % of it would change.")
     place = whereabouts(np.abs(explanation.evidence) if explanation.both_signs else explanation.evidence)
-    if explanation.positive and place is not None:
+    against = explanation.positive and not explanation.both_signs and float(explanation.evidence.sum()) < 0
+    if against:
+        words.append(f"What speaks against it outweighs what speaks for it; it is called because the operating point is low ({explanation.threshold:.2f}).")
+    elif explanation.positive and place is not None:
         share, part = place
         ground = "the change that it asks for" if explanation.both_signs else "its evidence"
         words.append(
@@ -88,10 +95,19 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
         words.append(
             f"{'After' if explanation.both_signs else 'Without'} that change in the {what} it would say no."
             if without <= explanation.threshold
+            else f"Taking it away makes the model more sure ({without:.2f}), so the {what} without it explains nothing here."
+            if without > explanation.probability
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
     words.append(_how_often_wrong(explanation, finding, list(rates), what))
     return " ".join(filter(None, words))
+
+
+def tells_nothing(explanation: Explanation) -> bool:
+    """Whether the answer stands at its operating point and stays there whatever is taken away: such a model has learned nothing of it."""
+    path = explanation.path
+    near = abs(log_odds(explanation.probability) - log_odds(explanation.threshold)) < INDIFFERENT
+    return path is not None and near and abs(log_odds(path.probabilities.max()) - log_odds(path.probabilities.min())) < INDIFFERENT
 
 
 def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str) -> str:
@@ -142,6 +158,7 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
     Args:
         first: at the head of the list, where the verdict names its operating point in full.
     """
+    unsure = tells_nothing(explanation)
     only_change = explanation.both_signs and explanation.path is not None
     changed = changed_share(explanation, scan) if only_change else None
     point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"
@@ -149,7 +166,8 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         name=explanation.finding,
         probability=explanation.probability,
         threshold=explanation.threshold,
-        verdict=f"{degree(explanation.probability, explanation.threshold)} {point}",
+        verdict=f"{'cannot tell' if unsure else degree(explanation.probability, explanation.threshold)} {point}",
+        unsure=unsure,
         sentence=sentence(explanation, rates, noun(scan.kind), changed),
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,

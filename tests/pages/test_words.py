@@ -80,6 +80,27 @@ def test_a_call_that_the_counterfactual_does_not_undo_is_said_to_stay():
     assert "would still say yes (0.60)" in words.sentence(explained(without=0.6), RATES)
 
 
+def test_a_model_that_learned_nothing_of_a_finding_makes_no_call():
+    flat = explained(probability=0.474)
+    flat = replace(flat, path=replace(flat.path, probabilities=np.full_like(flat.path.probabilities, 0.474)))
+    assert words.sentence(flat, RATES) == (
+        "Cannot tell: this model's answer on effusion hardly depends on the film (it says 0.47 with the finding and without it)."
+    )
+    view = words.finding_view(flat, a_scan(), RATES)
+    assert view.unsure and view.verdict.startswith("cannot tell")
+    assert not words.finding_view(explained(), a_scan(), RATES).unsure
+
+
+def test_a_counterfactual_that_makes_the_model_more_sure_is_called_a_failure():
+    said = words.sentence(explained(probability=0.6, without=0.7), RATES)
+    assert "Taking it away makes the model more sure (0.70), so the film without it explains nothing here." in said
+
+
+def test_evidence_that_speaks_against_a_call_is_not_said_to_carry_it():
+    said = words.sentence(replace(explained(), evidence=-np.ones_like(explained().evidence)), RATES)
+    assert "What speaks against it outweighs" in said and "% of its evidence" not in said
+
+
 def test_numbers_are_not_promised_for_an_unlike_film_or_a_silent_card():
     assert words.sentence(explained(score=2.0), RATES).endswith("This film is unlike those, so the number may not hold.")
     assert words.sentence(explained(), []).endswith("Its card does not say how often such calls are wrong.")
