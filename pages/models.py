@@ -20,7 +20,7 @@ ROW = 26  # pixels
 
 def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, called: str = "chance") -> go.Figure:
     """One row a subject: the value as a dot, its 95 % interval as a line, chance as a dashed upright under its name."""
-    names = [row.subject for row in rows]
+    names = [row.subject.replace("_", " ") for row in rows]
     figure = go.Figure(
         go.Scatter(
             x=[row.value for row in rows],
