@@ -85,7 +85,7 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
 
 def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.device) -> tuple[float, ...]:
     """For each attribute the weakest guidance under which the judge takes nearly all alternatives of validation pictures for what
-    they are to be, or the one that convinces it most; that of the preset where it has one."""
+    they are to be, whichever value that is, or the one that convinces it most; that of the preset where it has one."""
     if preset.guidance:
         return (preset.guidance,) * len(material.attributes)
     chosen = np.random.default_rng(0).permutation(material.parts["validation"])[:TRIED]
@@ -100,7 +100,8 @@ def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.
             with torch.no_grad(), swift(device):
                 home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
             said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
-            hits.append(float((said[k].argmax(1) == wanted[:, k])[known].float().mean()))
+            right = said[k].argmax(1) == wanted[:, k]
+            hits.append(min(float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()))
             if hits[-1] >= CONVINCING:
                 break
         found.append(GUIDANCES[int(np.argmax(hits))])
