@@ -101,7 +101,8 @@ def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.
                 home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
             said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
             right = said[k].argmax(1) == wanted[:, k]
-            hits.append(min(float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()))
+            shares = [float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()]
+            hits.append(min(shares, default=0.0))
             if hits[-1] >= CONVINCING:
                 break
         found.append(GUIDANCES[int(np.argmax(hits))])
