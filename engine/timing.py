@@ -16,10 +16,8 @@ def in_turn(
     Args:
         warm_up: called first; one call of each when None.
     """
-    if warm_up is None:
-        plain(), ours()
-    else:
-        warm_up()
+    for call in (plain, ours) if warm_up is None else (warm_up,):
+        call()
     rows = [(timed(plain), timed(ours)) for _ in range(rounds)]
     best = (min(time for time, _ in column) for column in zip(*rows))
     return (*best, *(made for _, made in rows[0]))

@@ -15,7 +15,7 @@ from engine.datasets import NEED_NO_FOLDER, UnusableCollection, open_collection
 from engine.datasets.phantom import Marker
 from engine.invariance import answers
 from engine.invariance.interventions import STRUCTURAL, open_interventions
-from engine.invariance.report import Affected, BiasReport, FindingReport
+from engine.invariance.report import Affected, BiasReport, FindingReport, difference_scale
 from engine.queue import Job
 from engine.tables import as_json
 from pages.parts import bias_cards, common
@@ -213,7 +213,7 @@ def show(report: BiasReport) -> None:
 def panels(report: BiasReport, one: FindingReport) -> list[PanelView]:
     """The patients whose answer moves most: original, counterfactual, difference; one scale for all of them."""
     shown = one.affected[:SIDE_BY_SIDE]
-    limit = max(float(np.quantile(np.abs(person.counterfactual - person.original), 0.995)) for person in shown) or 1.0
+    limit = difference_scale(shown)
     return [view for number, person in enumerate(shown, 1) for view in _three(report.attribute, one, person, number, limit)]
 
 

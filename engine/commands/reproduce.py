@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from importlib import import_module
 from inspect import signature
@@ -14,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from engine.checkpoints import shipped, shipped_folder
-from engine.commands.shared import TERMS, opened
+from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
 from engine.datasets.chosen import Chosen
@@ -63,7 +62,7 @@ def reproduce(
     for one in chosen:
         if preset not in registered(one.method).presets():
             raise OneSentence(f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}.")
-    _use(threads)
+    use_threads(threads)
     machine = Machine(device, 1, precision or _suited_precision(device))
     everything: list[Measure | dict] = []
     for one in chosen:
@@ -72,15 +71,6 @@ def reproduce(
         everything += [*rows, *missing]
     if json:
         write_json(json, "reproduce", everything)
-
-
-def _use(threads: int | None) -> None:
-    """At most so many CPU threads from here on, in this process and in those that it starts; None leaves it to the machine."""
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
-        os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
@@ -125,7 +115,7 @@ def _study(name: str, preset: str, generator: str | None, device: str, threads: 
     if device == "cuda" and "device" not in taken:
         raise OneSentence(f"{name} runs on the CPU; leave --device out.")
     chosen = {option: value for option, value in (("generator", generator), ("device", device)) if value and option in taken}
-    _use(threads)
+    use_threads(threads)
     with threadpool_limits(threads), tqdm(unit="model") as bar:
 
         def progress(done: int, total: int) -> None:

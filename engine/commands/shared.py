@@ -1,7 +1,8 @@
-"""What several commands share: how data are named, and under which terms each collection may be used."""
+"""What several commands share: how data are named, under which terms each collection may be used, and how many threads work."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,15 @@ TERMS = {
     "tuberculosis": "Shenzhen and Montgomery (Jaeger et al. 2014, free with attribution), Belarus TB portal and KIT, each under its own terms.",
     "vindr": "VinDr-CXR (Nguyen et al. 2022), PhysioNet Credentialed Health Data License.",
 }
+
+
+def use_threads(threads: int | None) -> None:
+    """At most so many CPU threads from here on, in this process and in those that it starts; None leaves it to the machine."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # Fabric asks this before it chooses a number itself
 
 
 def settings(pairs: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints import shipped_folder
-from engine.commands.shared import TERMS, opened
+from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.shared import settings as parsed
 from engine.datasets import COLLECTIONS
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
@@ -46,11 +45,7 @@ def train(
     runs: Annotated[Path, typer.Option(help="where half-finished runs are kept")] = RUNS,
 ) -> None:
     """Train, choose operating points on validation, measure on test, and save weights, configuration and card."""
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # Fabric asks this before it chooses a number itself
+    use_threads(threads)
     room = registered(method)
     if not room.trainable:
         raise OneSentence(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")

@@ -84,7 +84,8 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     moved = before + seen.maps[label == 0].astype(np.float32)
     measured(composition, before, moved, 2 * model.preprocessing.reach, "normal pictures", groups[label == 0], LEFT_ALONE)
     _against_masks(model, collection, indices, seen, measured)
-    _where(model, collection, indices, seen, rows, measured, remarks)
+    _where(model, collection, indices, seen, measured)
+    remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, measured)
     if any(row.subject.endswith(", fixed") for row in rows):
@@ -158,9 +159,8 @@ def against_masks(strength: np.ndarray, masks: np.ndarray, fixed: float | None, 
     measured(ncc, strength, masks, subject=finding, groups=who)
 
 
-def _where(model, collection, indices, seen: Seen, rows: list[Measure], measured, remarks: list[str]) -> None:
-    """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the collection can tell;
-    a model that changes marks more than other places is reported in words."""
+def _where(model, collection, indices, seen: Seen, measured) -> None:
+    """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the collection can tell."""
     side = model.preprocessing.size
     for door, subject in (("body", ON_BODY), ("marks", ON_MARKS)):
         if not hasattr(collection, door):
@@ -168,13 +168,12 @@ def _where(model, collection, indices, seen: Seen, rows: list[Measure], measured
         masks = [np.asarray(getattr(collection, door)(int(index), side), bool) for index in indices]
         chosen = [n for n, mask in enumerate(masks) if mask.any()]
         pairs = [(seen.maps[n].astype(np.float32), masks[n]) for n in chosen]
-        before = len(rows)
         measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices[chosen]])
-        remarks += [_said_of(row) for row in rows[before:]]
 
 
 def _said_of(row: Measure) -> str:
-    """What a share of the map on the body or on marks means, beside the share of the picture that these are."""
+    """What a share of the map on the body or on marks means, beside the share of the picture that these are; a model that changes
+    marks more than other places is reported as such."""
     if row.subject == ON_BODY:
         return f"{1 - row.value:.1%} of the map lies outside the body, which leaves {1 - row.chance:.1%} of the picture"
     where = f"{row.value:.1%} of the map lies on burned-in marks, which are {row.chance:.1%} of the {row.n} pictures that have any"

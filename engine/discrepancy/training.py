@@ -116,11 +116,10 @@ class DiscrepancyRecipe(Recipe):
             ValueError: they are of other networks.
         """
         try:
-            for name, networks in {"net": (self.heal, self.average), **{name: (one,) for name, one in self.beside.items()}}.items():
+            for name, network in (("net", self.heal), ("net", self.average), *self.beside.items()):
                 weights = {k.removeprefix(f"{name}."): v for k, v in kept.items() if k.startswith(f"{name}.")}
-                for network in networks:
-                    if weights or name == "net":
-                        network.load_state_dict(weights)
+                if weights or name == "net":
+                    network.load_state_dict(weights)
         except RuntimeError as error:
             raise ValueError("the weights to start from are of other networks; train with their method and settings.") from error
 

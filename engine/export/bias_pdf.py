@@ -10,7 +10,7 @@ from fpdf.enums import XPos, YPos
 
 from engine import __version__
 from engine.invariance import answers
-from engine.invariance.report import BiasReport, FindingReport
+from engine.invariance.report import BiasReport, FindingReport, difference_scale
 from engine.tables import number
 
 NOTICE = "Research use only, not for diagnosis"
@@ -169,7 +169,7 @@ def _people(page: _Paper, report: BiasReport, side: float = 42) -> None:
     page.words("The most affected patients", 10, bold=True)
     for one in report.told:
         shown = one.affected[:SHOWN]
-        reach = max((float(np.quantile(np.abs(person.counterfactual - person.original), 0.995)) for person in shown), default=0.0) or 1.0
+        reach = difference_scale(shown)
         for person in shown:
             page.room_for(side + 14)
             page.ln(2)

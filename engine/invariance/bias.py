@@ -50,6 +50,11 @@ def bias_report(
     Raises:
         ValueError: an attribute that the interventions cannot change, or that is known of no picture here.
     """
+    return _judged([_measured_report(model, collection, indices, attribute, interventions, progress, seed)], interventions)[0]
+
+
+def _measured_report(model, collection, indices, attribute, interventions, progress, seed) -> BiasReport:
+    """`bias_report` before any verdict."""
     values, indices = interventions.values_of(attribute), np.asarray(indices)
     given = len(indices)
     if attribute not in collection.attributes:
@@ -73,8 +78,7 @@ def bias_report(
     span = float(np.ptp(made.original)) or 1.0
     answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
     truth = _truth(model, collection, indices)
-    measured = [_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings))]
-    why = poor(interventions, collection.name, attribute, values)
+    findings = tuple(_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings)))
     quality = measured_quality(interventions, collection.name, attribute)
     return BiasReport(
         checkpoint=model.checkpoint.name,
@@ -89,7 +93,7 @@ def bias_report(
         exact=interventions.exact,
         quality=tuple(quality),
         composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
-        findings=tuple(verdicts(measured, [why] * len(measured), interventions.exact)),
+        findings=findings,
         factual=made.factual,
         remarks=(*remarks, *doubts(quality)),
     )
@@ -111,8 +115,13 @@ def bias_reports(
         def within(done: int, every: int, place: int = place) -> None:
             progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
 
-        reports.append(bias_report(model, collection, indices, attribute, interventions, within if progress else None, seed))
-    why = [poor(interventions, collection.name, report.attribute, report.values) for report in reports for _ in report.findings]
+        reports.append(_measured_report(model, collection, indices, attribute, interventions, within if progress else None, seed))
+    return _judged(reports, interventions)
+
+
+def _judged(reports: Sequence[BiasReport], interventions: Interventions) -> list[BiasReport]:
+    """The same with every finding's verdict, p values corrected for all of them together."""
+    why = [poor(interventions, report.collection, report.attribute, report.values) for report in reports for _ in report.findings]
     judged = iter(verdicts([one for report in reports for one in report.findings], why, interventions.exact))
     return [replace(report, findings=tuple(next(judged) for _ in report.findings)) for report in reports]
 

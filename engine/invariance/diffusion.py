@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 import torch
@@ -46,12 +46,9 @@ class Diffusion:
         if not isinstance(self.hops, int) or not isinstance(self.mends, int) or not 0 <= self.mends <= MOST_MENDS:
             raise ValueError(f"hops and mends must be whole, mends {MOST_MENDS} at most, got {self.hops!r} and {self.mends!r}")
 
+    @cache
     def kept(self) -> Tensor:
         """(1001,) float64: share of a picture's variance that is left after each step, 1 before the first."""
-        return self._kept
-
-    @cached_property
-    def _kept(self) -> Tensor:
         betas = torch.linspace(self.first_beta**0.5, self.last_beta**0.5, TRAIN_STEPS, dtype=torch.float64) ** 2
         return torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1 - betas, 0)])
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.datasets.collection import Collection
 from engine.invariance.diffusion import Diffusion
-from engine.invariance.interventions import Alternatives, Interventions, Progress
+from engine.invariance.interventions import Alternatives, Interventions
 from engine.invariance.material import encoded
 from engine.invariance.network import Architecture, Networks
 from engine.invariance.sampling import Sampler
@@ -84,15 +84,7 @@ class DiffusionInterventions(Interventions):
         """(n, K + C) int64, see `encoded`."""
         return encoded(collection, indices, self.attributes, self.findings)
 
-    def alternatives(
-        self,
-        collection: Collection,
-        indices: np.ndarray,
-        attribute: str,
-        progress: Progress | None = None,
-        seed: int = 0,
-        size: int | None = None,
-    ) -> Alternatives:
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Alternatives:
         """As `Interventions.alternatives`; nothing in it is random."""
         values, size, k = self.values_of(attribute), size or self.size, [*self.attributes].index(attribute)
         original = np.stack([collection.image(int(i), size) for i in indices]).astype(np.float32)

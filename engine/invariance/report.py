@@ -37,6 +37,11 @@ class Affected:
     flips: bool
 
 
+def difference_scale(shown: Sequence[Affected]) -> float:
+    """Where one scale for the differences of these patients ends, in the collection's units: beyond it lie 0.5 % of one's pixels."""
+    return max((float(np.quantile(np.abs(one.counterfactual - one.original), 0.995)) for one in shown), default=0.0) or 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class FindingReport:
     """What was found about one finding.
