@@ -71,7 +71,7 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
         said = " ".join(filter(None, answers.answer(report)))
         return Written(report, as_json("bias", report.measures(), answer=said), bias_pdf(report))
 
-    return common.ask(("bias", *asked), work)
+    return common.ask(("bias", *asked), work, long=True)
 
 
 def films(collection: str, findings: tuple[str, ...], asked: Asked):
@@ -160,7 +160,12 @@ def result(offers: list[Checkpoint]) -> None:
     job.wait(0.3)
     if not job.done:
         quiet(f"Every film is being shown otherwise, and the model asked about each. {asked.count} films take a minute or two.")
-        common.wait_for(job, "Asking the model")
+
+        def stop() -> None:
+            wanted.remove(asked)
+            common.worker().withdraw(common.session(), job.key)
+
+        common.wait_for(job, "Asking the model", stop)
         return
     if job.error is not None:
         common.line(common.complaint(job), "bad")

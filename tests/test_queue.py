@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from engine.queue import Queue
+from engine.queue import Queue, Withdrawn
 
 
 def held(queue, key="held"):
@@ -132,3 +132,81 @@ def test_progress_is_seen_while_it_runs():
         job.answer()
     go.set()
     assert job.wait(10)
+
+
+def stepping(queue, key="report", asker=None):
+    """A long job that takes a step whenever it is let, and the function that lets it."""
+    go, stepped, steps = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def work(progress):
+        for step in range(5):
+            assert go.acquire(timeout=10)
+            steps.append(step)
+            try:
+                progress(step + 1, 5)
+            finally:
+                stepped.release()
+        return "written"
+
+    job = queue.ask(key, work, asker, long=True)
+
+    def let():
+        go.release()
+        assert stepped.acquire(timeout=10)
+
+    return job, let, steps
+
+
+def test_a_short_job_goes_between_the_steps_of_a_long_one_and_another_long_one_waits():
+    queue = Queue()
+    report, let, steps = stepping(queue)
+    let()
+    other = queue.ask("other report", lambda progress: steps.append("other report"), long=True)
+    short = queue.ask("scan", lambda progress: steps.append("scan"))
+    assert (queue.position(other), queue.position(short)) == (1, 0)
+    let()
+    assert short.done and not report.done and not other.done
+    for _ in range(3):
+        let()
+    assert other.wait(10) and steps == [0, 1, "scan", 2, 3, 4, "other report"] and report.answer() == "written"
+
+
+def test_a_withdrawn_job_ends_at_its_next_step_and_can_be_asked_for_again():
+    queue = Queue()
+    report, let, steps = stepping(queue, asker="a")
+    let()
+    queue.withdraw("a", "report")
+    let()
+    assert report.wait(10) and steps == [0, 1] and isinstance(report.error, Withdrawn)
+    assert queue.ask("report", lambda progress: "anew").wait(10)
+
+
+def test_a_job_that_somebody_else_wants_is_not_ended():
+    queue = Queue()
+    report, let, _ = stepping(queue, asker="a")
+    assert queue.ask("report", lambda progress: 0, "b") is report
+    queue.withdraw("a", "report")
+    for _ in range(5):
+        let()
+    assert report.wait(10) and report.answer() == "written"
+
+
+def test_a_withdrawn_job_that_is_wanted_again_in_time_goes_on():
+    queue = Queue()
+    report, let, _ = stepping(queue, asker="a")
+    let()
+    queue.withdraw("a", "report")
+    assert queue.ask("report", lambda progress: 0, "a") is report
+    for _ in range(4):
+        let()
+    assert report.wait(10) and report.answer() == "written"
+
+
+def test_a_withdrawn_job_that_waits_is_never_begun():
+    queue, begun = Queue(), []
+    first, go = held(queue)
+    queue.ask("unwanted", lambda progress: begun.append(1), "a")
+    queue.withdraw("a", "unwanted")
+    assert len(queue) == 1
+    go.set()
+    assert queue.ask("last", lambda progress: 0).wait(10) and not begun

@@ -182,9 +182,9 @@ def takes(checkpoint: Checkpoint, kind: str) -> bool:
     return not kinds or kind in kinds
 
 
-def ask(key: tuple, work: Callable[[Progress], object]) -> Job:
-    """Asks the worker in this session's name."""
-    return worker().ask(key, work, asker=session())
+def ask(key: tuple, work: Callable[[Progress], object], long: bool = False) -> Job:
+    """Asks the worker in this session's name; others' short jobs go between the steps of a `long` one."""
+    return worker().ask(key, work, asker=session(), long=long)
 
 
 def complaint(job: Job, kept: str = "") -> str:
@@ -200,7 +200,7 @@ def complaint(job: Job, kept: str = "") -> str:
 
 
 @st.fragment(run_every=2.0)
-def wait_for(job: Job, what: str) -> None:
+def wait_for(job: Job, what: str, stop: Callable[[], None] | None = None) -> None:
     """One quiet line while a job waits or runs, after half a second of it; the page runs again when it is done.
 
     It looks several times in one run: every run of a script ends in a garbage collection, and many short ones would
@@ -208,24 +208,30 @@ def wait_for(job: Job, what: str) -> None:
 
     Args:
         what: is happening, as in 'Explaining the scan'.
+        stop: gives it up; without it there is no button for that.
     """
-    place = st.container(key="waiting").empty()
+    box = st.container(key="waiting")
+    place = box.empty()
+    if job.waited > 0.5:
+        place.progress(*_progress(job, what))
+        if stop and box.button("Stop", type="tertiary", key="stop", help="Give this up; nothing of it is kept"):
+            stop()
+            st.rerun()
     for _ in range(5):
         if job.wait(0.35):
             st.rerun()
         if job.waited > 0.5:
-            share, words = _progress(job)
-            place.progress(share, f"{what}: {words}")
+            place.progress(*_progress(job, what))
 
 
-def _progress(job: Job) -> tuple[float, str]:
+def _progress(job: Job, what: str) -> tuple[float, str]:
     before = worker().position(job)
     if before:
-        return 0.0, f"{before} {'job' if before == 1 else 'jobs'} before it in the queue"
+        return 0.0, f"{what}: {before} {'job' if before == 1 else 'jobs'} before it in the queue"
     done, every = job.progress
     if not every:
-        return 0.0, "opening the model"
-    return done / every, f"{done} of {every} done" if every <= COUNTED else f"{100 * done // every} % done"
+        return 0.0, f"{what}: opening the model"
+    return done / every, f"{what}: {f'{done} of {every}' if every <= COUNTED else f'{100 * done // every} %'} done"
 
 
 def line(words: str, kind: str = "warn") -> None:

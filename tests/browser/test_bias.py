@@ -6,13 +6,13 @@ TimeoutError = pytest.importorskip("playwright.sync_api", reason="the browser te
 SLOW = 240_000  # the first start imports and draws; a busy machine takes its time
 
 
-def choose_a_hundred(page):
+def choose(page, count):
     """On a busy machine the page may still be drawn anew when the list opens, which closes it again."""
-    hundred = page.get_by_role("option", name="100", exact=True)
+    option = page.get_by_role("option", name=count, exact=True)
     for _ in range(6):
         page.get_by_label("Films", exact=True).first.click()
         try:
-            return hundred.click(timeout=15_000)
+            return option.click(timeout=15_000)
         except TimeoutError:
             page.keyboard.press("Escape")
     raise AssertionError("the list of counts did not open")
@@ -30,7 +30,7 @@ def visit(browser, serve, tmp_path_factory):
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
     page.goto(serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(folder), "OMP_NUM_THREADS": "1"}) + "/bias")
     page.get_by_text("200 films will be shown twice").wait_for(timeout=SLOW)
-    choose_a_hundred(page)
+    choose(page, "100")
     page.get_by_text("100 films will be shown twice").wait_for(timeout=SLOW)
     page.get_by_role("button", name="Ask the model").click()
     page.wait_for_selector(".answer .first", timeout=SLOW)
@@ -70,3 +70,12 @@ def test_both_files_can_be_taken_home(visit):
             visit.get_by_role("button", name=name).click()
         with open(taken.value.path(), "rb") as file:
             assert file.read(4).startswith(start)
+
+
+def test_a_report_that_is_not_wanted_any_more_is_stopped(visit):
+    choose(visit, "400")
+    visit.get_by_text("400 films will be shown twice").wait_for(timeout=SLOW)
+    visit.get_by_role("button", name="Ask the model").click()
+    visit.get_by_role("button", name="Stop").click(timeout=SLOW)
+    visit.get_by_text("400 films will be shown twice").wait_for(timeout=SLOW)
+    assert visit.locator(".stProgress").count() == 0 and visit.troubles == []
