@@ -283,6 +283,9 @@ def _read_config(folder: Path) -> dict:
         raise refused("must list findings as names")
     if len(set(findings)) != len(findings):
         raise refused("names a finding twice")
+    against = config.get("against")
+    if against is not None and (not isinstance(against, str) or not against.strip() or against in findings):
+        raise refused(f"must name another finding under against, or give null there for normal, got {against!r}")
     for key in ("network", "preprocessing", "thresholds"):
         if not isinstance(config[key], dict):
             raise refused(f"must hold an object under {key}")

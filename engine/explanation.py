@@ -68,6 +68,7 @@ class Explanation:
             nobody here knows what those were.
         seconds: wall time of this finding's explanation.
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
+        against: what the finding is told from, and the counterfactual has instead; None for its absence.
     """
 
     scan_sha256: str
@@ -84,6 +85,7 @@ class Explanation:
     in_distribution: tuple[float, float] | None
     seconds: float
     both_signs: bool = False
+    against: str | None = None
 
     def __post_init__(self):
         if not 0 <= self.probability <= 1:
@@ -114,6 +116,7 @@ class Explanation:
             "scan_sha256": self.scan_sha256,
             "checkpoint_sha256": self.checkpoint_sha256,
             "finding": self.finding,
+            "against": self.against,
             "probability": round(float(self.probability), 6),
             "threshold": round(float(self.threshold), 6),
             "positive": bool(self.positive),

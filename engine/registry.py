@@ -95,6 +95,7 @@ class Trained(ABC):
         paper: author and year.
         trainable: whether `train` does it; what was trained elsewhere has no presets.
         largest_weights: bytes of the weights file that a checkpoint of it may have.
+        two_classes: whether it can learn one finding against another, rather than against its absence.
     """
 
     name: ClassVar[str]
@@ -102,6 +103,7 @@ class Trained(ABC):
     paper: ClassVar[str]
     trainable: ClassVar[bool] = True
     largest_weights: ClassVar[int] = LARGEST_WEIGHTS
+    two_classes: ClassVar[bool] = False
 
     @abstractmethod
     def open(self, checkpoint: Checkpoint, device: str) -> Any:

@@ -101,10 +101,11 @@ def show(checkpoint: Checkpoint) -> None:
     if checkpoint.method == GENERATOR_METHOD:
         return show_generator(rows, checkpoint.card)
     aucs = [row for row in rows if row.metric == "auc"]
-    what = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown")) + "s"
+    noun = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
+    what = noun + "s"
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"**How well it tells {what} with a finding from {what} without**")
+        st.markdown(f"**How well it tells {words.told_apart(checkpoint.config, noun)}**")
         if aucs:
             chart(aucs, f"AUC on {what} not trained on, with 95 % interval", "aucs")
         else:

@@ -170,6 +170,7 @@ def explain_parts(
                 "unit": finding.evidence_unit,
                 "sequential": bool(finding.sequential),
                 "unsure": bool(finding.unsure),
+                "counterfactual": finding.counterfactual,
                 **(_path(finding, packer) if grids else {"changes": None}),
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
             }

@@ -37,6 +37,7 @@ class FindingView:
             Steps, probabilities and changes are None together where a method offers no counterfactual.
         facts: what stands beside the slider, as (label, value).
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
+        counterfactual: the title of the scan at a, where it is another than 'Without' and the name.
         unsure: the answer means nothing, so it is not drawn as a call even above the threshold.
     """
 
@@ -54,6 +55,7 @@ class FindingView:
     facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
     sequential: bool = False
     unsure: bool = False
+    counterfactual: str = ""
 
     def __post_init__(self):
         if not self.name:

@@ -22,6 +22,12 @@ function takenWords(v) {
   return names.map((name) => `${lower(name)} ${v.amounts.get(name).toFixed(2)}`).join(" and ");
 }
 
+/** What the model calls the counterfactual of the selected finding; of several taken away together nobody has a name. */
+const ownTitle = (v) => (takenAway(v).length > 1 ? "" : v.byName.get(v.finding).counterfactual);
+
+/** "Without effusion", or the counterfactual's own title, "With benign instead of malignant". */
+const titled = (v) => ownTitle(v) || `Without ${takenWords(v)}`;
+
 const lower = (name) => (/^[A-Z][a-z]/.test(name) ? name[0].toLowerCase() + name.slice(1) : name);
 
 /** Title, subtitle, the lower right lines, and what a screen reader hears, for one panel as it stands. */
@@ -40,14 +46,16 @@ function wordsOf(v, panel) {
   if (content === "without") {
     const value = cross ? `${place}: ${(scanValue + valueAt(v.change.grid, cross.u, cross.v)).toFixed(scanDigits)}` : "";
     const p = probabilityNow(v), several = takenAway(v).length > 1;
-    return { title: `Without ${takenWords(v)}`, subtitle: `${several ? "" : `a = ${v.amounts.get(v.finding).toFixed(2)}`}${v.swipe ? "  scan to the left" : ""}`, low: [p, value],
-      label: `The scan without ${takenWords(v)}. ${p}` };
+    const title = titled(v);
+    return { title, subtitle: `${several ? "" : `a = ${v.amounts.get(v.finding).toFixed(2)}`}${v.swipe ? "  scan to the left" : ""}`, low: [p, value],
+      label: `The scan ${lower(title)}. ${p}` };
   }
   const { map, limit, unit } = mapOf(v, panel), digits = digitsFor(limit);
   const mapWords = cross && map ? `${signed(valueAt(map.grid, cross.u, cross.v), digits)} ${unit}` : "";
   if (content === "difference") {
-    return { title: "Difference", subtitle: "without \u2212 scan", low: [`changed ${percent(v.changedShare)} of the ${v.header.noun}`, mapWords],
-      label: `Difference, without minus scan: ${percent(v.changedShare)} of the ${v.header.noun} changed.` };
+    const name = ownTitle(v) ? "counterfactual" : "without";
+    return { title: "Difference", subtitle: `${name} \u2212 scan`, low: [`changed ${percent(v.changedShare)} of the ${v.header.noun}`, mapWords],
+      label: `Difference, ${name} minus scan: ${percent(v.changedShare)} of the ${v.header.noun} changed.` };
   }
   if (content === "evidence") {
     const peak = peakOf(map.grid);

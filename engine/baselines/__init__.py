@@ -18,6 +18,7 @@ class VaGanMethod(Method):
     counterfactuals = True
     has_centres = False
     evidence_name = "discrepancy map"
+    two_classes = True
 
     def open(self, checkpoint, device):
         from engine.baselines.va_gan import Architecture, MapGenerator, folded

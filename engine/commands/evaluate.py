@@ -33,7 +33,7 @@ def evaluate(
     model = (open_generator if isinstance(room, Generator) else open_model)(checkpoint, device)
     if model.checkpoint.method != method:
         raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
-    collection = opened(data, root, model.findings, option or ())
+    collection = opened(data, root, model.findings, option or (), model.checkpoint.config.get("against"))
     if tuple(collection.findings) != tuple(model.findings):
         raise OneSentence(f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}.")
     indices = collection.split(split)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.datasets import Collection, open_collection
+from engine.datasets.against import Against
 from engine.datasets.chosen import Chosen
 from engine.endings import OneSentence
 
@@ -41,14 +42,19 @@ def settings(pairs: Sequence[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def opened(data: str, root: Path | None, findings: Sequence[str] = (), options: Sequence[str] = ()) -> Collection:
+def opened(
+    data: str, root: Path | None, findings: Sequence[str] = (), options: Sequence[str] = (), against: str | None = None
+) -> Collection:
     """The collection called `data`.
 
     Args:
         findings: restrict or reorder its findings, where it has a choice.
         options: name=value; whole numbers for the phantom's count, seed and size, `marker` (a text that goes along with half
             of the Cardiomegaly films) and `marker_share` (per cent of all films that carry it instead, whatever their findings).
+        against: the finding that pictures without the first have instead; all others take no part.
     """
+    if against is not None:
+        return Against(opened(data, root, (*findings, against), options), *findings, against)
     chosen: dict = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in settings(options).items()}
     if data != "phantom" and findings:
         chosen["findings"] = tuple(findings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from engine.datasets import COLLECTIONS
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
 from engine.endings import OneSentence
 from engine.jobs import RUNS, TrainingJob
+from engine.registry import Trained, trained
 from engine.registry import method as registered
 from engine.training import Machine
 
@@ -29,6 +31,7 @@ def train(
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
     name: Annotated[str | None, typer.Option(help="of the checkpoint; METHOD-DATA when not given")] = None,
     finding: Annotated[list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")] = None,
+    against: Annotated[str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
     guidance: Annotated[str, typer.Option(help=", ".join(GUIDANCE))] = "none",
@@ -51,7 +54,9 @@ def train(
         raise OneSentence(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")
     if preset not in room.presets():
         raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
-    collection = opened(data, root, finding or (), option or ())
+    if against is not None:
+        check_two_classes(room, finding or ())
+    collection = opened(data, root, finding or (), option or (), against)
     guide, words = guided(guidance, collection, pseudo_mask)
     job = TrainingJob(
         name=name or f"{method.replace('_', '-')}-{data}",
@@ -73,6 +78,15 @@ def train(
     checkpoint = room.train(job)
     if checkpoint is not None:
         print(checkpoint.card)
+
+
+def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
+    """Refuses another class for a method that learns a finding against its absence only, or without the one finding it is against."""
+    if not room.two_classes:
+        able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
+        raise OneSentence(f"{room.title} learns a finding against its absence; leave --against out, or train one of {able}.")
+    if len(findings) != 1:
+        raise OneSentence("--against is the other class of one finding; name that finding, and no other, with --finding.")
 
 
 def guided(strategy: str, collection, pseudo_mask: str = "binary"):

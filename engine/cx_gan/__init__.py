@@ -18,6 +18,7 @@ class CxGanMethod(Method):
     counterfactuals = True
     has_centres = False
     evidence_name = "discrepancy map"
+    two_classes = True
 
     def open(self, checkpoint, device):
         from engine.cx_gan.explain import CxGanModel

@@ -1,1 +1,1 @@
-"""What CX-GAN and VA-GAN share: one map that, added to an abnormal picture, makes it normal; its reader, measures and card."""
+"""What CX-GAN and VA-GAN share: one map that makes an abnormal picture normal, or one of another class; its reader, measures and card."""

@@ -23,9 +23,9 @@ from engine.metrics.recovery import recovery, restraint
 from engine.metrics.ssim import masked_ssim
 
 MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
-HEALED = "share of abnormal pictures below the operating point after translation"
+HEALED = "share of pictures with the finding below the operating point after translation"
 ON_BODY, ON_MARKS = "map on the body", "map on burned-in marks"
-LEFT_ALONE = "mean |change| of normal pictures, share of the grey range; 0 is perfect"
+LEFT_ALONE = "mean |change| of {other} pictures, share of the grey range; 0 is perfect"
 
 
 @dataclass
@@ -64,7 +64,13 @@ def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, b
 
 
 def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
-    """All measures on the pictures at `indices`, and a remark for each that could not be had."""
+    """All measures on the pictures at `indices`, and a remark for each that could not be had.
+
+    Raises:
+        ValueError: the collection's two classes are not the model's.
+    """
+    if getattr(collection, "against", None) != model.against:
+        raise ValueError(f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes.")
     return measures(model, collection, indices, look(model, collection, indices))
 
 
@@ -82,7 +88,8 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     measured(effectiveness, np.full(len(after), "healed"), after, finding, groups[label == 1], remark=HEALED)
     before = seen.pictures[label == 0].astype(np.float32)
     moved = before + seen.maps[label == 0].astype(np.float32)
-    measured(composition, before, moved, 2 * model.preprocessing.reach, "normal pictures", groups[label == 0], LEFT_ALONE)
+    left_alone = (f"{model.other} pictures", groups[label == 0], LEFT_ALONE.format(other=model.other))
+    measured(composition, before, moved, 2 * model.preprocessing.reach, *left_alone)
     _against_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
     remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]
@@ -91,6 +98,8 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     if any(row.subject.endswith(", fixed") for row in rows):
         remarks.append(f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.reach:g}")
     side = model.preprocessing.size
+    if model.against is not None:
+        remarks.append(f"only {finding.lower()} and {model.other} pictures take part; of pictures with neither nothing is known")
     remarks.append(f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they come")
     if (crop := getattr(collection, "crop", "whole")) != "whole":
         cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
@@ -182,16 +191,20 @@ def _said_of(row: Measure) -> str:
 
 
 def _against_truth(model, collection, indices, seen: Seen, measured) -> None:
-    """recovery and restraint, in the units of the network, so that all three pictures share one scale."""
+    """recovery and restraint, in the units of the network, so that all three pictures share one scale.
+
+    The truth is the picture without the finding, and with the one of the other class where that is not normal.
+    """
     side, prep, finding = model.preprocessing.size, model.preprocessing, model.findings[0]
     chosen = np.flatnonzero(collection.labels[indices, 0] == 1)[:MOST_COUNTERFACTUALS]
     if not len(chosen):
         return
     before, after, truth = [], [], []
+    instead = {} if model.against is None else {"with_": (model.against,)}
     for n in chosen:
         index = int(indices[n])
         low, high = prep.ends(prep.resized(collection.image(index, side)))
-        true = prep.resized(collection.counterfactual(index, side, without=(finding,)))
+        true = prep.resized(collection.counterfactual(index, side, without=(finding,), **instead))
         before.append(seen.pictures[n].astype(np.float32))
         after.append(translated(before[-1], seen.maps[n].astype(np.float32)))
         truth.append(np.clip((true - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach))

@@ -1,4 +1,4 @@
-"""A trained discrepancy map looks at a scan: its normal counterpart, every pixel of the difference, and how sure it is."""
+"""A trained discrepancy map looks at a scan: its counterpart of the other class, every pixel of the difference, and how sure it is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from engine.scan import Scan
 BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`
 FULL = int(np.flatnonzero(STEPS == 1)[0])
-UNIT = "of the grey range, towards normal"
 WIDE = 16  # channels of the first layer from which bfloat16 is quicker; the probability then moves by less than 0.01
 
 
@@ -45,6 +44,8 @@ class DiscrepancyModel(Model):
         net: the map generator as it was trained, float32.
         fast: the same as `arranged` for this device; what every answer comes from.
         crop: finds the part of a scan that the network gets to see.
+        against: the finding that its pictures without the own one had instead; None where these were normal.
+        other: what the other class is called in a sentence.
         cut: |M| above which a pixel counts as changed, in the network's units (`measures.fixed_cut`).
     """
 
@@ -62,11 +63,12 @@ class DiscrepancyModel(Model):
         self.findings = tuple(config["findings"])
         try:
             if len(self.findings) != 1:
-                raise ValueError(f"one finding is told from normal, not {len(self.findings)}")
+                raise ValueError(f"one finding is told from another class, not {len(self.findings)}")
             sizes, self.preprocessing = architecture(**config["network"]), Preprocessing(**config["preprocessing"])
             if self.preprocessing.size != sizes.size:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {sizes.size}")
-            self.kind = str(config["data"]["kind"])
+            self.kind, self.against = str(config["data"]["kind"]), config.get("against")
+            self.other = "normal" if self.against is None else self.against.lower()
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limit = float(config["scales"][self.findings[0]])
             self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
@@ -138,7 +140,7 @@ class DiscrepancyModel(Model):
                 probability=float(probabilities[0]),
                 threshold=float(self.thresholds[0]),
                 attribution=enlarged(evidence, scan.pixels.shape),
-                attribution_unit=UNIT,
+                attribution_unit=f"of the grey range, towards {self.other}",
                 attribution_limit=self.limit,
                 evidence=evidence,
                 counterfactual=(scan.pixels + enlarged(moved[FULL], scan.pixels.shape)).astype(np.float32),
@@ -146,6 +148,7 @@ class DiscrepancyModel(Model):
                 in_distribution=(self.likeness.score(picture), self.likeness.limit),
                 seconds=time.perf_counter() - started,
                 both_signs=True,
+                against=self.against,
             )
             for c in chosen
         ]

@@ -23,8 +23,8 @@ from engine.settings import with_changes
 from engine.training import best_weights, facts_of, run
 
 INTENDED = (
-    "Research and teaching: to see what a picture would look like without {finding}, and every pixel of the difference. Not for "
-    "diagnosis. It was shown two piles of pictures, with and without the finding, and whatever else sets the piles apart is part "
+    "Research and teaching: to see what a picture would look like {instead}, and every pixel of the difference. Not for "
+    "diagnosis. It was shown two piles of pictures, {piles}, and whatever else sets the piles apart is part "
     "of its map. Its probability is a function of how much it would change, nothing more."
 )
 
@@ -60,6 +60,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     likeness = Likeness.of(pictures["train"], pictures["validation"])
     config = {
         "findings": [finding],
+        "against": recipe.against,
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"steps_done": facts["step"], "seed": job.seed},
@@ -85,7 +86,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     rows, remarks = measures(model, collection, test, seen)
     text = card(
         title=f"{job.name}: {method.title} on {collection.name}",
-        intended=INTENDED.format(finding=finding.lower()),
+        intended=intended(finding, recipe.against),
         terms=job.terms,
         collection=collection,
         seed=job.seed,
@@ -98,6 +99,15 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         subgroups=chest_subgroups(collection, test, seen.probabilities[:, None]),
     )
     return save_checkpoint(job.destination / job.name, method=method.name, config=config, weights=weights, card=text, half=True)
+
+
+def intended(finding: str, against: str | None) -> str:
+    """What a checkpoint for `finding` is for, in a card's words; `against` as in `DiscrepancyModel`."""
+    if against is None:
+        return INTENDED.format(instead=f"without {finding.lower()}", piles="with and without the finding")
+    one, other = finding.lower(), against.lower()
+    piles = f"{one} and {other}, (none with neither)"
+    return INTENDED.format(instead=f"with {other} instead of {one}", piles=piles)
 
 
 def _fitted(model, collection) -> dict:

@@ -31,7 +31,7 @@ class Schedule:
     """What decides a training of a discrepancy map, whichever the method; the defaults are the paper's (3.3 of Zia et al.).
 
     Attributes:
-        pairs: abnormal pictures in a batch, and as many normal ones.
+        pairs: abnormal pictures in a batch, and as many of the other class.
         patience: validations without a better score after which training ends; 0 goes on to `steps`.
         falling: share of the steps, at the end, in which every learning rate falls to nothing (CycleGAN's last half).
         averaging: decay of the running average of the map generator's weights, which is what is kept; 0 keeps the last.
@@ -68,7 +68,7 @@ class DiscrepancyRecipe(Recipe):
     A method adds its networks, its optimisers and its `step`.
 
     Args:
-        collection: pictures with and without `finding`; NaN labels take no part.
+        collection: pictures with and without `finding`, the latter normal or `against` another; NaN labels take no part.
         preset: a `Schedule` with an `architecture`.
         heal: the map generator, (B, 1, H, W) to (B, 1, H, W).
         average: another of the same.
@@ -80,9 +80,9 @@ class DiscrepancyRecipe(Recipe):
         self.patience = preset.patience
         if len(collection.findings) != 1:
             raise ValueError(
-                f"one finding against normal is learned at a time, not {', '.join(collection.findings)}; choose one with --finding."
+                f"one finding is learned at a time, not {', '.join(collection.findings)}; choose one with --finding."
             )
-        self.finding = collection.findings[0]
+        self.finding, self.against = collection.findings[0], getattr(collection, "against", None)
         self.heal, self.average = heal, average
         average.load_state_dict(heal.state_dict())
         fixed = getattr(collection, "grey_range", None)
@@ -90,13 +90,16 @@ class DiscrepancyRecipe(Recipe):
         self.parts = {part: self._of_each_class(part) for part in ("train", "validation")}
 
     def _of_each_class(self, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of normal and of abnormal pictures."""
+        """Indices of normal pictures, or those of the class that stands in for them, and of abnormal ones."""
         chosen = self.collection.split(part)
         label = self.collection.labels[chosen, 0]
         both = chosen[label == 0], chosen[label == 1]
         if not all(map(len, both)):
+            have = f"the {part} split has {len(both[1])} and {len(both[0])}"
             raise ValueError(
-                f"training needs pictures with and without {self.finding}; the {part} split has {len(both[1])} and {len(both[0])}."
+                f"training needs pictures with and without {self.finding}; {have}."
+                if self.against is None
+                else f"training needs pictures with {self.finding} and with {self.against} alone; {have}: choose other classes with --against."
             )
         return both
 
@@ -125,7 +128,7 @@ class DiscrepancyRecipe(Recipe):
 
     def settings(self) -> dict:
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")}
-        return chosen | {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)}
+        return chosen | {"data": [self.collection.name, len(self.collection)], "findings": [self.finding, *filter(None, [self.against])]}
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> tuple[Tensor, Tensor]:
         """This process's normal and abnormal pictures (B, 1, H, W), drawn with replacement from (seed, stream, step)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -100,6 +100,8 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
     words.append(_how_often_wrong(explanation, finding, list(rates), what))
+    if explanation.against is not None:
+        words.append(f"It has seen {finding} and {explanation.against.lower()} {what}s only.")
     return " ".join(filter(None, words))
 
 
@@ -110,6 +112,22 @@ def tells_nothing(explanation: Explanation) -> bool:
     return path is not None and near and abs(log_odds(path.probabilities.max()) - log_odds(path.probabilities.min())) < INDIFFERENT
 
 
+def counterfactual_title(finding: str, against: str | None) -> str:
+    """'With benign instead of malignant'; "" for a finding that is told from its absence, whose title the viewer makes."""
+    return "" if against is None else f"With {against.lower()} instead of {finding.lower()}"
+
+
+def told_apart(config: Mapping, what: str) -> str:
+    """What a checkpoint of this configuration tells apart: 'films with a finding from films without'.
+
+    Args:
+        what: a scan is called, see `noun`.
+    """
+    if (against := config.get("against")) is None:
+        return f"{what}s with a finding from {what}s without"
+    return f"{config['findings'][0].lower()} {what}s from {against.lower()} {what}s"
+
+
 def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str) -> str:
     """The error that this very call could be, from films not trained on."""
     row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
@@ -117,7 +135,8 @@ def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure
         return "Its card does not say how often such calls are wrong."
     low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
     if explanation.positive:
-        words = f"Of 100 {what}s without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
+        other = "" if explanation.against is None else f"{explanation.against.lower()} "
+        words = f"Of 100 {other}{what}s without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
     else:
         words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
     if explanation.like_training is None:
@@ -168,6 +187,7 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         threshold=explanation.threshold,
         verdict=f"{'cannot tell' if unsure else degree(explanation.probability, explanation.threshold)} {point}",
         unsure=unsure,
+        counterfactual=counterfactual_title(explanation.finding, explanation.against),
         sentence=sentence(explanation, rates, noun(scan.kind), changed),
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,
