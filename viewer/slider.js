@@ -21,6 +21,7 @@ function drawCurve(v) {
     v.curveDrawn = drawn;
     const flip = flipOf(finding), line = finding.steps.map((a, k) => `${k ? "L" : "M"}${x(a)} ${y(finding.probabilities[k])}`);
     v.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const end = finding.counterfactual ? "otherwise" : "without";
     const high = finding.probabilities.at(-1) > finding.threshold;
     v.svg.replaceChildren(
       shape("line", { class: "operating", x1: x(0), x2: right, y1: y(finding.threshold), y2: y(finding.threshold) }),
@@ -32,8 +33,8 @@ function drawCurve(v) {
       shape("path", { class: "probability", d: line.join(" ") }),
       shape("circle", { class: "here", r: 3.5 }),
       shape("text", { class: "quiet", x: x(0) - 4, y: height - 2 }, "0 scan"),
-      ...(most > 1 ? [shape("text", { class: "quiet", x: x(1), y: height - 2, "text-anchor": "middle" }, "1 without")] : []),
-      shape("text", { class: "quiet", x: right + 4, y: height - 2, "text-anchor": "end" }, most > 1 ? most.toFixed(1) : `${most} without`),
+      ...(most > 1 ? [shape("text", { class: "quiet", x: x(1), y: height - 2, "text-anchor": "middle" }, `1 ${end}`)] : []),
+      shape("text", { class: "quiet", x: right + 4, y: height - 2, "text-anchor": "end" }, most > 1 ? most.toFixed(1) : `${most} ${end}`),
     );
     const call = finding.probability > finding.threshold;
     setText(v.flip, flip !== null ? `The decision flips at a = ${flip.toFixed(2)}`

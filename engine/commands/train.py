@@ -29,7 +29,7 @@ def train(
     data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
-    name: Annotated[str | None, typer.Option(help="of the checkpoint; METHOD-DATA when not given")] = None,
+    name: Annotated[str | None, typer.Option(help="of the checkpoint; METHOD-DATA when not given, -against-OTHER after it where there is one")] = None,
     finding: Annotated[list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")] = None,
     against: Annotated[str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
@@ -59,7 +59,7 @@ def train(
     collection = opened(data, root, finding or (), option or (), against)
     guide, words = guided(guidance, collection, pseudo_mask)
     job = TrainingJob(
-        name=name or f"{method.replace('_', '-')}-{data}",
+        name=name or f"{method}-{data}{f' against {against.lower()}' if against else ''}".replace("_", "-").replace(" ", "-"),
         collection=collection,
         terms=TERMS[data],
         preset=preset,
