@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 FORMAT = 1
 CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
+LONGEST_CAUTION = 300  # characters, what is read at a glance above a result
+_CAUTION = "Caution: "
 CARD_SECTIONS = (
     "Intended use and limits",
     "Data and licence",
@@ -64,6 +66,11 @@ class Checkpoint:
     sha256: str
     folder: Path
     source: str
+
+    @property
+    def caution(self) -> str:
+        """What somebody who looked at its maps warns of, "" for nothing."""
+        return self.config.get("caution", "")
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Every tensor by name, on the CPU; floating point ones as float32 whatever the stored precision.
@@ -149,6 +156,30 @@ def examine(folder: str | Path) -> Checkpoint:
                 "save the checkpoint again, or copy it again from where it came."
             )
     return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder))
+
+
+def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
+    """Writes a caution into a checkpoint's configuration and card, in place of an earlier one; empty words take it back.
+
+    Raises:
+        RefusedCheckpoint: words of several lines, or too many; what stood there stands there still.
+    """
+    words, folder = words.strip(), checkpoint.folder
+    config = {k: v for k, v in checkpoint.config.items() if k != "caution"} | ({"caution": words} if words else {})
+    card = checkpoint.card.replace(f"\n\n{_CAUTION}{checkpoint.caution}", "") if checkpoint.caution else checkpoint.card
+    if words:
+        head, title, rest = card.partition(f"## {CARD_SECTIONS[0]}\n\n")
+        intended, gap, after = rest.partition("\n\n## ")
+        card = f"{head}{title}{intended}\n\n{_CAUTION}{words}{gap}{after}"
+    before = {name: (folder / name).read_bytes() for name in (CONFIG, CARD)}
+    try:
+        (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / CARD).write_text(card, encoding="utf-8")
+        return examine(folder)
+    except RefusedCheckpoint:
+        for name, data in before.items():
+            (folder / name).write_bytes(data)
+        raise
 
 
 def save_checkpoint(
@@ -283,6 +314,9 @@ def _read_config(folder: Path) -> dict:
         raise refused("must list findings as names")
     if len(set(findings)) != len(findings):
         raise refused("names a finding twice")
+    caution = config.get("caution", "")
+    if not isinstance(caution, str) or len(caution) > LONGEST_CAUTION or "\n" in caution:
+        raise refused(f"may hold a caution of one line and {LONGEST_CAUTION} characters")
     against = config.get("against")
     if against is not None and (not isinstance(against, str) or not against.strip() or against in findings):
         raise refused(f"must name another finding under against, or give null there for normal, got {against!r}")

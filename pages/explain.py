@@ -159,6 +159,8 @@ def result(opened: OpenScan) -> None:
     if not common.takes(checkpoint, scan.kind):
         made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
         common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
+    if checkpoint.caution:
+        common.line(checkpoint.caution, "warn")
     if explained.likeness is None:
         common.line("This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn")
     elif explained.likeness[0] > explained.likeness[1]:

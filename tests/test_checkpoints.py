@@ -18,6 +18,7 @@ from engine.checkpoints import (
     read_card,
     save_checkpoint,
     shipped,
+    with_caution,
 )
 from engine.registry import methods
 
@@ -284,3 +285,21 @@ def test_every_refusal_is_one_sentence(folder):
     with pytest.raises(RefusedCheckpoint) as refusal:
         examine(folder)
     assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
+
+
+def test_a_caution_stands_in_the_configuration_and_under_the_cards_first_section_until_it_is_taken_back(folder):
+    plain = open_checkpoint(folder)
+    first = with_caution(plain, "It heals the scanner.")
+    assert first.caution == "It heals the scanner." and first.sha256 == plain.sha256
+    assert "Caution: It heals the scanner." in read_card(first.card)["Intended use and limits"]
+    second = with_caution(first, "Marks are healed too.")
+    assert "scanner" not in second.card and second.card.count("Caution: ") == 1
+    assert with_caution(second, "").card == plain.card
+
+
+@pytest.mark.parametrize("words", ["two\nlines", "x" * 301])
+def test_a_caution_is_one_short_line_and_a_longer_one_leaves_the_checkpoint_as_it_was(folder, words):
+    before = open_checkpoint(folder).card
+    with pytest.raises(RefusedCheckpoint, match="caution of one line"):
+        with_caution(open_checkpoint(folder), words)
+    assert open_checkpoint(folder).card == before

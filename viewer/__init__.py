@@ -171,6 +171,7 @@ def explain_parts(
                 "sequential": bool(finding.sequential),
                 "unsure": bool(finding.unsure),
                 "counterfactual": finding.counterfactual,
+                "title": finding.evidence_title,
                 **(_path(finding, packer) if grids else {"changes": None}),
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
             }

@@ -38,6 +38,7 @@ class FindingView:
         facts: what stands beside the slider, as (label, value).
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
         counterfactual: the title of the scan at a, where it is another than 'Without' and the name.
+        evidence_title: of the panel that shows the evidence, where it is another than 'Evidence for' and the name.
         unsure: the answer means nothing, so it is not drawn as a call even above the threshold.
     """
 
@@ -56,6 +57,7 @@ class FindingView:
     sequential: bool = False
     unsure: bool = False
     counterfactual: str = ""
+    evidence_title: str = ""
 
     def __post_init__(self):
         if not self.name:

@@ -60,8 +60,9 @@ function wordsOf(v, panel) {
   if (content === "evidence") {
     const peak = peakOf(map.grid);
     const subtitle = v.header.method + (v.overlayOn ? "" : ", overlay off") + (v.swipe ? ", scan to the left" : "");
-    return { title: `Evidence for ${lower(v.finding)}`, subtitle, low: [v.overlayOn ? `one scale for all ${v.header.noun}s` : "", mapWords],
-      label: `Evidence for ${lower(v.finding)}, ${v.header.method}. Strongest ${signed(peak.value, digits)} ${unit}, ${peak.where}.` };
+    const title = v.byName.get(v.finding).title || `Evidence for ${lower(v.finding)}`;
+    return { title, subtitle, low: [v.overlayOn ? `one scale for all ${v.header.noun}s` : "", mapWords],
+      label: `${title}, ${v.header.method}. Strongest ${signed(peak.value, digits)} ${unit}, ${peak.where}.` };
   }
   const { title, subtitle, alt } = panel.spec;
   return { title, subtitle, low: [mapWords, scanWords || (cross ? place : "")], label: [alt, subtitle].filter(Boolean).join(", ") };

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-COMMANDS = ("doctor", "explain", "train", "evaluate", "reproduce", "bias", "bench", "adopt", "push")
+COMMANDS = ("doctor", "explain", "train", "evaluate", "reproduce", "bias", "bench", "adopt", "caution", "push")
 
 
 class _OneByOne(TyperGroup):

@@ -24,6 +24,7 @@ from engine.metrics.ssim import masked_ssim
 
 MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
 HEALED = "share of pictures with the finding below the operating point after translation"
+HEALED_OF_CALLED = "the same of pictures that were above it before"
 ON_BODY, ON_MARKS = "map on the body", "map on burned-in marks"
 LEFT_ALONE = "mean |change| of {other} pictures, share of the grey range; 0 is perfect"
 
@@ -67,10 +68,13 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     """All measures on the pictures at `indices`, and a remark for each that could not be had.
 
     Raises:
-        ValueError: the collection's two classes are not the model's.
+        ValueError: the collection's two classes are not the model's, or its pictures are cut otherwise.
     """
     if getattr(collection, "against", None) != model.against:
         raise ValueError(f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes.")
+    cut, kept = getattr(collection, "crop", "whole"), model.checkpoint.config["crop"]
+    if cut != kept:
+        raise ValueError(f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that option out.")
     return measures(model, collection, indices, look(model, collection, indices))
 
 
@@ -85,7 +89,9 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     for call in (sensitivity, specificity, accuracy):
         measured(call, y, p, threshold, subject=finding, groups=who)
     after = np.where(seen.healed[label == 1] <= threshold, "healed", "not")
-    measured(effectiveness, np.full(len(after), "healed"), after, finding, groups[label == 1], remark=HEALED)
+    called = seen.probabilities[label == 1] > threshold
+    for subject, some, remark in ((finding, np.ones_like(called), HEALED), (f"{finding}, of those called", called, HEALED_OF_CALLED)):
+        measured(effectiveness, np.full(some.sum(), "healed"), after[some], subject, groups[label == 1][some], remark=remark)
     before = seen.pictures[label == 0].astype(np.float32)
     moved = before + seen.maps[label == 0].astype(np.float32)
     left_alone = (f"{model.other} pictures", groups[label == 0], LEFT_ALONE.format(other=model.other))

@@ -155,6 +155,7 @@ def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
     if scan.spacing_mm is not None:
         rows.append(("that is", f"{share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]:,.0f} mm\u00b2"))
+    rows.append(("counted from", f"{100 * VISIBLE * difference_limit(scan) / scan.window[1]:.1g} % of the window"))
     largest = float(np.abs(full_change(explanation)).max())
     rows.append(("largest change", f"{100 * largest / scan.window[1]:.0f} % of the window"))
     return rows
@@ -188,6 +189,7 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         verdict=f"{'cannot tell' if unsure else degree(explanation.probability, explanation.threshold)} {point}",
         unsure=unsure,
         counterfactual=counterfactual_title(explanation.finding, explanation.against),
+        evidence_title=f"Change towards {(explanation.against or 'normal').lower()}" if explanation.both_signs else "",
         sentence=sentence(explanation, rates, noun(scan.kind), changed),
         evidence=explanation.evidence,
         evidence_limit=explanation.attribution_limit,

@@ -89,3 +89,22 @@ def test_the_fixed_threshold_is_the_best_on_annotated_pictures():
     assert 0.29 <= fixed_cut(collection, abnormal, np.maximum(truth * 0.8, noise)) < 0.8
     normal = np.flatnonzero(collection.labels[:, 0] == 0)[:5]
     assert fixed_cut(collection, normal, truth * 0.8) == pytest.approx(0.4)  # nobody annotated these
+
+
+def test_effectiveness_is_told_of_all_pictures_with_the_finding_and_of_those_that_were_called(tmp_path):
+    model, whole = open_model(method("cx_gan").tiny(tmp_path / "tiny"), "cpu"), pictures()
+    test, side = whole.split("test"), model.preprocessing.size
+    ill = np.flatnonzero(whole.labels[test, 0] == 1)
+    before, flat = np.zeros(len(test), np.float32), np.zeros((len(test), side, side), np.float32)
+    before[ill[: len(ill) // 2]] = 1  # called, and not healed; the others never were
+    rows, _ = measures(model, whole, test, Seen(before, before, before, flat, flat))
+    found = {row.subject: row for row in rows if row.metric == "effectiveness"}
+    assert found["Lesion"].value == pytest.approx(1 - (len(ill) // 2) / len(ill))
+    assert found["Lesion, of those called"].value == 0 and found["Lesion, of those called"].n == len(ill) // 2
+
+
+def test_pictures_that_are_cut_otherwise_are_not_measured(tmp_path):
+    model, cut = open_model(method("cx_gan").tiny(tmp_path / "tiny"), "cpu"), Chosen(pictures(), ("Lesion",))
+    cut.crop = "beam"
+    with pytest.raises(ValueError, match="crop=whole, these are of crop=beam"):
+        evaluate(model, cut, cut.split("test"))

@@ -117,6 +117,7 @@ def test_the_change_is_told_as_a_share_and_as_an_area_where_spacing_is_known():
     without_spacing = dict(words.facts(explained(), a_scan()))
     with_spacing = dict(words.facts(explained(), a_scan((2.0, 0.5))))
     assert without_spacing["changed at a = 1"] == "50.0 % of the film" and "that is" not in without_spacing
+    assert without_spacing["counted from"] == "1 % of the window"
     assert with_spacing["that is"] == "1,200 mm\u00b2"  # 60 x 40 pixels of 1 square millimetre, half of them
 
 
@@ -154,3 +155,10 @@ def test_only_a_radiograph_is_called_a_film(kind, said):
     assert words.noun(kind) == said
     scan = Scan.of(np.arange(400, dtype=np.float32).reshape(20, 20), kind=kind)
     assert dict(words.facts(explained(), scan))["changed at a = 1"].endswith(f"of the {said}")
+
+
+def test_a_map_of_changes_is_not_called_evidence_for_the_finding():
+    assert words.finding_view(explained(), a_scan(), []).evidence_title == ""
+    changes = replace(explained(), both_signs=True)
+    assert words.finding_view(changes, a_scan(), []).evidence_title == "Change towards normal"
+    assert words.finding_view(replace(changes, against="Benign"), a_scan(), []).evidence_title == "Change towards benign"
