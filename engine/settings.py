@@ -53,3 +53,25 @@ def at_least_one(schedule: object, *names: str) -> None:
     for name in names:
         if getattr(schedule, name) < 1:
             raise ValueError(f"{name} must be at least 1, got {getattr(schedule, name)}.")
+
+
+def not_negative(schedule: object, *names: str) -> None:
+    """The fields called `names` are 0 or more.
+
+    Raises:
+        ValueError: one is not; the message names it.
+    """
+    for name in names:
+        if not getattr(schedule, name) >= 0:
+            raise ValueError(f"{name} must not be negative, got {getattr(schedule, name)}.")
+
+
+def yes_or_no(schedule: object, *names: str) -> None:
+    """The fields called `names` are 1 or 0.
+
+    Raises:
+        ValueError: one is not; the message names it.
+    """
+    for name in names:
+        if getattr(schedule, name) not in (0, 1):
+            raise ValueError(f"{name} must be 0 or 1, got {getattr(schedule, name)}.")

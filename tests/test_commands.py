@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,13 +19,16 @@ from engine import __main__, datasets
 from engine.attri_net.produce import tiny
 from engine.checkpoints import CARD_SECTIONS, open_checkpoint, read_card
 from engine.commands import doctor
+from engine.commands.evaluate import measured_elsewhere
 from engine.commands.shared import opened
 from engine.commands.train import typed
+from engine.endings import OneSentence
 from engine.invariance.produce import tiny as tiny_generator
 from engine.metrics.measure import METRICS
-from engine.registry import methods, open_model
+from engine.registry import method, methods, open_model
 from engine.scan import Scan, read_scan
 from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients
+from tests.datasets.test_busi import write_folder as write_frames
 
 SETTINGS = [word for name, value in {**SMALL, **SCHEDULE}.items() for word in ("--set", f"{name}={value}")]
 ROOT = Path(__file__).parent.parent
@@ -143,6 +147,41 @@ def test_evaluate_prints_every_measure_and_writes_the_same_as_json(trained, engi
     card = read_card(open_checkpoint(checkpoint).card)["Metrics"]
     for row in text["rows"]:  # the card of a training says what evaluating its checkpoint says
         assert f"| {row['metric']} | {row['subject']} |" in card
+
+
+def test_a_checkpoint_is_not_measured_on_scans_of_another_kind(engine, tmp_path):
+    lesions = method("cx_gan").tiny(tmp_path / "lesions").folder  # of vagan_synthetic, whose finding BUSI has as well
+    frames = write_frames(tmp_path / "busi")
+    said = one_sentence(engine("evaluate", "cx_gan", "--checkpoint", lesions, "--data", "busi", "--root", frames, "--device", "cpu"))
+    assert "trained on vagan_synthetic (kind unknown)" in said and "measured on busi (kind ultrasound)" in said
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "refused"),
+    [
+        ({"collection": "busi", "kind": "ultrasound"}, True),
+        ({"collection": "vagan_synthetic", "kind": "unknown"}, True),
+        ({"kind": "ultrasound"}, True),
+        ({"collection": "chestxray8", "kind": "radiograph"}, False),
+        ({"collection": "chestxray8", "kind": "unknown"}, False),
+        ({"collection": "a hospital's", "kind": "unknown"}, False),
+    ],
+)
+def test_another_collection_of_the_same_kind_is_measured_with_a_remark(trained_on, refused, tmp_path):
+    tiny_one = method("cx_gan").tiny(tmp_path / "tiny")
+    checkpoint = replace(tiny_one, config={**tiny_one.config, "data": trained_on})
+    if refused:
+        with pytest.raises(OneSentence, match=r"cannot be measured on phantom \(kind radiograph\)"):
+            measured_elsewhere(checkpoint, patients())
+    else:
+        (remark,) = measured_elsewhere(checkpoint, patients())
+        assert f"trained on {trained_on['collection']} and is measured on phantom" in remark
+
+
+def test_where_the_collection_is_its_own_or_not_known_there_is_no_remark(tmp_path):
+    tiny_one = method("cx_gan").tiny(tmp_path / "tiny")
+    for said in ({"collection": "phantom", "kind": "radiograph"}, {"collection": "", "kind": "unknown"}, {}):
+        assert measured_elsewhere(replace(tiny_one, config={**tiny_one.config, "data": said}), patients()) == []
 
 
 def test_evaluate_measures_a_generator_too(engine, tmp_path):

@@ -12,7 +12,7 @@ from engine.baselines.cam import Classifier
 
 PATCHES = 14  # a side; what is hidden at once is size / PATCHES pixels wide
 STEPS = 300
-BATCH = 4
+BATCH = 4  # pictures a step
 
 
 class Explainer(nn.Module):
@@ -58,13 +58,13 @@ def explainer(classifier: Classifier, batches, seed: int = 42) -> Explainer:
     """Trained on the Kullback-Leibler divergence from `importance`.
 
     Args:
-        batches: step -> abnormal training pictures (B, 1, H, W).
+        batches: step -> `BATCH` abnormal training pictures (B, 1, H, W).
     """
     torch.manual_seed(seed)
     net = Explainer()
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
     for step in tqdm(range(STEPS), unit="step", desc="CXPlain", mininterval=2.0):
-        x = batches(step)[:BATCH]
+        x = batches(step)
         optimiser.zero_grad()
         F.kl_div(net(x), importance(classifier, x), reduction="batchmean").backward()
         optimiser.step()

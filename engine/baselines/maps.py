@@ -8,7 +8,7 @@ import numpy as np
 import safetensors.torch
 
 from engine.baselines import cam as cams
-from engine.baselines.cxplain import Explainer, cxplain, explainer
+from engine.baselines.cxplain import BATCH, Explainer, cxplain, explainer
 from engine.baselines.grad_cam import grad_cam
 from engine.baselines.intensity import Intensity
 from engine.datasets.collection import Collection
@@ -17,7 +17,6 @@ from engine.metrics.measure import Measure, collected
 from engine.training import Machine
 
 CAM, GRAD_CAM, CXPLAIN, INTENSITY = "CAM", "Grad-CAM", "CXPlain", "plain intensity"
-NAMES = (CAM, GRAD_CAM, CXPLAIN, INTENSITY)
 EXPLAINER = "cxplain.safetensors"
 LEARNED = 500  # training pictures of each class that plain intensity learns from
 
@@ -42,7 +41,7 @@ def measured(
         net.load_state_dict(safetensors.torch.load_file(where))
         net.eval()
     elif train:
-        net = explainer(classifier, lambda step: recipe.films.batch(recipe.draw("explainer", step).choice(abnormal, 4)), seed)
+        net = explainer(classifier, lambda step: recipe.films.batch(recipe.draw("explainer", step).choice(abnormal, BATCH)), seed)
         safetensors.torch.save_file(net.state_dict(), where)
     else:
         return None

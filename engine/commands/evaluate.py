@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.checkpoints import Checkpoint
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
+from engine.datasets.collection import Collection
 from engine.endings import OneSentence
 from engine.registry import Generator, open_generator, open_model
 from engine.tables import show, write_json
@@ -34,12 +37,33 @@ def evaluate(
     if model.checkpoint.method != method:
         raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     collection = opened(data, root, model.findings, option or (), model.checkpoint.config.get("against"))
+    elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
         raise OneSentence(f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}.")
     indices = collection.split(split)
     if not len(indices):
         raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
     rows, remarks = room.evaluate(model, collection, indices)
-    print(show(rows, remarks))
+    print(show(rows, [*elsewhere, *remarks]))
     if json:
         write_json(json, "evaluate", rows)
+
+
+def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[str]:
+    """A remark where a checkpoint is measured on another collection than it was trained on, none where it is the same or not known.
+
+    Raises:
+        OneSentence: the two hold scans of different kinds. The drawn pictures of vagan_synthetic, of unknown kind, are like no
+            other collection's; a foreign model whose card names neither kind nor collection may be measured on any.
+    """
+    data = checkpoint.config.get("data", {})
+    trained, kind = str(data.get("collection", "")), str(data.get("kind", "unknown"))
+    if trained == collection.name:
+        return []
+    if kind == "unknown" and trained in COLLECTIONS:
+        module, name = COLLECTIONS[trained]
+        kind = getattr(import_module(module), name).kind
+    if kind != collection.kind and (kind != "unknown" or trained in COLLECTIONS):
+        own = f"{trained} (kind {kind})" if trained else f"scans of kind {kind}"
+        raise OneSentence(f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind}).")
+    return [f"{checkpoint.name} was trained on {trained} and is measured on {collection.name}"] if trained else []

@@ -101,7 +101,16 @@ def _measured(
         measured |= beside or {}
         absent |= {} if beside else dict.fromkeys(table.baselines.names, reason)
     rows, missing = assembled(table, measured, absent)
-    return rows, missing, remarks + [f"{row['metric']}, {row['subject']}: {row['remark']}" for row in missing]
+    return rows, missing, remarks + _reasons(missing)
+
+
+def _reasons(missing: list[dict]) -> list[str]:
+    """Each reason why rows are missing, once, with the measures and subjects that it keeps from a number."""
+    subjects: dict[str, dict[str, list[str]]] = {}
+    for row in missing:
+        subjects.setdefault(row["remark"], {}).setdefault(row["metric"], []).append(row["subject"])
+    listed = {reason: [f"{metric} ({'; '.join(of)})" for metric, of in metrics.items()] for reason, metrics in subjects.items()}
+    return [f"{reason}: {', '.join(rows)}" for reason, rows in listed.items()]
 
 
 def _study(name: str, preset: str, generator: str | None, device: str, threads: int | None, json: Path | None) -> None:

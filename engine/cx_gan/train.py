@@ -15,7 +15,7 @@ from engine.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import gradient_penalty
-from engine.settings import at_least_one
+from engine.settings import at_least_one, not_negative, yes_or_no
 from engine.training import descend, shard
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Preset(Schedule):
 
     Attributes:
         cascaded: 1 for the model of 3.1, 0 for the integrated one of 3.2.
-        first_phase: share of the steps in which the cascade learns to translate, before its residual generator learns the map.
+        first_phase: share of the steps in which the cascade learns to translate, before its residual generator learns the map;
+            `patience` counts from the first map that is judged.
         critic_rate: learning rate of the discriminators.
         lambda_cycle: of Eq. 2 and 10.
         lambda_residual: of Eq. 7 (pix2pix's 100).
@@ -61,6 +62,10 @@ class Preset(Schedule):
     def __post_init__(self):
         super().__post_init__()
         at_least_one(self, "critic_steps", "warm_critic_steps")
+        yes_or_no(self, "cascaded", "wasserstein")
+        not_negative(self, "lambda_cycle", "lambda_residual", "lambda_identity", "lambda_map", "penalty", "history", "warm_steps")
+        if self.cascaded and not 0 < self.first_phase < 1:
+            raise ValueError(f"first_phase must lie between 0 and 1, neither included, got {self.first_phase}.")
 
 
 DEMO = Preset(
@@ -107,7 +112,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         self.nets = CxGan(preset.architecture, bool(preset.cascaded), bool(preset.wasserstein)).to(memory_format=torch.channels_last)
         super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
         if preset.cascaded:
-            self.patience = 0  # there is no map to be judged before the second phase
+            self.patience = 0  # until `validate` has a map to judge
         self.histories = nn.ModuleDict({name: History(preset.history, preset.architecture.size) for name in ("normal", "abnormal")})
         self.has_pairs = False  # whether the cascade is in its second phase
         self._optimisers = None
@@ -139,7 +144,8 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         if self.preset.cascaded and not self.has_pairs:
-            return {"score": -1.0}  # less than any map's: the residual generator has not begun
+            return {"score": -100.0}  # less than any map's: the residual generator has not begun
+        self.patience = self.preset.patience
         return super().validate(fabric)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:

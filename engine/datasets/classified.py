@@ -55,7 +55,7 @@ class ClassFolders(Collection):
     ) -> None:
         if unknown := [finding for finding in findings if finding not in self.known_findings]:
             raise ValueError(f"{self.name} does not label {', '.join(unknown)}; it labels {', '.join(self.known_findings)}.")
-        chosen = tuple(name.strip() for name in classes.split(",")) if isinstance(classes, str) else tuple(classes)
+        chosen = listed(classes)
         if unknown := [name for name in chosen if name not in paths]:
             raise ValueError(f"{self.name} has no class {', '.join(unknown)}; it has {', '.join(paths)}.")
         if crop not in CROPS:
@@ -99,6 +99,11 @@ class ClassFolders(Collection):
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         return self._parts[name].copy()
+
+
+def listed(names: Sequence[str] | str) -> tuple[str, ...]:
+    """Names as a sequence, or as one text with commas; none from an empty one."""
+    return tuple(filter(None, (name.strip() for name in names.split(",")))) if isinstance(names, str) else tuple(names)
 
 
 def at_size(mask: np.ndarray, size: int | None, least: float = 0.5) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The part of a scan that a network gets to see, found by the scan's own pixels: the head of an MR slice, the beam of an ultrasound frame.
+"""The part of a scan that a network gets to see, found by the scan's own pixels: a head, an ultrasound beam, a film without its rim.
 
 Where pictures of two classes come from different sources, their crop, size and border give the class away. Each function here
 is pure, takes nothing but the pixels, and so does the same to a picture of a collection and to an uploaded scan.
@@ -22,6 +22,7 @@ BLACK = 0.03  # of the 99th percentile: outside an ultrasound beam nothing was m
 BEAM_TOP, BEAM_EDGE = 0.04, 0.02  # of height, of height and width: where maker's signs and skin lines stand
 WEDGE = 0.08  # of a column's height may lie outside the beam
 WIDEST_WEDGE = 0.20  # of the width, on each side
+RIM = 0.03  # of height and width of a film: labels, collimator edges and the scanner's frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +138,14 @@ def whole_crop(pixels: np.ndarray) -> Crop:
     return Crop(0, 0, *pixels.shape, np.ones(pixels.shape, bool), 0.0)
 
 
+def inside_crop(pixels: np.ndarray) -> Crop:
+    """The film, (H, W), without the outer 3 % at each edge (Zia et al. crop the borders, 4.2.1, and do not say how wide)."""
+    _check_picture(pixels)
+    height, width = pixels.shape
+    rows, columns = round(RIM * height), round(RIM * width)
+    return Crop(rows, columns, height - 2 * rows, width - 2 * columns, np.ones(pixels.shape, bool), 0.0)
+
+
 def head_mask(pixels: np.ndarray) -> np.ndarray:
     """Where the head is: the largest piece that stands out from the background, its holes filled.
 
@@ -218,7 +227,9 @@ def beam_crop(pixels: np.ndarray) -> Crop:
 
 
 # Name in a checkpoint's configuration -> how the crop is found.
-CROPS: dict[str, Callable[[np.ndarray], Crop]] = {"whole": whole_crop, "head": head_crop, "levelled-head": levelled_head_crop, "beam": beam_crop}
+CROPS: dict[str, Callable[[np.ndarray], Crop]] = {
+    "whole": whole_crop, "head": head_crop, "levelled-head": levelled_head_crop, "beam": beam_crop, "inside": inside_crop,
+}  # fmt: skip
 LEVELLED = frozenset({"levelled-head"})  # those that bring greys to levels from 0 to 1
 
 

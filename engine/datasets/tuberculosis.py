@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.datasets.classified import at_size
+from engine.datasets.classified import at_size, listed
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection
+from engine.datasets.crop import CROPS
 from engine.datasets.look_alikes import dealt
 from engine.datasets.pictures import PictureMemory, read_grey
 
 PICTURES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
-BORDER = 0.03  # of height and width
+SHOWN = ("inside", "whole")  # of `CROPS`
 
 
 @dataclass(frozen=True)
@@ -43,25 +44,27 @@ class Tuberculosis(Collection):
     which some copies carry under similar names, do not belong there. The sources differ in machines and grey; a set of which one
     source is all ill (Belarus) invites to recognise the source, so `sources` chooses.
 
-    A border of 3 % is cut off each edge (the paper crops one and does not say how wide), and greys are z-scored: mean 0, SD 1 of
-    each picture, after resizing. No patient has two films as far as is known; parts are 70/10/20, each source and class
-    spread over all three.
+    Borders are cut off as in the paper, by a crop that a checkpoint keeps, so that an uploaded scan loses the same. The paper's
+    z-score of each picture is left out: `Preprocessing` maps each picture's own percentiles to the network's range, which
+    undoes any shift and scale before it. No patient has two films as far as is known; parts are 70/10/20, each source and
+    class spread over all three.
 
     Args:
         root: folder with any of `ChinaSet_AllFiles/`, `MontgomerySet/`, `Belarus/`, `KIT/`.
         findings: the one finding, "Tuberculosis"; there is no other.
         sources: of "shenzhen", "montgomery", "belarus", "kit", a sequence or one text with commas; all that are there when empty.
-        border: share of height and width cut off each edge, 0 to 0.2.
+        crop: "inside", without the outer 3 % at each edge, or "whole".
         seed: of the split.
         memory: of resized pictures.
 
     Attributes:
         films: the N `Film`.
+        crop: the crop's name.
         attributes: ``source``, ``sex`` ("F", "M"), ``age`` in whole years as text; "" where unknown.
 
     Raises:
         UnusableCollection: none of the folders is there, or they are empty.
-        ValueError: an unknown source or finding, or a border out of range.
+        ValueError: an unknown source, finding or crop.
     """
 
     name = "tuberculosis"
@@ -72,19 +75,18 @@ class Tuberculosis(Collection):
         root: str | Path,
         findings: Sequence[str] = ("Tuberculosis",),
         sources: Sequence[str] | str = (),
-        border: float = BORDER,
+        crop: str = "inside",
         seed: int = 42,
         memory: PictureMemory | None = None,
     ) -> None:
         if tuple(findings) != ("Tuberculosis",):
             raise ValueError(f"tuberculosis is labelled for Tuberculosis only, got {', '.join(findings)}")
-        chosen = tuple(name.strip() for name in sources.split(",")) if isinstance(sources, str) else tuple(sources)
+        chosen = listed(sources)
         if unknown := [name for name in chosen if name not in READERS]:
             raise ValueError(f"sources must be of {', '.join(READERS)}, got {', '.join(unknown)}")
-        self.border = float(border)
-        if not 0 <= self.border <= 0.2:
-            raise ValueError(f"border must lie between 0 and 0.2, got {border}")
-        self.root, self.findings = Path(root), ("Tuberculosis",)
+        if crop not in SHOWN:
+            raise ValueError(f"crop must be one of {', '.join(SHOWN)}, got {crop!r}")
+        self.root, self.findings, self.crop = Path(root), ("Tuberculosis",), crop
         self.films = [film for name in chosen or READERS for film in READERS[name](self.root)]
         if not self.films:
             wanted = ", ".join(FOLDERS[name] for name in chosen or READERS)
@@ -100,13 +102,18 @@ class Tuberculosis(Collection):
         for path in sorted(lesions.glob("CHNCXR_*.png")):
             self._lesions.setdefault("_".join(path.stem.split("_")[:2]), []).append(path)  # CHNCXR_0327
 
+    def scan_pixels(self, index: int) -> np.ndarray:
+        """The whole film as it lies in the file, (H, W) float32, bright = dense."""
+        return _read(self.films[index].path)
+
     def image(self, index: int, size: int | None = None) -> np.ndarray:
-        """Film `index` without its border, (H, W) float32, mean 0 and SD 1, bright = dense; (size, size) when `size` is given."""
+        """Film `index` cropped as `crop` says, (H, W) float32, bright = dense; (size, size) when `size` is given."""
 
         def read() -> np.ndarray:
-            return self._without_border(_read(self.films[index].path))
+            pixels = self.scan_pixels(index)
+            return CROPS[self.crop](pixels).cut(pixels)
 
-        return z_scored(read() if size is None else self._memory.resized(index, size, read))
+        return read() if size is None else self._memory.resized(index, size, read)
 
     def mask(self, index: int, finding: str, size: int | None) -> np.ndarray | None:
         """The union of the lesion masks, (size, size) or (H, W) bool; None where nobody drew one."""
@@ -114,10 +121,11 @@ class Tuberculosis(Collection):
         return np.any(regions, axis=0) if regions else None
 
     def regions(self, index: int, finding: str, size: int | None) -> list[np.ndarray]:
-        """One (size, size) bool for each lesion mask that has a pixel inside the border."""
+        """One (size, size) bool for each lesion mask that has a pixel on the cropped film."""
         if finding != "Tuberculosis":
             raise ValueError(f"tuberculosis is labelled for Tuberculosis only, got {finding}")
-        drawn = [self._without_border(read_grey(path)) > 0 for path in self._lesions.get(self.films[index].patient, [])]
+        masks = [read_grey(path) > 0 for path in self._lesions.get(self.films[index].patient, [])]
+        drawn = [CROPS[self.crop](mask).cut_mask(mask) for mask in masks]
         return [at_size(one, size) for one in drawn if one.any()]
 
     def annotated(self, finding: str) -> np.ndarray:
@@ -129,17 +137,6 @@ class Tuberculosis(Collection):
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         return self._parts[name].copy()
-
-    def _without_border(self, pixels: np.ndarray) -> np.ndarray:
-        rows, columns = (round(self.border * side) for side in pixels.shape)
-        return pixels[rows : pixels.shape[0] - rows, columns : pixels.shape[1] - columns]
-
-
-def z_scored(pixels: np.ndarray) -> np.ndarray:
-    """(H, W) to float32 of mean 0 and SD 1; all 0 when constant."""
-    centred = pixels - pixels.mean(dtype=np.float64)
-    spread = centred.std()
-    return (centred / spread if spread > 1e-6 * max(1.0, float(np.abs(pixels).max())) else centred * 0).astype(np.float32)
 
 
 def _named(root: Path, source: str) -> Iterator[Film]:
@@ -162,14 +159,18 @@ def _reading(path: Path) -> tuple[str, str]:
 
 
 def _belarus(root: Path) -> Iterator[Film]:
-    for path in _pictures_below(root / FOLDERS["belarus"]):
-        yield Film(path, "belarus", f"belarus-{path.relative_to(root / FOLDERS['belarus']).with_suffix('').as_posix()}", True)
+    yield from _unnamed(root / FOLDERS["belarus"], "belarus", True)
 
 
 def _kit(root: Path) -> Iterator[Film]:
     for name, ill in (("normal", False), ("tuberculosis", True)):
-        for path in _pictures_below(root / FOLDERS["kit"] / name):
-            yield Film(path, "kit", f"kit-{name}-{path.stem}", ill)
+        yield from _unnamed(root / FOLDERS["kit"] / name, "kit", ill, f"{name}-")
+
+
+def _unnamed(folder: Path, source: str, ill: bool, prefix: str = "") -> Iterator[Film]:
+    """Belarus and KIT: every picture in the folder or below, told apart by where it lies."""
+    for path in _pictures_below(folder):
+        yield Film(path, source, f"{source}-{prefix}{path.relative_to(folder).with_suffix('').as_posix()}", ill)
 
 
 def _pictures_below(folder: Path) -> list[Path]:

@@ -106,7 +106,7 @@ def intended(finding: str, against: str | None) -> str:
     if against is None:
         return INTENDED.format(instead=f"without {finding.lower()}", piles="with and without the finding")
     one, other = finding.lower(), against.lower()
-    piles = f"{one} and {other}, (none with neither)"
+    piles = f"{one} and {other} (none with neither)"
     return INTENDED.format(instead=f"with {other} instead of {one}", piles=piles)
 
 

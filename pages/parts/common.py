@@ -26,6 +26,7 @@ COLLECTIONS = {
     "tuberculosis": "films with and without tuberculosis", "busi": "breast ultrasound", "brain_mri": "brain MR", "brats": "brain MR volumes",
     "vagan_synthetic": "synthetic pictures",
 }  # fmt: skip
+CAPITALS = {"nih": "NIH", "busi": "BUSI", "mri": "MRI"}  # words of a checkpoint's name that are written otherwise
 COUNTED = 20  # steps of a job; of more a reader is told the share
 APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
@@ -153,11 +154,13 @@ def method_of(checkpoint: Checkpoint) -> Method:
 
 
 def label(checkpoint: Checkpoint) -> str:
-    """A checkpoint's name as people read it: 'Attri-Net, phantom tag guided'."""
+    """A checkpoint's name as people read it: 'Attri-Net, phantom tag guided', 'CX-GAN, brain MRI'."""
     of = method_of(checkpoint)
     slug = of.title.lower().replace(" ", "-")
     rest = checkpoint.name.lower().removeprefix(slug).strip("-_").replace("-", " ").replace("_", " ")
-    return f"{of.title}, {rest.replace('nih', 'NIH')}" if rest and rest != checkpoint.method.replace("_", " ") else of.title
+    if not rest or rest == checkpoint.method.replace("_", " "):
+        return of.title
+    return f"{of.title}, {' '.join(CAPITALS.get(word, word) for word in rest.split())}"
 
 
 def trained_on(checkpoint: Checkpoint) -> str:

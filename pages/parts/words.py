@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ INDIFFERENT = 0.05  # of log-odds: less is no answer
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
 VISIBLE = 0.1  # of the difference's colour limit: below it the viewer does not count a pixel as changed
+COUNTED = frozenset("lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split())  # last words that take an article
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
 KINDS = {
     "radiograph": "radiograph", "CT": "CT slice", "MR": "MR slice", "ultrasound": "ultrasound picture",
@@ -63,6 +65,14 @@ def noun(kind: str) -> str:
     return {"radiograph": "film", "CT": "slice", "MR": "slice", "ultrasound": "frame"}.get(kind, "picture")
 
 
+def with_article(finding: str) -> str:
+    """A finding within a sentence: 'a lesion', 'an old fracture', 'pneumonia'."""
+    words = finding.lower()
+    if not COUNTED & {*re.split(r"[ /]", words)[-1:]}:
+        return words
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
 def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
 
@@ -74,7 +84,7 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
     if tells_nothing(explanation):
         same = f"it says {explanation.probability:.2f} with the finding and without it"
         return f"Cannot tell: this model's answer on {finding} hardly depends on the {what} ({same})."
-    words = [f"The model {'sees' if explanation.positive else 'does not see'} {finding}."]
+    words = [f"The model {'sees' if explanation.positive else 'does not see'} {with_article(finding)}."]
     if changed is not None and not explanation.positive:
         start = f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
         words.append(f"{start}: {100 * changed:.1f} % of it would change.")
@@ -99,7 +109,7 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
             if without > explanation.probability
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
-    words.append(_how_often_wrong(explanation, finding, list(rates), what))
+    words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what))
     if explanation.against is not None:
         words.append(f"It has seen {finding} and {explanation.against.lower()} {what}s only.")
     return " ".join(filter(None, words))
@@ -129,16 +139,17 @@ def told_apart(config: Mapping, what: str) -> str:
 
 
 def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str) -> str:
-    """The error that this very call could be, from films not trained on."""
+    """The error that this very call could be, from films not trained on; `finding` with its article."""
     row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
     if row is None:
         return "Its card does not say how often such calls are wrong."
     low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
+    often = f"{wrong} ({low} to {high})" if high else "fewer than 1"
     if explanation.positive:
         other = "" if explanation.against is None else f"{explanation.against.lower()} "
-        words = f"Of 100 {other}{what}s without {finding} that it was not trained on, it wrongly calls {wrong} ({low} to {high})."
+        words = f"Of 100 {other}{what}s without {finding} that it was not trained on, it wrongly calls {often}."
     else:
-        words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {wrong} ({low} to {high})."
+        words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {often}."
     if explanation.like_training is None:
         return words + " Whether this one is like those is not known."
     return words if explanation.like_training else words + f" This {what} is unlike those, so the number may not hold."

@@ -14,6 +14,7 @@ from engine.baselines.cam import Architecture, Classifier, cam
 from engine.baselines.cxplain import PATCHES, cxplain, explainer, importance
 from engine.baselines.grad_cam import grad_cam
 from engine.baselines.intensity import Intensity
+from engine.paper_tables import MAPS
 from engine.training import Machine
 from tests.discrepancy.small import pictures
 
@@ -91,7 +92,7 @@ def test_all_of_them_are_measured_as_the_maps_of_a_method_are(tmp_path, monkeypa
     arguments = (pictures(), 32, "demo", tmp_path / "cam", Machine("cpu"), 1)
     assert maps.measured(*arguments, train=False) is None
     rows = maps.measured(*arguments, train=True)
-    assert set(rows) == set(maps.NAMES)
+    assert set(rows) == set(MAPS)
     for found in rows.values():
         assert {"iou", "dice", "ncc"} == {row.metric for row in found}
         assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in found if row.metric == "iou"}

@@ -80,6 +80,7 @@ def test_the_picture_is_what_an_uploaded_scan_becomes(tmp_path):
 def test_classes_can_be_chosen_and_the_parts_stay(tmp_path):
     everything = BUSI(write_folder(tmp_path, each=20))
     some = open_collection("busi", tmp_path, classes="malignant,normal")
+    assert len(open_collection("busi", tmp_path, classes="")) == len(open_collection("busi", tmp_path)) > len(some)
     assert set(some.attributes["class"]) == {"malignant", "normal"} and len(some) == 40
     for part in SPLITS:
         kept = [file for file in everything.files[everything.split(part)] if not file.startswith("benign")]

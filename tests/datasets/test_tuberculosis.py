@@ -1,12 +1,14 @@
-"""The four tuberculosis collections in one folder, written here in miniature: labels, readings, lesions, border and greys."""
+"""The four tuberculosis collections in one folder, written here in miniature: labels, readings, lesions and borders."""
 
 import cv2
 import numpy as np
 import pytest
 
 from engine.datasets import SPLITS, UnusableCollection, open_collection
-from engine.datasets.tuberculosis import Tuberculosis, z_scored
-from engine.scan import read_scan
+from engine.datasets.tuberculosis import Tuberculosis
+from engine.registry import method, open_model
+from engine.scan import Scan, read_scan
+from tests.discrepancy.test_producing import job
 
 
 def film(seed, height=100, width=80):
@@ -54,20 +56,24 @@ def test_sex_and_age_come_from_the_readings_of_both_kinds(tmp_path):
     assert set(Tuberculosis(tmp_path, sources=("belarus",)).attributes["sex"]) == {""}
 
 
-def test_the_border_is_cut_and_greys_have_mean_0_and_sd_1(tmp_path):
+def test_the_border_is_cut_and_the_greys_are_the_films_own(tmp_path):
     collection = Tuberculosis(write_folder(tmp_path), sources="shenzhen")
     picture = collection.image(0)
     assert picture.shape == (94, 76) and picture.dtype == np.float32
-    assert np.allclose(picture, z_scored(film(1).astype(np.float32)[3:-3, 2:-2]), atol=1e-5)
-    small = collection.image(0, 32)
-    assert small.shape == (32, 32) and small.mean() == pytest.approx(0, abs=1e-5) and small.std() == pytest.approx(1, abs=1e-4)
-    assert Tuberculosis(tmp_path, sources="shenzhen", border="0").image(0).shape == (100, 80)
+    assert (picture == film(1).astype(np.float32)[3:-3, 2:-2]).all()
+    assert collection.image(0, 32).shape == (32, 32)
+    assert Tuberculosis(tmp_path, sources="shenzhen", crop="whole").image(0).shape == (100, 80)
 
 
-def test_greys_do_not_depend_on_the_scanners_unit():
-    pixels = film(3).astype(np.float32)
-    assert np.allclose(z_scored(pixels * 16 - 1024), z_scored(pixels), atol=1e-4)
-    assert (z_scored(np.full((4, 4), 7.0)) == 0).all()
+@pytest.mark.parametrize("crop", ["inside", "whole"])
+def test_an_uploaded_film_is_seen_as_in_training(crop, tmp_path):
+    collection = Tuberculosis(write_folder(tmp_path / "films", each=8), sources="shenzhen", crop=crop)
+    made = method("cx_gan").train(job("cx_gan", tmp_path, collection=collection))
+    model = open_model(made, "cpu")
+    scan = Scan.of(collection.scan_pixels(0), kind="radiograph")
+    assert made.config["crop"] == crop
+    trained_on = model.preprocessing.apply(collection.image(0, model.preprocessing.size))
+    assert np.allclose(model.prepared(scan), trained_on, atol=1e-4)
 
 
 def test_lesion_masks_of_shenzhen_are_cut_like_the_film_and_merged(tmp_path):
@@ -90,7 +96,7 @@ def test_lesion_masks_of_shenzhen_are_cut_like_the_film_and_merged(tmp_path):
 def test_dicom_films_are_read_with_bright_meaning_dense(tmp_path):
     pydicom_data = pytest.importorskip("pydicom.data", reason="pydicom's test files are not installed")
     data = open(pydicom_data.get_testdata_file("RG1_UNCR.dcm"), "rb").read()  # MONOCHROME1: stored dark is dense
-    collection = Tuberculosis(write_folder(tmp_path, each=1, dicom=data), sources="kit", border=0)
+    collection = Tuberculosis(write_folder(tmp_path, each=1, dicom=data), sources="kit", crop="whole")
     scan = read_scan(data).pixels
     assert collection.image(0).shape == scan.shape
     assert np.corrcoef(collection.image(0)[::16, ::16].ravel(), scan[::16, ::16].ravel())[0, 1] == pytest.approx(1, abs=1e-4)
@@ -105,11 +111,23 @@ def test_every_source_and_class_reaches_every_part_once(tmp_path):
     assert len(np.unique(np.concatenate(list(parts.values())))) == 70
 
 
+def test_no_choice_of_sources_means_all_of_them(tmp_path):
+    write_folder(tmp_path, each=1)
+    assert len(Tuberculosis(tmp_path, sources="")) == len(Tuberculosis(tmp_path)) == 7
+
+
+def test_films_of_one_name_in_two_folders_are_two_patients(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / "KIT" / "normal" / folder).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "KIT" / "normal" / folder / "1.png"), film(1))
+    assert len(set(Tuberculosis(tmp_path).patients)) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"sources": "shenzen"}, "sources must be of shenzhen, montgomery, belarus, kit, got shenzen"),
-        ({"border": 0.5}, "border must lie between 0 and 0.2"),
+        ({"crop": "beam"}, "crop must be one of inside, whole, got 'beam'"),
         ({"findings": ("Pneumonia",)}, "labelled for Tuberculosis only"),
     ],
 )

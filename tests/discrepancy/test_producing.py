@@ -10,6 +10,7 @@ from engine.commands.shared import TERMS
 from engine.cx_gan.train import CxGanRecipe
 from engine.datasets.chosen import Chosen
 from engine.discrepancy.measures import Seen, evaluate, fixed_cut, measures
+from engine.discrepancy.producing import intended
 from engine.jobs import TrainingJob
 from engine.registry import method, open_model
 from engine.settings import with_changes
@@ -79,6 +80,11 @@ def test_a_training_goes_on_from_another_with_all_its_networks(name, tmp_path):
     recipe.start_from(open_checkpoint(tmp_path / "shipped" / f"{name}-small").weights())  # the map generator alone
     with pytest.raises(ValueError, match="of other networks"):
         recipe.start_from({"net.elsewhere": torch.zeros(1)})
+
+
+def test_a_card_names_the_two_piles_in_one_breath():
+    assert "pictures, malignant and benign (none with neither), and whatever else" in intended("Malignant", "Benign")
+    assert "pictures, with and without the finding, and whatever else" in intended("Malignant", None)
 
 
 def test_the_fixed_threshold_is_the_best_on_annotated_pictures():

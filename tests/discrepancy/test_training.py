@@ -15,6 +15,7 @@ from engine.cx_gan.network import Architecture
 from engine.cx_gan.train import PRESETS, CxGanRecipe, History, Preset
 from engine.datasets.chosen import Chosen
 from engine.datasets.phantom import Phantom
+from engine.discrepancy.training import DiscrepancyRecipe
 from engine.settings import with_changes
 from engine.training import STATE, Machine, UnusableRun, facts_of, run
 from tests.discrepancy.small import RECIPES, cx_gan, pictures, va
@@ -116,6 +117,13 @@ def test_no_map_is_judged_or_given_up_before_the_cascade_has_pairs(tmp_path):
     assert facts_of(tmp_path / "run")["step"] == 8 and best["step"] > 6 and best["score"] > -1
     with pytest.raises(UnusableRun, match="another steps"):  # its phases are shares of all steps
         run(cx_gan(cascaded=1, first_phase=0.75, steps=16), tmp_path / "run", CPU.fabric(tmp_path), resume=True)
+
+
+def test_a_cascade_whose_map_does_not_improve_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(DiscrepancyRecipe, "validate", lambda self, fabric: {"score": 0.0})
+    recipe = cx_gan(cascaded=1, first_phase=0.5, steps=12, validate_every=1, patience=2)
+    assert run(recipe, tmp_path / "run", CPU.fabric(tmp_path))["step"] == 7  # the first of the second phase
+    assert facts_of(tmp_path / "run")["step"] == 9
 
 
 def test_the_history_shows_every_second_picture_of_earlier_steps():

@@ -69,6 +69,28 @@ def test_a_negative_call_names_what_is_missed_and_no_evidence():
     assert said == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 to 30)."
 
 
+def test_an_error_too_rare_to_round_to_1_is_not_called_0():
+    rare = [Measure("sensitivity", "Effusion", 1.0, 0.996, 1.0, 900)]
+    assert words.sentence(explained(probability=0.2, without=0.1), rare).endswith("not trained on, it misses fewer than 1.")
+    some = [replace(rare[0], low=0.98)]
+    assert words.sentence(explained(probability=0.2, without=0.1), some).endswith("it misses 0 (0 to 2).")
+
+
+@pytest.mark.parametrize(
+    ("finding", "said"),
+    [
+        ("Lesion", "a lesion"), ("Pituitary tumour", "a pituitary tumour"), ("Nodule/Mass", "a nodule/mass"), ("Old fracture", "an old fracture"),
+        ("Pneumonia", "pneumonia"), ("Pleural thickening", "pleural thickening"), ("Malignant", "malignant"),
+    ],
+)  # fmt: skip
+def test_what_can_be_counted_has_an_article(finding, said):
+    assert words.with_article(finding) == said
+    of_it = [replace(row, subject=finding) for row in RATES]
+    for probability, sees, pictures in ((0.83, "sees", "without"), (0.2, "does not see", "with")):
+        text = words.sentence(replace(explained(probability, without=0.1), finding=finding), of_it)
+        assert text.startswith(f"The model {sees} {said}.") and f"films {pictures} {said} that it" in text
+
+
 def test_of_a_picture_that_is_normal_already_it_is_said_how_much_would_change():
     normal = replace(explained(probability=0.2, without=0.1), both_signs=True)
     assert "The film stays nearly as it is: 0.4 % of it would change." in words.sentence(normal, RATES, changed=0.004)
