@@ -95,6 +95,8 @@ class Denoiser(nn.Module):
     Every attribute and finding is one token of the cross-attention: an embedding of its value, or of "unknown", which is also
     what the training drops values to, so that one network is both the conditional and the unconditional model. The paper
     conditions on the attribute alone; where illness and attribute go together, changing one would then draw the other.
+    Cross-attention is at the coarsest grid only. So that values are heard at every grid the tokens are also added, together,
+    to the embedding of t, which scales and shifts every residual block; the paper has the tokens alone.
 
     Args:
         values: how many values each of the K attributes and findings has.
@@ -120,13 +122,16 @@ class Denoiser(nn.Module):
             down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
             cross_attention_dim=w,
-            attention_head_dim=w,  # read by diffusers as the number of heads: two channels each
+            attention_head_dim=w // 12,  # read by diffusers as the number of heads: 24 channels each
+            class_embed_type="simple_projection",
+            projection_class_embeddings_input_dim=w * len(self.values),
+            resnet_time_scale_shift="scale_shift",
             norm_num_groups=8,
         )
 
     def forward(self, z: Tensor, t: Tensor, codes: Tensor) -> Tensor:
         words = torch.stack([table(codes[:, k] + 1) for k, table in enumerate(self.tokens)], dim=1)
-        return self.net(z.to(self.net.dtype), t, words).sample.float()
+        return self.net(z.to(self.net.dtype), t, words, class_labels=words.flatten(1)).sample.float()
 
 
 class Block(nn.Module):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 LONGEST = 1.0  # gradients are clipped to this norm
+HEAVIEST = 5.0  # weight of a picture that its group's findings make rare
 
 
 class Phase(Recipe):
@@ -73,7 +74,10 @@ class Phase(Recipe):
 
 
 class JudgePhase(Phase):
-    """A classifier of attributes and findings, on real pictures."""
+    """A classifier of attributes and findings, on real pictures, that must not read a finding off an attribute: pictures count as if the
+    two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once). A judge that leans would take
+    a perfect counterfactual for another finding.
+    """
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
         super().__init__(material, preset, nets, preset.judge_steps, seed)
@@ -98,11 +102,18 @@ class JudgePhase(Phase):
         codes = torch.from_numpy(self.material.codes[chosen]).to(fabric.device)
         loss = sum(F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any())
         labels = torch.from_numpy(self.material.labels[chosen]).to(fabric.device)
-        known = ~labels.isnan()
-        of_findings = F.binary_cross_entropy_with_logits(findings[known], labels[known], reduction="sum")
+        known, weights = ~labels.isnan(), torch.from_numpy(self._weights[chosen]).to(fabric.device)
+        of_findings = F.binary_cross_entropy_with_logits(findings[known], labels[known], weights[known], reduction="sum")
         loss = loss + of_findings / known.sum().clamp_min(1)  # a batch without any known label has a mean of nothing
         self.descend(loss, self._optimiser, fabric)
         return {"loss": float(loss.detach())}
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        """(N, C) float32 of pictures and findings, from training pictures."""
+        codes, train = self.material.codes, self.material.parts["train"]
+        k = len(self.material.attributes)
+        return np.stack([reweighed(codes[:, :k], codes[:, c], train) for c in range(k, codes.shape[1])], 1)
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
@@ -298,6 +309,24 @@ class DisentanglerPhase(Phase):
         others = codes[torch.from_numpy(self.draw("validation others", 0).permutation(len(z)))]
         after = float(self._between(self.nets.perturbation(z), codes, others))
         return {"score": -after, "nats": after, "nats unperturbed": float(self._between(z, codes, others))}
+
+
+def reweighed(groups: np.ndarray, labels: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Weights under which groups and labels are independent: P(group) P(label) / P(group, label) ("reweighing", Kamiran and Calders 2012).
+
+    Args:
+        groups: (N, K) codes, a group is a row; labels: (N,) codes; of: indices that the shares are counted among.
+
+    Returns:
+        (N,) float32, `HEAVIEST` at most; that also where the shares know no such pair.
+    """
+    _, groups = np.unique(groups, axis=0, return_inverse=True)
+    _, labels = np.unique(labels, return_inverse=True)
+    together = np.zeros((groups.max() + 1, labels.max() + 1))
+    np.add.at(together, (groups[of], labels[of]), 1 / len(of))
+    expected = together.sum(1, keepdims=True) * together.sum(0)
+    weights = np.divide(expected, together, out=np.full_like(expected, HEAVIEST), where=together > 0)
+    return np.minimum(weights, HEAVIEST)[groups, labels].astype(np.float32)
 
 
 PHASES = {"judge": JudgePhase, "autoencoder": AutoencoderPhase, "denoiser": DenoiserPhase, "disentangler": DisentanglerPhase}
