@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.invariance.beta_vae import BetaVAE
+from engine.invariance.blocks import Block, one_hot
 from engine.settings import whole_numbers
 
 LARGEST = 1024  # pixels a side
@@ -134,22 +136,6 @@ class Denoiser(nn.Module):
         return self.net(z.to(self.net.dtype), t, words, class_labels=words.flatten(1)).sample.float()
 
 
-class Block(nn.Module):
-    """Half the grid, then a residual pair of 3 x 3 convolutions, group normalisation, SiLU."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.down = nn.Conv2d(inputs, outputs, 4, 2, 1)
-        self.pair = nn.Sequential(
-            nn.GroupNorm(4, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, 1, 1),
-            nn.GroupNorm(4, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, 1, 1),
-        )  # fmt: skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.down(x)
-        return x + self.pair(x)
-
-
 class Perturbation(nn.Module):
     """phi(z) = z + lambda u(z) / |u(z)|_2 (section 3.3 of CIT-LR), u a small U-shaped network.
 
@@ -198,8 +184,7 @@ class MutualInformation(nn.Module):
 
     def on(self, features: Tensor, codes: Tensor) -> Tensor:
         """The same on `self.features(z)`, so that joint and marginal share them."""
-        known = [F.one_hot(codes[:, k] + 1, count + 1)[:, 1:] for k, count in enumerate(self.values)]
-        return self.head(torch.cat([features, *(one.to(features) for one in known)], dim=1))[:, 0].float()
+        return self.head(torch.cat([features, one_hot(codes, self.values).to(features)], dim=1))[:, 0].float()
 
 
 class Judge(nn.Module):
@@ -228,7 +213,7 @@ class Judge(nn.Module):
 
 
 class Networks(nn.Module):
-    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`.
+    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`, and the `beta_vae` that is measured beside them.
 
     Attributes:
         guidance: w of each attribute, see `Sampler`; 1 is the conditional model itself.
@@ -239,6 +224,8 @@ class Networks(nn.Module):
         values = [len(names) for names in attributes.values()]
         self.guidance: tuple[float, ...] = (1.0,) * len(values)
         self.autoencoder = Autoencoder(architecture)
-        self.denoiser = Denoiser(architecture, [*values, *(2 for _ in findings)])
+        everything = [*values, *(2 for _ in findings)]
+        self.denoiser = Denoiser(architecture, everything)
         self.perturbation = Perturbation(architecture, strength)
         self.judge = Judge(architecture, values, len(findings))
+        self.beta_vae = BetaVAE(architecture.size, architecture.encoder_width, everything)

@@ -35,7 +35,7 @@ MEASURED = 120  # test pictures that the card's measures rest on
 
 
 def produce(job: TrainingJob) -> Checkpoint | None:
-    """Train (or go on training) the four phases, measure on test, save.
+    """Train (or go on training) the phases, measure on test, save.
 
     Returns:
         the checkpoint; None in all but the first of several processes.
@@ -75,7 +75,10 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
     """
     if checkpoint.method != "cit_lr":
         raise ValueError(f"{checkpoint.name} is a checkpoint of {checkpoint.method}; CIT-LR begins with one of cit_lr.")
-    wanted = {k: v for k, v in checkpoint.weights().items() if k.startswith(("autoencoder.", "denoiser.net."))}
+    learned_anew = "denoiser.net.class_embedding."
+    wanted = {
+        k: v for k, v in checkpoint.weights().items() if k.startswith(("autoencoder.", "denoiser.net.")) and not k.startswith(learned_anew)
+    }
     mine = nets.state_dict()
     other = [k for k, v in wanted.items() if k not in mine or mine[k].shape != v.shape]
     if other:

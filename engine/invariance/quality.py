@@ -23,6 +23,7 @@ FIXED = "a classifier trained on real pictures only, of which the generator know
 FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
+BETA_VAE = "beta-VAE"
 BESIDE = 40  # pictures that these are measured on
 Show = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
@@ -39,7 +40,8 @@ def quality(generator: DiffusionInterventions, collection: Collection, indices: 
 def evaluate(
     generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, found: Mapping[str, Sequence[Measure]] | None = None
 ) -> tuple[list[Measure], list[str]]:
-    """All rows, with what the same networks do without disentangling beside them, and remarks on what could not be measured.
+    """All rows, with what the same networks do without disentangling and what a beta-VAE does beside them, and remarks on what could
+    not be measured.
 
     Args:
         found: what `quality` said of these pictures, where it has been asked already.
@@ -48,7 +50,7 @@ def evaluate(
     found = quality(generator, collection, indices) if found is None else found
     for name, measured in found.items():
         rows += [replace(row, subject=row.subject if name in row.subject else f"{name}: {row.subject}") for row in measured]
-    for words, show in ((PLAIN, _plain(generator)), (BLIND, _blind(generator))):
+    for words, show in ((PLAIN, _plain(generator)), (BLIND, _blind(generator)), (BETA_VAE, _beta_vae(generator))):
         for name in generator.attributes:
             rows += [
                 replace(row, subject=f"{words}: {row.subject if name in row.subject else f'{name}: {row.subject}'}")
@@ -148,6 +150,20 @@ def _blind(generator: DiffusionInterventions) -> Show:
         return Sampler(generator.nets, generator.diffusion).noise_of(z, unknown, k)
 
     return _from_noise(generator, start)
+
+
+def _beta_vae(generator: DiffusionInterventions) -> Show:
+    """The beta-VAE's own drawing under each value, whole: what it cannot draw is gone, in the null intervention too."""
+
+    def show(x, codes, k):
+        wanted, net = generator.wanted(codes, k), generator.nets.beta_vae
+        n, m = wanted.shape[:2]
+        with torch.inference_mode():
+            z, _ = net.encode(torch.from_numpy(x[:, None]).to(generator.device), torch.from_numpy(codes).to(generator.device))
+            drawn = net.decode(z.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)).clamp(-1, 1)
+        return x, drawn[:, 0].cpu().numpy().reshape(n, m, *x.shape[1:])
+
+    return show
 
 
 def _from_noise(generator: DiffusionInterventions, start: Callable[[Tensor, Tensor, int], Tensor]) -> Show:
