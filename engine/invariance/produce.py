@@ -31,7 +31,7 @@ INTENDED = (
 GUIDANCES = (2.5, 5.0, 8.0, 12.0, 18.0)
 CONVINCING = 0.97  # effectiveness above which no stronger guidance is tried
 TRIED = 32  # validation pictures that a guidance is chosen on
-MEASURED = 120  # test pictures that the card's measures rest on
+MEASURED = 200  # test pictures that the card's measures rest on
 
 
 def produce(job: TrainingJob) -> Checkpoint | None:

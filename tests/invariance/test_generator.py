@@ -99,7 +99,10 @@ def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentan
         assert {"composition", "effectiveness"} <= {row.metric for row in rows}
         assert any(row.metric == "effectiveness" and row.subject.startswith(name) for row in rows)
     rows, _ = evaluate(generator, phantom, np.arange(24))
-    assert any(row.subject.startswith("noise drawn") for row in rows) and any(row.subject.startswith("inverted") for row in rows)
+    told = {words: [row for row in rows if row.subject.startswith(words)] for words in ("noise drawn", "inverted", "beta-VAE", "drawn anew")}
+    assert all({row.metric for row in measured} >= {"composition", "effectiveness"} for measured in told.values())
+    exact = {row.subject: row.value for row in told["drawn anew"] if row.metric == "composition"}
+    assert set(exact.values()) == {0} and all(row.value > 0.01 for row in told["beta-VAE"] if row.metric == "composition")
 
 
 def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_that_is_said(generator, phantom):
