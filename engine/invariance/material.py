@@ -80,11 +80,11 @@ class Preset:
 
 DEMO = Preset(
     architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, judge_width=16),
-    judge_steps=1000,
-    autoencoder_steps=2500,
-    denoiser_steps=2000,
+    judge_steps=2400,
+    autoencoder_steps=1800,
+    denoiser_steps=3600,
     disentangler_steps=150,
-    beta_vae_steps=2000,
+    beta_vae_steps=1200,
     validate_every=250,
     batch=16,
     autoencoder_rate=1e-3,
