@@ -26,8 +26,9 @@ class Preset:
     """Everything that decides a training, but for data and devices.
 
     Attributes:
-        judge_steps, autoencoder_steps, denoiser_steps, disentangler_steps: of the four phases; the third is the longest.
+        judge_steps, autoencoder_steps, denoiser_steps, disentangler_steps, beta_vae_steps: of the five phases; the third is the longest.
         batch: pictures of a step; the autoencoder takes half as many.
+        beta: of the beta-VAE that is measured beside it.
         prior: weight of the autoencoder's divergence from its prior; the authors' 1e-6 on sums.
         dropped: how often the denoiser is not told the value of an attribute or finding, each on its own.
         averaging: decay of the running average of the denoiser's weights.
@@ -45,12 +46,14 @@ class Preset:
     autoencoder_steps: int = 20_000
     denoiser_steps: int = 100_000
     disentangler_steps: int = 2000
+    beta_vae_steps: int = 20_000
     validate_every: int = 500
     batch: int = 32
     judge_rate: float = 1e-3
     autoencoder_rate: float = 5e-4
     denoiser_rate: float = 3e-4
     disentangler_rate: float = 1e-3
+    beta: float = 3.0
     prior: float = 1e-6
     dropped: float = 0.1
     averaging: float = 0.995
@@ -68,7 +71,7 @@ class Preset:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
-        at_least_one(self, "judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "validate_every", "batch", "information_steps")
+        at_least_one(self, "judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "beta_vae_steps", "validate_every", "batch", "information_steps")
 
     @property
     def diffusion(self) -> Diffusion:
@@ -77,10 +80,11 @@ class Preset:
 
 DEMO = Preset(
     architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, judge_width=16),
-    judge_steps=1000,
-    autoencoder_steps=2500,
-    denoiser_steps=2000,
+    judge_steps=2400,
+    autoencoder_steps=1800,
+    denoiser_steps=3600,
     disentangler_steps=150,
+    beta_vae_steps=1200,
     validate_every=250,
     batch=16,
     autoencoder_rate=1e-3,

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.invariance.beta_vae import BetaVAE
+from engine.invariance.blocks import Block, one_hot
 from engine.settings import whole_numbers
 
 LARGEST = 1024  # pixels a side
@@ -95,6 +97,8 @@ class Denoiser(nn.Module):
     Every attribute and finding is one token of the cross-attention: an embedding of its value, or of "unknown", which is also
     what the training drops values to, so that one network is both the conditional and the unconditional model. The paper
     conditions on the attribute alone; where illness and attribute go together, changing one would then draw the other.
+    Cross-attention is at the coarsest grid only. So that values are heard at every grid the tokens are also added, together,
+    to the embedding of t, which scales and shifts every residual block; the paper has the tokens alone.
 
     Args:
         values: how many values each of the K attributes and findings has.
@@ -120,29 +124,16 @@ class Denoiser(nn.Module):
             down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
             cross_attention_dim=w,
-            attention_head_dim=w,  # read by diffusers as the number of heads: two channels each
+            attention_head_dim=w // 12,  # read by diffusers as the number of heads: 24 channels each
+            class_embed_type="simple_projection",
+            projection_class_embeddings_input_dim=w * len(self.values),
+            resnet_time_scale_shift="scale_shift",
             norm_num_groups=8,
         )
 
     def forward(self, z: Tensor, t: Tensor, codes: Tensor) -> Tensor:
         words = torch.stack([table(codes[:, k] + 1) for k, table in enumerate(self.tokens)], dim=1)
-        return self.net(z.to(self.net.dtype), t, words).sample.float()
-
-
-class Block(nn.Module):
-    """Half the grid, then a residual pair of 3 x 3 convolutions, group normalisation, SiLU."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.down = nn.Conv2d(inputs, outputs, 4, 2, 1)
-        self.pair = nn.Sequential(
-            nn.GroupNorm(4, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, 1, 1),
-            nn.GroupNorm(4, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, 1, 1),
-        )  # fmt: skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.down(x)
-        return x + self.pair(x)
+        return self.net(z.to(self.net.dtype), t, words, class_labels=words.flatten(1)).sample.float()
 
 
 class Perturbation(nn.Module):
@@ -193,8 +184,7 @@ class MutualInformation(nn.Module):
 
     def on(self, features: Tensor, codes: Tensor) -> Tensor:
         """The same on `self.features(z)`, so that joint and marginal share them."""
-        known = [F.one_hot(codes[:, k] + 1, count + 1)[:, 1:] for k, count in enumerate(self.values)]
-        return self.head(torch.cat([features, *(one.to(features) for one in known)], dim=1))[:, 0].float()
+        return self.head(torch.cat([features, one_hot(codes, self.values).to(features)], dim=1))[:, 0].float()
 
 
 class Judge(nn.Module):
@@ -223,7 +213,7 @@ class Judge(nn.Module):
 
 
 class Networks(nn.Module):
-    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`.
+    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`, and the `beta_vae` that is measured beside them.
 
     Attributes:
         guidance: w of each attribute, see `Sampler`; 1 is the conditional model itself.
@@ -234,6 +224,8 @@ class Networks(nn.Module):
         values = [len(names) for names in attributes.values()]
         self.guidance: tuple[float, ...] = (1.0,) * len(values)
         self.autoencoder = Autoencoder(architecture)
-        self.denoiser = Denoiser(architecture, [*values, *(2 for _ in findings)])
+        everything = [*values, *(2 for _ in findings)]
+        self.denoiser = Denoiser(architecture, everything)
         self.perturbation = Perturbation(architecture, strength)
         self.judge = Judge(architecture, values, len(findings))
+        self.beta_vae = BetaVAE(architecture.size, architecture.encoder_width, everything)

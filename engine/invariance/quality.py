@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from engine.datasets.collection import Collection
+from engine.datasets.phantom import Phantom
 from engine.invariance.generator import BATCH, DiffusionInterventions
+from engine.invariance.interventions import StructuralInterventions
 from engine.invariance.sampling import Sampler
 from engine.metrics.classification import weighted_auc
 from engine.metrics.composition import composition
@@ -23,8 +25,10 @@ FIXED = "a classifier trained on real pictures only, of which the generator know
 FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
-BESIDE = 40  # pictures that these are measured on
-Show = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+BETA_VAE = "beta-VAE"
+EXACT = "drawn anew, exact"
+BESIDE = 40  # pictures that these are measured on, but for the exact ones, which cost little
+Show = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 def quality(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, progress=None) -> dict[str, list[Measure]]:
@@ -39,7 +43,8 @@ def quality(generator: DiffusionInterventions, collection: Collection, indices: 
 def evaluate(
     generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, found: Mapping[str, Sequence[Measure]] | None = None
 ) -> tuple[list[Measure], list[str]]:
-    """All rows, with what the same networks do without disentangling beside them, and remarks on what could not be measured.
+    """All rows, with what the same networks do without disentangling and what a beta-VAE and, of drawn films, exact pictures do beside
+    them, and remarks on what could not be measured.
 
     Args:
         found: what `quality` said of these pictures, where it has been asked already.
@@ -47,18 +52,29 @@ def evaluate(
     rows: list[Measure] = []
     found = quality(generator, collection, indices) if found is None else found
     for name, measured in found.items():
-        rows += [replace(row, subject=row.subject if name in row.subject else f"{name}: {row.subject}") for row in measured]
-    for words, show in ((PLAIN, _plain(generator)), (BLIND, _blind(generator))):
+        rows += _said_of(name, measured)
+    some = indices[:: max(1, len(indices) // BESIDE)]
+    beside = {PLAIN: (_plain(generator), some), BLIND: (_blind(generator), some), BETA_VAE: (_beta_vae(generator), some)}
+    if isinstance(getattr(collection, "whole", collection), Phantom):
+        beside[EXACT] = _exact(generator, collection), indices
+    for words, (show, chosen) in beside.items():
         for name in generator.attributes:
-            rows += [
-                replace(row, subject=f"{words}: {row.subject if name in row.subject else f'{name}: {row.subject}'}")
-                for row in _of_attribute(generator, collection, indices[:: max(1, len(indices) // BESIDE)], name, None, show)
-            ]
+            rows += _said_of(name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), f"{words}: ")
     return rows, [f"no picture here has a known {name}, so nothing was measured of it" for name, measured in found.items() if not measured]
 
 
+def _said_of(attribute: str, rows: Sequence[Measure], words: str = "") -> list[Measure]:
+    return [replace(row, subject=f"{words}{row.subject if attribute in row.subject else f'{attribute}: {row.subject}'}") for row in rows]
+
+
 def _of_attribute(
-    generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, name: str, progress=None, show: Show | None = None
+    generator: DiffusionInterventions,
+    collection: Collection,
+    indices: np.ndarray,
+    name: str,
+    progress=None,
+    show: Show | None = None,
+    of_findings: bool = True,
 ) -> list[Measure]:
     values, k = generator.attributes[name], [*generator.attributes].index(name)
     codes = generator.codes(collection, indices)
@@ -70,7 +86,7 @@ def _of_attribute(
     made = {value: np.empty_like(x) for value in values}
     for start in range(0, len(x), BATCH):
         chosen = slice(start, start + BATCH)
-        base, changed = (show or _ours(generator))(x[chosen], codes[chosen], k)
+        base, changed = (show or _ours(generator))(indices[chosen], x[chosen], codes[chosen], k)
         for m, value in enumerate(values):
             made[value][chosen] = x[chosen] + changed[:, m] - base
         if progress:
@@ -94,7 +110,7 @@ def _of_attribute(
     right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
     rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}")
     labels = collection.labels[indices]
-    for c, finding in enumerate(generator.findings if show is None else ()):
+    for c, finding in enumerate(generator.findings if of_findings else ()):
         rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
     try:
         rows.append(fid(features, np.concatenate(other_features), subject="alternatives", groups_a=patients, groups_b=whose, remark=FEATURES))
@@ -120,7 +136,7 @@ def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, fin
 
 
 def _ours(generator: DiffusionInterventions) -> Show:
-    def show(x, codes, k):
+    def show(indices, x, codes, k):
         found = generator.sampled(x, codes, k)
         return found.base, found.changed
 
@@ -150,8 +166,35 @@ def _blind(generator: DiffusionInterventions) -> Show:
     return _from_noise(generator, start)
 
 
+def _beta_vae(generator: DiffusionInterventions) -> Show:
+    """The beta-VAE's own drawing under each value, whole: what it cannot draw is gone, in the null intervention too."""
+
+    def show(indices, x, codes, k):
+        wanted, net = generator.wanted(codes, k), generator.nets.beta_vae
+        n, m = wanted.shape[:2]
+        with torch.inference_mode():
+            z, _ = net.encode(torch.from_numpy(x[:, None]).to(generator.device), torch.from_numpy(codes).to(generator.device))
+            drawn = net.decode(z.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)).clamp(-1, 1)
+        return x, drawn[:, 0].cpu().numpy().reshape(n, m, *x.shape[1:])
+
+    return show
+
+
+def _exact(generator: DiffusionInterventions, collection: Collection) -> Show:
+    """The phantom's own structural model: how the judge takes perfect counterfactuals, which is what the others can be held against."""
+    structural = StructuralInterventions(collection)
+
+    def show(indices, x, codes, k):
+        name, values = [*generator.attributes.items()][k]
+        pictures = structural.alternatives(collection, indices, name, size=generator.size).pictures
+        drawn = [[generator.preprocessing.apply(film) for film in pictures[value]] for value in values]
+        return x, np.stack(drawn, 1)
+
+    return show
+
+
 def _from_noise(generator: DiffusionInterventions, start: Callable[[Tensor, Tensor, int], Tensor]) -> Show:
-    def show(x, codes, k):
+    def show(indices, x, codes, k):
         wanted, nets = generator.wanted(codes, k), generator.nets
         n, m = wanted.shape[:2]
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""How CIT-LR's generator is trained: judge, autoencoder, denoiser and perturbation, one after the other (section 5 and app. H)."""
+"""How CIT-LR's generator is trained: judge, autoencoder, denoiser, perturbation, and the beta-VAE beside it, one after the other (section 5 and app. H)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
 
+from engine.invariance.beta_vae import LATENT
 from engine.invariance.losses import information_bound, noise_loss, prior_loss, reconstruction_loss
 from engine.invariance.material import Material, Preset, latents_of
 from engine.invariance.network import TRAIN_STEPS, MutualInformation, Networks
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
 
 LONGEST = 1.0  # gradients are clipped to this norm
+HEAVIEST = 5.0  # weight of a picture that its group's findings make rare
 
 
 class Phase(Recipe):
-    """What the four phases have in common: one part of the networks learns, the others stand still."""
+    """What the phases have in common: one part of the networks learns, the others stand still."""
 
-    indifferent: Sequence[str] = ("disentangler_rate",)
+    indifferent: Sequence[str] = ("disentangler_rate", "beta")
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, steps: int, seed: int):
         self.material, self.preset, self.nets, self.seed = material, preset, nets, seed
@@ -47,7 +49,7 @@ class Phase(Recipe):
         return self.part.state_dict()
 
     def settings(self) -> dict:
-        skipped = ("judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "validate_every", "hops", "guidance")
+        skipped = (*(f"{name}_steps" for name in PHASES), "validate_every", "hops", "guidance")
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in (*skipped, *self.indifferent)}
         return chosen | {"data": [self.material.collection.name, len(self.material.collection)], "attributes": self.material.attributes}
 
@@ -73,7 +75,10 @@ class Phase(Recipe):
 
 
 class JudgePhase(Phase):
-    """A classifier of attributes and findings, on real pictures."""
+    """A classifier of attributes and findings, on real pictures, that must not read a finding off an attribute: pictures count as if the
+    two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once). A judge that leans would take
+    a perfect counterfactual for another finding.
+    """
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
         super().__init__(material, preset, nets, preset.judge_steps, seed)
@@ -98,11 +103,18 @@ class JudgePhase(Phase):
         codes = torch.from_numpy(self.material.codes[chosen]).to(fabric.device)
         loss = sum(F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any())
         labels = torch.from_numpy(self.material.labels[chosen]).to(fabric.device)
-        known = ~labels.isnan()
-        of_findings = F.binary_cross_entropy_with_logits(findings[known], labels[known], reduction="sum")
+        known, weights = ~labels.isnan(), torch.from_numpy(self._weights[chosen]).to(fabric.device)
+        of_findings = F.binary_cross_entropy_with_logits(findings[known], labels[known], weights[known], reduction="sum")
         loss = loss + of_findings / known.sum().clamp_min(1)  # a batch without any known label has a mean of nothing
         self.descend(loss, self._optimiser, fabric)
         return {"loss": float(loss.detach())}
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        """(N, C) float32 of pictures and findings, from training pictures."""
+        codes, train = self.material.codes, self.material.parts["train"]
+        k = len(self.material.attributes)
+        return np.stack([reweighed(codes[:, :k], codes[:, c], train) for c in range(k, codes.shape[1])], 1)
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
@@ -231,7 +243,7 @@ class DenoiserPhase(Phase):
 class DisentanglerPhase(Phase):
     """The perturbation against the estimator of mutual information, in alternation (Eq. 3)."""
 
-    indifferent = ()
+    indifferent = ("beta",)
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
         super().__init__(material, preset, nets, preset.disentangler_steps, seed)
@@ -300,4 +312,64 @@ class DisentanglerPhase(Phase):
         return {"score": -after, "nats": after, "nats unperturbed": float(self._between(z, codes, others))}
 
 
-PHASES = {"judge": JudgePhase, "autoencoder": AutoencoderPhase, "denoiser": DenoiserPhase, "disentangler": DisentanglerPhase}
+class BetaVaePhase(Phase):
+    """The beta-VAE that counterfactuals are compared with."""
+
+    indifferent = ("disentangler_rate",)
+
+    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
+        super().__init__(material, preset, nets, preset.beta_vae_steps, seed)
+        self._optimiser = torch.optim.AdamW(nets.beta_vae.parameters(), lr=preset.autoencoder_rate, weight_decay=0.0)
+
+    @property
+    def part(self) -> nn.Module:
+        return self.nets.beta_vae
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {"beta_vae": self.nets.beta_vae}
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        return {"beta_vae": self._optimiser}
+
+    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.preset.autoencoder_rate * min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps))
+        count = 2 * self.preset.batch
+        x, chosen = self.pictures("beta-VAE", step, count, fabric)
+        noise = self.draw("beta-VAE noise", step).standard_normal((count, LATENT), np.float32)[shard(count, fabric)]
+        with fabric.autocast():
+            loss = self._loss(x, chosen, noise)
+        self.descend(loss / x[0].numel(), self._optimiser, fabric)
+        return {"nats": float(loss.detach())}
+
+    def _loss(self, x: Tensor, chosen: np.ndarray, noise: np.ndarray) -> Tensor:
+        codes = torch.from_numpy(self.material.codes[chosen]).to(x.device)
+        return self.nets.beta_vae.loss(x, codes, torch.from_numpy(noise).to(x.device), self.preset.beta)
+
+    @torch.no_grad()
+    def validate(self, fabric: Fabric) -> dict[str, float]:
+        chosen = self.some_of("validation")
+        noise = self.draw("validation noise", 0).standard_normal((len(chosen), LATENT), np.float32)
+        nats = float(self._loss(self.material.films.batch(chosen).to(fabric.device), chosen, noise))
+        return {"score": -nats, "nats": nats}
+
+
+def reweighed(groups: np.ndarray, labels: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Weights under which groups and labels are independent: P(group) P(label) / P(group, label) ("reweighing", Kamiran and Calders 2012).
+
+    Args:
+        groups: (N, K) codes, a group is a row; labels: (N,) codes; of: indices that the shares are counted among.
+
+    Returns:
+        (N,) float32, `HEAVIEST` at most; that also where the shares know no such pair.
+    """
+    _, groups = np.unique(groups, axis=0, return_inverse=True)
+    _, labels = np.unique(labels, return_inverse=True)
+    together = np.zeros((groups.max() + 1, labels.max() + 1))
+    np.add.at(together, (groups[of], labels[of]), 1 / len(of))
+    expected = together.sum(1, keepdims=True) * together.sum(0)
+    weights = np.divide(expected, together, out=np.full_like(expected, HEAVIEST), where=together > 0)
+    return np.minimum(weights, HEAVIEST)[groups, labels].astype(np.float32)
+
+
+PHASES = {"judge": JudgePhase, "autoencoder": AutoencoderPhase, "denoiser": DenoiserPhase, "disentangler": DisentanglerPhase, "beta_vae": BetaVaePhase}

@@ -14,7 +14,7 @@ from engine.invariance.material import Material, Preset, encoded
 from engine.invariance.network import Architecture, Denoiser, Networks, Perturbation
 from engine.invariance.produce import _start_from, tiny
 from engine.invariance.quality import evaluate, quality
-from engine.invariance.train import PHASES
+from engine.invariance.train import HEAVIEST, PHASES, reweighed
 from engine.jobs import TrainingJob
 from engine.registry import methods, open_generator, open_model, trained
 from engine.training import Machine
@@ -99,7 +99,10 @@ def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentan
         assert {"composition", "effectiveness"} <= {row.metric for row in rows}
         assert any(row.metric == "effectiveness" and row.subject.startswith(name) for row in rows)
     rows, _ = evaluate(generator, phantom, np.arange(24))
-    assert any(row.subject.startswith("noise drawn") for row in rows) and any(row.subject.startswith("inverted") for row in rows)
+    told = {words: [row for row in rows if row.subject.startswith(words)] for words in ("noise drawn", "inverted", "beta-VAE", "drawn anew")}
+    assert all({row.metric for row in measured} >= {"composition", "effectiveness"} for measured in told.values())
+    exact = {row.subject: row.value for row in told["drawn anew"] if row.metric == "composition"}
+    assert set(exact.values()) == {0} and all(row.value > 0.01 for row in told["beta-VAE"] if row.metric == "composition")
 
 
 def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_that_is_said(generator, phantom):
@@ -115,8 +118,8 @@ def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
     changes = {
         "size": "32", "encoder_width": "8", "latent": "2", "width": "24", "perturbation_width": "4", "judge_width": "4",
-        "judge_steps": "3", "autoencoder_steps": "3", "denoiser_steps": "3", "disentangler_steps": "2", "validate_every": "2",
-        "batch": "4", "disentangled": "16", "validated": "8", "hops": "2",
+        "judge_steps": "3", "autoencoder_steps": "3", "denoiser_steps": "3", "disentangler_steps": "2", "beta_vae_steps": "3",
+        "validate_every": "2", "batch": "4", "disentangled": "16", "validated": "8", "hops": "2",
     }  # fmt: skip
     return TrainingJob(
         name="small", collection=Phantom(count=160, size=32), terms="drawn", preset="demo", changes=changes, guidance=None, guidance_words="none",
@@ -133,6 +136,20 @@ def test_the_disentangler_learns_at_the_rate_that_is_declared_and_the_other_phas
     assert {name: optimiser.param_groups[0]["lr"] for name, optimiser in learning.items()} == {"information": 7e-4, "perturbation": 7e-4}
     assert Preset().disentangler_rate == 1e-3  # what both shipped generators learned at, under the name 1e-4
     assert [name for name, phase in phases.items() if "disentangler_rate" in phase.settings()] == ["disentangler"]
+
+
+def test_reweighed_findings_do_not_go_together_with_attributes():
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 2, (4000, 2))
+    labels = (random.random(4000) < np.where(groups[:, 0] == 1, 0.8, 0.3)).astype(np.int64)
+    weights = reweighed(groups, labels, np.arange(4000))
+    shares = [np.average(labels[chosen], weights=weights[chosen]) for chosen in (groups[:, 0] == 0, groups[:, 0] == 1)]
+    assert shares[0] == pytest.approx(shares[1], abs=1e-6) and shares[0] == pytest.approx(labels.mean(), abs=1e-6)
+
+
+def test_a_pair_that_the_training_pictures_do_not_have_weighs_no_more_than_the_heaviest():
+    groups, labels = np.array([[0], [0], [1], [1]]), np.array([0, 1, 1, 0])
+    assert reweighed(groups, labels, np.array([0, 1, 2])).max() <= HEAVIEST
 
 
 def test_a_generator_knows_whose_pictures_its_quality_was_measured_on(generator):
@@ -176,6 +193,6 @@ def test_networks_of_another_shape_are_refused(tmp_path):
         open_generator(checkpoint.folder)
 
 
-def test_the_four_parts_are_what_is_shipped():
+def test_the_parts_are_what_is_shipped():
     nets = Networks(SMALL, {"sex": ("F", "M")}, ("Effusion",), 0.1)
-    assert [name for name, _ in nets.named_children()] == ["autoencoder", "denoiser", "perturbation", "judge"]
+    assert [name for name, _ in nets.named_children()] == ["autoencoder", "denoiser", "perturbation", "judge", "beta_vae"]
