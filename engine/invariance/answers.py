@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
-from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, findings_stay, of_findings
+from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, TOO_FEW, findings_stay, of_findings
 from engine.metrics.measure import Measure
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
@@ -71,11 +71,21 @@ def answer(report: BiasReport) -> tuple[str, str]:
         first = "That cannot be told from these pictures."
     if spared:
         rest.append(_spared(spared, named_already=not (found or slight)))
-    untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
-    for reason in dict.fromkeys(one.reason for one in untold):
-        for_whom = [one for one in untold if one.reason == reason]
+    for reason, for_whom in _untold(report).items():
         rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
     return first, " ".join(rest)
+
+
+def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
+    """Reason -> the findings that have no verdict for it; those that would need more pictures stand together."""
+    untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
+    few = [one for one in untold if one.reason.startswith(TOO_FEW)]
+    needed = sorted({round(100 * one.detectable) for one in few})
+    too_few = f"{TOO_FEW} {' to '.join(map(str, dict.fromkeys((needed[0], needed[-1]))))} points or more." if few else ""
+    reasons: dict[str, list[FindingReport]] = {}
+    for one in untold:
+        reasons.setdefault(too_few if one in few else one.reason, []).append(one)
+    return reasons
 
 
 def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
@@ -133,7 +143,8 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
         if measure.metric == "effectiveness":
             good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
-            asked_for = otherwise(report.attribute, measure.subject.removeprefix(f"{report.attribute} "))
+            value = measure.subject.removeprefix(f"{report.attribute} ")
+            asked_for = "on average" if measure.subject == f"{report.attribute}, mean" else otherwise(report.attribute, value)
             rows.append((f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
     for measure in of_findings(report.quality):
         between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"

@@ -22,6 +22,7 @@ LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
 COARSEST = 0.10  # where only larger changes of the probability would have been found, "no sign of it" would say too much
 MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+TOO_FEW = "So few pictures would only show a change of"
 MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
 
 
@@ -113,7 +114,7 @@ def _reason(one: FindingReport, exact: bool) -> str:
     if test.overlap < SMALLEST_OVERLAP:
         return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
     if one.detectable is not None and one.detectable > COARSEST:
-        return f"So few pictures would only show a change of {100 * one.detectable:.0f} points or more."
+        return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
     moves = one.change.low is not None and (one.change.low > 0 or one.change.high < 0)
     if moves and one.size >= RELEVANT:  # an interval of its own beside "no sign of it" would contradict it
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES

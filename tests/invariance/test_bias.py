@@ -10,7 +10,7 @@ from engine.datasets.phantom import Marker, Phantom
 from engine.invariance.answers import answer, note, points, question, sized, table, trust
 from engine.invariance.bias import bias_report, bias_reports
 from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions
-from engine.invariance.verdicts import doubts, findings_stay, poor
+from engine.invariance.verdicts import TOO_FEW, doubts, findings_stay, poor
 from engine.metrics.measure import Measure
 from engine.preprocessing import Preprocessing
 
@@ -113,6 +113,29 @@ def test_a_model_that_ignores_the_attribute_shows_no_sign_of_it():
     assert one.verdict == "no sign of it" and one.eca.value == 1 and one.change.value == pytest.approx(0, abs=1e-6)
     first, rest = answer(report)
     assert first.startswith("No sign of it, for finding.") and "0 of 100 decisions (0 to" in first
+
+
+def test_findings_that_need_more_pictures_are_told_in_one_sentence():
+    (one,) = reported().findings
+    short = []
+    for name, effect in (("Edema", 0.018), ("Effusion", 0.002), ("Nodule", 0.008)):  # root mean squares: three, one and two times as large
+        coarse = replace(one, finding=name, test=replace(one.test, detectable=effect))
+        reason = f"{TOO_FEW} {100 * coarse.detectable:.0f} points or more."
+        short.append(replace(coarse, verdict="cannot tell", reason=reason))
+    least, most = (f"{100 * short[k].detectable:.0f}" for k in (1, 0))
+    words = f"So few pictures would only show a change of {least} to {most} points or more."
+    first, rest = answer(replace(reported(), findings=tuple(short)))
+    assert first == "That cannot be told from these pictures." and rest == words and least != most
+    _, rest = answer(replace(reported(), findings=(one, *short)))
+    assert rest.endswith(f"It cannot be told for edema, effusion and nodule. {words}")
+
+
+def test_a_mean_over_the_values_is_trusted_as_such():
+    made = Made()
+    made.quality = {"group": (*made.quality["group"], Measure("effectiveness", "group, mean", 0.92, 0.9, 0.95, 400))}
+    films = Films()
+    rows = trust(bias_report(FAIR, films, np.arange(len(films)), "group", made))
+    assert ("look as asked, on average", "0.92 (0.90 to 0.95)", "good") in rows
 
 
 def test_a_model_that_is_the_attribute_depends_on_it():
