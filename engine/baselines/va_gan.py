@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import Critic, gradient_penalty
-from engine.settings import whole_numbers
+from engine.settings import at_least_one, not_negative, whole_numbers
 from engine.training import descend, shard
 
 if TYPE_CHECKING:
@@ -125,6 +125,11 @@ class Preset(Schedule):
     critic_steps: int = 5
     warm_steps: int = 25
     warm_critic_steps: int = 100
+
+    def __post_init__(self):
+        super().__post_init__()
+        at_least_one(self, "critic_steps", "warm_critic_steps")
+        not_negative(self, "lambda_map", "penalty", "warm_steps")
 
 
 DEMO = Preset(

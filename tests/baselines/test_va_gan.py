@@ -1,9 +1,9 @@
-"""VA-GAN's map generator with its batch normalisations folded away says what the trained one says."""
+"""VA-GAN: its map generator with batch normalisations folded away says what the trained one says, and settings have ranges."""
 
 import pytest
 import torch
 
-from engine.baselines.va_gan import Architecture, MapGenerator, folded
+from engine.baselines.va_gan import Architecture, MapGenerator, Preset, folded
 
 
 def network(width=4, seed=0):
@@ -31,3 +31,17 @@ def test_in_bfloat16_a_map_hardly_changes():
     plain, ours = net(x), folded(net, torch.bfloat16)(x)
     assert ours.dtype == torch.float32
     assert (ours - plain).abs().mean() < 0.02 * plain.abs().mean()
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"lambda_map": -1.0}, "lambda_map must not be negative"),
+        ({"penalty": -1.0}, "penalty must not be negative"),
+        ({"warm_steps": -1}, "warm_steps must not be negative"),
+        ({"critic_steps": 0}, "critic_steps"),
+    ],
+)
+def test_settings_out_of_their_range_are_refused_by_name(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Preset(**changes)
