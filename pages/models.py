@@ -99,7 +99,7 @@ def show(checkpoint: Checkpoint) -> None:
     st.text(provenance(checkpoint))
     rows, groups = cards.measures(checkpoint.card), cards.measures(checkpoint.card, "Subgroups")
     if checkpoint.method == GENERATOR_METHOD:
-        return show_generator(rows, checkpoint.card)
+        return show_generator(rows, tuple(checkpoint.config.get("attributes", ())), checkpoint.card)
     aucs = [row for row in rows if row.metric == "auc"]
     noun = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     what = noun + "s"
@@ -119,9 +119,9 @@ def show(checkpoint: Checkpoint) -> None:
     to_read(rows, groups, checkpoint.card)
 
 
-def show_generator(rows: Sequence[Measure], card: str) -> None:
+def show_generator(rows: Sequence[Measure], attributes: tuple[str, ...], card: str) -> None:
     """Of what shows patients otherwise: whether its pictures convince, and whether the findings stay as they were."""
-    own = [row for row in rows if "no disentangling" not in row.subject]
+    own = [row for row in rows if row.subject.startswith(attributes)]  # what is measured beside it is named first
     left, right = st.columns(2, gap="medium")
     for side, title, metric, start, axis in (
         (left, "How often its pictures are taken for what they are to be", "effectiveness", "", "share, with 95 % interval"),
