@@ -129,8 +129,8 @@ class Queue:
             if job not in self._waiting:
                 return 0
             before = [*self._running, *itertools.takewhile(lambda other: other is not job, self._waiting)]
-            later = sum(other.long for other in before) if not job.long and self._lets_between() else 0
-            return len(before) - later
+            goes_between = not job.long and bool(self._running) and self._running[0].long
+            return sum(not (goes_between and other.long) for other in before)
 
     def __len__(self) -> int:
         """Jobs that are not done."""
@@ -163,9 +163,6 @@ class Queue:
 
     def _unfinished(self, key: Hashable) -> Job | None:
         return next((job for job in (*self._running, *self._waiting) if job.key == key and job.error is None), None)
-
-    def _lets_between(self) -> bool:
-        return bool(self._running) and self._running[0].long
 
     def _serve(self) -> None:
         while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from engine.checkpoints import Checkpoint
 from engine.commands.shared import opened
-from engine.datasets import COLLECTIONS, SPLITS
+from engine.datasets import COLLECTIONS, SPLITS, collection_class
 from engine.datasets.collection import Collection
 from engine.endings import OneSentence
 from engine.registry import Generator, open_generator, open_model
@@ -61,8 +60,7 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
     if trained == collection.name:
         return []
     if kind == "unknown" and trained in COLLECTIONS:
-        module, name = COLLECTIONS[trained]
-        kind = getattr(import_module(module), name).kind
+        kind = collection_class(trained).kind
     if kind != collection.kind and (kind != "unknown" or trained in COLLECTIONS):
         own = f"{trained} (kind {kind})" if trained else f"scans of kind {kind}"
         raise OneSentence(f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind}).")

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 
-__all__ = ["COLLECTIONS", "SPLITS", "Collection", "UnusableCollection", "open_collection", "split_by_patient"]
+__all__ = ["COLLECTIONS", "SPLITS", "Collection", "UnusableCollection", "collection_class", "open_collection", "split_by_patient"]
 
 # Name on the command line -> module and class, imported when asked for.
 COLLECTIONS = {
@@ -40,9 +40,14 @@ def open_collection(name: str, root: str | Path | None = None, **options: Any) -
     """
     if name not in COLLECTIONS:
         raise ValueError(f"no collection is called {name!r}; known are {', '.join(sorted(COLLECTIONS))}")
-    module, cls = COLLECTIONS[name]
     if name in NEED_NO_FOLDER:
-        return getattr(import_module(module), cls)(**options)
+        return collection_class(name)(**options)
     if root is None:
         raise UnusableCollection(f"{name} is read from a folder: give its root.")
-    return getattr(import_module(module), cls)(root, **options)
+    return collection_class(name)(root, **options)
+
+
+def collection_class(name: str) -> type[Collection]:
+    """The class of the collection called `name`, a key of `COLLECTIONS`."""
+    module, cls = COLLECTIONS[name]
+    return getattr(import_module(module), cls)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.invariance.blocks import Block, one_hot
+from engine.invariance.losses import prior_loss
 
 LATENT = 64  # numbers that a picture becomes
 FINENESS = 4  # pixels a side that the first layer takes together
@@ -61,6 +62,5 @@ class BetaVAE(nn.Module):
         """
         mean, log_variance = self.encode(x, codes)
         drawn = self.decode(mean + (0.5 * log_variance).exp() * noise, codes)
-        misfit = F.l1_loss(drawn, x, reduction="none").flatten(1).sum(1)
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-        return (misfit + beta * divergence).mean()
+        misfit = F.l1_loss(drawn, x, reduction="none").flatten(1).sum(1).mean()
+        return misfit + beta * prior_loss(mean, log_variance)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -74,29 +74,54 @@ class Phase(Recipe):
         descend(loss, optimiser, fabric, longest=LONGEST)
 
 
-class JudgePhase(Phase):
+class OneNetwork(Phase):
+    """A phase in which one network learns by one optimiser.
+
+    Attributes:
+        name: of the network in `Networks`, and before `_steps` in the preset.
+        rate: the preset's name of its learning rate.
+        decay: of its weights.
+    """
+
+    name: ClassVar[str]
+    rate: ClassVar[str]
+    decay: ClassVar[float] = 0.0
+
+    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
+        super().__init__(material, preset, nets, getattr(preset, f"{self.name}_steps"), seed)
+        self._optimiser = torch.optim.AdamW(self.net.parameters(), lr=getattr(preset, self.rate), weight_decay=self.decay)
+
+    @property
+    def net(self) -> nn.Module:
+        """What learns."""
+        return getattr(self.nets, self.name)
+
+    @property
+    def part(self) -> nn.Module:
+        return self.net
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {self.name: self.net}
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        return {self.name: self._optimiser}
+
+    def learn_at(self, share: float) -> None:
+        """The next step's learning rate, as a share of the preset's."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = getattr(self.preset, self.rate) * share
+
+
+class JudgePhase(OneNetwork):
     """A classifier of attributes and findings, on real pictures, that must not read a finding off an attribute: pictures count as if the
     two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once). A judge that leans would take
     a perfect counterfactual for another finding.
     """
 
-    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, preset.judge_steps, seed)
-        self._optimiser = torch.optim.AdamW(nets.judge.parameters(), lr=preset.judge_rate, weight_decay=0.01)
-
-    @property
-    def part(self) -> nn.Module:
-        return self.nets.judge
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"judge": self.nets.judge}
-
-    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        return {"judge": self._optimiser}
+    name, rate, decay = "judge", "judge_rate", 0.01
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.preset.judge_rate * min(1.0, 2 * (1 - step / self.steps))
+        self.learn_at(min(1.0, 2 * (1 - step / self.steps)))
         x, chosen = self.pictures("judge", step, 2 * self.preset.batch, fabric)
         with fabric.autocast():
             said, findings = self.nets.judge(x)
@@ -126,27 +151,13 @@ class JudgePhase(Phase):
         return {"score": min(found.values()), **found}
 
 
-class AutoencoderPhase(Phase):
+class AutoencoderPhase(OneNetwork):
     """Pictures to latent pictures and back."""
 
-    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, preset.autoencoder_steps, seed)
-        self.keep_last = True
-        self._optimiser = torch.optim.AdamW(nets.autoencoder.parameters(), lr=preset.autoencoder_rate, weight_decay=0.0)
-
-    @property
-    def part(self) -> nn.Module:
-        return self.nets.autoencoder
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"autoencoder": self.nets.autoencoder}
-
-    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        return {"autoencoder": self._optimiser}
+    name, rate, keep_last = "autoencoder", "autoencoder_rate", True
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.preset.autoencoder_rate * min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps))
+        self.learn_at(min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps)))
         count = max(self.preset.batch // 2, 1)
         x, _ = self.pictures("autoencoder", step, count, fabric)
         noise = self.draw("latent noise", step).standard_normal((count, *self._latent_shape), np.float32)
@@ -181,25 +192,22 @@ class AutoencoderPhase(Phase):
         return {"score": -float(np.mean(distances)), "L1": float(np.mean(distances)), "spread": float(net.spread)}
 
 
-class DenoiserPhase(Phase):
+class DenoiserPhase(OneNetwork):
     """The diffusion model on latent pictures, conditioned on the attributes (Eq. 2)."""
 
+    name, rate, keep_last = "denoiser", "denoiser_rate", True
+
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, preset.denoiser_steps, seed)
-        self.keep_last = True
+        super().__init__(material, preset, nets, seed)
         self.average = Networks(preset.architecture, material.attributes, material.collection.findings, preset.strength).denoiser
         self.average.load_state_dict(nets.denoiser.state_dict())
-        self._optimiser = torch.optim.AdamW(nets.denoiser.parameters(), lr=preset.denoiser_rate, weight_decay=0.0)
 
     @property
     def part(self) -> nn.Module:
         return self.average
 
     def modules(self) -> Mapping[str, nn.Module]:
-        return {"denoiser": self.nets.denoiser, "average": self.average}
-
-    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        return {"denoiser": self._optimiser}
+        return {**super().modules(), "average": self.average}
 
     @cached_property
     def latents(self) -> Tensor:
@@ -208,8 +216,7 @@ class DenoiserPhase(Phase):
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         p = self.preset
-        for group in self._optimiser.param_groups:
-            group["lr"] = p.denoiser_rate * min(1.0, (step + 1) / 100, 3 * (1 - step / self.steps) + 0.01)
+        self.learn_at(min(1.0, (step + 1) / 100, 3 * (1 - step / self.steps) + 0.01))
         if p.augmentation != Augmentation():
             x, chosen = self.pictures("denoiser", step, p.batch, fabric)
             with torch.no_grad(), fabric.autocast():
@@ -312,28 +319,13 @@ class DisentanglerPhase(Phase):
         return {"score": -after, "nats": after, "nats unperturbed": float(self._between(z, codes, others))}
 
 
-class BetaVaePhase(Phase):
+class BetaVaePhase(OneNetwork):
     """The beta-VAE that counterfactuals are compared with."""
 
-    indifferent = ("disentangler_rate",)
-
-    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, preset.beta_vae_steps, seed)
-        self._optimiser = torch.optim.AdamW(nets.beta_vae.parameters(), lr=preset.autoencoder_rate, weight_decay=0.0)
-
-    @property
-    def part(self) -> nn.Module:
-        return self.nets.beta_vae
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"beta_vae": self.nets.beta_vae}
-
-    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        return {"beta_vae": self._optimiser}
+    name, rate, indifferent = "beta_vae", "autoencoder_rate", ("disentangler_rate",)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.preset.autoencoder_rate * min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps))
+        self.learn_at(min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps)))
         count = 2 * self.preset.batch
         x, chosen = self.pictures("beta-VAE", step, count, fabric)
         noise = self.draw("beta-VAE noise", step).standard_normal((count, LATENT), np.float32)[shard(count, fabric)]
