@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from engine.export.bias_pdf import bias_pdf
 from engine.invariance.answers import answer, question
 from engine.tables import as_json, number
-from tests.invariance.test_bias import FAIR, ITSELF, Classifier, Films, reported
+from tests.invariance.halves import FAIR, ITSELF, Classifier, Films, reported
 
 
 def text(report):

@@ -15,7 +15,7 @@ from engine.datasets import UnusableCollection
 from engine.invariance.answers import points, table
 from engine.invariance.bias import bias_report
 from pages.parts import bias_cards, common
-from tests.invariance.test_bias import FAIR, ITSELF, Films, Three, reported
+from tests.invariance.halves import FAIR, ITSELF, Films, Three, reported
 from tests.test_app import elements, settled
 
 APP = str(Path(__file__).parents[2] / "app.py")
