@@ -77,5 +77,7 @@ def test_a_report_that_is_not_wanted_any_more_is_stopped(visit):
     visit.get_by_text("400 films will be shown twice").wait_for(timeout=SLOW)
     visit.get_by_role("button", name="Ask the model").click()
     visit.get_by_role("button", name="Stop").click(timeout=SLOW)
+    visit.locator(".stProgress").wait_for(state="detached", timeout=SLOW)
     visit.get_by_text("400 films will be shown twice").wait_for(timeout=SLOW)
-    assert visit.locator(".stProgress").count() == 0 and visit.troubles == []
+    visit.get_by_role("button", name="Ask the model").wait_for(timeout=SLOW)
+    assert visit.troubles == []
