@@ -121,8 +121,9 @@ def bias_reports(
 
 def _judged(reports: Sequence[BiasReport], interventions: Interventions) -> list[BiasReport]:
     """The same with every finding's verdict, p values corrected for all of them together."""
-    why = [poor(interventions, report.collection, report.attribute, report.values) for report in reports for _ in report.findings]
-    judged = iter(verdicts([one for report in reports for one in report.findings], why, interventions.exact))
+    found = [(report, one) for report in reports for one in report.findings]
+    why = [poor(interventions, report.collection, report.attribute, report.values, one.finding) for report, one in found]
+    judged = iter(verdicts([one for _, one in found], why, interventions.exact))
     return [replace(report, findings=tuple(next(judged) for _ in report.findings)) for report in reports]
 
 

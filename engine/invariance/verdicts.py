@@ -3,7 +3,7 @@
 A verdict is given only where the generated pictures deserve it:
 - a classifier of its own finds the value that was asked for in at least `LEAST_EFFECTIVENESS` of them (lower end of the 95 % interval,
   each value of the attribute for itself);
-- the findings are still in them, see `findings_stay`;
+- the finding that was asked about is still in them, see `findings_stay`; where the generator does not know that finding, all that it knows;
 - the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
   decisions (finding by finding).
 """
@@ -47,12 +47,18 @@ def findings_stay(row: Measure) -> bool | None:
 
 
 def doubts(quality: Sequence[Measure]) -> list[str]:
-    """A sentence for the findings of which too little is known, if any."""
-    unknown = [row for row in of_findings(quality) if findings_stay(row) is None]
-    if not unknown:
-        return []
-    unsure = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in unknown]
-    return [f"How far the findings stay in the pictures made is not known well enough: {', '.join(unsure)}, where {MOST_AUC_CHANGE} is allowed."]
+    """Sentences for the findings that fade in the pictures, and for those of which too little is known, if any."""
+    rows, said = of_findings(quality), []
+    faded = [f"{row.subject} moves by {row.value:+.2f}" for row in rows if findings_stay(row) is False]
+    if faded:
+        said.append(
+            f"The pictures made do not keep every finding: {', '.join(faded)}, where {MOST_AUC_CHANGE} is allowed. A model that takes one of "
+            "these for a sign of another finding would seem to lean on the attribute."
+        )
+    unknown = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in rows if findings_stay(row) is None]
+    if unknown:
+        said.append(f"How far the findings stay in the pictures made is not known well enough: {', '.join(unknown)}, where {MOST_AUC_CHANGE} is allowed.")
+    return said
 
 
 def measured_quality(interventions: Interventions, collection: str, attribute: str) -> Sequence[Measure]:
@@ -60,8 +66,8 @@ def measured_quality(interventions: Interventions, collection: str, attribute: s
     return interventions.quality.get(attribute, ()) if interventions.collection in (None, collection) else ()
 
 
-def poor(interventions: Interventions, collection: str, attribute: str, values: Sequence[str]) -> str:
-    """Why these pictures of `collection` can carry no verdict at all, "" where they can."""
+def poor(interventions: Interventions, collection: str, attribute: str, values: Sequence[str], finding: str) -> str:
+    """Why these pictures of `collection` can carry no verdict about `finding`, "" where they can."""
     if interventions.exact:
         return ""
     if interventions.collection not in (None, collection):
@@ -77,7 +83,8 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
                 f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be {low:.2f}, "
                 f"where {LEAST_EFFECTIVENESS:.2f} is needed."
             )
-    for row in of_findings(measures):
+    rows = of_findings(measures)
+    for row in [row for row in rows if row.subject == f"AUC of {finding}"] or rows:
         if findings_stay(row) is False:
             return f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where {MOST_AUC_CHANGE} is allowed."
     return ""

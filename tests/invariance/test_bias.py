@@ -127,8 +127,18 @@ def test_findings_stay_as_far_as_the_interval_says(value, low, high, stays):
     made = Made()
     made.quality = {"group": (*made.quality["group"][:2], row)}
     assert findings_stay(row) is stays
-    assert bool(poor(made, "films", "group", "ab")) == (stays is False)
-    assert bool(doubts(made.quality["group"])) == (stays is None)
+    assert bool(poor(made, "films", "group", "ab", "Finding")) == (stays is False)
+    assert bool(doubts(made.quality["group"])) == (stays is not True)
+
+
+def test_a_finding_that_fades_bars_verdicts_about_itself_and_about_those_that_nobody_followed():
+    made = Made()
+    made.quality = {"group": (*made.quality["group"][:2], *(Measure("effect", f"AUC of {f}", v, v - 0.02, v + 0.02, 120) for f, v in (("Edema", -0.2), ("Finding", 0.0))))}
+    assert poor(made, "films", "group", "ab", "Finding") == ""
+    assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Edema")
+    assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Nodule")
+    report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
+    assert report.findings[0].verdict == "depends" and "do not keep every finding: AUC of Edema moves by -0.20" in report.remarks[0]
 
 
 def test_findings_of_which_too_little_is_known_leave_the_verdict_and_are_named_beside_it():
@@ -195,7 +205,7 @@ def test_values_of_several_words_are_found_among_the_measures():
     made.attributes = {"group": ("a", "not a")}
     rows = [Measure("effectiveness", f"group {value}", 0.95, 0.9, 1.0, 200) for value in made.attributes["group"]]
     made.quality = {"group": rows}
-    assert poor(made, "films", "group", ("a", "not a")) == ""
+    assert poor(made, "films", "group", ("a", "not a"), "Finding") == ""
 
 
 def test_progress_never_goes_back_and_ends_at_the_end():
