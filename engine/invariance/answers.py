@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
-from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, TOO_FEW, findings_stay, of_findings
+from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, RESOLVED, TOO_FEW, findings_stay, of_findings
 from engine.metrics.measure import Measure
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
@@ -66,11 +66,14 @@ def answer(report: BiasReport) -> tuple[str, str]:
     elif slight:
         first = f"Barely, for {together(slight)}. {sized(report, slight[0])}"
     elif spared:
-        first = f"No sign of it, for {together(spared)}. {sized(report, spared[0])}"
+        what = "more than a trace" if any(one.moves for one in spared) else "it"
+        first = f"No sign of {what}, for {together(spared)}. {sized(report, spared[0])}"
     else:
         first = "That cannot be told from these pictures."
     if spared:
         rest.append(_spared(spared, named_already=not (found or slight)))
+        if not report.exact:
+            rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
     for reason, for_whom in _untold(report).items():
         rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
     return first, " ".join(rest)

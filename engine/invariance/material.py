@@ -57,7 +57,7 @@ class Preset:
     prior: float = 1e-6
     dropped: float = 0.1
     averaging: float = 0.995
-    strength: float = 0.02
+    strength: float = 0.005
     information_steps: int = 5
     disentangled: int = 4000
     validated: int = 256
@@ -82,7 +82,7 @@ DEMO = Preset(
     architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, judge_width=16),
     judge_steps=2400,
     autoencoder_steps=1800,
-    denoiser_steps=3600,
+    denoiser_steps=8400,
     disentangler_steps=150,
     beta_vae_steps=1200,
     validate_every=250,

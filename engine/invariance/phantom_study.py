@@ -15,6 +15,7 @@ from engine.invariance.bias import bias_report
 from engine.invariance.classifiers import trained
 from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions, open_interventions
 from engine.invariance.report import CANNOT_TELL, DEPENDS, RELEVANT, FindingReport
+from engine.invariance.verdicts import RESOLVED
 from engine.metrics.intervals import bootstrap, mean_interval, share_interval
 from engine.metrics.measure import Measure
 
@@ -47,9 +48,10 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(pool=6000, train=1200, test=1000, size=128)}
 NOTE = (
     f"A classifier is trained on {POOLED} x {POOLED} grey values. The truth is what the phantom's own structural model shows of the same "
-    f"patients: it depends where {100 * RELEVANT:.0f} of 100 decisions or more flip, or the probability moves by {100 * RELEVANT:.0f} point or "
-    "more on average. A verdict is right that says so; 'cannot tell' is never right. With structural interventions the estimate is the "
-    "truth, and only the verdicts can be wrong. Classifiers of one attribute and correlation share what they are trained on and are "
+    f"patients: how many decisions flip, and by how much the probability moves on average. 'Depends' is right where either is "
+    f"{100 * RELEVANT:.0f} of 100 or more, 'no sign of it' where both are under {100 * RESOLVED:.0f} of 100, and between the two either is "
+    f"right; the last row draws one line at {100 * RELEVANT:.0f} of 100 instead. 'Cannot tell' is never right. With structural "
+    "interventions the estimate is the truth, and only the verdicts can be wrong. Classifiers of one attribute and correlation share what they are trained on and are "
     "resampled together; all of them are tested on the same films, of whose choice the intervals say nothing. The paper "
     "has no such table: nobody can check its counterfactuals."
 )
@@ -101,7 +103,8 @@ class Outcome:
     Attributes:
         attribute, kind, correlation: what it was trained to lean on, what it is, how much.
         eca, true_eca: expected counterfactual accuracy by the interventions and by the structural model.
-        says, depends: whether the report says that it depends (by more than a trace), and whether it does; says is None for no verdict.
+        says: whether the report says that it depends (by more than a trace); None for no verdict.
+        size: in truth, the larger of mean change and share of decisions that flip.
         blamed: whether the report says that it depends, however slightly; None for no verdict.
         invariant: whether no true counterfactual moves its answer at all.
     """
@@ -113,8 +116,18 @@ class Outcome:
     true_eca: float
     says: bool | None
     blamed: bool | None
-    depends: bool
+    size: float
     invariant: bool
+
+    @property
+    def depends(self) -> bool:
+        """Whether it does so by more than a trace."""
+        return self.size >= RELEVANT
+
+    @property
+    def right(self) -> bool:
+        """Whether the verdict is right, as `NOTE` says."""
+        return self.says is not None and (self.depends if self.says else self.size < RESOLVED)
 
 
 def pooled(pictures: np.ndarray) -> np.ndarray:
@@ -191,7 +204,7 @@ def outcome_of(attribute: str, kind: str, correlation: float, said: FindingRepor
         true_eca=truth.eca.value,
         says=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS and not said.slight,
         blamed=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS,
-        depends=truth.size >= RELEVANT,
+        size=truth.size,
         invariant=bool(np.array_equal(truth.before, truth.after)),
     )
 
@@ -205,9 +218,8 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
         errors = np.abs([one.eca - one.true_eca for one in chosen])
         low, high = mean_interval(errors, together(chosen), within=(0.0, 1.0))
         rows.append(Measure("eca_error", f"{subject}: mean |estimated - true|", errors.mean(), low, high, len(errors)))
-        right = np.array([one.says is not None and one.says == one.depends for one in chosen])
-        low, high = share_interval(right, together(chosen))
-        rows.append(Measure("accuracy", f"{subject}: verdicts right", right.mean(), low, high, len(right), chance=_commoner(chosen)))
+        depends, trace = np.array([one.depends for one in chosen]), np.array([one.size < RESOLVED for one in chosen])
+        rows.append(_share_right(f"{subject}: verdicts right", [one.right for one in chosen], depends, trace, chosen))
     invariant = [one for one in outcomes if one.invariant and one.blamed is not None]
     if invariant:
         blamed = np.array([one.blamed for one in invariant])
@@ -221,6 +233,8 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
         low, high = bootstrap(spearman, len(ranks), together(outcomes))
         rows.append(Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), low, high, len(ranks), chance=0.0))
     rows += [row for name in named for row in interventions.quality.get(name, ())]
+    depends = np.array([one.depends for one in outcomes])
+    rows.append(_share_right("verdicts right, one line", [one.says == one.depends for one in outcomes], depends, ~depends, outcomes))
     untold, leaning = sum(one.says is None for one in outcomes), sum(one.depends for one in outcomes)
     remarks = [
         f"{len(outcomes)} classifiers, {leaning} of which truly depend on the attribute; true ECA {ranks[:, 1].min():.2f} to {ranks[:, 1].max():.2f}. "
@@ -234,10 +248,11 @@ def together(outcomes: Sequence[Outcome]) -> np.ndarray:
     return np.array([f"{one.attribute} {one.correlation}" for one in outcomes])
 
 
-def _commoner(outcomes: Sequence[Outcome]) -> float:
-    """How often the same verdict for all would be right."""
-    share = float(np.mean([one.depends for one in outcomes]))
-    return max(share, 1 - share)
+def _share_right(subject: str, right: Sequence[bool], yes: np.ndarray, no: np.ndarray, outcomes: Sequence[Outcome]) -> Measure:
+    """The share of verdicts that are right; its chance is how often the same verdict for all would be, of whom `yes` may be called
+    dependent and `no` may not be."""
+    low, high = share_interval(np.array(right), together(outcomes))
+    return Measure("accuracy", subject, float(np.mean(right)), low, high, len(right), chance=float(max(yes.mean(), no.mean())))
 
 
 def _rank_correlation(pairs: np.ndarray) -> float:

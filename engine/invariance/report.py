@@ -91,6 +91,11 @@ class FindingReport:
         return max(abs(self.change.value), self.flips.value)
 
     @property
+    def moves(self) -> bool:
+        """Whether the interval of the mean change leaves zero out."""
+        return self.change.low is not None and (self.change.low > 0 or self.change.high < 0)
+
+    @property
     def detectable(self) -> float | None:
         """The root mean square change of the probability from which on the test finds it in 80 % of such samples, in [0, 1]."""
         if self.test is None or self.test.detectable is None:

@@ -34,7 +34,7 @@ HEAVIEST = 5.0  # weight of a picture that its group's findings make rare
 class Phase(Recipe):
     """What the phases have in common: one part of the networks learns, the others stand still."""
 
-    indifferent: Sequence[str] = ("disentangler_rate", "beta")
+    indifferent: Sequence[str] = ("disentangler_rate", "strength", "beta")
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, steps: int, seed: int):
         self.material, self.preset, self.nets, self.seed = material, preset, nets, seed
@@ -322,7 +322,7 @@ class DisentanglerPhase(Phase):
 class BetaVaePhase(OneNetwork):
     """The beta-VAE that counterfactuals are compared with."""
 
-    name, rate, indifferent = "beta_vae", "autoencoder_rate", ("disentangler_rate",)
+    name, rate, indifferent = "beta_vae", "autoencoder_rate", ("disentangler_rate", "strength")
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         self.learn_at(min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps)))

@@ -20,7 +20,8 @@ from engine.metrics.measure import Measure
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
-COARSEST = 0.10  # where only larger changes of the probability would have been found, "no sign of it" would say too much
+COARSEST = 0.10  # where neither test nor pictures rule out larger changes of the probability, "no sign of it" would say too much
+RESOLVED = 0.05  # mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see `phantom_study`
 MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
 TOO_FEW = "So few pictures would only show a change of"
 MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
@@ -120,9 +121,14 @@ def _reason(one: FindingReport, exact: bool) -> str:
         return ""
     if test.overlap < SMALLEST_OVERLAP:
         return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
-    if one.detectable is not None and one.detectable > COARSEST:
+    if one.detectable is not None and one.detectable > COARSEST and not _bounded(one):
         return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
-    moves = one.change.low is not None and (one.change.low > 0 or one.change.high < 0)
-    if moves and one.size >= RELEVANT:  # an interval of its own beside "no sign of it" would contradict it
+    if one.moves and one.size >= (RELEVANT if exact else RESOLVED):  # an interval of its own beside "no sign of it" would contradict it
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
     return ""
+
+
+def _bounded(one: FindingReport) -> bool:
+    """Whether the pictures themselves rule out changes beyond `COARSEST`: the intervals of mean change and of flips end below it."""
+    ends = one.change.low, one.change.high, one.flips.high
+    return None not in ends and max(map(abs, ends)) <= COARSEST

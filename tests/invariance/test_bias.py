@@ -10,7 +10,7 @@ from engine.datasets.phantom import Marker, Phantom
 from engine.invariance.answers import answer, note, points, question, sized, table, trust
 from engine.invariance.bias import bias_report, bias_reports
 from engine.invariance.interventions import StructuralInterventions
-from engine.invariance.verdicts import TOO_FEW, doubts, findings_stay, poor
+from engine.invariance.verdicts import COARSEST, RESOLVED, TOO_FEW, doubts, findings_stay, poor, verdicts
 from engine.metrics.measure import Measure
 from engine.preprocessing import Preprocessing
 from tests.invariance.halves import FAIR, ITSELF, Classifier, Exact, Films, Made, N, Three, reported
@@ -66,9 +66,24 @@ def test_traces_of_making_another_picture_are_no_bias_of_the_model():
 
 
 def test_no_sign_of_it_is_never_said_beside_an_interval_that_shows_one():
-    (one,) = reported(FAIR, tint=-3.0).findings
-    assert one.change.high < 0 and one.test.corrected_p > 0.05
+    (one,) = reported(FAIR, tint=-12.0).findings
+    assert one.change.high < 0 and one.test.corrected_p > 0.05 and one.size >= RESOLVED
     assert one.verdict == "cannot tell" and "traces of how they were made" in one.reason
+    report = reported(FAIR, tint=-3.0)
+    (one,) = report.findings
+    assert one.change.high < 0 and one.size < RESOLVED and one.verdict == "no sign of it"
+    first, rest = answer(report)
+    assert first.startswith("No sign of more than a trace, for finding.") and "do not tell changes under 5 points" in rest
+
+
+def test_pictures_that_hardly_move_the_answer_tell_so_even_where_the_test_is_weak():
+    (one,) = reported().findings
+    weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2))
+    assert weak.detectable > COARSEST
+    (told,) = verdicts([weak], [""], exact=False)
+    assert told.verdict == "no sign of it"
+    (told,) = verdicts([replace(weak, flips=replace(weak.flips, high=0.2))], [""], exact=False)
+    assert told.verdict == "cannot tell" and told.reason.startswith(TOO_FEW)
 
 
 def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():

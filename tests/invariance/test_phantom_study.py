@@ -25,7 +25,7 @@ def few(monkeypatch):
 
 
 def outcome(**changes):
-    whole = {"attribute": "sex", "kind": TYPES[0], "correlation": 0.0, "eca": 0.9, "true_eca": 0.9, "says": True, "blamed": True, "depends": True, "invariant": False}
+    whole = {"attribute": "sex", "kind": TYPES[0], "correlation": 0.0, "eca": 0.9, "true_eca": 0.9, "says": True, "blamed": True, "size": 0.1, "invariant": False}
     return Outcome(**{**whole, **changes})
 
 
@@ -57,7 +57,7 @@ def test_errors_and_verdicts_are_counted():
     films = Phantom(3, size=32, marker=MARKER)
     outcomes = [
         outcome(eca=0.8), outcome(says=False), outcome(says=None, true_eca=0.7),
-        outcome(attribute="marker", says=False, blamed=False, depends=False, invariant=True, eca=1.0, true_eca=1.0),
+        outcome(attribute="marker", says=False, blamed=False, size=0.0, invariant=True, eca=1.0, true_eca=1.0),
     ]  # fmt: skip
     rows, remarks = measured(outcomes, StructuralInterventions(films))
     known = {(row.metric, row.subject): row for row in rows}
@@ -68,8 +68,17 @@ def test_errors_and_verdicts_are_counted():
     assert any("No verdict was given for 1 of them" in remark for remark in remarks)
 
 
+def test_between_a_trace_and_what_pictures_resolve_either_verdict_is_right_but_not_on_one_line():
+    outcomes = [outcome(size=0.03, says=True), outcome(size=0.03, says=False), outcome(size=0.06, says=False), outcome(size=0.0, says=True)]
+    assert [one.right for one in outcomes] == [True, True, False, False]
+    rows, _ = measured(outcomes, StructuralInterventions(Phantom(3, size=32)))
+    known = {row.subject: row for row in rows if row.metric == "accuracy"}
+    assert (known["all attributes: verdicts right"].value, known["all attributes: verdicts right"].chance) == (0.5, 0.75)
+    assert known["verdicts right, one line"].value == 0.25
+
+
 def test_a_slight_accusation_of_an_invariant_classifier_is_an_error_and_no_verdict_is_none():
-    free = {"depends": False, "invariant": True, "eca": 1.0, "true_eca": 1.0}
+    free = {"size": 0.0, "invariant": True, "eca": 1.0, "true_eca": 1.0}
     outcomes = [outcome(**free, says=False, blamed=True), outcome(**free, says=False, blamed=False), outcome(**free, says=None, blamed=None)]
     rows, _ = measured(outcomes, StructuralInterventions(Phantom(3, size=32)))
     (row,) = (row for row in rows if row.metric == "type_1_error")
