@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
-from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, RESOLVED, TOO_FEW, findings_stay, of_findings
+from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, RESOLVED, TOO_FEW, findings_stay, of_findings, shifts
 from engine.metrics.measure import Measure
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
@@ -25,12 +27,13 @@ NOTE = (
     "opportunity and odds gaps compare groups of different patients and cannot tell the attribute from the illness; they are shown because "
     "they are asked for."
 )
+EXACT = "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much the answer moves."
 PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
 
 
 def note(report: BiasReport) -> str:
     """What the table's columns are."""
-    return NOTE if len(report.values) == 2 else f"{NOTE} {PICKED}"
+    return " ".join([NOTE, *([EXACT] if report.exact else []), *([PICKED] if len(report.values) > 2 else [])])
 
 
 def named(attribute: str) -> str:
@@ -55,12 +58,17 @@ def short(attribute: str, value: str) -> str:
 def answer(report: BiasReport) -> tuple[str, str]:
     """One sentence or two that answer the question with size and interval, and what else must be said."""
     told = report.told
-    found = [one for one in told if one.verdict == DEPENDS and not one.slight]
+    found = [one for one in told if one.verdict == DEPENDS and not (one.slight or one.by_pictures)]
+    shown = [one for one in told if one.by_pictures]
     slight = [one for one in told if one.slight]
     spared = [one for one in told if one.verdict == NO_SIGN]
     rest = []
-    if found:
-        first = f"Yes, for {together(found)}. {sized(report, found[0])}"
+    if found or shown:
+        first = f"Yes, for {together(found)}." if found else f"Yes, going by the pictures, for {together(shown)}."
+        first = f"{first} {sized(report, (found or shown)[0])}"
+        if shown:
+            rest.append(f"Going by the pictures also for {together(shown)}: {sized(report, shown[0])}" if found else "")
+            rest.append(f"The test that asks the real pictures alone does not confirm it{'' if found else f' (corrected p {p_value(shown[0].test.corrected_p)})'}.")
         if slight:
             rest.append(f"For {together(slight)} the dependence is slight: under one point and under 1 of 100 decisions.")
     elif slight:
@@ -71,12 +79,12 @@ def answer(report: BiasReport) -> tuple[str, str]:
     else:
         first = "That cannot be told from these pictures."
     if spared:
-        rest.append(_spared(spared, named_already=not (found or slight)))
+        rest.append(_spared(spared, named_already=not (found or shown or slight)))
         if not report.exact:
             rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
     for reason, for_whom in _untold(report).items():
         rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
-    return first, " ".join(rest)
+    return first, " ".join(filter(None, rest))
 
 
 def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
@@ -95,8 +103,8 @@ def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
     limits = [one.detectable for one in spared if one.detectable is not None]
     whom = "" if named_already else f"For {together(spared)} no sign of it was found; "
     if not limits:
-        words = "there the probabilities did not move at all." if whom else "The probabilities did not move at all."
-        return whom + words
+        words = "exact counterfactuals show every change." if any(one.size for one in spared) else "the probabilities did not move at all."
+        return whom + words if whom else words[0].upper() + words[1:]
     words = f"a typical change of {points(max(limits))} points or more would have been found in 4 of 5 such samples."
     return whom + words if whom else words[0].upper() + words[1:]
 
@@ -107,12 +115,14 @@ def sized(report: BiasReport, one: FindingReport) -> str:
     value, low, high = one.change.value, one.change.low, one.change.high
     if value < 0 and low is not None:
         start, end, value, low, high = end, start, -value, -high, -low
-    verb = "raises" if low is not None and low > 0 else "moves"
     between = "" if low is None else f" ({points(low)} to {points(high)})"
-    return (
-        f"The same chest {otherwise(report.attribute, end)} instead of {_before(report.attribute, start)} {verb} "
-        f"the probability of {one.finding.lower()} by {points(value)} points on average{between} and flips {of_hundred(one.flips)}."
-    )
+    whose = f"The same chest {otherwise(report.attribute, end)} instead of {_before(report.attribute, start)}"
+    if low is not None and low > 0:
+        moved = f"raises the probability of {one.finding.lower()} by {points(value)} points on average{between}"
+    else:
+        away = points(float(np.abs(one.after - one.before).mean()))
+        moved = f"moves the probability of {one.finding.lower()} by {away} points, up or down; on average by {points(value)}{between}"
+    return f"{whose} {moved} and flips {of_hundred(one.flips)}."
 
 
 def _before(attribute: str, value: str) -> str:
@@ -153,6 +163,11 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
         kind = {True: "good", False: "bad", None: "quiet"}[findings_stay(measure)]
         rows.append((f"{measure.subject} moves by", f"{measure.value:+.2f}{between}", kind))
+    moved = [row for one in report.findings for row in shifts(report.quality, one.finding)]
+    if moved:
+        worst = max(moved, key=lambda row: abs(row.value))
+        kind = "good" if abs(worst.value) <= RESOLVED else "bad"
+        rows.append((f"{worst.subject}: moves on average by, in points", f"{100 * worst.value:+.1f}", kind))
     rows = rows or [("nobody measured how good they are", "", "bad")]
     moved = f"{100 * report.composition.value:.1f} % of the range"
     return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("average change of grey level when nothing is to change", moved, "quiet")]
@@ -189,7 +204,7 @@ def _line(one: FindingReport) -> tuple[str, ...]:
 
 
 def verdict(one: FindingReport) -> str:
-    return f"{one.verdict}, slightly" if one.slight else one.verdict
+    return f"{one.verdict}, slightly" if one.slight else f"{one.verdict}, by the pictures" if one.by_pictures else one.verdict
 
 
 def p_value(p: float) -> str:

@@ -21,7 +21,7 @@ from engine.invariance.interventions import Alternatives, Interventions, Progres
 from engine.invariance.regressions import as_known_from
 from engine.invariance.report import CANNOT_TELL, Affected, BiasReport, FindingReport
 from engine.invariance.statistics import FEWEST, InvarianceResult, invariance_test
-from engine.invariance.verdicts import doubts, measured_quality, poor, verdicts
+from engine.invariance.verdicts import doubts, measured_quality, poor, untraced, verdicts
 from engine.metrics.composition import composition
 from engine.metrics.intervals import DRAWS, LEVEL, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
@@ -95,7 +95,7 @@ def _measured_report(model, collection, indices, attribute, interventions, progr
         composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
         findings=findings,
         factual=made.factual,
-        remarks=(*remarks, *doubts(quality)),
+        remarks=(*remarks, *doubts(quality, model.findings)),
     )
 
 
@@ -123,7 +123,8 @@ def _judged(reports: Sequence[BiasReport], interventions: Interventions) -> list
     """The same with every finding's verdict, p values corrected for all of them together."""
     found = [(report, one) for report in reports for one in report.findings]
     why = [poor(interventions, report.collection, report.attribute, report.values, one.finding) for report, one in found]
-    judged = iter(verdicts([one for _, one in found], why, interventions.exact))
+    speak = [interventions.exact or untraced(report.quality, one.finding) for report, one in found]
+    judged = iter(verdicts([one for _, one in found], why, interventions.exact, speak))
     return [replace(report, findings=tuple(next(judged) for _ in report.findings)) for report in reports]
 
 
@@ -235,6 +236,8 @@ def _tested(
         )
     except NotMeasurable as reason:
         return None, sentence(str(reason))
+    if answers.exact:
+        test = replace(test, detectable=None)  # any change at all is seen
     if truth is None or labelled:
         return test, ""
     known = np.isfinite(truth)  # the invariance test needs no truth; the two criteria that do take the pictures that have one

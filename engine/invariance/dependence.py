@@ -20,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from engine.invariance.randomisation import log_upper_tail
-from engine.invariance.regressions import FOLDS, Propensity, cross_fitted, folds, propensity, standardised
+from engine.invariance.regressions import FOLDS, Propensity, boosted, cross_fitted, folds, propensity, standardised
 from engine.metrics.intervals import cluster_index, mean_interval
 
 LEVEL, POWER = 0.05, 0.80
@@ -82,7 +82,7 @@ def dependence(
         g, h, direction = fit.g, fit.h, fit.earlier
     else:
         g = direction = alternatives
-        h = recalibrated(predictions, (e * g).sum(1), fold)
+        h = better(predictions, recalibrated(predictions, (e * g).sum(1), fold), boosted(predictions, z, fold, seed))
     randomised = Randomised(predictions - h, direction, codes, given, fold)
     return Dependence(
         *explained_variance(predictions - h, g, codes, e, fold, units),
@@ -196,6 +196,11 @@ def recalibrated(predictions: np.ndarray, h: np.ndarray, fold: np.ndarray) -> np
         slope = np.cov(h[rest], predictions[rest], bias=True)[0, 1] / spread if spread > 0 else 0.0
         fitted[out] = predictions[rest].mean() + slope * (h[out] - h[rest].mean())
     return np.clip(fitted, 0, 1)
+
+
+def better(predictions: np.ndarray, *candidates: np.ndarray) -> np.ndarray:
+    """The one of (n,) out-of-fold predictions with the smallest squared error."""
+    return min(candidates, key=lambda h: float(((predictions - h) ** 2).sum()))
 
 
 def paired_t_test(predictions: np.ndarray, g: np.ndarray, h: np.ndarray) -> tuple[float, float]:

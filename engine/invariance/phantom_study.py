@@ -18,6 +18,7 @@ from engine.invariance.report import CANNOT_TELL, DEPENDS, RELEVANT, FindingRepo
 from engine.invariance.verdicts import RESOLVED
 from engine.metrics.intervals import bootstrap, mean_interval, share_interval
 from engine.metrics.measure import Measure
+from engine.preprocessing import Preprocessing
 
 FINDING = "Cardiomegaly"
 POOLED = 16  # cells a side that a classifier sees of a film
@@ -47,7 +48,8 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(pool=6000, train=1200, test=1000, size=128)}
 NOTE = (
-    f"A classifier is trained on {POOLED} x {POOLED} grey values. The truth is what the phantom's own structural model shows of the same "
+    f"A classifier is trained on {POOLED} x {POOLED} grey values of films stretched between their percentiles, as every model here sees them: "
+    "a generator changes such films, so that a whole film's exposure is nothing that it could change. The truth is what the phantom's own structural model shows of the same "
     f"patients: how many decisions flip, and by how much the probability moves on average. 'Depends' is right where either is "
     f"{100 * RELEVANT:.0f} of 100 or more, 'no sign of it' where both are under {100 * RESOLVED:.0f} of 100, and between the two either is "
     f"right; the last row draws one line at {100 * RELEVANT:.0f} of 100 instead. 'Cannot tell' is never right. With structural "
@@ -131,8 +133,9 @@ class Outcome:
 
 
 def pooled(pictures: np.ndarray) -> np.ndarray:
-    """(n, H, W) grey levels to (n, POOLED * POOLED)."""
-    return np.stack([cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in pictures])
+    """(n, H, W) grey levels to (n, POOLED * POOLED), stretched between their percentiles as every model here sees a film."""
+    prepared = (Preprocessing(picture.shape[-1]).apply(picture) for picture in pictures)
+    return np.stack([cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in prepared])
 
 
 def study(

@@ -18,7 +18,7 @@ from engine.metrics.classification import weighted_auc
 from engine.metrics.composition import composition
 from engine.metrics.effectiveness import effectiveness
 from engine.metrics.fid import fid
-from engine.metrics.intervals import bootstrap
+from engine.metrics.intervals import bootstrap, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 
 FIXED = "a classifier trained on real pictures only, of which the generator knows no more than how much guidance convinces it"
@@ -95,7 +95,7 @@ def _of_attribute(
     null = np.stack([made[value][n] for n, value in enumerate(own)])
     rows = [composition(x, null, 2 * reach, subject="null intervention", groups=patients)]
     before, believed, features = generator.judged(x)
-    wanted_of, said, whose, was, others, other_features = [], [], [], [], [], []
+    wanted_of, said, whose, was, others, other_features, moved = [], [], [], [], [], [], []
     for value in values:
         changed_to = own != value
         if not changed_to.any():
@@ -106,16 +106,31 @@ def _of_attribute(
         whose += [*patients[changed_to]]
         was += [*before[name][changed_to]]
         others.append((np.flatnonzero(changed_to), probabilities))
+        if of_findings:
+            moved += _shifts(probabilities - believed[changed_to], generator.findings, f"{name} {value}", patients[changed_to])
         other_features.append(seen)
     right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
     rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}")
     labels = collection.labels[indices]
     for c, finding in enumerate(generator.findings if of_findings else ()):
         rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
+    rows += moved
     try:
         rows.append(fid(features, np.concatenate(other_features), subject="alternatives", groups_a=patients, groups_b=whose, remark=FEATURES))
     except NotMeasurable:
         pass  # fewer pictures than features: nothing to be said, and no row says it
+    return rows
+
+
+def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patients: np.ndarray) -> list[Measure]:
+    """By how much the judge's probability of each finding moves on average, (n, C), from the originals to the pictures made under one value.
+
+    The judge was trained not to read findings off attributes, so that most of this are traces of making a picture.
+    """
+    rows = []
+    for c, finding in enumerate(findings):
+        low, high = mean_interval(moved[:, c], patients)
+        rows.append(Measure("effect", f"probability of {finding}, {made_under}", float(moved[:, c].mean()), low, high, len(moved), chance=0.0, remark=f"of {FIXED}"))
     return rows
 
 

@@ -120,6 +120,11 @@ def standardised(z: np.ndarray) -> np.ndarray:
     return (z - z.mean(0)) / np.where(spread > 0, spread, 1)
 
 
+def with_squares(z: np.ndarray) -> np.ndarray:
+    """(n, k) standardised to (n, 2 k): each number and its square, standardised, so that what is rarer at both ends can be said of it."""
+    return np.concatenate([z, standardised(z**2)], axis=1)
+
+
 def cross_fitted(
     predictions: np.ndarray, attribute: np.ndarray, representation: np.ndarray, values: int, learner: str, fold: np.ndarray, seed: int
 ) -> CrossFitted:
@@ -151,12 +156,21 @@ def as_known_from(representation: np.ndarray, answers: np.ndarray, units: np.nda
     Answers on pictures that were made from the factual picture still know which value was its own: making another picture leaves
     traces, staying leaves none. A test that takes them for g(a, Z) finds these traces in every model, invariant ones too.
     """
-    fold, z, known = folds(units, seed), standardised(representation), np.empty(answers.shape)
+    fold, z, known = folds(units, seed), with_squares(standardised(representation)), np.empty(answers.shape)
     for k in range(FOLDS):
         out, rest = fold == k, fold != k
         for a in range(answers.shape[1]):
             known[out, a] = predicted(fitted(LEARNERS["ridge"], z[rest], answers[rest, a], seed + k), z[out])
     return known
+
+
+def boosted(predictions: np.ndarray, representation: np.ndarray, fold: np.ndarray, seed: int) -> np.ndarray:
+    """(n,) E[Yhat | Z] by boosted trees, which see what is not a sum over the numbers of Z; each fold by the others."""
+    h = np.empty(len(predictions))
+    for k in range(FOLDS):
+        out, rest = fold == k, fold != k
+        h[out] = predicted(fitted(LEARNERS["boosting"], representation[rest], predictions[rest], seed + k), representation[out])
+    return h
 
 
 def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) -> np.ndarray:
@@ -186,6 +200,7 @@ def propensity(attribute: np.ndarray, representation: np.ndarray, fold: np.ndarr
     Args:
         attribute: (n,) int, every value from 0 to m - 1 present; representation: (n, k) standardised; fold: (n,) from `folds`.
     """
+    representation = with_squares(representation)
     indicators = (attribute[:, None] == np.arange(attribute.max() + 1)).astype(np.float64)  # (n, m)
     errors = np.zeros(len(ALPHAS) + 1)
     for k in range(FOLDS):

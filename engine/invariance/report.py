@@ -11,6 +11,7 @@ from engine.invariance.statistics import InvarianceResult
 from engine.metrics.measure import Measure
 
 RELEVANT = 0.01  # a mean change of the probability, or a share of decisions, below which a dependence is called slight
+LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
 DEPENDS, NO_SIGN, CANNOT_TELL = VERDICTS = ("depends", "no sign of it", "cannot tell")
 
 
@@ -86,6 +87,11 @@ class FindingReport:
         return self.verdict == DEPENDS and abs(self.change.value) < RELEVANT and self.flips.value < RELEVANT
 
     @property
+    def by_pictures(self) -> bool:
+        """Whether the pictures alone say that it depends, and the test, which does not rest on how they were made, does not confirm it."""
+        return self.verdict == DEPENDS and self.test.corrected_p is not None and self.test.corrected_p > LEVEL
+
+    @property
     def size(self) -> float:
         """How much moves: the larger of mean change and share of flips."""
         return max(abs(self.change.value), self.flips.value)
@@ -97,7 +103,10 @@ class FindingReport:
 
     @property
     def detectable(self) -> float | None:
-        """The root mean square change of the probability from which on the test finds it in 80 % of such samples, in [0, 1]."""
+        """The root mean square change of the probability from which on the test finds it in 80 % of such samples, in [0, 1].
+
+        None for exact counterfactuals: there any change at all is seen.
+        """
         if self.test is None or self.test.detectable is None:
             return None
         share = np.array(list(self.test.groups.values())) / self.test.n
@@ -106,7 +115,8 @@ class FindingReport:
 
     def measures(self) -> list[Measure]:
         """Every number, the verdict and its reason beside the first."""
-        remark = " ".join(filter(None, (f"{self.verdict}{' (slightly)' if self.slight else ''}.", self.reason)))
+        how = " (slightly)" if self.slight else " (by the pictures)" if self.by_pictures else ""
+        remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason)))
         rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
         return rows + (self.test.measures() if self.test else [])
 

@@ -6,6 +6,9 @@ A verdict is given only where the generated pictures deserve it:
 - the finding that was asked about is still in them, see `findings_stay`; where the generator does not know that finding, all that it knows;
 - the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
   decisions (finding by finding).
+
+Then a dependence is told where the calibrated test finds it, which needs no trust in how the pictures were made, or where the pictures
+themselves show it beyond what generated pictures resolve (`RESOLVED`) and are known to be free of traces as large, see `untraced`.
 """
 
 from __future__ import annotations
@@ -14,16 +17,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.invariance.interventions import Interventions
-from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, RELEVANT, FindingReport
+from engine.invariance.report import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, RELEVANT, FindingReport
 from engine.invariance.statistics import SMALLEST_OVERLAP, holm
 from engine.metrics.measure import Measure
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
-LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
 COARSEST = 0.10  # where neither test nor pictures rule out larger changes of the probability, "no sign of it" would say too much
 RESOLVED = 0.05  # mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see `phantom_study`
 MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
 TOO_FEW = "So few pictures would only show a change of"
+ROOM = "So few pictures leave room for a change of"
 MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
 
 
@@ -47,14 +50,31 @@ def findings_stay(row: Measure) -> bool | None:
     return None
 
 
-def doubts(quality: Sequence[Measure]) -> list[str]:
-    """Sentences for the findings that fade in the pictures, and for those of which too little is known, if any."""
+def shifts(quality: Sequence[Measure], finding: str) -> list[Measure]:
+    """The rows that say by how much the fixed classifier's probability of `finding` moves from the originals to the generated pictures, on
+    average, for each value that they were made under."""
+    return [row for row in quality if row.metric == "effect" and row.subject.startswith(f"probability of {finding}, ")]
+
+
+def untraced(quality: Sequence[Measure], finding: str) -> bool:
+    """Whether making a picture leaves no trace in it that looks like more or less of `finding`: no shift beyond `RESOLVED`. False where
+    nobody measured it."""
+    rows = shifts(quality, finding)
+    return bool(rows) and all(abs(row.value) <= RESOLVED for row in rows)
+
+
+def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
+    """Sentences for the findings that fade in the pictures though nobody asked about them, and for those of which too little is known.
+
+    Args:
+        asked: the tested model's findings; what fades of them is the reason of their verdicts.
+    """
     rows, said = of_findings(quality), []
-    faded = [f"{row.subject} moves by {row.value:+.2f}" for row in rows if findings_stay(row) is False]
+    faded = [row for row in rows if findings_stay(row) is False and row.subject.removeprefix("AUC of ") not in asked]
     if faded:
         said.append(
-            f"The pictures made do not keep every finding: {', '.join(faded)}, where {MOST_AUC_CHANGE} is allowed. A model that takes one of "
-            "these for a sign of another finding would seem to lean on the attribute."
+            f"The pictures made do not keep every finding: {', '.join(f'{row.subject} moves by {row.value:+.2f}' for row in faded)}, where "
+            f"{MOST_AUC_CHANGE} is allowed. A model that takes one of these for a sign of another finding would seem to lean on the attribute."
         )
     unknown = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in rows if findings_stay(row) is None]
     if unknown:
@@ -91,44 +111,61 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
     return ""
 
 
-def verdicts(found: Sequence[FindingReport], poor: Sequence[str], exact: bool) -> list[FindingReport]:
+def verdicts(found: Sequence[FindingReport], poor: Sequence[str], exact: bool, speak: Sequence[bool]) -> list[FindingReport]:
     """The same with p values corrected for their number, and each with its verdict or the reason why there is none.
 
     Args:
         found: of one attribute or of several that are asked about together.
         poor: of each, why its pictures carry no verdict, "" where they do.
         exact: whether the pictures are true counterfactuals.
+        speak: of each, whether its pictures are so free of traces that they speak for themselves.
     """
     corrected = iter(holm([one.test for one in found if one.test]))
     found = [replace(one, test=next(corrected)) if one.test else one for one in found]
-    return [_judged(one, why, exact) for one, why in zip(found, poor, strict=True)]
+    return [_judged(one, why, exact, loud) for one, why, loud in zip(found, poor, speak, strict=True)]
 
 
-def _judged(one: FindingReport, poor: str, exact: bool) -> FindingReport:
+def _judged(one: FindingReport, poor: str, exact: bool, speaks: bool) -> FindingReport:
     if poor or one.test is None:
         return replace(one, verdict=CANNOT_TELL, reason=poor or one.reason)
-    reason = _reason(one, exact)
-    told = DEPENDS if one.test.corrected_p <= LEVEL else NO_SIGN
-    return replace(one, verdict=CANNOT_TELL if reason else told, reason=reason)
-
-
-def _reason(one: FindingReport, exact: bool) -> str:
-    """Why a finding that was tested on good pictures has no verdict, "" where it has one."""
-    test, shaken = one.test, one.null_flips.value
+    shaken = one.null_flips.value
     if shaken > MOST_NULL_FLIPS:
-        return f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
-    if test.corrected_p <= LEVEL:
-        return ""
+        reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
+        return replace(one, verdict=CANNOT_TELL, reason=reason)
+    if one.test.corrected_p <= LEVEL or (speaks and _shown(one)):
+        return replace(one, verdict=DEPENDS, reason="")
+    reason = _silence(one, exact)
+    return replace(one, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
+
+
+def _silence(one: FindingReport, exact: bool) -> str:
+    """Why nothing that was found does not mean nothing there, "" where it does."""
+    test = one.test
     if test.overlap < SMALLEST_OVERLAP:
         return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
-    if one.detectable is not None and one.detectable > COARSEST and not _bounded(one):
-        return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
+    if not _bounded(one):
+        if one.detectable is not None and one.detectable > COARSEST:
+            return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
+        if exact:
+            return f"{ROOM} {100 * max(map(abs, _ends(one)), default=1):.0f} of 100."
     if one.moves and one.size >= (RELEVANT if exact else RESOLVED):  # an interval of its own beside "no sign of it" would contradict it
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
     return ""
 
 
+def _shown(one: FindingReport) -> bool:
+    """Whether the pictures show more than they cannot resolve: the interval of the mean change, or that of flips, lies beyond `RESOLVED`."""
+    low, high, flips = one.change.low, one.change.high, one.flips.low
+    return (low is not None and (low > RESOLVED or high < -RESOLVED)) or (flips is not None and flips > RESOLVED)
+
+
 def _bounded(one: FindingReport) -> bool:
     """Whether the pictures themselves rule out changes beyond `COARSEST`: the intervals of mean change and of flips end below it."""
+    ends = _ends(one)
+    return bool(ends) and max(map(abs, ends)) <= COARSEST
+
+
+def _ends(one: FindingReport) -> tuple[float, ...]:
+    """Where the intervals of mean change and of flips end; nothing where one is missing."""
     ends = one.change.low, one.change.high, one.flips.high
-    return None not in ends and max(map(abs, ends)) <= COARSEST
+    return () if None in ends else ends

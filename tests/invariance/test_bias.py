@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from engine.datasets.phantom import Marker, Phantom
-from engine.invariance.answers import answer, note, points, question, sized, table, trust
+from engine.invariance.answers import answer, note, points, question, sized, table, trust, verdict
 from engine.invariance.bias import bias_report, bias_reports
 from engine.invariance.interventions import StructuralInterventions
-from engine.invariance.verdicts import COARSEST, RESOLVED, TOO_FEW, doubts, findings_stay, poor, verdicts
+from engine.invariance.verdicts import COARSEST, RESOLVED, TOO_FEW, doubts, findings_stay, poor, untraced, verdicts
 from engine.metrics.measure import Measure
 from engine.preprocessing import Preprocessing
 from tests.invariance.halves import FAIR, ITSELF, Classifier, Exact, Films, Made, N, Three, reported
@@ -80,10 +80,61 @@ def test_pictures_that_hardly_move_the_answer_tell_so_even_where_the_test_is_wea
     (one,) = reported().findings
     weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2))
     assert weak.detectable > COARSEST
-    (told,) = verdicts([weak], [""], exact=False)
+    (told,) = verdicts([weak], [""], exact=False, speak=[False])
     assert told.verdict == "no sign of it"
-    (told,) = verdicts([replace(weak, flips=replace(weak.flips, high=0.2))], [""], exact=False)
+    (told,) = verdicts([replace(weak, flips=replace(weak.flips, high=0.2))], [""], exact=False, speak=[False])
     assert told.verdict == "cannot tell" and told.reason.startswith(TOO_FEW)
+
+
+def shifted(by):
+    """Generated pictures whose judge's probability of the finding moves by so much, on average, under either value."""
+    made = Made()
+    rows = [Measure("effect", f"probability of Finding, group {value}", by, by - 0.01, by + 0.01, 80) for value in "ab"]
+    made.quality = {"group": (*made.quality["group"], *rows)}
+    return made
+
+
+def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
+    (one,) = reported(Classifier(0.02, 0.1)).findings
+    weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, p_value=0.2, log10_p=-0.7, corrected_p=None, detectable=0.2))
+    assert one.flips.low > RESOLVED or one.change.low > RESOLVED
+    (told,) = verdicts([weak], [""], exact=False, speak=[True])
+    assert told.verdict == "depends" and told.by_pictures and not one.by_pictures
+    assert verdict(told) == "depends, by the pictures" and told.measures()[0].remark == "depends (by the pictures)."
+    first, rest = answer(replace(reported(), findings=(told,)))
+    assert first.startswith("Yes, going by the pictures, for finding.") and "does not confirm it (corrected p 0.20)" in rest
+    (silent,) = verdicts([weak], [""], exact=False, speak=[False])
+    assert silent.verdict == "cannot tell"
+    slight = replace(weak, change=replace(weak.change, low=0.001), flips=replace(weak.flips, low=0.04))
+    assert verdicts([slight], [""], exact=False, speak=[True])[0].verdict == "cannot tell"
+
+
+@pytest.mark.parametrize("made, free", [(shifted(0.03), True), (shifted(-0.08), False), (Made(), False)])
+def test_pictures_speak_only_where_making_them_was_seen_to_leave_no_traces(made, free):
+    assert untraced(made.quality["group"], "Finding") is free
+    films = Films()
+    rows = {what: kind for what, _, kind in trust(bias_report(FAIR, films, np.arange(N), "group", made))}
+    said = rows.get("probability of Finding, group a: moves on average by, in points")
+    assert said == ("good" if free else "bad" if len(made.quality["group"]) > 3 else None)
+
+
+def test_exact_counterfactuals_show_every_change_so_that_nothing_is_merely_detectable():
+    films = Films()
+    report = bias_report(Classifier(0.02, 0.1), films, np.arange(N), "group", Exact())
+    assert report.findings[0].verdict == "depends" and report.findings[0].detectable is None
+    assert "speaks against no change at all" in note(report) and "speaks against" not in note(reported())
+    fair = bias_report(FAIR, films, np.arange(N), "group", Exact())
+    (one,) = fair.findings
+    assert one.verdict == "no sign of it" and "The probabilities did not move at all." in answer(fair)[1]
+    (few,) = verdicts([replace(one, flips=replace(one.flips, high=0.2))], [""], exact=True, speak=[True])
+    assert (few.verdict, few.reason) == ("cannot tell", "So few pictures leave room for a change of 20 of 100.")
+
+
+def test_an_answer_that_goes_up_in_some_and_down_in_others_is_sized_without_a_direction():
+    report = reported(Classifier(0.02, 0.1))
+    one = replace(report.findings[0], change=replace(report.findings[0].change, value=0.01, low=-0.02, high=0.04))
+    away = points(float(np.abs(one.after - one.before).mean()))
+    assert f"moves the probability of finding by {away} points, up or down; on average by 1 (-2 to 4)" in sized(report, one)
 
 
 def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():
@@ -143,7 +194,8 @@ def test_findings_stay_as_far_as_the_interval_says(value, low, high, stays):
     made.quality = {"group": (*made.quality["group"][:2], row)}
     assert findings_stay(row) is stays
     assert bool(poor(made, "films", "group", "ab", "Finding")) == (stays is False)
-    assert bool(doubts(made.quality["group"])) == (stays is not True)
+    assert bool(doubts(made.quality["group"], ())) == (stays is not True)
+    assert bool(doubts(made.quality["group"], ("Finding",))) == (stays is None)  # what fades of it is the reason of its own verdict
 
 
 def test_a_finding_that_fades_bars_verdicts_about_itself_and_about_those_that_nobody_followed():
