@@ -82,7 +82,7 @@ DEMO = Preset(
     architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, judge_width=16),
     judge_steps=2400,
     autoencoder_steps=1800,
-    denoiser_steps=12000,
+    denoiser_steps=10000,
     disentangler_steps=150,
     beta_vae_steps=1200,
     validate_every=250,

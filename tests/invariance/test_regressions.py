@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.invariance.regressions import FOLDS, LEARNERS, Propensity, cross_fitted, folds, propensity, standardised
+from engine.invariance.dependence import better, dependence
+from engine.invariance.regressions import FOLDS, LEARNERS, Propensity, as_known_from, boosted, cross_fitted, folds, propensity, standardised
 
 
 def leaning(n, seed, k=4, slope=1.0):
@@ -72,3 +73,25 @@ def test_nobody_is_predicted_by_a_fit_that_has_seen_them(learner):
 
 def test_every_learner_has_a_name_that_a_user_can_type():
     assert list(LEARNERS) == ["ridge", "kernel", "boosting", "forest", "mlp"]
+
+
+def test_answers_and_attribute_that_both_bend_with_z_are_no_dependence():
+    blamed = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        z = random.normal(0, 1, (300, 4))
+        attribute = (random.random(300) < 1 / (1 + np.exp(-1.5 * (z[:, 1] ** 2 - 1)))).astype(int)
+        predictions = 1 / (1 + np.exp(-(z[:, 0] + 0.5 * z[:, 1] ** 2 + random.normal(0, 1, 300))))
+        g = as_known_from(z, np.stack([predictions, np.clip(predictions + 0.05, 0, 1)], 1), np.arange(300), seed)
+        blamed += dependence(predictions, attribute, z, alternatives=g, seed=seed).log10_p <= np.log10(0.05)
+    assert blamed <= 6  # 2 by chance; where h and e know straight lines only, most are blamed
+
+
+def test_trees_see_a_product_that_no_sum_over_z_does():
+    random = np.random.default_rng(0)
+    z, fold = random.normal(0, 1, (600, 4)), np.arange(600) % FOLDS
+    predictions = 1 / (1 + np.exp(-2 * z[:, 0] * z[:, 1]))
+    by_sum = as_known_from(z, predictions[:, None], np.arange(600), 0)[:, 0]
+    by_trees = boosted(predictions, z, fold, 0)
+    assert np.mean((predictions - by_trees) ** 2) < 0.5 * np.mean((predictions - by_sum) ** 2)
+    assert better(predictions, by_sum, by_trees) is by_trees
