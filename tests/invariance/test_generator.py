@@ -12,7 +12,7 @@ from engine.datasets.phantom import Phantom
 from engine.invariance.interventions import Interventions
 from engine.invariance.material import Material, Preset, encoded
 from engine.invariance.network import Architecture, Denoiser, Networks, Perturbation
-from engine.invariance.produce import GUIDANCES, _start_from, tiny
+from engine.invariance.produce import GUIDANCES, _start_from, tiny, weakest
 from engine.invariance.quality import evaluate, quality
 from engine.invariance.train import HEAVIEST, PHASES, reweighed
 from engine.jobs import TrainingJob
@@ -161,7 +161,7 @@ def test_training_ends_in_a_checkpoint_with_a_whole_card_that_opens(job):
     opened = open_checkpoint(job.destination / "small")
     assert opened.sha256 == checkpoint.sha256 and "sex" in opened.card and "composition" in opened.card
     generator = open_generator(opened, "cpu")
-    assert set(generator.quality) == {"sex", "view_position"} and {*generator.nets.guidance} <= {*GUIDANCES}
+    assert set(generator.quality) == {"sex", "view_position"} and 0 < min(generator.nets.guidance) <= max(generator.nets.guidance) <= GUIDANCES[-1]
     found = generator.alternatives(job.collection, np.arange(2), "sex")
     assert found.original.shape == (2, 32, 32)
 
@@ -196,3 +196,15 @@ def test_networks_of_another_shape_are_refused(tmp_path):
 def test_the_parts_are_what_is_shipped():
     nets = Networks(SMALL, {"sex": ("F", "M")}, ("Effusion",), 0.1)
     assert [name for name, _ in nets.named_children()] == ["autoencoder", "denoiser", "perturbation", "judge", "beta_vae"]
+
+
+@pytest.mark.parametrize(
+    "convinced, chosen",
+    [
+        (lambda w: 1 - 0.25 / w, 2.5),  # 0.90 at 2.5
+        (lambda w: 0.95, 0.25),  # the first tried does, and then a half and a quarter of it
+        (lambda w: 0.8 - abs(w - 4.5) / 100, 4.5),  # none convinces: the one that does most
+    ],
+)
+def test_guidance_is_the_weakest_that_convinces(convinced, chosen):
+    assert weakest(convinced) == chosen

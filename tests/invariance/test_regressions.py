@@ -40,7 +40,7 @@ def test_what_the_fit_of_e_takes_out_of_a_sum_is_left_out_of_its_spread():
     for seed in range(300):
         z, attribute = leaning(300, seed)
         found = propensity(attribute, z, folds(np.arange(300), 0))
-        columns = np.stack([np.zeros(300), z[:, 1] + 0.5 * np.square(z[:, 2])], 1)
+        columns = np.stack([np.zeros(300), z[:, 1] + 0.5 * z[:, 2] * z[:, 3]], 1)
         left = found.left_over(columns)
         variance = found.chances[:, 0] * found.chances[:, 1]
         sums.append((columns[:, 1] * (attribute - found.chances[:, 1])).sum())
