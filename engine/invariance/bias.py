@@ -230,6 +230,7 @@ def _tested(
             alternatives=dict(zip(made.values, g.T, strict=True)),
             truth=truth if labelled else None,
             patients=patients,
+            trees=not answers.exact,
             finding=finding,
             name=made.attribute,
             seed=seed,

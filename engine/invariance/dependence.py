@@ -58,6 +58,7 @@ def dependence(
     patients: np.ndarray | None = None,
     learner: str = "ridge",
     given: Propensity | None = None,
+    trees: bool = False,
     seed: int = 0,
 ) -> Dependence:
     """The numbers of `invariance_test` without its checks and without the associations beside them.
@@ -67,6 +68,7 @@ def dependence(
         alternatives: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
         patients: (n,) or None.
         given: e from `attribute_given`, where several models are tested on the same cases; None to estimate it here.
+        trees: whether h may come from boosted trees where these predict better than the alternatives do, which takes its time.
     """
     n, m = len(predictions), int(codes.max()) + 1
     units = cluster_index(patients, n)[0]
@@ -82,7 +84,8 @@ def dependence(
         g, h, direction = fit.g, fit.h, fit.earlier
     else:
         g = direction = alternatives
-        h = better(predictions, recalibrated(predictions, (e * g).sum(1), fold), boosted(predictions, z, fold, seed))
+        h = recalibrated(predictions, (e * g).sum(1), fold)
+        h = better(predictions, h, boosted(predictions, z, fold, seed)) if trees else h
     randomised = Randomised(predictions - h, direction, codes, given, fold)
     return Dependence(
         *explained_variance(predictions - h, g, codes, e, fold, units),

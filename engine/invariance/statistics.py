@@ -101,6 +101,7 @@ def invariance_test(
     truth: np.ndarray | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
+    trees: bool = False,
     finding: str = "finding",
     name: str = "attribute",
     seed: int = 0,
@@ -115,7 +116,7 @@ def invariance_test(
             be functions of Z alone (and of noise), not of the factual picture, or the test loses its size.
         truth: (n,) 0 or 1, for the criteria that need it.
         patients: (n,) whom each picture belongs to; None when all are independent.
-        learner: one of `LEARNERS`, for g and h where there are no alternatives.
+        learner: one of `LEARNERS`, for g and h where there are no alternatives. trees: see `dependence`.
         finding, name: what the predictions are of, and what the attribute is called.
         seed: of the folds and the learner.
 
@@ -132,7 +133,7 @@ def invariance_test(
         raise NotMeasurable(f"{name} is {names[0]} for all {n} cases; there is nothing to compare")
     opportunity, odds, remarks = _with_truth(predictions, attribute, truth, patients)
     chosen = None if alternatives is None else _stacked(alternatives, names, n)
-    found = dependence(predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, seed=seed)
+    found = dependence(predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, trees=trees, seed=seed)
     if found.overlap < SMALLEST_OVERLAP:
         remarks.append(f"The representation nearly gives {name} away (overlap {found.overlap:.2f}); little can be tested.")
     if np.ptp(predictions) == 0:
