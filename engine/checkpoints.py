@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,14 @@ class Checkpoint:
     def caution(self) -> str:
         """What somebody who looked at its maps warns of, "" for nothing."""
         return self.config.get("caution", "")
+
+    @cached_property
+    def identity(self) -> str:
+        """sha256 of configuration and weights together, 64 hexadecimal digits: equal for models that answer alike.
+
+        The weights alone do not tell two models apart: one ONNX file may come with two cards that prepare a picture differently.
+        """
+        return hashlib.sha256((self.sha256 + json.dumps(dict(self.config), sort_keys=True)).encode()).hexdigest()
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Every tensor by name, on the CPU; floating point ones as float32 whatever the stored precision.

@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     """What a report was asked for; the worker keeps one answer for each. A plain tuple, the same in every run of this page.
 
     Attributes:
-        checkpoint: the model's sha256. attribute, count: what is changed, on how many films.
+        checkpoint: the model's identity. attribute, count: what is changed, on how many films.
         generator: `STRUCTURAL`, or a checkpoint's folder. root: the films' folder, None for drawn ones or when none was typed.
     """
 
@@ -93,13 +93,13 @@ def offered() -> list[Checkpoint]:
 
 
 def choose(offers: list[Checkpoint]) -> Checkpoint:
-    names = {c.sha256: common.label(c) for c in offers}
+    names = {c.identity: common.label(c) for c in offers}
     with st.container(key="checkpoint"):
         kept = st.session_state.get("bias checkpoint kept")
         place = list(names).index(kept) if kept in names else 0
         chosen = st.selectbox("Checkpoint", list(names), place, format_func=lambda s: names[s], label_visibility="collapsed", key="bias checkpoint")
     st.session_state["bias checkpoint kept"] = chosen
-    return next(c for c in offers if c.sha256 == chosen)
+    return next(c for c in offers if c.identity == chosen)
 
 
 def sources(checkpoint: Checkpoint) -> Mapping[str, tuple[str, tuple[str, ...]]]:
@@ -132,7 +132,7 @@ def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
             root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip() or None
         pressed = st.button("Ask the model", type="primary", key="bias-ask")
         files = st.container(horizontal=True, horizontal_alignment="right", gap="small", key="bias-files")
-    return Asked(checkpoint.sha256, attribute, count, source, root, common.device()), pressed, files
+    return Asked(checkpoint.identity, attribute, count, source, root, common.device()), pressed, files
 
 
 def _keep_attribute() -> None:

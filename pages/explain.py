@@ -39,7 +39,7 @@ def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
         return Explained(views, records[0].in_distribution)
 
     words_rest_on = (scan.window, scan.spacing_mm, checkpoint.card)
-    return common.ask(("explain", scan.sha256, checkpoint.sha256, device, words_rest_on), work)
+    return common.ask(("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work)
 
 
 def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
@@ -48,7 +48,7 @@ def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], devic
     def work(progress):
         return common.model_of(checkpoint, device).without(scan, amounts)
 
-    return common.ask(("without", scan.sha256, checkpoint.sha256, tuple(sorted(amounts.items())), device), work)
+    return common.ask(("without", scan.sha256, checkpoint.identity, tuple(sorted(amounts.items())), device), work)
 
 
 def sidebar() -> None:
@@ -109,14 +109,14 @@ def _strange(collection: str, drawn_by: str) -> bool:
 def choose(opened: OpenScan, offers: list[Checkpoint]) -> Checkpoint:
     """The checkpoint to explain with; drawn and real scans remember one each."""
     kept = f"checkpoint for {opened.drawn_by or 'scans'}"
-    names = {c.sha256: common.label(c) for c in offers}
+    names = {c.identity: common.label(c) for c in offers}
     key = f"{kept} {opened.scan.kind}"
     if st.session_state.get(kept) in names:
         st.session_state[key] = st.session_state[kept]
     else:
         st.session_state.pop(key, None)
     with st.container(key="checkpoint"):
-        sha256 = st.selectbox(
+        chosen = st.selectbox(
             "Checkpoint",
             list(names),
             format_func=lambda s: names[s],
@@ -124,7 +124,7 @@ def choose(opened: OpenScan, offers: list[Checkpoint]) -> Checkpoint:
             label_visibility="collapsed",
             on_change=lambda: st.session_state.update({kept: st.session_state[key]}),
         )
-    return next(c for c in offers if c.sha256 == sha256)
+    return next(c for c in offers if c.identity == chosen)
 
 
 @st.fragment

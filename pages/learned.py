@@ -28,25 +28,25 @@ def ask_centres(checkpoint: Checkpoint) -> Job:
     def work(progress):
         return {record.finding: record for record in common.model_of(checkpoint, device).centres()}
 
-    return common.ask(("centres", checkpoint.sha256, device), work)
+    return common.ask(("centres", checkpoint.identity, device), work)
 
 
 def choose(offers: list[Checkpoint]) -> tuple[Checkpoint, Checkpoint | None]:
     """One checkpoint, and another beside it or none; the pair with and without guidance where both are here."""
-    names = {c.sha256: common.label(c) for c in offers}
-    by_name = {c.name: c.sha256 for c in offers}
+    names = {c.identity: common.label(c) for c in offers}
+    by_name = {c.name: c.identity for c in offers}
     pair = [by_name.get(name) for name in PAIR]
-    default = pair if all(pair) else [offers[0].sha256, None]
+    default = pair if all(pair) else [offers[0].identity, None]
     kept = st.session_state.setdefault("learned", default)
     if kept[0] not in names or kept[1] not in (None, *names):
         kept = st.session_state.learned = default
     left, right, _ = st.columns([1, 1, 1.6], gap="small")
     first = left.selectbox("Checkpoint", list(names), list(names).index(kept[0]), format_func=lambda s: names[s])
-    others = [None, *(sha256 for sha256 in names if sha256 != first)]
+    others = [None, *(other for other in names if other != first)]
     place = others.index(kept[1]) if kept[1] in others else 0
     second = right.selectbox("Beside it", others, place, format_func=lambda s: "nothing" if s is None else names[s])
     st.session_state.learned = [first, second]
-    known = {c.sha256: c for c in offers}
+    known = {c.identity: c for c in offers}
     return known[first], known.get(second)
 
 

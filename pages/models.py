@@ -170,7 +170,7 @@ def main() -> None:
     with listed:
         st.html("<h1 class='title'>Models</h1>")
         if good:
-            names = {c.sha256: common.label(c) for c in good}
+            names = {c.identity: common.label(c) for c in good}
             films = [common.COLLECTIONS.get(common.trained_on(c), common.trained_on(c)) for c in good]
             chosen = st.radio("Checkpoints", list(names), format_func=lambda s: names[s], captions=films, label_visibility="collapsed")
         else:
@@ -185,7 +185,7 @@ def main() -> None:
                 st.text(entry.reason)
     with shown:
         if good:
-            show(next(c for c in good if c.sha256 == chosen))
+            show(next(c for c in good if c.identity == chosen))
 
 
 if common.in_the_house():

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import struct
 import time
 import zlib
@@ -13,6 +14,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from engine.checkpoints import save_checkpoint
+from engine.foreign.adopt import card_text, save
+from engine.foreign.card import parsed
+from engine.foreign.tiny import CARD, network
 from engine.registry import method
 from pages.parts import common, open_scans, words
 
@@ -247,7 +251,7 @@ def test_a_checkpoint_for_another_kind_of_scan_is_not_offered_first(tmp_path, mo
     data = {"collection": "busi", "kind": "ultrasound", "guidance": "none"}
     save_checkpoint(tmp_path / "a-breast", method="cx_gan", config={**tiny.config, "data": data}, weights=tiny.weights(), card=tiny.card)
     at = settled(opened())  # the sample is a radiograph
-    assert not at.exception and at.selectbox(key="checkpoint for scans radiograph").value == tiny.sha256
+    assert not at.exception and at.selectbox(key="checkpoint for scans radiograph").value == tiny.identity
 
 
 def test_switching_pages_keeps_the_scans(checkpoints):
@@ -314,6 +318,37 @@ def test_another_checkpoint_is_opened_by_its_folder(checkpoints, tmp_path):
     at.text_input[0].set_value("hub:somebody/something")
     at.button[0].click().run()
     assert any("pinned" in text for text in texts(at))
+
+
+def adopted(folder, **changes):
+    """The tiny ONNX network under its card with changes."""
+    data, said = network().SerializeToString(), parsed(json.dumps({**CARD, **changes}))
+    return save(folder, data, said, card_text(folder.name, "tiny.onnx", data, said, 0.001, "none: drawn for a test"))
+
+
+def test_one_onnx_file_under_two_cards_is_two_models_and_a_corrected_card_takes_the_place_of_the_first(checkpoints, tmp_path):
+    first, second = adopted(tmp_path / "onnx-model-as-sent"), adopted(tmp_path / "onnx-model-darker", value_range=[0, 0.5])
+    at = opened("pages/models.py")
+    for checkpoint in (first, second):
+        at.text_input[0].set_value(str(checkpoint.folder))
+        at.button[0].click().run()
+    assert at.radio[0].options[-2:] == ["ONNX model, as sent", "ONNX model, darker"]
+    assert common.model_of(first, "cpu").network.interface.values != common.model_of(second, "cpu").network.interface.values
+    corrected = adopted(second.folder, value_range=[0, 0.7])
+    at.text_input[0].set_value(str(corrected.folder))
+    at.button[0].click().run()
+    assert not at.exception and at.radio[0].options[-2:] == ["ONNX model, as sent", "ONNX model, darker"]
+    assert at.session_state.opened[-1].config["network"]["values"] == [0, 0.7]
+    assert common.model_of(corrected, "cpu").network.interface.values == (0, 0.7)
+
+
+def test_the_same_model_under_another_name_is_said_to_be(checkpoints, tmp_path):
+    same = adopted(tmp_path / "onnx-model-first"), adopted(tmp_path / "onnx-model-again")
+    at = opened("pages/models.py")
+    for checkpoint in same:
+        at.text_input[0].set_value(str(checkpoint.folder))
+        at.button[0].click().run()
+    assert "ONNX model, again is the same model as ONNX model, first, which is open." in texts(at)
 
 
 def test_names_of_checkpoints_read_as_words(checkpoints):

@@ -303,3 +303,10 @@ def test_a_caution_is_one_short_line_and_a_longer_one_leaves_the_checkpoint_as_i
     with pytest.raises(RefusedCheckpoint, match="caution of one line"):
         with_caution(open_checkpoint(folder), words)
     assert open_checkpoint(folder).card == before
+
+
+def test_the_same_weights_with_another_configuration_are_another_model(tmp_path):
+    first, again = save(tmp_path / "first"), save(tmp_path / "again")
+    other = save(tmp_path / "other", config={**CONFIG, "preprocessing": {"size": 32}})
+    assert first.sha256 == other.sha256
+    assert first.identity == again.identity != other.identity

@@ -105,19 +105,20 @@ def generators(collection: str) -> list[Checkpoint]:
 def everything() -> list[Checkpoint | Refused]:
     """As `checkpoints`, with those that show patients otherwise."""
     found = [_checked(name, _stamp(shipped_folder() / name)) for name in shipped()]
-    known = {entry.sha256 for entry in found if isinstance(entry, Checkpoint)}
-    for checkpoint in st.session_state.get("opened", []):
-        if checkpoint.sha256 not in known:
-            found.append(checkpoint)
-    return found
+    known = {entry.identity for entry in found if isinstance(entry, Checkpoint)}
+    return found + [checkpoint for checkpoint in st.session_state.get("opened", []) if checkpoint.identity not in known]
 
 
 def open_another(address: str) -> str:
     """Opens a folder or ``hub:owner/name@revision`` for this session; returns what to tell the reader."""
     checkpoint = open_checkpoint(address.strip())
-    opened = st.session_state.setdefault("opened", [])
-    if all(checkpoint.sha256 != other.sha256 for other in opened):
-        opened.append(checkpoint)
+    before = [other for other in st.session_state.get("opened", []) if other.folder.resolve() != checkpoint.folder.resolve()]  # its card may have been corrected
+    st.session_state["opened"] = before
+    same = [entry for entry in everything() if isinstance(entry, Checkpoint) and entry.identity == checkpoint.identity]
+    if same and label(same[0]) != label(checkpoint):
+        return f"{label(checkpoint)} is the same model as {label(same[0])}, which is open."
+    if not same:
+        before.append(checkpoint)
     return f"{checkpoint.name if checkpoint.method == GENERATOR_METHOD else label(checkpoint)} is open."
 
 
@@ -140,13 +141,13 @@ def _checked(name: str, stamp: tuple) -> Checkpoint | Refused:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _opened(sha256: str, device: str, _checkpoint: Checkpoint) -> Model:
+def _opened(identity: str, device: str, _checkpoint: Checkpoint) -> Model:
     return open_model(_checkpoint, device)
 
 
 def model_of(checkpoint: Checkpoint, device: str) -> Model:
     """The opened model, one for all sessions; to be called on the worker."""
-    return _opened(checkpoint.sha256, device, checkpoint)
+    return _opened(checkpoint.identity, device, checkpoint)
 
 
 def method_of(checkpoint: Checkpoint) -> Method:
