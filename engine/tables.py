@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from engine import __version__
 from engine.metrics.measure import Measure
@@ -50,12 +51,12 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
     return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body, *([""] if notes else []), *notes])
 
 
-def as_json(command: str, rows: Iterable[Measure | Mapping], **beside: str) -> str:
+def as_json(command: str, rows: Iterable[Measure | Mapping], **beside: Any) -> str:
     """{"command", "version", ..., "rows"} as text.
 
     Args:
         rows: measures, or records that are ready for JSON.
-        beside: further words that stand before the rows.
+        beside: whatever else stands before the rows, ready for JSON.
 
     Raises:
         ValueError: for NaN or infinity, which JSON cannot hold.
@@ -65,19 +66,27 @@ def as_json(command: str, rows: Iterable[Measure | Mapping], **beside: str) -> s
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def write_json(path: str | Path, command: str, rows: Iterable[Measure | Mapping], **beside: str) -> None:
-    """Write `as_json` to `path`, whole or not at all: a reader never meets half a file.
+def write_json(path: str | Path, command: str, rows: Iterable[Measure | Mapping]) -> None:
+    """Write `as_json` to `path`, see `write_text`.
 
     Args:
         path: its folder is made when missing.
-        command, rows, beside: as in `as_json`.
+        command, rows: as in `as_json`.
 
     Raises:
         ValueError: for NaN or infinity, which JSON cannot hold.
         OSError: when the folder cannot be written.
     """
+    write_text(path, as_json(command, rows))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` and a line's end to `path`, whole or not at all: a reader never meets half a file.
+
+    Raises:
+        OSError: when the folder, made when missing, cannot be written.
+    """
     path = Path(path)
-    text = as_json(command, rows, **beside)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -13,11 +13,11 @@ from streamlit.delta_generator import DeltaGenerator
 from engine.checkpoints import Checkpoint
 from engine.datasets import NEED_NO_FOLDER, UnusableCollection, open_collection
 from engine.datasets.phantom import Marker
+from engine.export.bias_json import bias_json
 from engine.invariance import answers
 from engine.invariance.interventions import STRUCTURAL, open_interventions
 from engine.invariance.report import Affected, BiasReport, FindingReport, difference_scale
 from engine.queue import Job
-from engine.tables import as_json
 from pages.parts import bias_cards, common
 from viewer import PanelView, linked_panels
 
@@ -68,8 +68,7 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
             report = bias_report(model, collection, indices, asked.attribute, changes, progress)
         except (UnusableCollection, ValueError) as error:
             raise common.Unanswerable(str(error)) from error
-        said = " ".join(filter(None, answers.answer(report)))
-        return Written(report, as_json("bias", report.measures(), answer=said), bias_pdf(report))
+        return Written(report, bias_json([report]), bias_pdf(report))
 
     return common.ask(("bias", *asked), work, long=True)
 

@@ -10,6 +10,8 @@ from pypdf import PdfReader
 
 from engine import datasets
 from engine.attri_net.produce import tiny
+from engine.checkpoints import open_checkpoint
+from engine.invariance.report import VERDICTS
 from engine.metrics.measure import METRICS
 from engine.registry import method
 from engine.tables import number
@@ -37,10 +39,19 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
     assert lines[0] == "Would the answer change if only the sex changed?"
     assert lines[1].split()[0].rstrip(",") in ("Yes", "Barely", "No", "That")
     assert "100%" in err  # the progress bar
+    assert "::" not in out
     said = json.loads(files[0].read_text())
     assert said["command"] == "bias" and said["answer"].startswith(lines[1])
     paper = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(files[1].read_bytes())).pages))
     assert {"eca", "effect", "p_value", "composition"} <= {row["metric"] for row in said["rows"]} <= {*METRICS}
+    (report,) = said["reports"]
+    assert report["checkpoint"] == "tiny" and report["checkpoint_sha256"] == open_checkpoint(checkpoint).sha256
+    assert (report["collection"], report["attribute"], report["values"]) == ("phantom", "sex", ["F", "M"])
+    assert report["n"] == report["patients"] == sum(report["groups"].values()) == 90 and report["remarks"] == []
+    assert report["generator"] == "structural" and report["exact"]
+    for one in report["findings"]:
+        point = f"{one['finding'].lower()} {number(one['threshold'])}"
+        assert point in out and one["verdict"] in VERDICTS and bool(one["reason"]) == (one["verdict"] == "cannot tell")
     for row in said["rows"]:
         between = "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
         assert f"{number(row['value'])} {between} {row['n']}" in paper
@@ -50,12 +61,14 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
 @pytest.mark.parametrize(
     "words, told",
     [
-        (("--attribute", "age"), "it can change sex, view_position"),
+        (("--attribute", "age"), "the drawing of these films cannot change 'age'; it can change sex, view_position"),
         (("--attribute", "marker"), "--option marker=TEXT"),
         (("--attribute", "sex", "--split", "half"), "split is one of"),
         (("--attribute", "sex", "--generator", "nobody"), "There is no checkpoint at 'nobody'"),
         (("--attribute", "sex", "--checkpoint", "nobody"), "There is no checkpoint at 'nobody'"),
-        (("--attribute", "sex", "--option", "colour=3"), "no such option"),
+        (("--attribute", "sex", "--option", "colour=3"), "no such option as 'colour'; there are count, marker, marker_share, seed, size."),
+        (("--attribute", "sex", "--option", "count=99999999999999999999"), "at most 1000000"),
+        (("--attribute", "sex", "--option", "size=big"), "size must be a whole number, got 'big'"),
         (("--attribute", "sex", "--data", "vagan_synthetic"), "vagan_synthetic has no such option"),
         (("--attribute", "sex", "--data", "chestxray8"), "give its root"),
     ],
@@ -64,6 +77,23 @@ def test_bad_input_ends_in_one_sentence(bias, checkpoint, words, told):
     code, out, err = bias("--checkpoint", checkpoint, "--data", "phantom", "--option", "size=32", *words)
     sentence = err.strip().splitlines()[-1]
     assert code == 1 and sentence.startswith("engine: ") and told in sentence and "Traceback" not in err
+
+
+@pytest.mark.parametrize("option", ["--json", "--pdf"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(bias, option, tmp_path):
+    (tmp_path / "file").write_text("")
+    for path, told in ((tmp_path, "is a folder"), (tmp_path / "file" / "bias", "is a file and no folder")):
+        code, out, err = bias("--checkpoint", "nobody", *PHANTOM, "--attribute", "sex", option, path)  # nor is a checkpoint looked for
+        assert code == 1 and err.startswith("engine: ") and err.count("\n") == 1 and told in err
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_finding_that_the_films_are_not_labelled_for_is_tested_too(bias, tmp_path):
+    folder = method("foreign").tiny(tmp_path / "opacity").folder
+    code, out, err = bias("--checkpoint", folder, *PHANTOM, "--attribute", "sex")
+    assert code == 0, err
+    (line,) = (line for line in out.splitlines() if line.startswith("Opacity  "))
+    assert re.search(r" 0\.\d\d +- +- +F to M$", line)  # parity needs no label, opportunity and odds do
 
 
 def test_a_model_that_explains_cannot_show_patients_otherwise(bias, checkpoint):

@@ -10,10 +10,11 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
+from engine.commands.outputs import writable
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
 from engine.endings import OneSentence
-from engine.tables import show, write_json
+from engine.tables import show, write_text
 
 
 def bias(
@@ -30,8 +31,8 @@ def bias(
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
     seed: Annotated[int, typer.Option(help="of the choice of pictures, and of what the test and the intervals draw")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
-    pdf: Annotated[Path | None, typer.Option(help="write the report here")] = None,
+    json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
+    pdf: Annotated[Path | None, typer.Option(help="write the report here", callback=writable)] = None,
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
     from engine.invariance.answers import HEADER, answer, note, question, table, trust
@@ -42,7 +43,8 @@ def bias(
     if split not in SPLITS:
         raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
     model = open_model(checkpoint, device)
-    collection = opened(data, root, model.findings, option or ())
+    labelled = () if data == "phantom" else model.findings  # drawn films test a finding that they are not labelled for, too
+    collection = opened(data, root, labelled, option or ())
     interventions = open_interventions(collection, generator, device)
     for name in attribute:
         if name == "marker" and interventions.exact and "marker" not in interventions.attributes:
@@ -67,16 +69,17 @@ def bias(
             print(line)
         print("\nCan these counterfactuals be trusted?")
         for what, much, _ in trust(report):
-            print(f"  {what}: {much}")
+            print(f"  {what.rstrip(':')}: {much}")
         print()
         print(aligned([HEADER, *table(report)]))
-        print(note(report))
+        print(note(report), report.operating_points)
         print()
         print(show(report.measures(), report.remarks))
         print()
     if json:
-        said = " ".join(line for report in reports for line in filter(None, answer(report)))
-        write_json(json, "bias", [row for report in reports for row in report.measures()], answer=said)
+        from engine.export.bias_json import bias_json
+
+        write_text(json, bias_json(reports))
     if pdf:
         from engine.export.bias_pdf import bias_pdf
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from inspect import Parameter, signature
 from pathlib import Path
 
-from engine.datasets import Collection, open_collection
+from engine.datasets import COLLECTIONS, NEED_NO_FOLDER, Collection, collection_class, open_collection
 from engine.datasets.against import Against
 from engine.datasets.chosen import Chosen
 from engine.endings import OneSentence
 
+NO_OPTIONS = ("root", "findings", "memory")  # of a collection, that are not given as name=value
 TERMS = {
     "phantom": "Drawn by `engine/datasets/phantom.py`; no patient. Apache-2.0, as this project.",
     "chestxray8": "NIH ChestX-ray8/14 (Wang et al. 2017), free to use with attribution to the NIH Clinical Center.",
@@ -42,6 +45,21 @@ def settings(pairs: Sequence[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def check_options(data: str, chosen: Mapping[str, object]) -> None:
+    """Refuses options that the collection called `data` does not have, and text where it takes a whole number.
+
+    Raises:
+        OneSentence: names the options that there are.
+    """
+    known: dict[str, Parameter] = {name: one for name, one in signature(collection_class(data)).parameters.items() if name not in NO_OPTIONS}
+    offered = sorted([*known, *(["marker_share"] if "marker" in known else [])])
+    for name, value in chosen.items():
+        if name not in offered:
+            raise OneSentence(f"{data} has no such option as {name!r}; there are {', '.join(offered)}.")
+        if name in known and isinstance(known[name].default, int) and not isinstance(value, int):
+            raise OneSentence(f"{name} must be a whole number, got {value!r}.")
+
+
 def opened(
     data: str, root: Path | None, findings: Sequence[str] = (), options: Sequence[str] = (), against: str | None = None
 ) -> Collection:
@@ -55,7 +73,9 @@ def opened(
     """
     if against is not None:
         return Against(opened(data, root, (*findings, against), options), *findings, against)
-    chosen: dict = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in settings(options).items()}
+    chosen: dict = {name: int(value) if re.fullmatch(r"-?\d{1,30}", value) else value for name, value in settings(options).items()}
+    if data in NEED_NO_FOLDER or (data in COLLECTIONS and root is not None):  # what is missing is said where it is opened
+        check_options(data, chosen)
     if data != "phantom" and findings:
         chosen["findings"] = tuple(findings)
     if "marker" in chosen:

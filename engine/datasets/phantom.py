@@ -31,6 +31,7 @@ from engine.datasets.phantom_findings import FINDINGS, Course, Opacities, draw_i
 TOPICS = ("illness", "sex", "view", "build", "course", "texture", "vessels", "exposure", "grain", "tubes", "marker")
 FINEST_BELOW = 128  # smaller pictures are drawn at this size and averaged down
 SMALLEST, LARGEST = 32, 1024
+MOST = 1_000_000  # patients; their numbers have six digits
 KEPT_BYTES = 24 * 2**20
 
 
@@ -90,7 +91,7 @@ class Phantom(Collection):
     """`count` drawn patients, one film each.
 
     Args:
-        count: how many; patient i is the same for every count.
+        count: how many, at most a million; patient i is the same for every count.
         seed: another seed, other patients.
         size: side of a film in pixels, 32 to 1024; the same patient looks the same at every size.
         marker: none, one, or several `Marker`.
@@ -106,8 +107,8 @@ class Phantom(Collection):
     findings: Sequence[str] = FINDINGS
 
     def __init__(self, count: int = 6000, seed: int = 1, size: int = 128, marker: Marker | Sequence[Marker] | None = None):
-        if count < 1:
-            raise ValueError(f"count must be at least 1, got {count}")
+        if not 1 <= count <= MOST:
+            raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         self.seed, self.size = seed, self._checked(size)
         _keep_memory()
         self.markers = () if marker is None else (marker,) if isinstance(marker, Marker) else tuple(marker)

@@ -37,6 +37,7 @@ KERNEL = 21  # pixels: four standard deviations to each side
 PLACES = ("lower right", "upper left")
 PERIOD = 25  # pictures in a row: 16 train, 4 validation, 5 test, as 20 % test and 20 % of the rest
 TOPICS = ("background", "place")
+MOST = 1_000_000  # pictures; their numbers have six digits
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class VAGANSynthetic(Collection):
     Picture i depends on the recipe, the seed and i alone, so a larger count keeps every picture and its part.
 
     Args:
-        count: how many; 10000 in both papers.
+        count: how many, at most a million; 10000 in both papers.
         seed: another seed, other pictures.
         recipe: "va-gan" or "cx-gan".
         findings: the one finding, "Lesion"; there is no other.
@@ -95,8 +96,8 @@ class VAGANSynthetic(Collection):
     def __init__(self, count: int = 10000, seed: int = 1, recipe: str = "va-gan", findings: Sequence[str] = FINDINGS) -> None:
         if recipe not in RECIPES:
             raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {recipe!r}")
-        if count < 1:
-            raise ValueError(f"count must be at least 1, got {count}")
+        if not 1 <= count <= MOST:
+            raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         if tuple(findings) != FINDINGS:
             raise ValueError(f"the synthetic pictures are labelled for {FINDINGS[0]} only, got {', '.join(findings)}")
         self.recipe, self.seed, self.findings = RECIPES[recipe], seed, FINDINGS

@@ -104,11 +104,12 @@ def _findings(page: _Paper, report: BiasReport) -> None:
         page.cells((name, "", f"{change} ({between})", f"{flips} ({share})", p, corrected, verdict), widths, 8, [INK] * 6 + [colour])
         _interval(page, one, LEFT + widths[0], top, widths[1] - 4, reach)
     page.ln(1)
-    widths = (27, 29, 25, 29, 25, 45)
-    page.cells(("finding", "detectable, points", "parity gap", "opportunity gap", "odds gap", "change from, to"), widths, 7.5, [QUIET] * 6)
-    for cells in lines:
-        page.cells((cells[0], *cells[8:]), widths, 8, height=5)
-    page.words(answers.note(report), 7.5, QUIET)
+    widths = (27, 24, 27, 19, 25, 18, 40)
+    heads = ("finding", "operating point", "detectable, points", "parity gap", "opportunity gap", "odds gap", "change from, to")
+    page.cells(heads, widths, 7.5, [QUIET] * 7)
+    for one, cells in zip(report.findings, lines, strict=True):
+        page.cells((cells[0], number(one.threshold), *cells[8:]), widths, 8, height=5)
+    page.words(f"{answers.note(report)} A decision flips where the probability crosses the operating point.", 7.5, QUIET)
     page.ln(3)
 
 

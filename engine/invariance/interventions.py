@@ -117,7 +117,8 @@ class Interventions(ABC):
             ValueError: it cannot be intervened on; the message names those that can.
         """
         if attribute not in self.attributes:
-            raise ValueError(f"{self.name} cannot change {attribute!r}; it can change {', '.join(self.attributes) or 'nothing'}.")
+            who = "the drawing of these films" if self.name == STRUCTURAL else self.name
+            raise ValueError(f"{who} cannot change {attribute!r}; it can change {', '.join(self.attributes) or 'nothing'}.")
         return tuple(self.attributes[attribute])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.invariance.statistics import InvarianceResult
 from engine.metrics.measure import Measure
+from engine.tables import number
 
 RELEVANT = 0.01  # a mean change of the probability, or a share of decisions, below which a dependence is called slight
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
@@ -113,6 +114,19 @@ class FindingReport:
         spread = self.test.overlap * float((share * (1 - share)).sum()) / 2  # E e (1 - e) for two values
         return float(min(1.0, np.sqrt(self.test.detectable / max(spread, 1e-9))))
 
+    def record(self) -> dict[str, object]:
+        """The verdict and what it rests on but the numbers, ready for JSON; `threshold` is the operating point, a probability."""
+        return {
+            "finding": self.finding,
+            "threshold": self.threshold,
+            "verdict": self.verdict,
+            "slight": self.slight,
+            "reason": self.reason,
+            "from": self.pair[0],
+            "to": self.pair[1],
+            "remarks": list(self.test.remarks) if self.test else [],
+        }
+
     def measures(self) -> list[Measure]:
         """Every number, the verdict and its reason beside the first."""
         how = " (slightly)" if self.slight else " (by the pictures)" if self.by_pictures else ""
@@ -161,6 +175,29 @@ class BiasReport:
     def told(self) -> list[FindingReport]:
         """The findings with a verdict, what moves most first."""
         return sorted((one for one in self.findings if one.verdict != CANNOT_TELL), key=lambda one: -one.size)
+
+    @property
+    def operating_points(self) -> str:
+        """The sentence that says when a decision flips; without it a reader cannot know why it does."""
+        points = [f"{one.finding.lower()} {number(one.threshold)}" for one in self.findings]
+        return f"A decision flips where the probability crosses the finding's operating point: {', '.join(points)}."
+
+    def record(self) -> dict[str, object]:
+        """What was tested, on whom, with which pictures, and every verdict, ready for JSON; the numbers are in `measures`."""
+        return {
+            "checkpoint": self.checkpoint,
+            "checkpoint_sha256": self.checkpoint_sha256,
+            "collection": self.collection,
+            "attribute": self.attribute,
+            "values": list(self.values),
+            "groups": dict(self.groups),
+            "n": self.n,
+            "patients": self.patients,
+            "generator": self.generator,
+            "exact": self.exact,
+            "remarks": list(self.remarks),
+            "findings": [one.record() for one in self.findings],
+        }
 
     def measures(self) -> list[Measure]:
         """Every number of the report: the pictures first, then finding by finding."""

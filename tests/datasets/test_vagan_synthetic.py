@@ -122,6 +122,7 @@ def test_sizes_are_those_asked_for_and_masks_follow():
     [
         ({"recipe": "vagan"}, "recipe must be one of va-gan, cx-gan, got 'vagan'"),
         ({"count": 0}, "count must be at least 1"),
+        ({"count": 10**20}, "at most 1000000"),
         ({"findings": ("Mass",)}, "labelled for Lesion only, got Mass"),
     ],
 )

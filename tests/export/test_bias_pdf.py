@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
+from engine.export.bias_json import bias_json
 from engine.export.bias_pdf import bias_pdf
 from engine.invariance.answers import answer, question
-from engine.tables import as_json, number
+from engine.tables import number
 from tests.invariance.halves import FAIR, ITSELF, Classifier, Films, reported
 
 
@@ -24,7 +25,7 @@ def text(report):
 def test_the_paper_holds_every_number_of_the_json(model):
     report = reported(model)
     said = text(report)
-    rows = json.loads(as_json("bias", report.measures()))["rows"]
+    rows = json.loads(bias_json([report]))["rows"]
     assert len(rows) > 10
     for row in rows:
         between = "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
@@ -36,6 +37,13 @@ def test_the_paper_says_the_question_the_answer_and_for_what_it_is():
     said = text(report)
     for words in (question("group"), *answer(report), "Research use only, not for diagnosis", report.checkpoint_sha256[:12]):
         assert words in said
+
+
+def test_the_paper_and_the_json_say_at_which_probability_a_decision_flips():
+    report = reported(ITSELF)
+    report = replace(report, findings=(replace(report.findings[0], threshold=0.137),))
+    assert "Finding 0.137 " in text(report)
+    assert json.loads(bias_json([report]))["reports"][0]["findings"][0]["threshold"] == 0.137
 
 
 def test_a_report_without_a_verdict_or_with_strange_names_is_printed_too():
@@ -63,4 +71,4 @@ def test_nobody_can_be_recognised_by_what_leaves_the_house():
     films = Films()
     films.patients = np.array([f"Jane Doe {i}" for i in range(len(films))])
     report = reported(ITSELF, films)
-    assert "Jane Doe" not in text(report) and "Jane Doe" not in as_json("bias", report.measures())
+    assert "Jane Doe" not in text(report) and "Jane Doe" not in bias_json([report])

@@ -94,7 +94,7 @@ def test_a_card_says_the_numbers_of_the_table_and_no_markup_of_a_finding():
 def test_the_card_shows_all_that_its_note_speaks_of_and_each_findings_own_pair_where_it_was_picked():
     card = bias_cards.findings_card(reported(ITSELF))
     assert all(f"<th scope='col'>{name}</th>" in card for name in ("parity", "opportunity", "odds")) and "Per finding, a to b" in card
-    assert table(reported(ITSELF))[0][10] in card
+    assert table(reported(ITSELF))[0][10] in card and "operating point: finding 0.500." in card
     three = bias_report(ITSELF, Films(), np.arange(160), "group", Three())
     card = bias_cards.findings_card(three)
     assert "Per finding, between the two values furthest apart" in card and ", a to b</i>" in card

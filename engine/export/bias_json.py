@@ -1,0 +1,16 @@
+"""Bias reports as JSON: the answer, what was tested on whom and with which pictures, every verdict, and every number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.invariance.answers import answer
+from engine.invariance.report import BiasReport
+from engine.tables import as_json
+
+
+def bias_json(reports: Sequence[BiasReport]) -> str:
+    """{"command", "version", "answer", "reports", "rows"}: one record a report, and the rows of all of them in their order."""
+    said = " ".join(line for report in reports for line in filter(None, answer(report)))
+    rows = [row for report in reports for row in report.measures()]
+    return as_json("bias", rows, answer=said, reports=[report.record() for report in reports])
