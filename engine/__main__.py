@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import sys
 
+from typer import BadParameter
+
 from engine.commands import app
 from engine.endings import MENDABLE, Stopped
 
+UsageError = BadParameter.__base__  # of click, or of typer's own copy of it
+
 
 def main() -> None:
-    """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1."""
+    """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1, or 2 for words that no command takes."""
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except UsageError as error:
+        help_of = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+        print(f"engine: {error.format_message().rstrip('.')}{help_of}.", file=sys.stderr)
+        sys.exit(error.exit_code)
     except MENDABLE as error:
         print(f"engine: {error}", file=sys.stderr)
         sys.exit(1)

@@ -273,7 +273,7 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
         (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "chestxray8"), "give its root"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "chestxray8", "--root", "{tmp}/none"), "none"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--split", "half"), "split is one of"),
-        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "colour=red"), "no such option"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "colour=red"), "no such option as 'colour'; there are count"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "seed=-1"), "none of that value"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "count"), "name=value"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "phantom", "--option", "count=5"), "holds no picture"),
@@ -367,4 +367,25 @@ def test_the_command_line_explains_itself_and_says_that_it_is_for_research(engin
 
 def test_a_wrong_option_is_said_without_a_traceback(engine):
     code, _, err = engine("explain", "--checkpont", "x")
-    assert code == 2 and "--checkpont" in err and "Traceback" not in err
+    assert code == 2 and "--checkpont" in err and err.startswith("engine: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("bias", "--checkpoint", "x", *DATA, "--attribute", "sex", "--count", "0"), "Invalid value for '--count'"),
+        (("bench", "invariance", "--rounds", "many"), "Invalid value for '--rounds'"),
+        (("explain",), "Missing"),
+        (("paint",), "No such command 'paint'"),
+    ],
+)
+def test_words_that_no_command_takes_end_in_one_sentence_that_names_the_help(engine, words, told):
+    code, out, err = engine(*words)
+    assert code == 2 and out == "" and told in err and err.startswith("engine: ") and err.endswith("--help.\n") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("bench", "none"), ("doctor",), ("evaluate", "none"), ("explain", "none"), ("reproduce", "none")])
+def test_every_command_refuses_a_json_file_that_cannot_be_written_before_the_work(engine, tmp_path, words):
+    needed = {"evaluate": ("--checkpoint", "x", *DATA), "explain": ("--checkpoint", "x", "--out", tmp_path / "out")}
+    assert f"{tmp_path} is a folder; name a file to write." in one_sentence(engine(*words, *needed.get(words[0], ()), "--json", tmp_path))
+    assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from engine.commands.outputs import writable
 from engine.endings import OneSentence
 from engine.tables import number, write_json
 
@@ -20,7 +21,7 @@ FIELDS = ("ours_s", "plain_s", "ratio", "max_difference")
 def bench(
     name: Annotated[str, typer.Argument(help=", ".join(BENCHES))],
     rounds: Annotated[int, typer.Option(min=1, help="the best of so many is kept")] = 3,
-    json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
+    json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
     """Seconds, the ratio plain / ours (above 1 is faster) and the largest difference of what comes out."""
     if name not in BENCHES:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from engine.commands.outputs import writable
 from engine.endings import OneSentence
 
 REQUIRED = Path(__file__).resolve().parent.parent.parent / "requirements.txt"
@@ -23,7 +24,7 @@ IMPORTED = {
 AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with windows that nobody opens here
 
 
-def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts here")] = None) -> None:
+def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts here", callback=writable)] = None) -> None:
     """Machine, devices, versions, checkpoints found and whether each opens; exit code 1 when something is missing."""
     rows = [*machine(), *parts(), *system_libraries(), *checkpoints()]
     width = max(len(row["name"]) for row in rows)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints import Checkpoint
+from engine.commands.outputs import writable
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS, collection_class
 from engine.datasets.collection import Collection
@@ -24,7 +25,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
+    json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
     """Measure a checkpoint on a collection; `--split all` is for a folder of nothing but unseen cases."""
     from engine.registry import method as registered

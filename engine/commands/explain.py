@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from engine import __version__
+from engine.commands.outputs import writable
 from engine.endings import OneSentence
 from engine.explanation import Explanation
 from engine.registry import open_model
@@ -28,7 +29,7 @@ def explain(
     finding: Annotated[list[str] | None, typer.Option(help="again for each; all when not given")] = None,
     slice: Annotated[int | None, typer.Option(help="of a volume or multi-frame file, from 0")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    json: Annotated[Path | None, typer.Option(help="write the table's numbers here")] = None,
+    json: Annotated[Path | None, typer.Option(help="write the table's numbers here", callback=writable)] = None,
 ) -> None:
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
     if not scan.is_file():

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from engine.checkpoints import shipped, shipped_folder
+from engine.commands.outputs import writable
 from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
@@ -45,7 +46,7 @@ def reproduce(
     generator: Annotated[
         str | None, typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="write the same numbers here")] = None,
+    json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
     if table not in (*TABLES, *TOGETHER, *STUDIES):
