@@ -182,8 +182,12 @@ def _checked(predictions, attribute, representation, learner) -> tuple[np.ndarra
         )
     if not (np.isfinite(predictions).all() and (predictions >= 0).all() and (predictions <= 1).all()):
         raise ValueError("predictions must be labels 0 or 1, or probabilities")
+    if not z.size:
+        raise ValueError(f"the representation must hold at least one number for each case, got shape {z.shape}")
     if not np.isfinite(z).all():
         raise ValueError("the representation must be finite")
+    if unknown := sum(value is None or value != value for value in attribute.tolist()):
+        raise ValueError(f"the attribute of {unknown} of {n} cases is not known (NaN or None); leave these cases out")
     if learner not in LEARNERS:
         raise ValueError(f"no learner is called {learner!r}; there are {', '.join(LEARNERS)}.")
     return predictions, attribute, z.reshape(n, -1)
@@ -197,9 +201,9 @@ def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, n
     for code, value in enumerate(names):
         count = len(np.unique(who[codes == code]))
         if count < FEWEST:
-            raise GroupTooSmall(
-                f"{name} {value} has {count} {unit}, fewer than the {FEWEST} that the test needs; leave it out or gather more."
-            )
+            mend = "leave it out or gather more" if len(names) > 2 else "gather more"
+            who = unit.removesuffix("s") if count == 1 else unit
+            raise GroupTooSmall(f"{name.replace('_', ' ')} {value} has {count} {who}, fewer than the {FEWEST} that the test needs; {mend}.")
     return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
 
 

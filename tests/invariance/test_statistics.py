@@ -222,6 +222,16 @@ def test_a_group_too_small_is_refused_by_name():
         invariance_test(sigmoid(noise), view, z, name="view", patients=np.arange(100) // 5)
 
 
+def test_a_group_too_small_is_told_in_plain_words_with_what_can_be_done():
+    z, _, noise = patients(100, 8)
+    view = np.where(np.arange(100) < 1, "AP", "PA")
+    with pytest.raises(GroupTooSmall, match="^view position AP has 1 patient, fewer than the 20 that the test needs; gather more.$"):
+        invariance_test(sigmoid(noise), view, z, name="view_position", patients=np.arange(100))
+    three = np.where(np.arange(100) < 1, "lateral", np.where(np.arange(100) % 2, "AP", "PA"))
+    with pytest.raises(GroupTooSmall, match="^view position lateral has 1 case, .*; leave it out or gather more.$"):
+        invariance_test(sigmoid(noise), three, z, name="view_position")
+
+
 def test_an_attribute_without_a_second_value_is_refused():
     z, _, noise = patients(50, 9)
     with pytest.raises(NotMeasurable, match="sex is F for all 50 cases"):
@@ -298,6 +308,9 @@ def test_the_papers_t_test_by_hand():
     [
         ({"predictions": np.full(60, 1.5)}, "labels 0 or 1, or probabilities"),
         ({"representation": np.full((60, 2), np.nan)}, "representation must be finite"),
+        ({"representation": np.zeros((60, 0))}, "representation must hold at least one number for each case"),
+        ({"attribute": np.where(np.arange(60) < 25, np.nan, np.arange(60) % 2)}, "^the attribute of 25 of 60 cases is not known"),
+        ({"attribute": np.where(np.arange(60) < 25, None, "F")}, "^the attribute of 25 of 60 cases is not known"),
         ({"attribute": np.zeros(59)}, "must have shape"),
         ({"learner": "oracle"}, "no learner is called 'oracle'; there are ridge"),
         ({"truth": np.full(60, 0.5)}, "truth must hold 0 or 1"),
