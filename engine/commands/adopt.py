@@ -19,7 +19,7 @@ def adopt(
 ) -> None:
     """Check an ONNX file and its card, run it, and write it as a checkpoint.
 
-    The card is a JSON object. It needs findings (names in the order of the outputs, null for an output that is none; or name to output
+    The card is a JSON object. It needs findings (a name for each output in their order, null for an output that is none; or name to output
     numbers), input_size (pixels, square), value_range (what black and white become, such as [0, 1]), channel_order (NCHW or NHWC),
     colour (grey or colour), output (probabilities, logits, softmax or class_logits) and terms.
 

@@ -46,6 +46,7 @@ class Interface:
         output: a key of `OUTPUTS`.
         findings: finding -> numbers of the outputs that speak for it, from 0; several are added up, where classes exclude each other.
         input_name, output_name: in the ONNX file; "" where it has but one.
+        outputs: how many there must be, where the card lists them all; 0 where it gives their numbers instead.
 
     Raises:
         ValueError: a field that is not as described.
@@ -61,6 +62,7 @@ class Interface:
     std: tuple[float, ...] = ()
     input_name: str = ""
     output_name: str = ""
+    outputs: int = 0
 
     def __post_init__(self):
         if not _whole(self.size) or not SMALLEST_SIDE <= self.size <= LARGEST_SIDE:
@@ -80,6 +82,8 @@ class Interface:
         if not all(part > 0 for part in self.std):
             raise ValueError(f"std must be above 0, got {self.std}")
         object.__setattr__(self, "findings", self._outputs_of_findings())
+        if not _whole(self.outputs) or not 0 <= self.outputs <= MOST_OUTPUTS:
+            raise ValueError(f"there may be at most {MOST_OUTPUTS} outputs, got {self.outputs!r}")
         for name in (self.input_name, self.output_name):
             if not isinstance(name, str):
                 raise ValueError(f"input_name and output_name must be text, got {name!r}")
@@ -131,7 +135,7 @@ class Card:
 def parsed(text: str) -> Card:
     """The card in a JSON text: `NEEDED`, and what is wanted of `OPTIONAL`.
 
-    `findings` is a list in the order of the outputs, null for one that is no finding, or an object from finding to the
+    `findings` is a list of all outputs in their order, null for one that is no finding, or an object from finding to the
     number or numbers of its outputs. `grey_levels` are the two values of a scan that count as black and white; without
     them every picture's own darkest and brightest do.
 
@@ -162,8 +166,9 @@ def _card(said: Mapping[str, Any]) -> Card:
         if len(size) != 2 or size[0] != size[1]:
             raise ValueError(f"only square inputs can be fed, got {size}")
         size = size[0]
-    findings = said["findings"]
+    findings, outputs = said["findings"], 0
     if isinstance(findings, list):
+        outputs = len(findings)
         if len({name for name in findings if name is not None}) != sum(name is not None for name in findings):
             raise ValueError("a finding is named twice")
         findings = {name: (number,) for number, name in enumerate(findings) if name is not None}
@@ -178,6 +183,7 @@ def _card(said: Mapping[str, Any]) -> Card:
         std=said.get("std", ()),
         input_name=said.get("input_name", ""),
         output_name=said.get("output_name", ""),
+        outputs=outputs,
     )
     kind = said.get("kind", "unknown")
     if kind not in KINDS:

@@ -151,9 +151,15 @@ class Network:
         for name, numbers in self.interface.findings.items():
             if max(numbers) >= given:
                 raise UnusableNetwork(f"The card takes {name} from output {max(numbers)} (counted from 0), but only {given} come out.")
+        listed = self.interface.outputs
+        if listed and listed != given:
+            raise UnusableNetwork(
+                f"{given} numbers come out, but the card lists {listed}; name a finding for each, with null for one that is none, "
+                'or give their numbers, as in {"' + next(iter(self.interface.findings)) + '": 0}.'
+            )
         named = {number for numbers in self.interface.findings.values() for number in numbers}
         if not self.interface.exclusive and len(named) < given / 2:
-            raise UnusableNetwork(f"{given} numbers come out, but the card names only {len(named)} findings; use null for those that are none.")
+            raise UnusableNetwork(f"{given} numbers come out, but the card names only {len(named)} findings; list them all, with null for those that are none.")
         columns = [probabilities[:, list(numbers)].sum(axis=1) for numbers in self.interface.findings.values()]
         return np.clip(np.stack(columns, axis=1), 0, 1).astype(np.float32)
 

@@ -258,7 +258,10 @@ HOSTILE = {
     "the other order": (network, {"channel_order": "NHWC"}, "but the network takes any x 1 x 32 x 32"),
     "colour for grey": (network, {"colour": "colour"}, "any x 3 x 32 x 32"),
     "too many findings": (network, {"findings": ["A", "B", "C"]}, "C from output 2 .counted from 0., but only 2 come out"),
-    "too few findings": (lambda: network(outputs=6), {}, "6 numbers come out, but the card names only 2"),
+    "too few findings": (lambda: network(outputs=6), {}, "6 numbers come out, but the card lists 2"),
+    "too few findings by number": (lambda: network(outputs=6), {"findings": {"A": 0, "B": 1}}, "6 numbers come out, but the card names only 2"),
+    "one of two outputs": (network, {"findings": ["A"]}, "2 numbers come out, but the card lists 1; .* with null for one that is none, or give their numbers"),
+    "one of two classes": (lambda: network(last="Softmax"), {"findings": ["A"], "output": "softmax"}, "2 numbers come out, but the card lists 1"),
     "probabilities taken for logits": (network, {"output": "logits"}, "ends in a Sigmoid; say probabilities"),
     "a softmax taken for scores": (lambda: network(last="Softmax"), {"output": "class_logits"}, "ends in a Softmax; say probabilities or softmax"),
     "scores taken for probabilities": (lambda: network(last="Identity"), {}, "logits may be what they are"),
@@ -293,6 +296,12 @@ def test_every_byte_that_is_broken_gives_a_sentence_or_a_model(bring):
             bring(bytes(broken), name=f"broken-{attempt}")
         except (UnusableNetwork, UnusableCard) as refused:
             assert "\n" not in str(refused)
+
+
+@pytest.mark.parametrize("findings", [["Effusion", None], {"Effusion": 0}])
+def test_an_output_that_is_no_finding_is_left_out_where_the_card_says_so(findings, bring):
+    opened = open_model(bring(network(), findings=findings, grey_levels=[0, 255]), "cpu")
+    assert np.allclose(opened.believes(film()[None])[0], asked(network(), film()[None, None] / 255)[0][:1], atol=1e-6)
 
 
 def test_a_network_that_takes_too_long_is_stopped():
