@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
@@ -15,16 +16,19 @@ from pages.parts import cards, common, words
 from pages.parts.common import Refused
 
 ACCENT, QUIET, EDGE, WORDS = "#e8923c", "#8a95a3", "#222830", "#d3dae3"
-ROW = 26  # pixels
+ROW, LINE = 26, 16  # pixels of a row, and of each further line of its name
+LONGEST = 28  # letters of a line; what is longer would leave the intervals no room
 
 
 def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, called: str = "chance") -> go.Figure:
     """One row a subject: the value as a dot, its 95 % interval as a line, chance as a dashed upright under its name."""
-    names = [row.subject.replace("_", " ") for row in rows]
+    names = ["<br>".join(textwrap.wrap(row.subject.replace("_", " "), LONGEST)) for row in rows]
+    heights = [ROW + LINE * name.count("<br>") for name in names]
+    middles = [sum(heights[:k]) + height / 2 for k, height in enumerate(heights)]
     figure = go.Figure(
         go.Scatter(
             x=[row.value for row in rows],
-            y=names,
+            y=middles,
             mode="markers",
             marker={"color": ACCENT, "size": 8},
             error_x={
@@ -36,14 +40,14 @@ def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, call
                 "thickness": 1.5,
                 "width": 4,
             },
-            customdata=[[said(row)] for row in rows],
-            hovertemplate="%{y}: %{customdata[0]}<extra></extra>",
+            customdata=[[name, said(row)] for name, row in zip(names, rows)],
+            hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
         )
     )
     ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
     low = min([*ends, chance if chance is not None else 1.0]) - 0.03
     figure.update_layout(
-        height=ROW * len(rows) + 62,
+        height=sum(heights) + 62,
         margin={"l": 4, "r": 12, "t": 18, "b": 34},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -51,8 +55,8 @@ def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, call
         showlegend=False,
         dragmode=False,
         xaxis={"title": {"text": axis, "font": {"size": 12, "color": QUIET}}, "range": [low, min(1.02, max(ends) + 0.03)],
-               "gridcolor": EDGE, "zeroline": False, "tickformat": ".2f", "fixedrange": True},
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "showgrid": False},
+               "gridcolor": EDGE, "zeroline": False, "tickformat": ".2f", "tickangle": 0, "nticks": 6, "fixedrange": True},
+        yaxis={"range": [sum(heights), 0], "tickvals": middles, "ticktext": names, "zeroline": False, "automargin": True, "fixedrange": True, "showgrid": False},
     )  # fmt: skip
     if chance is not None:
         figure.add_vline(chance, line={"color": QUIET, "width": 1, "dash": "dash"})

@@ -12,7 +12,7 @@ from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, 
 SIDE, EDGE = 230, 34  # of the scatter, in its own units
 ACROSS = 150  # of one interval
 DOTS = ("#5b9bf0", "#e8923c", "#7fce9f", "#f09a90", "#b9a5f0")  # of the values, in their order
-SHAPES = ("circle", "square", "diamond")  # so that nothing is said by colour alone
+SHAPES = {"circle": "\u25cf", "square": "\u25a0", "diamond": "\u25c6"}  # so that nothing is said by colour alone; and as text
 STYLE = (
     "<style>text{font:10.5px sans-serif;fill:#98a3b0}.field{fill:#0a0c10;stroke:#222830}.same{stroke:#46515f;stroke-dasharray:3 3}"
     ".point{stroke:#39434f;stroke-dasharray:2 3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}</style>"
@@ -94,7 +94,7 @@ def picture(kind: str, width: float, height: float, drawing: str, said: str) -> 
 
 
 def scatter_card(report: BiasReport, one: FindingReport) -> str:
-    """Every film as photographed (across) and otherwise (up), the operating point dashed."""
+    """Every film as photographed (across) and otherwise (up), the operating point dashed; above it, outside the plot, whose dot is whose."""
     whole = SIDE + 2 * EDGE
     marks = []
     for k, value in enumerate(report.values):
@@ -102,9 +102,8 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
         points = zip(one.before[chosen], one.after[chosen], strict=True)
         marks += [_dot(EDGE + SIDE * float(a), EDGE / 2 + SIDE * (1 - float(b)), k) for a, b in points]
     at = EDGE + SIDE * one.threshold, EDGE / 2 + SIDE * (1 - one.threshold)
-    legend = "".join(
-        f"{_dot(EDGE + SIDE - 104, EDGE / 2 + SIDE - 30 + 16 * k, k)}<text x='{EDGE + SIDE - 96}' y='{EDGE / 2 + SIDE - 26 + 16 * k}'>"
-        f"{escape(answers.short(report.attribute, value))}</text>"
+    legend = " ".join(
+        f"<span><b style='color:{DOTS[k % len(DOTS)]}'>{[*SHAPES.values()][k % len(SHAPES)]}</b> {escape(answers.short(report.attribute, value))}</span>"
         for k, value in enumerate(report.values)
     )
     moved = int(abs(one.after - one.before).argmax())
@@ -116,16 +115,16 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
         f"<rect class='field' x='{EDGE}' y='{EDGE / 2}' width='{SIDE}' height='{SIDE}'/>"
         f"<line class='same' x1='{EDGE}' y1='{EDGE / 2 + SIDE}' x2='{EDGE + SIDE}' y2='{EDGE / 2}'/>"
         f"<line class='point' x1='{at[0]:.1f}' x2='{at[0]:.1f}' y1='{EDGE / 2}' y2='{EDGE / 2 + SIDE}'/>"
-        f"<line class='point' x1='{EDGE}' x2='{EDGE + SIDE}' y1='{at[1]:.1f}' y2='{at[1]:.1f}'/>{''.join(marks)}{legend}"
+        f"<line class='point' x1='{EDGE}' x2='{EDGE + SIDE}' y1='{at[1]:.1f}' y2='{at[1]:.1f}'/>{''.join(marks)}"
         f"<text x='{EDGE + SIDE / 2}' y='{EDGE / 2 + SIDE + 26}' text-anchor='middle'>probability as photographed</text>"
         f"<text transform='rotate(-90)' x='{-(EDGE / 2 + SIDE / 2)}' y='12' text-anchor='middle'>otherwise</text>"
         f"<text x='{EDGE}' y='{EDGE / 2 + SIDE + 13}'>0</text><text x='{EDGE + SIDE}' y='{EDGE / 2 + SIDE + 13}' text-anchor='end'>1</text>"
     )
-    return picture("scatter", whole, whole - EDGE / 2, drawing, said)
+    return f"<p class='legend'>Photographed: {legend}</p>{picture('scatter', whole, whole - EDGE / 2, drawing, said)}"
 
 
 def _dot(x: float, y: float, k: int) -> str:
-    colour, shape = DOTS[k % len(DOTS)], SHAPES[k % len(SHAPES)]
+    colour, shape = DOTS[k % len(DOTS)], [*SHAPES][k % len(SHAPES)]
     if shape == "circle":
         return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.4' fill='{colour}'/>"
     turn = f" transform='rotate(45 {x:.1f} {y:.1f})'" if shape == "diamond" else ""

@@ -114,8 +114,15 @@ def test_every_picture_has_words_for_those_who_cannot_see_it():
     assert f"alt='Mean change for finding: {points(one.change.value)} points" in bias_cards.findings_card(report)
     scatter = bias_cards.scatter_card(report, one)
     assert "alt='160 films" in scatter
-    scatter = drawing(scatter)
-    assert scatter.count("<circle") + scatter.count("class='dot'") == report.n + len(report.values)
+
+
+def test_the_scatter_holds_a_dot_for_each_film_and_its_legend_stands_outside():
+    report = reported(ITSELF)
+    card = bias_cards.scatter_card(report, report.findings[0])
+    plot = drawing(card)
+    assert plot.count("<circle") + plot.count("class='dot'") == report.n
+    legend = card[: card.index("<img")]
+    assert legend.index("\u25cf</b> a<") < legend.index("\u25a0</b> b<")
 
 
 def test_an_interval_stands_where_its_numbers_are():
