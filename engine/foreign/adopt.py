@@ -40,7 +40,7 @@ def adopt(file: Path, card: Path, name: str, out: Path, command: str) -> Checkpo
     said = parsed(_text(card))
     data = _bytes(file)
     try:
-        network = Network(data, said.interface)
+        network = Network(data, said.interface, outputs=said.outputs)
         seconds = trial(network, said.interface.size)
     except UnusableNetwork as reason:
         raise UnusableNetwork(f"{file.name}: {reason}") from None

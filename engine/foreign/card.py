@@ -46,7 +46,6 @@ class Interface:
         output: a key of `OUTPUTS`.
         findings: finding -> numbers of the outputs that speak for it, from 0; several are added up, where classes exclude each other.
         input_name, output_name: in the ONNX file; "" where it has but one.
-        outputs: how many there must be, where the card lists them all; 0 where it gives their numbers instead.
 
     Raises:
         ValueError: a field that is not as described.
@@ -62,7 +61,6 @@ class Interface:
     std: tuple[float, ...] = ()
     input_name: str = ""
     output_name: str = ""
-    outputs: int = 0
 
     def __post_init__(self):
         if not _whole(self.size) or not SMALLEST_SIDE <= self.size <= LARGEST_SIDE:
@@ -82,8 +80,6 @@ class Interface:
         if not all(part > 0 for part in self.std):
             raise ValueError(f"std must be above 0, got {self.std}")
         object.__setattr__(self, "findings", self._outputs_of_findings())
-        if not _whole(self.outputs) or not 0 <= self.outputs <= MOST_OUTPUTS:
-            raise ValueError(f"there may be at most {MOST_OUTPUTS} outputs, got {self.outputs!r}")
         for name in (self.input_name, self.output_name):
             if not isinstance(name, str):
                 raise ValueError(f"input_name and output_name must be text, got {name!r}")
@@ -121,6 +117,7 @@ class Card:
         collection: the one known here that it was trained on, "" where that is not said; the bias page tests it on such pictures.
         words: what the maker says: terms, and where given maker, intended_use, trained_on.
         unstated: findings without an operating point on the card.
+        outputs: how many the card lists, null ones too; 0 where it gives the numbers of some instead.
     """
 
     interface: Interface
@@ -130,6 +127,7 @@ class Card:
     collection: str
     words: Mapping[str, str]
     unstated: tuple[str, ...] = field(default=())
+    outputs: int = 0
 
 
 def parsed(text: str) -> Card:
@@ -183,7 +181,6 @@ def _card(said: Mapping[str, Any]) -> Card:
         std=said.get("std", ()),
         input_name=said.get("input_name", ""),
         output_name=said.get("output_name", ""),
-        outputs=outputs,
     )
     kind = said.get("kind", "unknown")
     if kind not in KINDS:
@@ -210,6 +207,7 @@ def _card(said: Mapping[str, Any]) -> Card:
         collection=collection,
         words={name: text.strip() for name, text in words.items()},
         unstated=tuple(name for name in interface.findings if name not in points),
+        outputs=outputs,
     )
 
 

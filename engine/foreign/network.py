@@ -49,13 +49,14 @@ class Network:
         interface: from the card.
         device: "cuda" uses onnxruntime's CUDA provider where it is installed; else the CPU.
         threads: of the CPU; 0 lets onnxruntime choose.
+        outputs: how many numbers must come out for a picture, 0 for any.
 
     Raises:
         UnusableNetwork: with the first thing that is wrong.
     """
 
-    def __init__(self, data: bytes, interface: Interface, device: str = "cpu", threads: int = 0):
-        self.interface = interface
+    def __init__(self, data: bytes, interface: Interface, device: str = "cpu", threads: int = 0, outputs: int = 0):
+        self.interface, self._outputs = interface, outputs
         model = _looked_through(data)
         weights = {tensor.name for tensor in model.graph.initializer}  # old files list them among the inputs
         self._input = self._the_one([given for given in model.graph.input if given.name not in weights], interface.input_name, "input")
@@ -151,10 +152,9 @@ class Network:
         for name, numbers in self.interface.findings.items():
             if max(numbers) >= given:
                 raise UnusableNetwork(f"The card takes {name} from output {max(numbers)} (counted from 0), but only {given} come out.")
-        listed = self.interface.outputs
-        if listed and listed != given:
+        if self._outputs and self._outputs != given:
             raise UnusableNetwork(
-                f"{given} numbers come out, but the card lists {listed}; name a finding for each, with null for one that is none, "
+                f"{given} numbers come out, but the card lists {self._outputs}; name a finding for each, with null for one that is none, "
                 'or give their numbers, as in {"' + next(iter(self.interface.findings)) + '": 0}.'
             )
         named = {number for numbers in self.interface.findings.values() for number in numbers}
