@@ -72,7 +72,7 @@ def bias(
             print(f"  {what.rstrip(':')}: {much}")
         print()
         print(aligned([HEADER, *table(report)]))
-        print(note(report), report.operating_points)
+        print(note(report))
         print()
         print(show(report.measures(), report.remarks))
         print()

@@ -109,7 +109,7 @@ def _findings(page: _Paper, report: BiasReport) -> None:
     page.cells(heads, widths, 7.5, [QUIET] * 7)
     for one, cells in zip(report.findings, lines, strict=True):
         page.cells((cells[0], number(one.threshold), *cells[8:]), widths, 8, height=5)
-    page.words(f"{answers.note(report)} A decision flips where the probability crosses the operating point.", 7.5, QUIET)
+    page.words(answers.note(report), 7.5, QUIET)
     page.ln(3)
 
 

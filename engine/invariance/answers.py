@@ -9,6 +9,7 @@ import numpy as np
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
 from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, RESOLVED, TOO_FEW, findings_stay, of_findings, shifts
 from engine.metrics.measure import Measure
+from engine.tables import number
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
 OTHERWISE = {
@@ -32,8 +33,10 @@ PICKED = "Each finding's change is between the two values that lie furthest apar
 
 
 def note(report: BiasReport) -> str:
-    """What the table's columns are."""
-    return " ".join([NOTE, *([EXACT] if report.exact else []), *([PICKED] if len(report.values) > 2 else [])])
+    """What the table's columns are, and when a decision flips."""
+    crossed = ", ".join(f"{one.finding.lower()} {number(one.threshold)}" for one in report.findings)
+    flips = f"A decision flips where the probability crosses the finding's operating point: {crossed}."
+    return " ".join([NOTE, *([EXACT] if report.exact else []), *([PICKED] if len(report.values) > 2 else []), flips])
 
 
 def named(attribute: str) -> str:

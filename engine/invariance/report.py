@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.invariance.statistics import InvarianceResult
 from engine.metrics.measure import Measure
-from engine.tables import number
 
 RELEVANT = 0.01  # a mean change of the probability, or a share of decisions, below which a dependence is called slight
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
@@ -175,12 +174,6 @@ class BiasReport:
     def told(self) -> list[FindingReport]:
         """The findings with a verdict, what moves most first."""
         return sorted((one for one in self.findings if one.verdict != CANNOT_TELL), key=lambda one: -one.size)
-
-    @property
-    def operating_points(self) -> str:
-        """The sentence that says when a decision flips; without it a reader cannot know why it does."""
-        points = [f"{one.finding.lower()} {number(one.threshold)}" for one in self.findings]
-        return f"A decision flips where the probability crosses the finding's operating point: {', '.join(points)}."
 
     def record(self) -> dict[str, object]:
         """What was tested, on whom, with which pictures, and every verdict, ready for JSON; the numbers are in `measures`."""

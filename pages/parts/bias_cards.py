@@ -68,7 +68,7 @@ def findings_card(report: BiasReport) -> str:
     heads = "".join(f"<th scope='col'>{head}</th>" for head in HEADS)
     return (
         f"<section class='per-finding'><h2>Per finding, {escape(of_what)}</h2><table><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table><p class='note'>{escape(answers.note(report))} {escape(report.operating_points)}</p></section>"
+        f"<tbody>{''.join(rows)}</tbody></table><p class='note'>{escape(answers.note(report))}</p></section>"
     )
 
 
