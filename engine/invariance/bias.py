@@ -21,7 +21,7 @@ from engine.invariance.interventions import Alternatives, Interventions, Progres
 from engine.invariance.regressions import as_known_from
 from engine.invariance.report import CANNOT_TELL, Affected, BiasReport, FindingReport
 from engine.invariance.statistics import FEWEST, InvarianceResult, invariance_test
-from engine.invariance.verdicts import doubts, measured_quality, poor, untraced, verdicts
+from engine.invariance.verdicts import RESOLVED, doubts, measured_quality, poor, resolved, verdicts
 from engine.metrics.composition import composition
 from engine.metrics.intervals import DRAWS, LEVEL, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
@@ -123,8 +123,8 @@ def _judged(reports: Sequence[BiasReport], interventions: Interventions) -> list
     """The same with every finding's verdict, p values corrected for all of them together."""
     found = [(report, one) for report in reports for one in report.findings]
     why = [poor(interventions, report.collection, report.attribute, report.values, one.finding) for report, one in found]
-    speak = [interventions.exact or untraced(report.quality, one.finding) for report, one in found]
-    judged = iter(verdicts([one for _, one in found], why, interventions.exact, speak))
+    limits = [RESOLVED if interventions.exact else resolved(report.quality, one.finding) for report, one in found]
+    judged = iter(verdicts([one for _, one in found], why, interventions.exact, limits))
     return [replace(report, findings=tuple(next(judged) for _ in report.findings)) for report in reports]
 
 

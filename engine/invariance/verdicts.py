@@ -8,7 +8,7 @@ A verdict is given only where the generated pictures deserve it:
   decisions (finding by finding).
 
 Then a dependence is told where the calibrated test finds it, which needs no trust in how the pictures were made, or where the pictures
-themselves show it beyond what generated pictures resolve (`RESOLVED`) and are known to be free of traces as large, see `untraced`.
+themselves show it beyond what generated pictures resolve, see `resolved`.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def shifts(quality: Sequence[Measure], finding: str) -> list[Measure]:
     return [row for row in quality if row.metric == "effect" and row.subject.startswith(f"probability of {finding}, ")]
 
 
-def untraced(quality: Sequence[Measure], finding: str) -> bool:
-    """Whether making a picture leaves no trace in it that looks like more or less of `finding`: no shift beyond `RESOLVED`. False where
-    nobody measured it."""
+def resolved(quality: Sequence[Measure], finding: str) -> float | None:
+    """Above which mean change, or share of decisions, generated pictures speak for themselves: `RESOLVED`, or the largest of the `shifts`,
+    in which what making a picture leaves in it that looks like more or less of `finding` is seen. None where nobody measured these."""
     rows = shifts(quality, finding)
-    return bool(rows) and all(abs(row.value) <= RESOLVED for row in rows)
+    return max((RESOLVED, *(abs(row.value) for row in rows))) if rows else None
 
 
 def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
@@ -111,28 +111,28 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
     return ""
 
 
-def verdicts(found: Sequence[FindingReport], poor: Sequence[str], exact: bool, speak: Sequence[bool]) -> list[FindingReport]:
+def verdicts(found: Sequence[FindingReport], poor: Sequence[str], exact: bool, limits: Sequence[float | None]) -> list[FindingReport]:
     """The same with p values corrected for their number, and each with its verdict or the reason why there is none.
 
     Args:
         found: of one attribute or of several that are asked about together.
         poor: of each, why its pictures carry no verdict, "" where they do.
         exact: whether the pictures are true counterfactuals.
-        speak: of each, whether its pictures are so free of traces that they speak for themselves.
+        limits: of each, above what its pictures speak for themselves, see `resolved`; None where they do not.
     """
     corrected = iter(holm([one.test for one in found if one.test]))
     found = [replace(one, test=next(corrected)) if one.test else one for one in found]
-    return [_judged(one, why, exact, loud) for one, why, loud in zip(found, poor, speak, strict=True)]
+    return [_judged(one, why, exact, limit) for one, why, limit in zip(found, poor, limits, strict=True)]
 
 
-def _judged(one: FindingReport, poor: str, exact: bool, speaks: bool) -> FindingReport:
+def _judged(one: FindingReport, poor: str, exact: bool, limit: float | None) -> FindingReport:
     if poor or one.test is None:
         return replace(one, verdict=CANNOT_TELL, reason=poor or one.reason)
     shaken = one.null_flips.value
     if shaken > MOST_NULL_FLIPS:
         reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
         return replace(one, verdict=CANNOT_TELL, reason=reason)
-    if one.test.corrected_p <= LEVEL or (speaks and _shown(one)):
+    if one.test.corrected_p <= LEVEL or (limit is not None and _shown(one, limit)):
         return replace(one, verdict=DEPENDS, reason="")
     reason = _silence(one, exact)
     return replace(one, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
@@ -153,10 +153,10 @@ def _silence(one: FindingReport, exact: bool) -> str:
     return ""
 
 
-def _shown(one: FindingReport) -> bool:
-    """Whether the pictures show more than they cannot resolve: the interval of the mean change, or that of flips, lies beyond `RESOLVED`."""
+def _shown(one: FindingReport, limit: float) -> bool:
+    """Whether the interval of the mean change, or that of flips, lies beyond `limit`."""
     low, high, flips = one.change.low, one.change.high, one.flips.low
-    return (low is not None and (low > RESOLVED or high < -RESOLVED)) or (flips is not None and flips > RESOLVED)
+    return (low is not None and (low > limit or high < -limit)) or (flips is not None and flips > limit)
 
 
 def _bounded(one: FindingReport) -> bool:

@@ -10,7 +10,7 @@ from engine.datasets.phantom import Marker, Phantom
 from engine.invariance.answers import answer, note, points, question, sized, table, trust, verdict
 from engine.invariance.bias import bias_report, bias_reports
 from engine.invariance.interventions import StructuralInterventions
-from engine.invariance.verdicts import COARSEST, RESOLVED, TOO_FEW, doubts, findings_stay, poor, untraced, verdicts
+from engine.invariance.verdicts import COARSEST, RESOLVED, TOO_FEW, doubts, findings_stay, poor, resolved, verdicts
 from engine.metrics.measure import Measure
 from engine.preprocessing import Preprocessing
 from tests.invariance.halves import FAIR, ITSELF, Classifier, Exact, Films, Made, N, Three, reported
@@ -80,9 +80,9 @@ def test_pictures_that_hardly_move_the_answer_tell_so_even_where_the_test_is_wea
     (one,) = reported().findings
     weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2))
     assert weak.detectable > COARSEST
-    (told,) = verdicts([weak], [""], exact=False, speak=[False])
+    (told,) = verdicts([weak], [""], exact=False, limits=[None])
     assert told.verdict == "no sign of it"
-    (told,) = verdicts([replace(weak, flips=replace(weak.flips, high=0.2))], [""], exact=False, speak=[False])
+    (told,) = verdicts([replace(weak, flips=replace(weak.flips, high=0.2))], [""], exact=False, limits=[None])
     assert told.verdict == "cannot tell" and told.reason.startswith(TOO_FEW)
 
 
@@ -98,24 +98,26 @@ def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
     (one,) = reported(Classifier(0.02, 0.1)).findings
     weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, p_value=0.2, log10_p=-0.7, corrected_p=None, detectable=0.2))
     assert one.flips.low > RESOLVED or one.change.low > RESOLVED
-    (told,) = verdicts([weak], [""], exact=False, speak=[True])
+    (told,) = verdicts([weak], [""], exact=False, limits=[RESOLVED])
     assert told.verdict == "depends" and told.by_pictures and not one.by_pictures
     assert verdict(told) == "depends, by the pictures" and told.measures()[0].remark == "depends (by the pictures)."
     first, rest = answer(replace(reported(), findings=(told,)))
     assert first.startswith("Yes, going by the pictures, for finding.") and "does not confirm it (corrected p 0.20)" in rest
-    (silent,) = verdicts([weak], [""], exact=False, speak=[False])
+    (silent,) = verdicts([weak], [""], exact=False, limits=[None])
     assert silent.verdict == "cannot tell"
+    (traced,) = verdicts([weak], [""], exact=False, limits=[0.5])
+    assert traced.verdict == "cannot tell"
     slight = replace(weak, change=replace(weak.change, low=0.001), flips=replace(weak.flips, low=0.04))
-    assert verdicts([slight], [""], exact=False, speak=[True])[0].verdict == "cannot tell"
+    assert verdicts([slight], [""], exact=False, limits=[RESOLVED])[0].verdict == "cannot tell"
 
 
-@pytest.mark.parametrize("made, free", [(shifted(0.03), True), (shifted(-0.08), False), (Made(), False)])
-def test_pictures_speak_only_where_making_them_was_seen_to_leave_no_traces(made, free):
-    assert untraced(made.quality["group"], "Finding") is free
+@pytest.mark.parametrize("made, limit", [(shifted(0.03), RESOLVED), (shifted(-0.08), 0.08), (Made(), None)])
+def test_pictures_speak_only_above_the_traces_that_making_them_was_seen_to_leave(made, limit):
+    assert resolved(made.quality["group"], "Finding") == limit
     films = Films()
     rows = {what: kind for what, _, kind in trust(bias_report(FAIR, films, np.arange(N), "group", made))}
     said = rows.get("probability of Finding, group a: moves on average by, in points")
-    assert said == ("good" if free else "bad" if len(made.quality["group"]) > 3 else None)
+    assert said == {RESOLVED: "good", 0.08: "bad", None: None}[limit]
 
 
 def test_exact_counterfactuals_show_every_change_so_that_nothing_is_merely_detectable():
@@ -126,7 +128,7 @@ def test_exact_counterfactuals_show_every_change_so_that_nothing_is_merely_detec
     fair = bias_report(FAIR, films, np.arange(N), "group", Exact())
     (one,) = fair.findings
     assert one.verdict == "no sign of it" and "The probabilities did not move at all." in answer(fair)[1]
-    (few,) = verdicts([replace(one, flips=replace(one.flips, high=0.2))], [""], exact=True, speak=[True])
+    (few,) = verdicts([replace(one, flips=replace(one.flips, high=0.2))], [""], exact=True, limits=[RESOLVED])
     assert (few.verdict, few.reason) == ("cannot tell", "So few pictures leave room for a change of 20 of 100.")
 
 
