@@ -47,7 +47,10 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
         return "  ".join(cells).rstrip()
 
     head, *body = (align(line) for line in grid)
-    notes = [f"{m.metric}, {m.subject}: {m.remark}" for m in measures if m.remark] + list(remarks)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for m in measures:
+        alike.setdefault((m.metric, m.remark), []).append(m.subject)
+    notes = [f"{metric}, {'; '.join(subjects)}: {remark}" for (metric, remark), subjects in alike.items() if remark] + list(remarks)
     return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body, *([""] if notes else []), *notes])
 
 

@@ -28,6 +28,11 @@ def test_columns_that_nobody_fills_are_left_out():
     assert "chance" not in table and "paper" not in table and table.endswith("Edema has 0 positive pictures")
 
 
+def test_a_remark_that_several_share_is_said_once():
+    rows = [Measure("effect", name, 0.5, None, None, 3, remark="of a fixed classifier") for name in ("Edema", "Effusion")]
+    assert show(rows).splitlines()[-1] == "effect, Edema; Effusion: of a fixed classifier"
+
+
 def test_a_table_of_nothing_is_still_a_table():
     assert show([]).splitlines()[0].split()[0] == "metric"
 
