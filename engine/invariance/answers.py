@@ -77,8 +77,7 @@ def answer(report: BiasReport) -> tuple[str, str]:
     elif slight:
         first = f"Barely, for {together(slight)}. {sized(report, slight[0])}"
     elif spared:
-        what = "more than a trace" if any(one.moves for one in spared) else "it"
-        first = f"No sign of {what}, for {together(spared)}. {sized(report, spared[0])}"
+        first = f"No sign of {_sign(spared)}, for {together(spared)}. {sized(report, spared[0])}"
     else:
         first = "That cannot be told from these pictures."
     if spared:
@@ -102,9 +101,14 @@ def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
     return reasons
 
 
+def _sign(spared: Sequence[FindingReport]) -> str:
+    """What there is no sign of; with an interval beside it that leaves zero out that would be too much to say of 'it'."""
+    return "more than a trace" if any(one.moves for one in spared) else "it"
+
+
 def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
     limits = [one.detectable for one in spared if one.detectable is not None]
-    whom = "" if named_already else f"For {together(spared)} no sign of it was found; "
+    whom = "" if named_already else f"For {together(spared)} no sign of {_sign(spared)} was found; "
     if not limits:
         words = "exact counterfactuals show every change." if any(one.size for one in spared) else "the probabilities did not move at all."
         return whom + words if whom else words[0].upper() + words[1:]

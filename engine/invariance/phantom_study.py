@@ -18,13 +18,12 @@ from engine.invariance.report import CANNOT_TELL, DEPENDS, RELEVANT, FindingRepo
 from engine.invariance.verdicts import RESOLVED
 from engine.metrics.intervals import bootstrap, mean_interval, share_interval
 from engine.metrics.measure import Measure
-from engine.preprocessing import Preprocessing
 
 FINDING = "Cardiomegaly"
 POOLED = 16  # cells a side that a classifier sees of a film
 ATTRIBUTES = ("sex", "view_position", "marker")
 TYPES = ("logistic regression", "random forest", "MLP (16, 4)", "linear SVC")
-BLIND = "logistic regression that does not see the marker's corner"
+BLIND = "blind to the marker's corner"
 TRAIN_SEED, TEST_SEED = 11, 12  # of the patients
 MARKER = Marker(finding=FINDING, share_of_negatives=0.5)  # on half of the films, whatever is on them: training sets make the correlation
 
@@ -78,7 +77,7 @@ class Pooled:
 
     def believes(self, pictures: np.ndarray) -> np.ndarray:
         """(n, 1): probabilities, or labels of a classifier that has none."""
-        x = pooled(pictures)[:, self.seen.ravel()]
+        x = stretched(pooled(pictures)[:, self.seen.ravel()])
         said = self.classifier.predict_proba(x)[:, 1] if hasattr(self.classifier, "predict_proba") else self.classifier.predict(x)
         return np.asarray(said, np.float32)[:, None]
 
@@ -133,9 +132,14 @@ class Outcome:
 
 
 def pooled(pictures: np.ndarray) -> np.ndarray:
-    """(n, H, W) grey levels to (n, POOLED * POOLED), stretched between their percentiles as every model here sees a film."""
-    prepared = (Preprocessing(picture.shape[-1]).apply(picture) for picture in pictures)
-    return np.stack([cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in prepared])
+    """(n, H, W) grey levels to (n, POOLED * POOLED)."""
+    return np.stack([cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in pictures])
+
+
+def stretched(cells: np.ndarray) -> np.ndarray:
+    """(n, k) grey levels between their own 1st and 99th percentile, clipped to [0, 1]: what a classifier is shown of a film."""
+    low, high = np.percentile(cells, (1, 99), axis=1)[..., None]
+    return np.clip((cells - low) / np.maximum(high - low, 1e-6), 0, 1)
 
 
 def study(
@@ -151,7 +155,7 @@ def study(
     films = Phantom(preset.test, seed=TEST_SEED, size=preset.size, marker=MARKER)
     interventions = open_interventions(films, generator, device)
     attributes = [name for name in ATTRIBUTES if name in interventions.attributes]
-    kinds = len(attributes) * len(TYPES) + ("marker" in attributes)
+    kinds = (len(attributes) + ("marker" in attributes)) * len(TYPES)
     outcomes = []
     for outcome in run(preset, films, interventions, attributes):
         outcomes.append(outcome)
@@ -173,9 +177,9 @@ def run(preset: Preset, films: Phantom, interventions: Interventions, attributes
         own = np.where(patients.marked, "present", "absent") if attribute == "marker" else patients.attributes[attribute]
         for correlation in preset.correlations:
             chosen = correlated(own == values[1], finding, correlation, preset.train, seed=round(100 * correlation))
-            for kind in (*TYPES, *([BLIND] if attribute == "marker" else [])):
-                seen = ~corner if kind == BLIND else everyone
-                classifier = trained(TYPES[0] if kind == BLIND else kind, x[chosen][:, seen.ravel()], finding[chosen], seed=0)
+            for kind, seen in ((kind, seen) for seen in ([everyone, ~corner] if attribute == "marker" else [everyone]) for kind in TYPES):
+                classifier = trained(kind, stretched(x[chosen][:, seen.ravel()]), finding[chosen], seed=0)
+                kind = kind if seen is everyone else f"{kind}, {BLIND}"
                 model = Pooled(classifier, seen, f"{kind}, {attribute}, {correlation}")
                 (said,) = bias_report(model, films, indices, attribute, made).findings
                 (truth,) = (said,) if interventions.exact else bias_report(model, films, indices, attribute, true).findings

@@ -148,7 +148,7 @@ def _silence(one: FindingReport, exact: bool) -> str:
             return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
         if exact:
             return f"{ROOM} {100 * max(map(abs, _ends(one)), default=1):.0f} of 100."
-    if one.moves and one.size >= (RELEVANT if exact else RESOLVED):  # an interval of its own beside "no sign of it" would contradict it
+    if one.moves and one.size >= (RELEVANT if exact else RESOLVED):
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
     return ""
 

@@ -31,7 +31,7 @@ def outcome(**changes):
 
 def test_every_preset_trains_twenty_classifiers_or_more_from_no_correlation_to_a_strong_one():
     for preset in PRESETS.values():
-        assert len(preset.correlations) * (3 * len(TYPES) + 1) >= 20
+        assert len(preset.correlations) * 4 * len(TYPES) >= 20
         assert min(preset.correlations) == 0 and max(preset.correlations) == 0.9
 
 
@@ -50,7 +50,7 @@ def test_the_more_it_was_trained_to_lean_the_more_decisions_flip_and_the_blind_o
     found = {(one.kind, one.correlation): one for one in run(SMALL, films, StructuralInterventions(films), ["marker"])}
     leaning, free = found[TYPES[0], 0.9], found[TYPES[0], 0.0]
     assert leaning.eca < free.eca - 0.1 and leaning.says and leaning.depends
-    assert all(one.invariant and one.eca == 1 and one.says is False for (kind, _), one in found.items() if kind == BLIND)
+    assert all(one.invariant and one.eca == 1 and one.says is False for (kind, _), one in found.items() if kind.endswith(BLIND))
 
 
 def test_errors_and_verdicts_are_counted():
