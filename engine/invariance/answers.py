@@ -29,6 +29,7 @@ NOTE = (
     "they are asked for."
 )
 EXACT = "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much the answer moves."
+UNCONFIRMED = "The test that asks the real pictures alone does not confirm it"
 PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
 
 
@@ -66,27 +67,28 @@ def answer(report: BiasReport) -> tuple[str, str]:
     slight = [one for one in told if one.slight]
     spared = [one for one in told if one.verdict == NO_SIGN]
     rest = []
-    if found or shown:
-        first = f"Yes, for {together(found)}." if found else f"Yes, going by the pictures, for {together(shown)}."
-        first = f"{first} {sized(report, (found or shown)[0])}"
+    if found:
+        first = f"Yes, for {together(found)}. {sized(report, found[0])}"
         if shown:
-            rest.append(f"Going by the pictures also for {together(shown)}: {sized(report, shown[0])}" if found else "")
-            rest.append(f"The test that asks the real pictures alone does not confirm it{'' if found else f' (corrected p {p_value(shown[0].test.corrected_p)})'}.")
-        if slight:
-            rest.append(f"For {together(slight)} the dependence is slight: under one point and under 1 of 100 decisions.")
+            rest += [f"Going by the pictures also for {together(shown)}: {sized(report, shown[0])}", f"{UNCONFIRMED}."]
+    elif shown:
+        first = f"Yes, going by the pictures, for {together(shown)}. {sized(report, shown[0])}"
+        rest.append(f"{UNCONFIRMED} (corrected p {p_value(shown[0].test.corrected_p)}).")
     elif slight:
         first = f"Barely, for {together(slight)}. {sized(report, slight[0])}"
     elif spared:
         first = f"No sign of {_sign(spared)}, for {together(spared)}. {sized(report, spared[0])}"
     else:
         first = "That cannot be told from these pictures."
+    if slight and (found or shown):
+        rest.append(f"For {together(slight)} the dependence is slight: under one point and under 1 of 100 decisions.")
     if spared:
         rest.append(_spared(spared, named_already=not (found or shown or slight)))
         if not report.exact:
             rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
     for reason, for_whom in _untold(report).items():
         rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
-    return first, " ".join(filter(None, rest))
+    return first, " ".join(rest)
 
 
 def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
@@ -103,7 +105,7 @@ def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
 
 def _sign(spared: Sequence[FindingReport]) -> str:
     """What there is no sign of; with an interval beside it that leaves zero out that would be too much to say of 'it'."""
-    return "more than a trace" if any(one.moves for one in spared) else "it"
+    return "more than a trace" if any(one.moves() for one in spared) else "it"
 
 
 def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
@@ -211,7 +213,7 @@ def _line(one: FindingReport) -> tuple[str, ...]:
 
 
 def verdict(one: FindingReport) -> str:
-    return f"{one.verdict}, slightly" if one.slight else f"{one.verdict}, by the pictures" if one.by_pictures else one.verdict
+    return f"{one.verdict}, {one.how}" if one.how else one.verdict
 
 
 def p_value(p: float) -> str:

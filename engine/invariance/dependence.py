@@ -20,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from engine.invariance.randomisation import log_upper_tail
-from engine.invariance.regressions import FOLDS, Propensity, boosted, cross_fitted, folds, propensity, standardised
+from engine.invariance.regressions import FOLDS, Propensity, cross_fitted, folds, out_of_fold, propensity, standardised
 from engine.metrics.intervals import cluster_index, mean_interval
 
 LEVEL, POWER = 0.05, 0.80
@@ -85,7 +85,8 @@ def dependence(
     else:
         g = direction = alternatives
         h = recalibrated(predictions, (e * g).sum(1), fold)
-        h = better(predictions, h, boosted(predictions, z, fold, seed)) if trees else h
+        if trees:
+            h = better(predictions, h, out_of_fold("boosting", z, predictions, fold, seed))
     randomised = Randomised(predictions - h, direction, codes, given, fold)
     return Dependence(
         *explained_variance(predictions - h, g, codes, e, fold, units),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import SimpleNamespace
 
 import cv2
@@ -175,15 +176,16 @@ def run(preset: Preset, films: Phantom, interventions: Interventions, attributes
     for attribute in attributes:
         values = interventions.values_of(attribute)
         own = np.where(patients.marked, "present", "absent") if attribute == "marker" else patients.attributes[attribute]
+        seen = {"": everyone} | ({f", {BLIND}": ~corner} if attribute == "marker" else {})
+        shown = {words: stretched(x[:, cells.ravel()]) for words, cells in seen.items()}
         for correlation in preset.correlations:
             chosen = correlated(own == values[1], finding, correlation, preset.train, seed=round(100 * correlation))
-            for kind, seen in ((kind, seen) for seen in ([everyone, ~corner] if attribute == "marker" else [everyone]) for kind in TYPES):
-                classifier = trained(kind, stretched(x[chosen][:, seen.ravel()]), finding[chosen], seed=0)
-                kind = kind if seen is everyone else f"{kind}, {BLIND}"
-                model = Pooled(classifier, seen, f"{kind}, {attribute}, {correlation}")
+            for words, kind in product(seen, TYPES):
+                classifier = trained(kind, shown[words][chosen], finding[chosen], seed=0)
+                model = Pooled(classifier, seen[words], f"{kind}{words}, {attribute}, {correlation}")
                 (said,) = bias_report(model, films, indices, attribute, made).findings
                 (truth,) = (said,) if interventions.exact else bias_report(model, films, indices, attribute, true).findings
-                yield outcome_of(attribute, kind, correlation, said, truth)
+                yield outcome_of(attribute, f"{kind}{words}", correlation, said, truth)
 
 
 def correlated(has: np.ndarray, finding: np.ndarray, correlation: float, count: int, seed: int) -> np.ndarray:

@@ -102,7 +102,7 @@ def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.
         wanted, known = codes.clone(), codes[:, k] >= 0
         wanted[:, k] = torch.where(known, (codes[:, k] + 1) % len(values), -1)
 
-        def convinced(guidance: float, k: int = k, wanted: torch.Tensor = wanted, known: torch.Tensor = known) -> float:
+        def convinced(guidance: float) -> float:
             nets.guidance = (guidance,) * len(material.attributes)
             with torch.no_grad(), swift(device):
                 home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)

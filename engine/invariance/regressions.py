@@ -137,17 +137,16 @@ def cross_fitted(
     n, kind = len(predictions), LEARNERS[learner]
     everyone = [joined(np.full(n, a), representation, values, kind.products) for a in range(values)]
     seen = joined(attribute, representation, values, kind.products)
-    g, h, earlier = np.empty((n, values)), np.empty(n), np.full((n, values), np.nan)
+    g, earlier = np.empty((n, values)), np.full((n, values), np.nan)
     for k in range(FOLDS):
         out, rest = fold == k, fold != k
         model = fitted(kind, seen[rest], predictions[rest], seed + k)
         g[out] = np.stack([predicted(model, features[out]) for features in everyone], 1)
-        h[out] = predicted(fitted(kind, representation[rest], predictions[rest], seed + k), representation[out])
         if k:
             before = fold < k
             model = fitted(kind, seen[before], predictions[before], seed + k)
             earlier[out] = np.stack([predicted(model, features[out]) for features in everyone], 1)
-    return CrossFitted(g, h, earlier, fold)
+    return CrossFitted(g, out_of_fold(learner, representation, predictions, fold, seed), earlier, fold)
 
 
 def as_known_from(representation: np.ndarray, answers: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray:
@@ -156,21 +155,17 @@ def as_known_from(representation: np.ndarray, answers: np.ndarray, units: np.nda
     Answers on pictures that were made from the factual picture still know which value was its own: making another picture leaves
     traces, staying leaves none. A test that takes them for g(a, Z) finds these traces in every model, invariant ones too.
     """
-    fold, z, known = folds(units, seed), with_squares(standardised(representation)), np.empty(answers.shape)
-    for k in range(FOLDS):
-        out, rest = fold == k, fold != k
-        for a in range(answers.shape[1]):
-            known[out, a] = predicted(fitted(LEARNERS["ridge"], z[rest], answers[rest, a], seed + k), z[out])
-    return known
+    fold, z = folds(units, seed), with_squares(standardised(representation))
+    return np.stack([out_of_fold("ridge", z, column, fold, seed) for column in answers.T], 1)
 
 
-def boosted(predictions: np.ndarray, representation: np.ndarray, fold: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) E[Yhat | Z] by boosted trees, which see what is not a sum over the numbers of Z; each fold by the others."""
-    h = np.empty(len(predictions))
+def out_of_fold(learner: str, features: np.ndarray, target: np.ndarray, fold: np.ndarray, seed: int) -> np.ndarray:
+    """(n,) `target` in [0, 1] as one of `LEARNERS` says it from (n, k) features, each fold by the others."""
+    said = np.empty(len(target))
     for k in range(FOLDS):
         out, rest = fold == k, fold != k
-        h[out] = predicted(fitted(LEARNERS["boosting"], representation[rest], predictions[rest], seed + k), representation[out])
-    return h
+        said[out] = predicted(fitted(LEARNERS[learner], features[rest], target[rest], seed + k), features[out])
+    return said
 
 
 def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) -> np.ndarray:

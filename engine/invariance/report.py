@@ -96,10 +96,14 @@ class FindingReport:
         """How much moves: the larger of mean change and share of flips."""
         return max(abs(self.change.value), self.flips.value)
 
+    def moves(self, beyond: float = 0.0) -> bool:
+        """Whether the whole interval of the mean change lies further than `beyond` from zero, on one side of it."""
+        return self.change.low is not None and (self.change.low > beyond or self.change.high < -beyond)
+
     @property
-    def moves(self) -> bool:
-        """Whether the interval of the mean change leaves zero out."""
-        return self.change.low is not None and (self.change.low > 0 or self.change.high < 0)
+    def how(self) -> str:
+        """What must be said with "depends": "slightly", "by the pictures", or nothing."""
+        return "slightly" if self.slight else "by the pictures" if self.by_pictures else ""
 
     @property
     def detectable(self) -> float | None:
@@ -128,7 +132,7 @@ class FindingReport:
 
     def measures(self) -> list[Measure]:
         """Every number, the verdict and its reason beside the first."""
-        how = " (slightly)" if self.slight else " (by the pictures)" if self.by_pictures else ""
+        how = f" ({self.how})" if self.how else ""
         remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason)))
         rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
         return rows + (self.test.measures() if self.test else [])

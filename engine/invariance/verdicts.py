@@ -148,15 +148,14 @@ def _silence(one: FindingReport, exact: bool) -> str:
             return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
         if exact:
             return f"{ROOM} {100 * max(map(abs, _ends(one)), default=1):.0f} of 100."
-    if one.moves and one.size >= (RELEVANT if exact else RESOLVED):
+    if one.moves() and one.size >= (RELEVANT if exact else RESOLVED):
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
     return ""
 
 
 def _shown(one: FindingReport, limit: float) -> bool:
     """Whether the interval of the mean change, or that of flips, lies beyond `limit`."""
-    low, high, flips = one.change.low, one.change.high, one.flips.low
-    return (low is not None and (low > limit or high < -limit)) or (flips is not None and flips > limit)
+    return one.moves(limit) or (one.flips.low is not None and one.flips.low > limit)
 
 
 def _bounded(one: FindingReport) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.invariance.dependence import better, dependence
-from engine.invariance.regressions import FOLDS, LEARNERS, Propensity, as_known_from, boosted, cross_fitted, folds, propensity, standardised
+from engine.invariance.regressions import FOLDS, LEARNERS, Propensity, as_known_from, cross_fitted, folds, out_of_fold, propensity, standardised
 
 
 def leaning(n, seed, k=4, slope=1.0):
@@ -92,6 +92,6 @@ def test_trees_see_a_product_that_no_sum_over_z_does():
     z, fold = random.normal(0, 1, (600, 4)), np.arange(600) % FOLDS
     predictions = 1 / (1 + np.exp(-2 * z[:, 0] * z[:, 1]))
     by_sum = as_known_from(z, predictions[:, None], np.arange(600), 0)[:, 0]
-    by_trees = boosted(predictions, z, fold, 0)
+    by_trees = out_of_fold("boosting", z, predictions, fold, 0)
     assert np.mean((predictions - by_trees) ** 2) < 0.5 * np.mean((predictions - by_sum) ** 2)
     assert better(predictions, by_sum, by_trees) is by_trees
