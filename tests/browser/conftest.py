@@ -14,6 +14,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SLOW = 240_000  # milliseconds; the first start imports and draws, and a busy machine takes its time
+
+
+def settled(page):
+    """The page once no script runs and nothing of the page before is left on it.
+
+    While Streamlit replaces a page, or runs its script again, an element may stand twice, stand without its content, or be about to go.
+    """
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')", timeout=SLOW)
+    return page
+
+
+def only(page, selector: str, count: int = 1):
+    """The elements of `selector`, once there are `count` of them."""
+    from playwright.sync_api import expect
+
+    found = page.locator(selector)
+    expect(found).to_have_count(count, timeout=SLOW)
+    return found
 
 
 @pytest.fixture(scope="session")
