@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.invariance.fairness import TITLES
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
 from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, RESOLVED, TOO_FEW, findings_stay, of_findings, shifts
 from engine.metrics.measure import Measure
@@ -196,7 +197,7 @@ def table(report: BiasReport) -> list[tuple[str, ...]]:
 
 def _line(one: FindingReport) -> tuple[str, ...]:
     test = one.test
-    gaps = [None] * 3 if test is None else [test.parity, test.opportunity, test.odds]
+    gaps = [one.associations.decisions.get(name) for name in TITLES]
     return (
         one.finding,
         f"{100 * one.change.value:+.1f}",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.datasets.collection import Collection
-from engine.invariance.fairness import equalised_odds, equality_of_opportunity
+from engine.invariance.fairness import associations
 from engine.invariance.interventions import Alternatives, Interventions, Progress
 from engine.invariance.regressions import as_known_from
 from engine.invariance.report import CANNOT_TELL, Affected, BiasReport, FindingReport
@@ -181,13 +181,14 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
     after = under[rows, strongest]
     null_moved, null_flipped = np.abs(own - original), (own > threshold) != (original > threshold)
     subject = f"{finding} by {made.attribute}"
-    test, reason = _tested(finding, answers, original, under, truth, seed)
+    test, reason = _tested(finding, answers, original, under, seed)
     return FindingReport(
         finding=finding,
         threshold=threshold,
         verdict=CANNOT_TELL,
         reason=reason or "not judged yet",
         test=test,
+        associations=associations(original, threshold, made.factual, truth, patients),
         pair=(made.values[a], made.values[b]),
         change=_mean(f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}", difference, patients, seed, pairs),
         flips=_share(f"{subject}: decisions that flip", flipped, patients, seed),
@@ -213,22 +214,18 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
     )
 
 
-def _tested(
-    finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, truth: np.ndarray | None, seed: int
-) -> tuple[InvarianceResult | None, str]:
+def _tested(finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, seed: int) -> tuple[InvarianceResult | None, str]:
     """The calibrated test with the generated pictures as its g; without one, the sentence that says why."""
     made, patients = answers.made, answers.patients
     units, count = cluster_index(patients, len(under))
     few = count < FEWEST  # the test will say so
     g = under if answers.exact or few else as_known_from(made.representation, under, units, seed)
-    labelled = truth is not None and np.isfinite(truth).all()
     try:
         test = invariance_test(
             original,
             made.factual,
             made.representation,
             alternatives=dict(zip(made.values, g.T, strict=True)),
-            truth=truth if labelled else None,
             patients=patients,
             trees=not answers.exact,
             finding=finding,
@@ -237,18 +234,7 @@ def _tested(
         )
     except NotMeasurable as reason:
         return None, sentence(str(reason))
-    if answers.exact:
-        test = replace(test, detectable=None)  # any change at all is seen
-    if truth is None or labelled:
-        return test, ""
-    known = np.isfinite(truth)  # the invariance test needs no truth; the two criteria that do take the pictures that have one
-    sample = original[known], made.factual[known], truth[known], patients[known]
-    for name, criterion in (("opportunity", equality_of_opportunity), ("odds", equalised_odds)):
-        try:
-            test = replace(test, **{name: criterion(*sample)})
-        except NotMeasurable as reason:  # often the same for both
-            test = replace(test, remarks=tuple(dict.fromkeys((*test.remarks, sentence(str(reason))))))
-    return test, ""
+    return replace(test, detectable=None) if answers.exact else test, ""  # of exact counterfactuals any change at all is seen
 
 
 def sentence(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.invariance.fairness import Associations
 from engine.invariance.statistics import InvarianceResult
 from engine.metrics.measure import Measure
 
@@ -51,6 +52,7 @@ class FindingReport:
         finding, threshold: its name and operating point.
         verdict: one of `VERDICTS`; reason: why there is none, or "".
         test: None where it could not be done.
+        associations: demographic parity, equality of opportunity and equalised odds of the answers on the pictures as they are.
         pair: the two values between which `change` is measured, the first to the second.
         change: mean signed change of the probability from one to the other, patients resampled; with more than two values `pair` is
             the one that differs most, and the interval is widened (Bonferroni) for having picked it.
@@ -65,6 +67,7 @@ class FindingReport:
     verdict: str
     reason: str
     test: InvarianceResult | None
+    associations: Associations
     pair: tuple[str, str]
     change: Measure
     flips: Measure
@@ -127,6 +130,7 @@ class FindingReport:
             "reason": self.reason,
             "from": self.pair[0],
             "to": self.pair[1],
+            "missing_gaps": dict(self.associations.missing),
             "remarks": list(self.test.remarks) if self.test else [],
         }
 
@@ -135,7 +139,8 @@ class FindingReport:
         how = f" ({self.how})" if self.how else ""
         remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason)))
         rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
-        return rows + (self.test.measures() if self.test else [])
+        subject = self.eca.subject
+        return [*rows, *(self.test.measures() if self.test else []), *self.associations.measures(subject)]
 
 
 @dataclass(frozen=True, eq=False)
