@@ -38,7 +38,7 @@ def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
         views = tuple(words.finding_view(record, scan, rates, first=not place) for place, record in enumerate(records))
         return Explained(views, records[0].in_distribution)
 
-    words_rest_on = (scan.window, scan.spacing_mm, checkpoint.card)
+    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card)
     return common.ask(("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work)
 
 
@@ -193,6 +193,8 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
         title=title,
         badges=[*words.scan_badges(scan), *drawn, *badges],
         spacing_mm=scan.spacing_mm,
+        pixel_aspect=scan.pixel_aspect,
+        scale_note=words.measured_at(scan),
         method=f"{method.title}, {method.evidence_name}" if method else "",
         presets=words.window_presets(scan),
         joint_probabilities=together,

@@ -65,6 +65,8 @@ def explain_view(
     title: str,
     badges: Sequence[tuple[str, str]] = (),
     spacing_mm: tuple[float, float] | None = None,
+    pixel_aspect: float = 1.0,
+    scale_note: str = "",
     method: str = "Attri-Net",
     presets: Sequence[tuple[str, float, float]] = (),
     joint_probabilities: Mapping[str, float] | None = None,
@@ -81,6 +83,8 @@ def explain_view(
         findings: in the order of the list; without any, the scan alone is shown.
         title, badges: the line above; a badge is (words, 'quiet' | 'good' | 'warn' | 'bad').
         spacing_mm: (row, column); gives the pixels their shape and the scan a scale bar.
+        pixel_aspect: height of a pixel over its width, where `spacing_mm` is not known.
+        scale_note: follows the length at the scale bar, for example " at the detector".
         method: written on the evidence panel.
         presets: (name, centre, width), reached by the number keys after the start window and the full range.
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
@@ -100,6 +104,8 @@ def explain_view(
         title=title,
         badges=badges,
         spacing_mm=spacing_mm,
+        pixel_aspect=pixel_aspect,
+        scale_note=scale_note,
         method=method,
         presets=presets,
         difference_limit=difference_limit,
@@ -127,8 +133,8 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
 
 
 def explain_parts(
-    pixels, window, findings, *, title, badges=(), spacing_mm=None, method="", presets=(), difference_limit=None, noun="picture",
-    height=None, key,
+    pixels, window, findings, *, title, badges=(), spacing_mm=None, pixel_aspect=1.0, scale_note="", method="", presets=(),
+    difference_limit=None, noun="picture", height=None, key,
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
@@ -150,6 +156,8 @@ def explain_parts(
     packer = Packer()
     header = _header("explain", pixels.shape, spacing_mm, key, height)
     header |= {
+        "pixel_aspect": float(pixel_aspect),
+        "scale_note": scale_note,
         "title": title,
         "badges": [[words, kind] for words, kind in badges],
         "method": method,

@@ -68,7 +68,7 @@ function showBlob(v, header, grids) {
   writeHead(v);
   if (!samePicture) Object.assign(v, startingLook(), { cross: null });
   const spacing = header.spacing_mm;
-  v.view = samePicture ? v.view : { s: 1, cx: 0, cy: 0, aspect: spacing ? spacing[0] / spacing[1] : 1, fitted: true };
+  v.view = samePicture ? v.view : { s: 1, cx: 0, cy: 0, aspect: spacing ? spacing[0] / spacing[1] : header.pixel_aspect ?? 1, fitted: true };
   if (!sameNames || !samePicture) {
     v.amounts = new Map(v.findings.map((finding) => [finding.name, startAmount(finding)]));
     v.also = new Set();
