@@ -30,6 +30,9 @@ def bias(
     count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
     seed: Annotated[int, typer.Option(help="of the choice of pictures, and of what the test and the intervals draw")] = 0,
+    margin: Annotated[
+        float, typer.Option(help="a mean change, or a share of decisions, that is too small to matter; 'no sign of it' is claimed within it alone")
+    ] = 0.05,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
     pdf: Annotated[Path | None, typer.Option(help="write the report here", callback=writable)] = None,
@@ -42,6 +45,8 @@ def bias(
 
     if split not in SPLITS:
         raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
+    if not 0 < margin < 1:
+        raise OneSentence(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
     model = open_model(checkpoint, device)
     labelled = () if data == "phantom" else model.findings  # drawn films test a finding that they are not labelled for, too
     collection = opened(data, root, labelled, option or ())
@@ -62,7 +67,7 @@ def bias(
             bar.total = total
             bar.update(done - bar.n)
 
-        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed)
+        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed, margin)
     for report in reports:
         print(question(report.attribute))
         for line in filter(None, answer(report)):
