@@ -22,7 +22,7 @@ def show() -> None:
     from server import sessions
 
     st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
-    sessions.enter(common.session())
+    sessions.enter()
 
     def counts() -> None:
         """How many scans are open here, and how busy the worker is."""

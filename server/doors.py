@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from server import sessions
+from server import pixels, sessions
 from server.hosts import OwnHostOnly
+from server.readers import ReaderCookie
 from server.settings import BadSetting, Settings
 
 
@@ -25,12 +26,12 @@ SETTINGS = _settings()
 
 
 def routes() -> list[BaseRoute]:
-    return []
+    return pixels.routes()
 
 
 def middleware() -> list[Middleware]:
     """The outermost first."""
-    return [Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts)]
+    return [Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts), Middleware(ReaderCookie)]
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Which sessions have a page open, and who is told when one has left.
 
-A session is called by the name that `pages.parts.common.session` gives it. It has left when its socket is closed; Streamlit keeps
-what it knew for two more minutes, in which the same page may come back.
+A session has left when its socket is closed. Streamlit keeps its state for two more minutes, in which the same page may come back;
+what is large therefore stands in `belongings`, which are dropped at once and can be had again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import asyncio
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from typing import Any
 
+import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -24,15 +27,28 @@ _known: dict[str, str] = {}  # name of a session to Streamlit's own
 _left: dict[str, float] = {}  # name of a session to when it was seen to be gone
 _told_when_one_leaves: list[Callable[[str], None]] = []
 _at_every_look: list[Callable[[], None]] = []
+_belongings: dict[str, dict[str, Any]] = {}
 
 
-def enter(name: str) -> None:
+def current() -> str:
+    """A name for this session, that is not Streamlit's own: with that, files could be sent into it."""
+    return st.session_state.setdefault("session", uuid.uuid4().hex)
+
+
+def enter() -> None:
     """To be called at the start of every run of a session's script."""
     context = get_script_run_ctx()
     if context is not None:
+        name = current()
         with _lock:
             _known[name] = context.session_id
             _left.pop(name, None)
+
+
+def belongings() -> dict[str, Any]:
+    """What this session holds in memory, by name, until it leaves. A page that comes back finds nothing in it."""
+    with _lock:
+        return _belongings.setdefault(current(), {})
 
 
 def present(name: str) -> bool:
@@ -69,6 +85,7 @@ def look() -> None:
         elif was_here:
             with _lock:
                 _left[name] = now
+                _belongings.pop(name, None)
             _call(_told_when_one_leaves, name)
     with _lock:
         for name in [name for name, since in _left.items() if now - since > MAY_COME_BACK]:

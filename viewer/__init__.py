@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from server import pixels as pixel_route
+from server import sessions
 from viewer.blob import (
     BADGE_KINDS,
     BadState,
@@ -263,9 +265,23 @@ def _round_up(value: float) -> float:
 
 def _mount(packer: Packer, header: dict, news: dict) -> None:
     key = header["key"]
-    kept = st.session_state.get(f"{key}-blob")
-    if kept is None or kept[1] != header or not kept[0].holds_the_same(packer):
-        kept = st.session_state[f"{key}-blob"] = (packer, header, packer.blob(header))
+    arrays = _lent(packer, key)
+    st.session_state[f"{key}-header"] = whole = {**header, "arrays": arrays}
     with st.container(gap=None):
-        _VIEWER(data=kept[2], key=key, on_view_change=lambda: None)
+        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: None)
         _COURIER(data={"to": key, **news}, key=f"{key}-courier")
+
+
+def _lent(packer: Packer, key: str) -> list[dict]:
+    """The entries of the packed arrays, each with the token under which the browser can fetch it."""
+    mine = sessions.belongings()
+    kept = mine.get(f"pixels of {key}")
+    if kept is not None and kept[0].holds_the_same(packer) and (tokens := pixel_route.STORE.renewed(kept[2])) is not None:
+        entries = kept[1]
+    else:
+        entries, chunks = packer.arrays()
+        tokens = pixel_route.lend(chunks)
+        if kept is not None:
+            pixel_route.STORE.take_back(kept[2])
+    mine[f"pixels of {key}"] = (packer, entries, tokens)
+    return [{**entry, "token": token} for entry, token in zip(entries, tokens, strict=True)]
