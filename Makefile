@@ -34,10 +34,10 @@ $(VENV)/installed: requirements.txt | $(BIN)/python
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-# torchxrayvision without what it depends on: the tests read its tables, nothing runs its networks.
+# torchxrayvision and pylidc without what they depend on: their tables are read, nothing of their code runs.
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	$(PIP) install -r requirements-dev.txt
-	$(PIP) install --no-deps torchxrayvision==1.5.7
+	$(PIP) install --no-deps torchxrayvision==1.5.7 pylidc==0.2.3
 	@touch $@
 
 # Playwright drives Debian's Chromium; its own download needs a host that is often out of reach.
