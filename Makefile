@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test test-without-browser environment test-environment chromium clean
+.PHONY: help app test test-without-browser fuzz environment test-environment chromium clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -20,6 +20,10 @@ test: test-environment chromium
 
 test-without-browser: test-environment
 	$(BIN)/python -m pytest -q --ignore=tests/browser $(PYTEST_ARGS)
+
+# 60 000 damaged scans against the decoders, some ten minutes; the suite tries 6 000.
+fuzz: test-environment
+	$(BIN)/python -m tools.fuzz_scans
 
 environment: $(VENV)/installed
 test-environment: $(VENV)/installed-dev

@@ -6,6 +6,8 @@ from engine.scan import bounds
 from engine.scan.record import UnreadableScan
 
 CUT_OFF = "The picture is cut off; send the whole file."
+NO_JPEG_2000 = "The JPEG 2000 picture in the file has no header that could be read; export it again."
+JP2_SIGNATURE = b"\0\0\0\x0cjP  "
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA  # JPEG
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 SOT, SOD, COD, COC = 0xFF90, 0xFF93, 0xFF52, 0xFF53  # JPEG 2000
@@ -56,9 +58,9 @@ def jpeg_2000_header(data: bytes) -> tuple[int, int, int]:
     Raises:
         UnreadableScan: without a codestream, or when it is cut into more pieces than a picture needs.
     """
-    start = data.find(b"\xff\x4f\xff\x51", 0, 65536)
-    if start < 0 or (start > 0 and data[4:8] != b"jP  "):
-        raise UnreadableScan("The JPEG 2000 picture in the file has no header that could be read; export it again.")
+    start = _codestream(data)
+    if data[start : start + 4] != b"\xff\x4f\xff\x51":
+        raise UnreadableScan(NO_JPEG_2000)
     siz = data[start + 4 : start + 42]
     if len(siz) < 38:
         raise UnreadableScan(CUT_OFF)
@@ -72,6 +74,28 @@ def jpeg_2000_header(data: bytes) -> tuple[int, int, int]:
         raise UnreadableScan(f"The JPEG 2000 picture is cut into {across * down} tiles; save it with fewer.")
     _check_precincts(data, start + 2)
     return rows, columns, int.from_bytes(siz[36:38], "big")
+
+
+def _codestream(data: bytes) -> int:
+    """Where the codestream of a JPEG 2000 picture begins, bare or in the first jp2c box of a JP2 file (ISO/IEC 15444-1, annex I).
+
+    Raises:
+        UnreadableScan: for boxes that lead nowhere. A length of 0, "to the end", is for the last box only, and that is the codestream's.
+    """
+    if not data.startswith(JP2_SIGNATURE):
+        return 0
+    at = len(JP2_SIGNATURE) + 4  # its four bytes of content
+    for _ in range(bounds.JP2_BOXES):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        head = 8
+        if length == 1:  # the length stands behind the kind, in eight bytes
+            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        if kind == b"jp2c" and head == 8:
+            return at + head
+        if head == 16 or not head <= length < len(data) - at:  # pydicom takes an eight-byte length for 1, and walks in a ring at 0
+            break
+        at += length
+    raise UnreadableScan(NO_JPEG_2000)
 
 
 def _check_precincts(data: bytes, at: int) -> None:

@@ -24,6 +24,7 @@ from engine.scan import bounds
 from engine.scan.codestreams import check_run_lengths, jpeg_2000_header, jpeg_header
 from engine.scan.dicom_header import Header
 from engine.scan.record import UnreadableScan
+from engine.worker import extension
 
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 PHOTOMETRIC = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", *COLOUR)
@@ -152,6 +153,7 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
         for array, properties in decoder.iter_array(data, raw=True, **options):
             yield array[..., 0] if properties["photometric_interpretation"].startswith("YBR") else array
             count += 1
+            extension.extend()
             if count == picture.frames:
                 return
     except RuntimeError as error:  # how pydicom reports that a codec failed
