@@ -268,8 +268,15 @@ def _mount(packer: Packer, header: dict, news: dict) -> None:
     arrays = _lent(packer, key)
     st.session_state[f"{key}-header"] = whole = {**header, "arrays": arrays}
     with st.container(gap=None):
-        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: None)
+        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: _take_back(key))
         _COURIER(data={"to": key, **news}, key=f"{key}-courier")
+
+
+def _take_back(key: str) -> None:
+    """The browser could not fetch what it was told of: it is told anew."""
+    kept = sessions.belongings().pop(f"pixels of {key}", None)
+    if kept is not None:
+        pixel_route.STORE.take_back(kept[2])
 
 
 def _lent(packer: Packer, key: str) -> list[dict]:
@@ -279,9 +286,8 @@ def _lent(packer: Packer, key: str) -> list[dict]:
     if kept is not None and kept[0].holds_the_same(packer) and (tokens := pixel_route.STORE.renewed(kept[2])) is not None:
         entries = kept[1]
     else:
+        _take_back(key)
         entries, chunks = packer.arrays()
         tokens = pixel_route.lend(chunks)
-        if kept is not None:
-            pixel_route.STORE.take_back(kept[2])
     mine[f"pixels of {key}"] = (packer, entries, tokens)
     return [{**entry, "token": token} for entry, token in zip(entries, tokens, strict=True)]
