@@ -14,10 +14,12 @@ from engine.checkpoints import CARD_SECTIONS, LARGEST_TEXT, Checkpoint, RefusedC
 from engine.foreign import ForeignMethod
 from engine.foreign.card import Card, UnusableCard, parsed
 from engine.foreign.explain import FILE
-from engine.foreign.network import Network, UnusableNetwork
+from engine.foreign.isolated import IsolatedNetwork
+from engine.foreign.network import UnusableNetwork
 
 COLOUR_LIMIT = 2.0  # of log-odds; the same for every finding of every foreign model
 SAME = 1e-3  # probabilities of one picture may differ by this much between two runs
+TRIAL_SECONDS = 30.0  # that three pictures may take
 UNKNOWN = "Not known: the maker does not say."
 
 
@@ -40,14 +42,14 @@ def adopt(file: Path, card: Path, name: str, out: Path, command: str) -> Checkpo
     said = parsed(_text(card))
     data = _bytes(file)
     try:
-        network = Network(data, said.interface, outputs=said.outputs)
+        network = IsolatedNetwork(data, said.interface, outputs=said.outputs)
         seconds = trial(network, said.interface.size)
     except UnusableNetwork as reason:
         raise UnusableNetwork(f"{file.name}: {reason}") from None
     return save(out / name, data, said, card_text(name, file.name, data, said, seconds, command))
 
 
-def trial(network: Network, size: int) -> float:
+def trial(network: IsolatedNetwork, size: int) -> float:
     """Seconds a picture on three drawn pictures, after checking that the answers can be relied upon.
 
     Raises:
@@ -55,9 +57,9 @@ def trial(network: Network, size: int) -> float:
     """
     pictures = trial_pictures(size)
     started = time.perf_counter()
-    together = network(pictures)
+    together = network(pictures, TRIAL_SECONDS)
     seconds = (time.perf_counter() - started) / len(pictures)
-    alone = np.concatenate([network(picture[None]) for picture in pictures])
+    alone = np.concatenate([network(picture[None], TRIAL_SECONDS) for picture in pictures])
     if np.abs(alone - together).max() > SAME:
         raise UnusableNetwork(
             "The network answers the same picture differently, alone and beside others or from one run to the next; export it for inference."

@@ -11,7 +11,8 @@ import torch
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.explanation import Explanation
 from engine.foreign.card import Interface
-from engine.foreign.network import Network, UnusableNetwork
+from engine.foreign.isolated import IsolatedNetwork
+from engine.foreign.network import UnusableNetwork
 from engine.foreign.occlusion import UNIT, occlusion
 from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
@@ -45,7 +46,7 @@ class ForeignModel(Model):
             weights = checkpoint.weights()
             if [*weights] != [FILE] or weights[FILE].dtype != torch.uint8 or weights[FILE].ndim != 1:
                 raise ValueError(f"the weights must be one file of bytes called {FILE!r}")
-            self.network = Network(weights[FILE].numpy().tobytes(), interface, device, torch.get_num_threads())
+            self.network = IsolatedNetwork(weights[FILE].numpy().tobytes(), interface, device, torch.get_num_threads())
         except UnusableNetwork as reason:
             raise RefusedCheckpoint(f"{checkpoint.name}: {reason}") from reason
         except (KeyError, TypeError, ValueError) as error:

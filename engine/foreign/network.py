@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 import onnx
@@ -17,6 +18,8 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # of operators that on
 OLDEST_OPSET = 7  # below, onnxruntime promises nothing
 ENDLESS = ("Loop", "Scan")  # nobody can tell from outside when they end
 LARGEST_TENSOR = 2**28  # numbers in any one array between the layers, 1 GiB
+MAIN = ("", "")  # stands for the graph among the functions' names
+MOST_OPERATORS = 200_000  # when every function is put where it is called
 MOST_AT_ONCE = 64  # pictures that a network may insist on
 LONGEST_RUN = 120.0  # seconds that one batch may take
 TYPES = {
@@ -224,7 +227,7 @@ def _looked_through(data: bytes) -> onnx.ModelProto:
                 f"The file is written in version {imported.version} of ONNX's operators; {OLDEST_OPSET} to {newest} are run here, export it again."
             )
     own = {(function.domain, function.name) for function in model.functions}
-    for node in _nodes(model):
+    for node in _nodes(model.graph, *model.functions):
         if node.domain not in DOMAINS and (node.domain, node.op_type) not in own:
             raise UnusableNetwork(f"The file uses the operator {node.op_type} of {node.domain[:60]!r}, which only its maker's own code can run.")
         if node.op_type in ENDLESS and node.domain in DOMAINS:
@@ -232,12 +235,31 @@ def _looked_through(data: bytes) -> onnx.ModelProto:
     for tensor in _tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise UnusableNetwork("The file keeps weights in a second file, and only one is read; save it again with everything in one.")
+    _check_functions(model)
     return model
 
 
-def _graphs(model: onnx.ModelProto) -> Iterator:
-    """Every graph and function, those inside of operators too."""
-    waiting = [model.graph, *model.functions]
+def _check_functions(model: onnx.ModelProto) -> None:
+    """Refuses functions that call themselves, or that unfold into more operators than a network has."""
+    within: dict[tuple[str, str], list[tuple[str, str]]] = {}  # function -> what its operators are called
+    for function in model.functions:
+        within.setdefault((function.domain, function.name), []).extend((node.domain, node.op_type) for node in _nodes(function))
+    within[MAIN] = [(node.domain, node.op_type) for node in _nodes(model.graph)]
+    unfolded: dict[tuple[str, str], int] = {}
+    try:
+        for function in TopologicalSorter({name: set(calls) & within.keys() for name, calls in within.items()}).static_order():
+            unfolded[function] = sum(unfolded.get(called, 1) for called in within[function])
+    except CycleError:
+        raise UnusableNetwork("The file holds a function that calls itself, which never ends; export the network without it.") from None
+    if unfolded[MAIN] > MOST_OPERATORS:
+        raise UnusableNetwork(
+            f"The functions in the file unfold into more than {MOST_OPERATORS:,} operators; export the network without functions in functions."
+        )
+
+
+def _graphs(*roots) -> Iterator:
+    """Graphs and functions, and every graph inside of their operators."""
+    waiting = [*roots]
     while waiting:
         graph = waiting.pop()
         yield graph
@@ -246,13 +268,13 @@ def _graphs(model: onnx.ModelProto) -> Iterator:
                 waiting += [part for part in (attribute.g, *attribute.graphs) if part.node or part.initializer]
 
 
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    for graph in _graphs(model):
+def _nodes(*roots) -> Iterator[onnx.NodeProto]:
+    for graph in _graphs(*roots):
         yield from graph.node
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    for graph in _graphs(model):
+    for graph in _graphs(model.graph, *model.functions):
         yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)

@@ -15,19 +15,7 @@ from engine.foreign.network import Network, UnusableNetwork
 from engine.foreign.tiny import CARD, network
 from engine.registry import UnsuitableScan, open_model
 from engine.scan import Scan
-
-SIZE = CARD["input_size"]
-
-
-def graph(nodes, inputs=(("picture", ["n", 1, SIZE, SIZE]),), outputs=(("answer", ["n", 2]),), weights=(), opset=17):
-    made = helper.make_graph(
-        nodes,
-        "made",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in dict(weights).items()],
-    )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+from tests.foreign.graphs import SIZE, graph
 
 
 @pytest.fixture
@@ -198,6 +186,21 @@ def feeds_itself():
     return graph([*network().graph.node[:3], *nodes], weights={"weights": np.ones((16, 2), np.float32)})
 
 
+def with_functions(count, calls, last):
+    """A chain of functions of one operator domain, each calling the one before so often; the first is `last`."""
+    model = network()
+    model.opset_import.extend([helper.make_opsetid("maker", 1)])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("maker", 1)]
+    for k in range(count):
+        inner, domain = (f"f{k - 1}", "maker") if k else last
+        names = ["x", *(f"x{n}" for n in range(1, calls)), "y"]
+        nodes = [helper.make_node(inner, [a], [b], domain=domain) for a, b in zip(names, names[1:])]
+        model.functions.append(helper.make_function("maker", f"f{k}", ["x"], ["y"], nodes, imports))
+    model.graph.node.insert(0, helper.make_node(f"f{count - 1}", ["picture"], ["looked at"], domain="maker"))
+    model.graph.node[1].input[0] = "looked at"
+    return model
+
+
 def noisy():
     nodes = [
         helper.make_node("RandomNormalLike", ["picture"], ["noise"]),
@@ -249,6 +252,9 @@ HOSTILE = {
     "an array of four terabytes": (bomb, {}, "too large"),
     "a loop": (endless, {}, "nobody can tell when to end"),
     "an answer that is made from itself": (feeds_itself, {}, "made from itself"),
+    "a function that calls itself": (lambda: with_functions(1, 1, ("f0", "maker")), {}, "calls itself"),
+    "functions that call each other": (lambda: with_functions(5, 2, ("f4", "maker")), {}, "calls itself"),
+    "ten billion operators in ten functions": (lambda: with_functions(10, 10, ("Relu", "")), {}, "more than 200,000 operators"),
     "noise in the answer": (noisy, {}, "answers the same picture differently"),
     "the same answer always": (constant, {}, "the same answer"),
     "an answer that is no number": (not_finite, {"output": "logits"}, "not a finite number"),
@@ -315,6 +321,10 @@ def test_a_network_that_takes_too_long_is_stopped():
     with pytest.raises(UnusableNetwork, match="had not answered after 1 s"):
         slow(trial_pictures(256), limit=1.0)
     assert time.perf_counter() - started < 20
+
+
+def test_functions_that_unfold_into_few_operators_are_run(bring):
+    assert open_model(bring(with_functions(3, 2, ("Abs", "")), grey_levels=[0, 255]), "cpu").probabilities(Scan.of(film())).shape == (2,)
 
 
 def test_a_missing_file_and_a_missing_card_are_named(bring, tmp_path):
