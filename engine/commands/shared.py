@@ -24,6 +24,8 @@ TERMS = {
     "brain_mri": "Brain Tumor Classification (MRI), Bhuvaji et al. 2020; the copy used states no terms.",
     "brats": "BraTS (Bakas et al. 2017), for research, with registration.",
     "tuberculosis": "Shenzhen and Montgomery (Jaeger et al. 2014, free with attribution), Belarus TB portal and KIT, each under its own terms.",
+    "implants": "Lesions drawn by `engine/datasets/implants.py` into films of NIH ChestX-ray8/14 (Wang et al. 2017), free to use with "
+    "attribution to the NIH Clinical Center.",
     "vindr": "VinDr-CXR (Nguyen et al. 2022), PhysioNet Credentialed Health Data License.",
 }
 

@@ -21,6 +21,7 @@ COLLECTIONS = {
     "busi": ("engine.datasets.busi", "BUSI"),
     "brain_mri": ("engine.datasets.brain_mri", "BrainMRI"),
     "brats": ("engine.datasets.brats", "BraTS"),
+    "implants": ("engine.datasets.implants", "Implants"),
     "tuberculosis": ("engine.datasets.tuberculosis", "Tuberculosis"),
 }
 NEED_NO_FOLDER = frozenset({"phantom", "vagan_synthetic"})

@@ -24,7 +24,7 @@ NOTICE = "Research use only, not for diagnosis"
 COLLECTIONS = {
     "chestxray8": "NIH films", "phantom": "drawn films", "chexpert": "CheXpert films", "vindr": "VinDr films", "mimic_cxr": "MIMIC films",
     "tuberculosis": "films with and without tuberculosis", "busi": "breast ultrasound", "brain_mri": "brain MR", "brats": "brain MR volumes",
-    "vagan_synthetic": "synthetic pictures",
+    "vagan_synthetic": "synthetic pictures", "implants": "films with lesions put into them",
 }  # fmt: skip
 CAPITALS = {"nih": "NIH", "busi": "BUSI", "mri": "MRI"}  # words of a checkpoint's name that are written otherwise
 COUNTED = 20  # steps of a job; of more a reader is told the share
