@@ -34,13 +34,14 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
 
 
 def whole_numbers(sizes: object) -> None:
-    """Every field of a record of sizes is a whole number above 0.
+    """Every field of a record of sizes is a whole number above 0, but for those that are words.
 
     Raises:
         ValueError: one is not; the message names it.
     """
+    words = {name for name, one in sizes.__dataclass_fields__.items() if isinstance(one.default, str)}
     for name, value in vars(sizes).items():
-        if not isinstance(value, int) or value < 1:
+        if name not in words and (not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
 
 

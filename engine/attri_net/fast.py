@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.attri_net.network import HIGHEST, AdaIN, Architecture, AttriNet
+from engine.networks.enlarging import ResizeConvolution, doubled
 from engine.networks.precision import suited_to
 
 WIDE = 64  # channels of the first layer (the paper's); at 32 float32 is as quick, at 16 quicker
@@ -39,6 +40,7 @@ class FastAttriNet:
             (self._kernel(block.first.layer), self._style(block.first.norm), self._kernel(block.second), self._style(block.norm))
             for block in generator.blocks
         ]
+        self._resized = net.architecture.upsampling == "resized"
         self._up = [(self._kernel(one.layer), self._style(one.norm)) for one in generator.up]
         self._last = self._kernel(generator.last)
 
@@ -61,7 +63,11 @@ class FastAttriNet:
             inner = F.relu_(_normalised(_convolved(hidden, *first), first_style, c))
             hidden = hidden + _normalised(_convolved(inner, *second), second_style, c)
         for (weight, stride, padding), style in self._up:
-            hidden = F.relu_(_normalised(F.conv_transpose2d(hidden, weight, stride=stride, padding=padding), style, c))
+            if self._resized:
+                hidden = _convolved(doubled(hidden), weight, stride, padding)
+            else:
+                hidden = F.conv_transpose2d(hidden, weight, stride=stride, padding=padding)
+            hidden = F.relu_(_normalised(hidden, style, c))
         out = _convolved(hidden, *self._last).float()
         maps = torch.tanh(torch.atanh(x.clamp(-HIGHEST, HIGHEST)) + out) - x
         return maps, self._classifiers(maps, torch.full((len(x),), c, dtype=torch.long, device=x.device))
@@ -72,8 +78,9 @@ class FastAttriNet:
         maps, logits = zip(*(self.task(x, c, opened) for c in range(self.tasks)))
         return torch.cat(maps, dim=1), torch.stack(logits, dim=1)
 
-    def _kernel(self, layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[Tensor, tuple[int, ...], tuple[int, ...]]:
+    def _kernel(self, layer: nn.Conv2d | nn.ConvTranspose2d | ResizeConvolution) -> tuple[Tensor, tuple[int, ...], tuple[int, ...]]:
         """Weight, stride and padding."""
+        layer = layer.layer if isinstance(layer, ResizeConvolution) else layer
         weight = layer.weight.detach().to(self.precision)
         if isinstance(layer, nn.Conv2d):
             weight = weight.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.networks.enlarging import ResizeConvolution, check_upsampling
 from engine.settings import whole_numbers
 
 HIGHEST = 0.999  # |x| beyond which artanh is not asked
@@ -25,6 +26,7 @@ class Architecture:
         critic_layers: convolutions of the critic before its last; all but the first halve the grid.
         pool: gamma of Eq. 4; the classifier sees a grid of (size / pool) squared averages.
         code_repeat: how often each element of the one-hot task code stands (20 in the paper).
+        upsampling: "transposed" as in the paper, or "resized", which leaves no checkerboard.
     """
 
     size: int = 320
@@ -33,9 +35,11 @@ class Architecture:
     critic_layers: int = 6
     pool: int = 32
     code_repeat: int = 20
+    upsampling: str = "transposed"
 
     def __post_init__(self):
         whole_numbers(self)
+        check_upsampling(self.upsampling)
         if self.size % self.pool or self.size % 4:
             raise ValueError(f"size must be a multiple of 4 and of pool, got size {self.size} and pool {self.pool}")
         smallest = 2 ** (self.critic_layers - 1) * 2 + 8
@@ -143,8 +147,11 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(AdaResBlock(4 * w, e, "reflect") for _ in range(architecture.residual_blocks))
         self.up = nn.ModuleList()
         for channels in (4 * w, 2 * w):
-            layer = nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False)
-            nn.init.kaiming_normal_(layer.weight, a=2)
+            if architecture.upsampling == "resized":
+                layer = ResizeConvolution(channels, channels // 2, slope=2)
+            else:
+                layer = nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False)
+                nn.init.kaiming_normal_(layer.weight, a=2)
             self.up.append(AdaConv(layer, channels // 2, e))
         self.last = convolution(w, 1, 7, 1, 3, "reflect")
 

@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import Critic, gradient_penalty
+from engine.networks.enlarging import ResizeConvolution, check_upsampling
 from engine.settings import at_least_one, not_negative, whole_numbers
 from engine.training import descend, shard
 
@@ -33,13 +34,16 @@ class Architecture:
     Attributes:
         size: side of the square input in pixels, a multiple of 16.
         width: channels of the first layer of both networks, doubled at each level.
+        upsampling: "transposed" as VA-GAN's, or "resized", which leaves no checkerboard.
     """
 
     size: int = 112
     width: int = 16
+    upsampling: str = "transposed"
 
     def __post_init__(self):
         whole_numbers(self)
+        check_upsampling(self.upsampling)
         if self.size % 16 or self.size > LARGEST:
             raise ValueError(f"size must be a multiple of 16 and {LARGEST} at most, got {self.size}")
 
@@ -72,7 +76,10 @@ class MapGenerator(nn.Module):
         w = architecture.width
         widths = [w, 2 * w, 4 * w, 8 * w]
         self.down = nn.ModuleList(Twice(i, o) for i, o in zip([1, *widths], widths))
-        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(i, w, 4, 2, 1, bias=False) for i in reversed(widths[1:]))
+        resized = architecture.upsampling == "resized"
+        self.enlarge = nn.ModuleList(
+            ResizeConvolution(i, w) if resized else nn.ConvTranspose2d(i, w, 4, 2, 1, bias=False) for i in reversed(widths[1:])
+        )
         self.up = nn.ModuleList(Twice(o + w, o) for o in reversed(widths[:-1]))
         self.last = nn.Conv2d(w, 1, 1)
 

@@ -21,6 +21,7 @@ from engine.metrics.non_resemblance import non_resemblance
 from engine.metrics.overlap import above, best_threshold, by_area, by_otsu, dice, iou
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.ssim import masked_ssim
+from engine.metrics.stride_energy import stride_energy
 
 MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
 HEALED = "share of pictures with the finding below the operating point after translation"
@@ -96,6 +97,7 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     moved = before + seen.maps[label == 0].astype(np.float32)
     left_alone = (f"{model.other} pictures", groups[label == 0], LEFT_ALONE.format(other=model.other))
     measured(composition, before, moved, 2 * model.preprocessing.reach, *left_alone)
+    measured(stride_energy, seen.maps.astype(np.float32), seen.pictures.astype(np.float32), finding, collection.patients[indices])
     _against_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
     remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]

@@ -12,6 +12,7 @@ METRICS = (
     "auc", "accuracy", "sensitivity", "specificity", "class_sensitivity", "disease_sensitivity", "confounder_sensitivity",
     "iou", "dice", "ncc", "ssim", "non_resemblance", "cam_precision", "hit_rate", "recovery", "restraint", "evidence_on_body",
     "composition", "effectiveness", "fid", "eca", "eca_error", "p_value", "effect", "type_1_error", "power", "spearman",
+    "stride_energy",
 )  # fmt: skip
 
 

@@ -1,0 +1,51 @@
+"""Enlarging by resizing: shapes, old checkpoints keep theirs, and the arranged networks say what the trained ones say."""
+
+import pytest
+import torch
+
+from engine.attri_net.fast import FastAttriNet
+from engine.attri_net.network import Architecture, AttriNet
+from engine.attri_net.train import PRESETS
+from engine.baselines import va_gan
+from engine.networks.enlarging import ResizeConvolution
+from engine.settings import with_changes
+
+SMALL = {"size": 32, "width": 8, "residual_blocks": 1, "critic_layers": 4, "pool": 8, "code_repeat": 4}
+
+
+def test_every_pixel_goes_through_the_same_taps():
+    layer = ResizeConvolution(1, 1)
+    flat = layer(torch.ones(1, 1, 6, 6))
+    assert flat.shape == (1, 1, 12, 12) and torch.allclose(flat, flat[..., :1, :1], atol=1e-6)
+
+
+def test_a_configuration_without_the_word_is_the_paper_s():
+    assert Architecture(**SMALL) == Architecture(**SMALL, upsampling="transposed")
+    assert isinstance(AttriNet(("A",), Architecture(**SMALL)).generator.up[0].layer, torch.nn.ConvTranspose2d)
+    assert va_gan.Architecture(size=32).upsampling == "transposed"
+
+
+def test_the_command_line_chooses_and_other_words_are_refused():
+    assert with_changes(PRESETS["demo"], {"upsampling": "resized"}).architecture.upsampling == "resized"
+    for sizes in (Architecture, va_gan.Architecture):
+        with pytest.raises(ValueError, match="upsampling must be one of transposed, resized, got 'nearest'"):
+            sizes(upsampling="nearest")
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_arranged_attri_net_says_what_the_trained_one_says(layout):
+    torch.manual_seed(0)
+    net = AttriNet(("A", "B"), Architecture(**SMALL, upsampling="resized")).requires_grad_(False).to(memory_format=layout)
+    x = torch.rand(2, 1, 32, 32) * 1.8 - 0.9
+    maps, logits = net.every_task(x)
+    ours, our_logits = FastAttriNet(net).every_task(x.to(memory_format=layout))
+    torch.testing.assert_close(ours, maps, atol=1e-4, rtol=0)
+    torch.testing.assert_close(our_logits, logits, atol=1e-4, rtol=0)
+    assert maps.std() > 0.05
+
+
+def test_the_folded_va_gan_says_what_the_trained_one_says():
+    torch.manual_seed(0)
+    net = va_gan.MapGenerator(va_gan.Architecture(size=32, width=4, upsampling="resized")).eval().requires_grad_(False)
+    x = torch.rand(2, 1, 32, 48) * 1.8 - 0.9
+    torch.testing.assert_close(va_gan.folded(net)(x), net(x), atol=2e-6, rtol=0)
