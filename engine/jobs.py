@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from engine.checkpoints import open_checkpoint
 from engine.datasets.collection import Collection
 from engine.training import BEST, Machine, best_weights
@@ -26,6 +28,7 @@ class TrainingJob:
         guidance: an object with `name`, `mask` and `annotated`, or None; `guidance_words` says for the card what it is.
         resume: go on with the run that was stopped.
         start_from: a run or checkpoint whose weights the training begins with, or None.
+        pairs: a collection of made pairs that teaches beside the other losses, or None.
         command: what was typed, for the card.
     """
 
@@ -43,6 +46,7 @@ class TrainingJob:
     resume: bool = False
     start_from: str | None = None
     compiled: bool = False
+    pairs: Collection | None = None
     runs: Path = field(default=RUNS)
 
     @property
@@ -54,6 +58,22 @@ def starting_weights(job: TrainingJob) -> dict:
     """What a training begins with, by name: all that a run kept, or the weights of a checkpoint."""
     run_folder = job.runs / job.start_from
     return best_weights(run_folder) if (run_folder / BEST).exists() else open_checkpoint(job.start_from).weights()
+
+
+def pairs_fact(pairs: Collection | None) -> dict[str, str]:
+    """What a configuration says under `data` of made pairs; nothing without any."""
+    return {} if pairs is None else {"pairs": pairs.name}
+
+
+def taught_words(pairs: Collection | None) -> str:
+    """What a card says of made pairs, after the terms of the collection; nothing without any."""
+    if pairs is None:
+        return ""
+    part = pairs.split("train")
+    return (
+        f"\n\nTaught beside these by {len(part)} made pairs of {len(np.unique(pairs.patients[part]))} patients ({pairs.name}: "
+        f"lesions put into real films of ChestX-ray8 without findings), none of whom is in validation or test here."
+    )
 
 
 def hardware(machine: Machine, device: str) -> str:

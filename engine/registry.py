@@ -96,6 +96,7 @@ class Trained(ABC):
         trainable: whether `train` does it; what was trained elsewhere has no presets.
         largest_weights: bytes of the weights file that a checkpoint of it may have.
         two_classes: whether it can learn one finding against another, rather than against its absence.
+        made_pairs: whether pairs of a picture and its true counterfactual can teach it beside its other losses.
     """
 
     name: ClassVar[str]
@@ -104,6 +105,7 @@ class Trained(ABC):
     trainable: ClassVar[bool] = True
     largest_weights: ClassVar[int] = LARGEST_WEIGHTS
     two_classes: ClassVar[bool] = False
+    made_pairs: ClassVar[bool] = False
 
     @abstractmethod
     def open(self, checkpoint: Checkpoint, device: str) -> Any:

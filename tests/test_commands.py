@@ -29,6 +29,8 @@ from engine.registry import method, methods, open_model
 from engine.scan import Scan, read_scan
 from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients
 from tests.datasets.test_busi import write_folder as write_frames
+from tests.datasets.test_chestxray8 import write_folder as write_films
+from tests.datasets.test_implants import chest
 
 SETTINGS = [word for name, value in {**SMALL, **SCHEDULE}.items() for word in ("--set", f"{name}={value}")]
 ROOT = Path(__file__).parent.parent
@@ -389,3 +391,29 @@ def test_every_command_refuses_a_json_file_that_cannot_be_written_before_the_wor
     needed = {"evaluate": ("--checkpoint", "x", *DATA), "explain": ("--checkpoint", "x", "--out", tmp_path / "out")}
     assert f"{tmp_path} is a folder; name a file to write." in one_sentence(engine(*words, *needed.get(words[0], ()), "--json", tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["attri_net", *DATA, "--pairs", "phantom"], "pairs are implants, got 'phantom'"),
+        (["va_gan", *DATA, "--finding", "Effusion", "--pairs", "implants"], "VA-GAN cannot learn from made pairs; leave --pairs out, or train one of"),
+        (["attri_net", *DATA, "--pairs", "implants"], "implants is read from a folder: give its root"),
+        (["supervised", "--data", "vagan_synthetic", "--pairs", "implants"], "implants can be made of Atelectasis, .*, not of Lesion"),
+        (["attri_net", *DATA, "--set", "pairs_first=3"], "pairs_first asks for steps with made pairs alone, and there are none"),
+    ],
+)
+def test_pairs_that_cannot_teach_are_refused_in_a_sentence(engine, tmp_path, words, said):
+    assert re.search(said, one_sentence(engine("train", *words, "--runs", tmp_path, "--out", tmp_path)))
+
+
+def test_pairs_made_of_real_films_teach_and_the_card_says_so(engine, tmp_path):
+    write_films(tmp_path / "films", patients=50, grey=chest())
+    code, out, err = engine(
+        "train", "supervised", *DATA, "--pairs", "implants", "--pairs-root", tmp_path / "films", "--pairs-copies", 2, "--device", "cpu",
+        "--name", "taught", "--runs", tmp_path / "runs", "--out", tmp_path / "out",
+        *(word for setting in ("size=32", "width=4", "levels=2", "steps=2", "validate_every=1", "made_pairs=4") for word in ("--set", setting)),
+    )  # fmt: skip
+    assert code == 0, err
+    assert "Taught beside these by" in out and "--pairs-root DIR" in out and str(tmp_path) not in out
+    assert open_checkpoint(tmp_path / "out" / "taught").config["data"]["pairs"] == "implants"

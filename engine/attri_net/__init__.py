@@ -18,6 +18,7 @@ class AttriNetMethod(Method):
     signed = True
     counterfactuals = True
     has_centres = True
+    made_pairs = True
     evidence_name = "weighted map"
 
     def open(self, checkpoint, device):

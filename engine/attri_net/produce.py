@@ -14,7 +14,7 @@ from engine.attri_net.network import Architecture, AttriNet
 from engine.attri_net.train import PRESETS, AttriNetRecipe
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
-from engine.jobs import TrainingJob, hardware, starting_weights
+from engine.jobs import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
@@ -38,7 +38,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     preset = with_changes(PRESETS[job.preset], job.changes)
     if preset.pairs % job.machine.devices:
         raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
-    recipe = AttriNetRecipe(job.collection, preset, job.guidance, job.seed, job.compiled)
+    recipe = AttriNetRecipe(job.collection, preset, job.guidance, job.seed, job.compiled, job.pairs)
     if job.start_from:
         recipe.start_from(starting_weights(job))
     fabric = job.machine.fabric(job.run_folder)
@@ -54,7 +54,8 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"steps_done": facts["step"], "seed": job.seed},
-        "data": {"collection": collection.name, "kind": collection.kind, "guidance": job.guidance_words},
+        "data": {"collection": collection.name, "kind": collection.kind, "guidance": job.guidance_words}
+        | pairs_fact(job.pairs),
         "thresholds": dict.fromkeys(collection.findings, 0.5),
         "scales": dict.fromkeys(collection.findings, 1.0),
     }
@@ -71,7 +72,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     text = card(
         title=f"{job.name}: Attri-Net on {collection.name}",
         intended=INTENDED,
-        terms=job.terms,
+        terms=job.terms + taught_words(job.pairs),
         collection=collection,
         seed=job.seed,
         guidance=job.guidance_words,

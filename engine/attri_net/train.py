@@ -24,8 +24,9 @@ from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation, move_masks
 from engine.networks.critic import gradient_penalty
 from engine.networks.films import Films
+from engine.networks.made_pairs import emphasis_at, pair_loss, pair_recovery, said, teachers
 from engine.preprocessing import Preprocessing
-from engine.settings import at_least_one
+from engine.settings import at_least_one, not_negative
 from engine.training import Recipe, average_gradients, follow, shard
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Preset:
         averaging: decay of the running average of M's and the classifiers' weights that is kept; 0 keeps the last.
         keep_last: 1 keeps the last weights, 0 (the paper) those with the best AUC on validation, which says nothing of the maps.
         annotated_share: how often a positive is drawn from the annotated ones (3.5.2).
+        lambda_pairs: weight of the loss on made pairs (`pair_loss`), where there are any; not in the paper.
+        made_pairs: of them in a batch.
+        emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after `emphasis_steps`.
+        pairs_first: steps at the start in which M learns from made pairs alone.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -74,12 +79,19 @@ class Preset:
     averaging: float = 0.0
     keep_last: int = 0
     annotated_share: float = 0.1
+    lambda_pairs: float = 300.0
+    made_pairs: int = 5
+    emphasis: float = 40.0
+    last_emphasis: float = 5.0
+    emphasis_steps: int = 2000
+    pairs_first: int = 0
     percentile: float = 1.0
     reach: float = 0.9
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
-        at_least_one(self, "steps", "validate_every", "pairs", "findings_at_once")
+        at_least_one(self, "steps", "validate_every", "pairs", "findings_at_once", "made_pairs")
+        not_negative(self, "lambda_pairs", "emphasis", "last_emphasis", "emphasis_steps", "pairs_first")
 
 
 PAPER = Preset(augmentation=Augmentation(gamma=0.3))
@@ -119,9 +131,12 @@ class AttriNetRecipe(Recipe):
         preset: sizes, weights and schedule.
         guidance: `name`, `mask(index, finding, size)` and `annotated(finding)`, or None for no guidance.
         compiled: fuse M's and D's loops with torch.compile (needs a C++ compiler on the CPU); the same sums in another order.
+        pairs: a collection that knows true counterfactuals and teaches M by them, or None.
     """
 
-    def __init__(self, collection: Collection, preset: Preset, guidance=None, seed: int = 42, compiled: bool = False):
+    def __init__(
+        self, collection: Collection, preset: Preset, guidance=None, seed: int = 42, compiled: bool = False, pairs: Collection | None = None
+    ):
         self.collection, self.preset, self.guidance, self.seed = collection, preset, guidance, seed
         self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
         architecture = preset.architecture
@@ -133,6 +148,9 @@ class AttriNetRecipe(Recipe):
         self.net.to(memory_format=torch.channels_last)
         self.critic.to(memory_format=torch.channels_last)
         self.films = Films(collection, Preprocessing(architecture.size, preset.percentile, preset.reach))
+        self.teacher = teachers(pairs, collection, self.films.preprocessing)
+        if preset.pairs_first and self.teacher is None:
+            raise ValueError("pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants.")
         train = collection.split("train")
         labels = collection.labels[train]
         self.present = [train[labels[:, c] == 1] for c in range(len(collection.findings))]
@@ -172,7 +190,7 @@ class AttriNetRecipe(Recipe):
     def settings(self) -> dict:
         chosen = {name: value for name, value in asdict(self.preset).items() if name not in ("steps", "validate_every")}
         data = {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)}
-        return chosen | data | {"guidance": self.guidance and self.guidance.name}
+        return chosen | data | {"guidance": self.guidance and self.guidance.name} | said(self.teacher)
 
     def start_from(self, kept: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic).
@@ -193,11 +211,13 @@ class AttriNetRecipe(Recipe):
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         p = self.preset
         optimisers = self.optimisers()
+        if step < p.pairs_first:
+            return self._taught_step(step, fabric, optimisers["generator"])
         warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
         losses = {}
         for k in range(p.warm_critic_steps if warm else p.critic_steps):
             losses["critic"] = self._critic_step(self.batch(f"critic {k}", step, fabric), step, k, fabric, optimisers["critic"])
-        losses |= self._generator_step(self.batch("generator", step, fabric), fabric, optimisers)
+        losses |= self._generator_step(self.batch("generator", step, fabric), step, fabric, optimisers)
         for k in range(1, p.classifier_steps):
             self._classifier_step(self.batch(f"classifier {k}", step, fabric), fabric, optimisers["classifiers"])
         follow(self.average, self.net, self.preset.averaging, step)
@@ -247,7 +267,25 @@ class AttriNetRecipe(Recipe):
         optimiser.step()
         return float(distance.detach())
 
-    def _generator_step(self, batch: Batch, fabric: Fabric, optimisers) -> dict[str, float]:
+    def _taught_step(self, step: int, fabric: Fabric, optimiser) -> dict[str, float]:
+        """M alone, from made pairs alone."""
+        optimiser.zero_grad()
+        loss = self.preset.lambda_pairs * self._pair_loss(step, fabric)
+        fabric.backward(loss)
+        average_gradients(self.net.generator.parameters(), fabric)
+        optimiser.step()
+        follow(self.average, self.net, self.preset.averaging, step)
+        return {"pairs": float(loss.detach())}
+
+    def _pair_loss(self, step: int, fabric: Fabric) -> Tensor:
+        p = self.preset
+        made = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation)
+        before, change, task = (part[shard(p.made_pairs, fabric)].to(fabric.device) for part in made)
+        with fabric.autocast():
+            maps = self._generate(before.contiguous(memory_format=torch.channels_last), task)
+        return pair_loss(maps, change, emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps))
+
+    def _generator_step(self, batch: Batch, step: int, fabric: Fabric, optimisers) -> dict[str, float]:
         p, optimiser = self.preset, optimisers["generator"]
         self.critic.requires_grad_(False)
         self.net.classifiers.requires_grad_(False)
@@ -267,6 +305,8 @@ class AttriNetRecipe(Recipe):
         }
         if batch.guidance is not None:
             losses["guidance"] = p.lambda_gd * guidance_loss(positive, batch.guidance)
+        if self.teacher is not None:
+            losses["pairs"] = p.lambda_pairs * self._pair_loss(step, fabric)
         fabric.backward(sum(losses.values()))  # Eq. 7 of Sun et al. 2025
         average_gradients(self.net.generator.parameters(), fabric)
         optimiser.step()
@@ -295,7 +335,19 @@ class AttriNetRecipe(Recipe):
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.collection.split("validation")
-        return validation_score(self.collection.labels[chosen], self.scores(chosen, fabric), self.collection.findings)
+        scores = validation_score(self.collection.labels[chosen], self.scores(chosen, fabric), self.collection.findings)
+        return scores | ({} if self.teacher is None else {"recovery": self._recovered(fabric)})
+
+    @torch.no_grad()
+    def _recovered(self, fabric: Fabric, count: int = 60) -> float:
+        """How much of the true change M makes on made pairs of patients held back from the teacher."""
+        before, change, task = self.teacher.batch(self.draw("validation pairs", 0), count, part="validation")
+        made = []
+        for start in range(0, count, 20):
+            some = slice(start, start + 20)
+            with fabric.autocast():
+                made.append(self.average.generator(before[some].to(fabric.device), task[some].to(fabric.device)).float().cpu())
+        return pair_recovery(torch.cat(made), change)
 
     @torch.no_grad()
     def scores(self, indices: np.ndarray, fabric: Fabric, batch: int = 64) -> np.ndarray:

@@ -47,3 +47,43 @@ class VaGanMethod(Method):
         from engine.discrepancy.producing import tiny
 
         return tiny(folder, self.name, MapGenerator(Architecture(size=32, width=4)))
+
+
+@register
+class SupervisedMethod(Method):
+    """The ceiling: shown every training picture's true counterfactual, which no labelled collection has. Recovery reads against it."""
+
+    name = "supervised"
+    title = "U-Net taught on true pairs"
+    paper = "no paper: the ceiling"
+    kinds = ("radiograph", "unknown")
+    signed = True
+    counterfactuals = True
+    has_centres = False
+    made_pairs = True
+    evidence_name = "change taken away"
+
+    def open(self, checkpoint, device):
+        from engine.baselines.supervised_model import SupervisedModel
+
+        return SupervisedModel(checkpoint, device)
+
+    def presets(self):
+        from engine.baselines.supervised import PRESETS
+
+        return PRESETS
+
+    def train(self, job):
+        from engine.baselines.supervised_model import produce
+
+        return produce(job, self)
+
+    def evaluate(self, model, collection, indices):
+        from engine.baselines.supervised_model import evaluate
+
+        return evaluate(model, collection, indices)
+
+    def tiny(self, folder: Path):
+        from engine.baselines.supervised_model import tiny
+
+        return tiny(folder, self.name)

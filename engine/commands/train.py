@@ -21,6 +21,7 @@ from engine.registry import Trained, trained
 from engine.registry import method as registered
 from engine.training import Machine
 
+PAIRS = ("implants",)
 GUIDANCE = ("none", "full", "pseudo", "mixed", "elsewhere")
 
 
@@ -36,6 +37,9 @@ def train(
     set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
     guidance: Annotated[str, typer.Option(help=", ".join(GUIDANCE))] = "none",
     pseudo_mask: Annotated[str, typer.Option(help=f"form of pseudo masks: {', '.join(PSEUDO_FORMS)}")] = "binary",
+    pairs: Annotated[str | None, typer.Option(help=f"learn from made pairs as well: {', '.join(PAIRS)}")] = None,
+    pairs_root: Annotated[Path | None, typer.Option(help="folder of the films that pairs are made of; --root when not given")] = None,
+    pairs_copies: Annotated[int, typer.Option(min=1, help="pairs made of each film")] = 60,
     start_from: Annotated[str | None, typer.Option(help="begin with the weights of this run (critic and all) or checkpoint")] = None,
     seed: Annotated[int, typer.Option()] = 42,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -58,6 +62,7 @@ def train(
         check_two_classes(room, finding or ())
     collection = opened(data, root, finding or (), option or (), against)
     guide, words = guided(guidance, collection, pseudo_mask)
+    teacher = made_pairs(room, pairs, pairs_root or root, collection.findings, pairs_copies)
     job = TrainingJob(
         name=name or f"{method}-{data}{f' against {against.lower()}' if against else ''}".replace("_", "-").replace(" ", "-"),
         collection=collection,
@@ -73,11 +78,29 @@ def train(
         resume=resume,
         start_from=start_from,
         compiled=compiled,
+        pairs=teacher,
         runs=runs,
     )
     checkpoint = room.train(job)
     if checkpoint is not None:
         print(checkpoint.card)
+
+
+def made_pairs(room: Trained, pairs: str | None, root: Path | None, findings: Sequence[str], copies: int):
+    """The collection called `pairs`, with as many of `findings` as it can make; None where no pairs are asked for."""
+    if pairs is None:
+        return None
+    if pairs not in PAIRS:
+        raise OneSentence(f"pairs are {', '.join(PAIRS)}, got {pairs!r}.")
+    if not room.made_pairs:
+        able = ", ".join(sorted(name for name, other in trained().items() if other.made_pairs))
+        raise OneSentence(f"{room.title} cannot learn from made pairs; leave --pairs out, or train one of {able}.")
+    from engine.datasets.implant_lesions import LESIONS
+
+    able = [finding for finding in findings if finding in LESIONS]
+    if not able:
+        raise OneSentence(f"{pairs} can be made of {', '.join(LESIONS)}, not of {', '.join(findings)}.")
+    return opened(pairs, root, able, [f"copies={copies}"])
 
 
 def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
@@ -128,6 +151,6 @@ def typed() -> str:
 
 def _public(flag: str, value: str) -> str:
     """The value of an option as it may be published: DIR for a folder, a checkpoint's name for the path to it."""
-    if flag in ("--root", "--out", "--runs"):
+    if flag in ("--root", "--out", "--runs", "--pairs-root"):
         return "DIR"
     return Path(value).name if flag == "--start-from" and not value.startswith("hub:") else value

@@ -19,6 +19,7 @@ class CxGanMethod(Method):
     has_centres = False
     evidence_name = "discrepancy map"
     two_classes = True
+    made_pairs = True
 
     def open(self, checkpoint, device):
         from engine.cx_gan.explain import CxGanModel

@@ -15,6 +15,7 @@ from engine.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.datasets.collection import Collection
 from engine.discrepancy.training import DiscrepancyRecipe, Schedule
 from engine.networks.critic import gradient_penalty
+from engine.networks.made_pairs import emphasis_at, pair_loss, pair_recovery, said, teachers
 from engine.settings import at_least_one, not_negative, yes_or_no
 from engine.training import descend, shard
 
@@ -42,6 +43,10 @@ class Preset(Schedule):
         penalty: weight of that gradient penalty.
         critic_steps: for each step of the generators, `warm_critic_steps` for the first `warm_steps`.
         lambda_map: weight of |M(x+)|; not in the paper, VA-GAN's.
+        lambda_pairs: weight of the loss on made pairs (`pair_loss`), where there are any; not in the paper.
+        made_pairs: of them in a batch.
+        emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after `emphasis_steps`.
+        pairs_first: steps at the start in which the map generator learns from made pairs alone.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -58,10 +63,17 @@ class Preset(Schedule):
     warm_steps: int = 0
     warm_critic_steps: int = 1
     lambda_map: float = 0.0
+    lambda_pairs: float = 300.0
+    made_pairs: int = 4
+    emphasis: float = 40.0
+    last_emphasis: float = 5.0
+    emphasis_steps: int = 2000
+    pairs_first: int = 0
 
     def __post_init__(self):
         super().__post_init__()
-        at_least_one(self, "critic_steps", "warm_critic_steps")
+        at_least_one(self, "critic_steps", "warm_critic_steps", "made_pairs")
+        not_negative(self, "lambda_pairs", "emphasis", "last_emphasis", "emphasis_steps", "pairs_first")
         yes_or_no(self, "cascaded", "wasserstein")
         not_negative(self, "lambda_cycle", "lambda_residual", "lambda_identity", "lambda_map", "penalty", "history", "warm_steps")
         if self.cascaded and not 0 < self.first_phase < 1:
@@ -105,12 +117,21 @@ class History(nn.Module):
 
 
 class CxGanRecipe(DiscrepancyRecipe):
-    """CX-GAN on one collection with one finding; c+ is the finding, c- its absence."""
+    """CX-GAN on one collection with one finding; c+ is the finding, c- its absence.
 
-    def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
+    Args:
+        pairs: a collection that knows true counterfactuals and teaches the map generator by them, or None.
+    """
+
+    def __init__(self, collection: Collection, preset: Preset, seed: int = 42, pairs: Collection | None = None):
         torch.manual_seed(seed)
         self.nets = CxGan(preset.architecture, bool(preset.cascaded), bool(preset.wasserstein)).to(memory_format=torch.channels_last)
         super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
+        if pairs is not None and self.against is not None:
+            raise ValueError(f"made pairs show pictures without {self.finding}, not with {self.against} instead; leave --pairs or --against out.")
+        self.teacher = teachers(pairs, collection, self.films.preprocessing)
+        if preset.pairs_first and self.teacher is None:
+            raise ValueError("pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants.")
         if preset.cascaded:
             self.patience = 0  # until `validate` has a map to judge
         self.histories = nn.ModuleDict({name: History(preset.history, preset.architecture.size) for name in ("normal", "abnormal")})
@@ -140,16 +161,36 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def settings(self) -> dict:
         """The cascade's phases are shares of all its steps, so these cannot change on the way."""
-        return super().settings() | ({"steps": self.steps} if self.preset.cascaded else {})
+        return super().settings() | ({"steps": self.steps} if self.preset.cascaded else {}) | said(self.teacher)
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         if self.preset.cascaded and not self.has_pairs:
             return {"score": -100.0}  # less than any map's: the residual generator has not begun
         self.patience = self.preset.patience
-        return super().validate(fabric)
+        scores = super().validate(fabric)
+        if self.teacher is None:
+            return scores
+        before, change, _ = self.teacher.batch(self.draw("validation pairs", 0), 40, part="validation")
+        with torch.no_grad(), fabric.autocast():
+            made = torch.cat([self.average(some.to(fabric.device)).float().cpu() for some in before.split(20)])
+        return scores | {"recovery": pair_recovery(made, change)}
+
+    def _pair_loss(self, step: int, fabric: Fabric) -> Tensor:
+        p = self.preset
+        before, change, _ = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror))
+        mine = shard(p.made_pairs, fabric)
+        with fabric.autocast():
+            made = self.heal(before[mine].to(fabric.device, memory_format=torch.channels_last))
+        emphasis = emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps)
+        return p.lambda_pairs * pair_loss(made, change[mine].to(fabric.device), emphasis)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         self.pace(step)
+        if step < self.preset.pairs_first:
+            loss = self._pair_loss(step, fabric)
+            descend(loss, self.optimisers()["residual generator" if self.preset.cascaded else "generators"], fabric)
+            self.follow(step)
+            return {"pairs": float(loss.detach())}
         normal, abnormal = self.batch("batch", step, fabric)
         self.has_pairs = bool(self.preset.cascaded) and step >= self.preset.first_phase * self.steps
         if self.has_pairs:
@@ -176,6 +217,8 @@ class CxGanRecipe(DiscrepancyRecipe):
                 "identity": p.lambda_identity * (identity_loss(idle) + identity_loss(idle_back)),
                 "map": p.lambda_map * (map_loss(change) + map_loss(ailment)),
             }
+        if self.teacher is not None and not p.cascaded:  # the cascade's map generator learns in its second phase
+            losses["pairs"] = self._pair_loss(step, fabric)
         descend(sum(losses.values()), optimisers["generators"], fabric)
         _learning(True, n.normal, n.abnormal)
         for k in range(p.warm_critic_steps if step < p.warm_steps else p.critic_steps):
@@ -230,6 +273,8 @@ class CxGanRecipe(DiscrepancyRecipe):
                 "residual": p.lambda_residual * residual_loss(counterfactual, healed),
                 "identity": p.lambda_identity * identity_loss(idle),
             }
+        if self.teacher is not None:
+            losses["pairs"] = self._pair_loss(step, fabric)
         descend(sum(losses.values()), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
         told = self._teach({"residual": (n.residual, normal, healed)}, "residual discriminator", step, 0, fabric)

@@ -14,7 +14,7 @@ from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
 from engine.discrepancy.measures import fixed_cut, look, measures
 from engine.discrepancy.training import FAINTEST
-from engine.jobs import TrainingJob, hardware, starting_weights
+from engine.jobs import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
 from engine.preprocessing import Preprocessing
@@ -34,7 +34,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
 
     Args:
         presets: of the method, by name.
-        recipe_of: (collection, preset, seed) -> `DiscrepancyRecipe`.
+        recipe_of: (collection, preset, seed), and `pairs=` where there are some -> `DiscrepancyRecipe`.
 
     Returns:
         the checkpoint; None in all but the first of several processes.
@@ -47,7 +47,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     preset = with_changes(presets[job.preset], job.changes)
     if preset.pairs % job.machine.devices:
         raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
-    recipe = recipe_of(job.collection, preset, job.seed)
+    recipe = recipe_of(job.collection, preset, job.seed, **({} if job.pairs is None else {"pairs": job.pairs}))
     if job.start_from:
         recipe.start_from(starting_weights(job))
     fabric = job.machine.fabric(job.run_folder)
@@ -64,7 +64,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"steps_done": facts["step"], "seed": job.seed},
-        "data": {"collection": collection.name, "kind": collection.kind, "guidance": "none"},
+        "data": {"collection": collection.name, "kind": collection.kind, "guidance": "none"} | pairs_fact(job.pairs),
         "calibration": {"slope": 1.0, "middle": 0.0},
         "crop": getattr(collection, "crop", "whole"),
         "cut": 0.1,
@@ -87,7 +87,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     text = card(
         title=f"{job.name}: {method.title} on {collection.name}",
         intended=intended(finding, recipe.against),
-        terms=job.terms,
+        terms=job.terms + taught_words(job.pairs),
         collection=collection,
         seed=job.seed,
         guidance="none",

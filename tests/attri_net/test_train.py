@@ -107,7 +107,7 @@ def test_each_optimiser_moves_its_own_part_only(fabric, start):
     critic = state_of(made.critic)
     made._classifier_step(made.batch("classifier 1", 0, fabric), fabric, made.optimisers()["classifiers"])
     assert changed(made.net, before["net"]) == {"classifiers.weight", "classifiers.bias"}
-    made._generator_step(made.batch("generator", 0, fabric), fabric, made.optimisers())
+    made._generator_step(made.batch("generator", 0, fabric), 0, fabric, made.optimisers())
     assert not changed(made.critic, critic)
     assert {key.split(".")[0] for key in changed(made.net, before["net"])} == {"generator", "classifiers", "centres"}
     assert all(parameter.requires_grad for parameter in (*made.net.parameters(), *made.critic.parameters()))
@@ -144,7 +144,7 @@ def test_guidance_pulls_the_maps_of_positives_inside_their_masks(fabric, start):
 
     made = begun(start, guidance=LeftHalf(), learning_rate=3e-3, lambda_cl=0.0, lambda_ad=0.0, lambda_re=0.0, lambda_ct=0.0)
     batch = made.batch("generator", 0, fabric)
-    outside = [made._generator_step(batch, fabric, made.optimisers())["guidance"] for _ in range(12)]
+    outside = [made._generator_step(batch, 0, fabric, made.optimisers())["guidance"] for _ in range(12)]
     assert outside[-1] < 0.8 * outside[0]
 
 

@@ -1,1 +1,0 @@
-"""The methods that are trained here, a package each."""

@@ -1,1 +1,0 @@
-"""Causal alignment (Liu et al. 2025): a classifier whose counterfactuals stay inside the region that experts marked."""
