@@ -28,4 +28,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 
 # Inside the container every address is its own; publish it on loopback: docker run -p 127.0.0.1:8501:8501 otherwise
-CMD ["streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.allowedHosts=*"]
+# Under another name or port, say so: docker run -e OTHERWISE_ALLOWED_HOSTS=reading-room.example.org ...
+CMD ["streamlit", "run", "app.py", "--server.address=0.0.0.0"]

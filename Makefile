@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test test-without-browser environment test-environment chromium clean
+.PHONY: help app test test-without-browser fuzz environment test-environment chromium clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -20,6 +20,10 @@ test: test-environment chromium
 
 test-without-browser: test-environment
 	$(BIN)/python -m pytest -q --ignore=tests/browser $(PYTEST_ARGS)
+
+# 60 000 damaged scans against the decoders, some ten minutes; the suite tries 6 000.
+fuzz: test-environment
+	$(BIN)/python -m tools.fuzz_scans
 
 environment: $(VENV)/installed
 test-environment: $(VENV)/installed-dev
@@ -34,10 +38,10 @@ $(VENV)/installed: requirements.txt | $(BIN)/python
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-# torchxrayvision without what it depends on: the tests read its tables, nothing runs its networks.
+# torchxrayvision and pylidc without what they depend on: their tables are read, nothing of their code runs.
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	$(PIP) install -r requirements-dev.txt
-	$(PIP) install --no-deps torchxrayvision==1.5.7
+	$(PIP) install --no-deps torchxrayvision==1.5.7 pylidc==0.2.3
 	@touch $@
 
 # Playwright drives Debian's Chromium; its own download needs a host that is often out of reach.

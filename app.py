@@ -1,42 +1,56 @@
-"""Otherwise: what a model believes of a scan, where it looked, and what the scan would look like otherwise."""
+"""Otherwise: what a model believes of a scan, where it looked, and what the scan would look like otherwise.
+
+`streamlit run app.py` imports this file for the server, `app`, and runs it as a script for every page that is asked for.
+"""
 
 import streamlit as st
 
-page = st.navigation(
-    [
-        st.Page("pages/explain.py", title="Explain", default=True),
-        st.Page("pages/learned.py", title="What the model learned", url_path="learned"),
-        st.Page("pages/bias.py", title="Bias report", url_path="bias"),
-        st.Page("pages/models.py", title="Models", url_path="models"),
-    ],
-    position="hidden",
-)
 
-from pages.parts import common, open_scans  # noqa: E402  (navigation comes first, always)
+def show() -> None:
+    """One run of the script: the page that is asked for, and the house around it."""
+    page = st.navigation(
+        [
+            st.Page("pages/explain.py", title="Explain", default=True),
+            st.Page("pages/learned.py", title="What the model learned", url_path="learned"),
+            st.Page("pages/bias.py", title="Bias report", url_path="bias"),
+            st.Page("pages/models.py", title="Models", url_path="models"),
+        ],
+        position="hidden",
+    )
 
-st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
+    from pages.parts import common, open_scans  # navigation comes first, always
+    from server import sessions
+
+    st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
+    sessions.enter()
+
+    def counts() -> None:
+        """How many scans are open here, and how busy the worker is."""
+        open_now, jobs = len(open_scans.scans()), len(common.worker())
+        st.text(f"{open_now} {'scan' if open_now == 1 else 'scans'} open")
+        st.text(f"{jobs} {'job' if jobs == 1 else 'jobs'} in the queue" if jobs else "nothing in the queue")
+
+    with st.sidebar:
+        with st.container(key="brand", gap=None):
+            common.style()
+            st.html(f"<p class='brand'>Otherwise</p><p class='notice'>{common.NOTICE}</p>")
+        with st.container(key="rooms", gap=None):
+            st.page_link("pages/explain.py", label="Explain")
+            st.page_link("pages/learned.py", label="What the model learned")
+            st.page_link("pages/bias.py", label="Bias report")
+            st.page_link("pages/models.py", label="Models")
+
+    with common.house():
+        page.run()
+
+    with st.sidebar, st.container(key="house", gap=None):
+        busy = len(common.worker()) > 0
+        st.fragment(counts, run_every=2 if busy else None)()  # an idle house asks for nothing
 
 
-def counts() -> None:
-    """How many scans are open here, and how busy the worker is."""
-    open_now, jobs = len(open_scans.scans()), len(common.worker())
-    st.text(f"{open_now} {'scan' if open_now == 1 else 'scans'} open")
-    st.text(f"{jobs} {'job' if jobs == 1 else 'jobs'} in the queue" if jobs else "nothing in the queue")
+if __name__ == "__main__":
+    show()
+else:
+    from server import doors
 
-
-with st.sidebar:
-    with st.container(key="brand", gap=None):
-        common.style()
-        st.html(f"<p class='brand'>Otherwise</p><p class='notice'>{common.NOTICE}</p>")
-    with st.container(key="rooms", gap=None):
-        st.page_link("pages/explain.py", label="Explain")
-        st.page_link("pages/learned.py", label="What the model learned")
-        st.page_link("pages/bias.py", label="Bias report")
-        st.page_link("pages/models.py", label="Models")
-
-with common.house():
-    page.run()
-
-with st.sidebar, st.container(key="house", gap=None):
-    busy = len(common.worker()) > 0
-    st.fragment(counts, run_every=2 if busy else None)()  # an idle house asks for nothing
+    app = st.App(__file__, routes=doors.routes(), middleware=doors.middleware(), lifespan=doors.lifespan)

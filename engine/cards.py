@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from engine.checkpoints import CARD_SECTIONS
+from engine.checkpoints import CARD, CARD_SECTIONS, Checkpoint, RefusedCheckpoint, examine, read_card
 from engine.datasets.collection import Collection
 from engine.metrics.classification import mean_auc
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.tables import number
+from engine.tables import number, write_text
 
 EARLY_PATIENTS = 3970  # in the shipped NIH selection, films without finding all come from patients up to this number
 
@@ -65,6 +66,59 @@ def table(rows: Sequence[Measure], remarks: Sequence[str] = ()) -> str:
         interval = "-" if row.low is None else f"{number(row.low)} to {number(row.high)}"
         lines.append(f"| {row.metric} | {row.subject} | {number(row.value)} | {interval} | {row.n} | {number(row.chance)} |")
     return "\n".join([*lines, *([""] if remarks else []), *(f"- {remark}" for remark in remarks)])
+
+
+def measures(card: str, section: str = "Metrics") -> list[Measure]:
+    """The rows of the table under `section` of a card, as `table` wrote them; a line that is not a measure is left out."""
+    rows = []
+    for line in read_card(card).get(section, "").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.lstrip().startswith("|") or len(cells) != 6:
+            continue
+        metric, subject, value, interval, n, chance = cells
+        ends = re.fullmatch(r"(\S+) to (\S+)", interval)
+        try:
+            low, high = (float(ends[1]), float(ends[2])) if ends else (None, None)
+            rows.append(Measure(metric, subject, float(value), low, high, int(n), None if chance == "-" else float(chance)))
+        except ValueError:  # the table's head, its rule, or a number written by hand
+            continue
+    return rows
+
+
+def with_measures(checkpoint: Checkpoint, rows: Sequence[Measure], remarks: Sequence[str] = ()) -> Checkpoint:
+    """Writes more measures into the table under Metrics of a checkpoint's card, in place of earlier ones of the same metric and subject.
+
+    Args:
+        remarks: lines below the table; an earlier one that begins with the same words, up to its first colon, is replaced.
+
+    Raises:
+        RefusedCheckpoint: the card has no table to add to, or would not be opened afterwards; what stood there stands there still.
+    """
+    path, before = checkpoint.folder / CARD, checkpoint.card
+    head, title, rest = before.partition("## Metrics\n")
+    body, gap, after = rest.partition("\n## ")
+    lines = body.splitlines()
+    last = max((k for k, line in enumerate(lines) if line.startswith("|")), default=None)
+    if last is None:
+        raise RefusedCheckpoint(f"The card of {checkpoint.name} has no table of measures to add to.")
+    begun = [f"- {remark.partition(':')[0]}:" for remark in remarks]
+    named = [f"| {row.metric} | {row.subject} |" for row in rows]
+    kept, below = ([line for line in part if not line.startswith((*named, *begun))] for part in (lines[: last + 1], lines[last + 1 :]))
+    below = [*below[: _last_remark(below)], *(f"- {remark}" for remark in remarks), *below[_last_remark(below) :]]
+    if remarks and below[0]:
+        below.insert(0, "")
+    body = "\n".join([*kept, *table(rows).splitlines()[2:], *below])
+    write_text(path, f"{head}{title}{body}\n{gap}{after}".rstrip("\n"))
+    try:
+        return examine(checkpoint.folder)
+    except RefusedCheckpoint:
+        write_text(path, before.rstrip("\n"))
+        raise
+
+
+def _last_remark(lines: Sequence[str]) -> int:
+    """Behind the last line that is a remark; 0 where there is none."""
+    return 1 + max((k for k, line in enumerate(lines) if line.startswith("- ")), default=-1)
 
 
 def chest_subgroups(collection: Collection, indices: np.ndarray, probabilities: np.ndarray) -> list[Measure]:

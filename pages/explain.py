@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from engine.checkpoints import Checkpoint
-from engine.datasets import NEED_NO_FOLDER
 from engine.queue import Job
 from engine.scan import Scan
 from pages.parts import cards, common, open_scans, words
+from pages.parts.checkpoint_choice import choose, offered
 from pages.parts.open_scans import OpenScan
 from viewer import FindingView, explain_state, explain_view
 
@@ -38,7 +38,7 @@ def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
         views = tuple(words.finding_view(record, scan, rates, first=not place) for place, record in enumerate(records))
         return Explained(views, records[0].in_distribution)
 
-    words_rest_on = (scan.window, scan.spacing_mm, checkpoint.card)
+    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card)
     return common.ask(("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work)
 
 
@@ -90,41 +90,6 @@ def sidebar() -> None:
 def _turn_to() -> None:
     st.session_state.scan = st.session_state["scan choice"]
     st.session_state.notice = None
-
-
-def offered(opened: OpenScan) -> list[Checkpoint]:
-    """Checkpoints for this scan: those that take its kind first, those made for it before those that take any, and among them
-    those trained on the like of it."""
-    return sorted(
-        common.usable(),
-        key=lambda c: (not common.takes(c, opened.scan.kind), not common.made_for(c, opened.scan.kind), _strange(common.trained_on(c), opened.drawn_by), c.name),
-    )
-
-
-def _strange(collection: str, drawn_by: str) -> bool:
-    """Whether a checkpoint's collection is another than the one that drew the scan or, for a scan that nobody drew, a drawn one."""
-    return collection != drawn_by if drawn_by else collection in NEED_NO_FOLDER
-
-
-def choose(opened: OpenScan, offers: list[Checkpoint]) -> Checkpoint:
-    """The checkpoint to explain with; drawn and real scans remember one each."""
-    kept = f"checkpoint for {opened.drawn_by or 'scans'}"
-    names = {c.identity: common.label(c) for c in offers}
-    key = f"{kept} {opened.scan.kind}"
-    if st.session_state.get(kept) in names:
-        st.session_state[key] = st.session_state[kept]
-    else:
-        st.session_state.pop(key, None)
-    with st.container(key="checkpoint"):
-        chosen = st.selectbox(
-            "Checkpoint",
-            list(names),
-            format_func=lambda s: names[s],
-            key=key,
-            label_visibility="collapsed",
-            on_change=lambda: st.session_state.update({kept: st.session_state[key]}),
-        )
-    return next(c for c in offers if c.identity == chosen)
 
 
 @st.fragment
@@ -193,6 +158,8 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
         title=title,
         badges=[*words.scan_badges(scan), *drawn, *badges],
         spacing_mm=scan.spacing_mm,
+        pixel_aspect=scan.pixel_aspect,
+        scale_note=words.measured_at(scan),
         method=f"{method.title}, {method.evidence_name}" if method else "",
         presets=words.window_presets(scan),
         joint_probabilities=together,

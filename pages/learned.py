@@ -8,6 +8,7 @@ import streamlit as st
 from engine.checkpoints import Checkpoint
 from engine.explanation import ClassCentres
 from engine.queue import Job
+from engine.shortcuts import both_numbers
 from pages.parts import cards, common
 from viewer import PanelView, linked_panels
 
@@ -91,16 +92,10 @@ def in_cells(weights: np.ndarray) -> np.ndarray:
     return weights.repeat(CELL, axis=0).repeat(CELL, axis=1)
 
 
-def on_the_tag(shown: list[tuple[Checkpoint, dict]], finding: str) -> str:
-    """How much of a planted tag the strongest tenth of the positive centre covers, where the cards say so."""
-    words = []
-    for checkpoint, _ in shown:
-        rows = [row for row in cards.measures(checkpoint.card) if row.metric == "confounder_sensitivity" and row.subject == finding]
-        if rows:
-            words.append(f"{100 * rows[0].value:.0f} % in {common.label(checkpoint)}")
-    if not words:
-        return ""
-    return f"Some films with {finding.lower()} carried a tag in training. The strongest tenth of the class centre covers this much of it: {' and '.join(words)}."
+def on_the_marker(shown: list[tuple[Checkpoint, dict]], finding: str) -> list[str]:
+    """For each checkpoint whose card holds its map against a marker, how much of it the map covers and how far the answer moves with it."""
+    said = [(common.label(checkpoint), words) for checkpoint, _ in shown for words in both_numbers(cards.measures(checkpoint.card), [finding])]
+    return [f"{whose}. {words}" for whose, words in said]
 
 
 @st.fragment
@@ -121,7 +116,7 @@ def result(chosen: list[Checkpoint]) -> None:
     if finding is None:
         common.line("These two know no finding in common; choose another one beside it.", "quiet")
         return
-    if words := on_the_tag(shown, finding):
+    for words in on_the_marker(shown, finding):
         common.line(words, "quiet")
     views = [view for checkpoint, centres in shown for view in panels(checkpoint, centres, finding, named=len(shown) > 1)]
     linked_panels(views, key="learned view")

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from functools import partial
 
 import pytest
@@ -10,9 +11,10 @@ from pypdf import PdfReader
 
 from engine import datasets
 from engine.attri_net.produce import tiny
+from engine.cards import measures, table
 from engine.checkpoints import open_checkpoint
 from engine.invariance.report import VERDICTS
-from engine.metrics.measure import METRICS
+from engine.metrics.measure import METRICS, Measure
 from engine.registry import method
 from engine.tables import number
 
@@ -111,3 +113,27 @@ def test_a_generator_of_which_little_is_known_gives_numbers_and_no_verdict(bias,
 def test_groups_that_are_too_small_are_named_without_an_error(bias, checkpoint):
     code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
     assert code == 0 and out.splitlines()[1].startswith("That cannot be told") and "patients, fewer than the 20" in out
+
+
+def test_what_a_marker_changes_stands_on_the_card_beside_the_map(bias, checkpoint, tmp_path):
+    folder = tmp_path / "marked"
+    shutil.copytree(checkpoint, folder)
+    rows = [Measure("confounder_sensitivity", "Cardiomegaly", 0.0, None, None, 187, chance=0.1)]
+    (folder / "card.md").write_text(open_checkpoint(checkpoint).card.replace("## Metrics\n", f"## Metrics\n\n{table(rows)}\n"))
+    marked = "--option", "marker=CXR-ROOM1", "--option", "marker_share=50", "--attribute", "marker", "--card"
+    code, out, err = bias("--checkpoint", folder, *PHANTOM, *marked, "--json", tmp_path / "bias.json")
+    assert code == 0, err
+    said = {row["subject"]: row["value"] for row in json.loads((tmp_path / "bias.json").read_text())["rows"]}
+    card = open_checkpoint(folder).card
+    found = {row.subject: row.value for row in measures(card)}
+    for subject in ("Cardiomegaly by marker: mean change of the probability, absent to present", "Cardiomegaly by marker: decisions that flip"):
+        assert found[subject] == pytest.approx(said[subject], abs=1e-3)
+    assert "- Marker and cardiomegaly: the strongest tenth of the map (class centre) covers 0 % of the marker" in card
+
+
+def test_only_exact_counterfactuals_go_onto_a_card(bias, checkpoint, tmp_path):
+    generator = method("cit_lr").tiny(tmp_path / "generator").folder
+    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator, "--card")
+    assert code == 1 and "--card is for exact counterfactuals" in err
+    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--card")
+    assert code == 1 and "no table of measures" in err and "step" not in err  # refused before the work

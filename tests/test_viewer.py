@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from viewer import FindingView, PanelView, explain_parts, panels_parts
-from viewer.blob import BadState, checked_state, unpack
+from viewer.blob import BadState, checked_state, unpacked
 
 VIEWER = Path(__file__).resolve().parents[1] / "viewer"
 WINDOW = (100.0, 200.0)
@@ -31,7 +30,8 @@ def finding(name="Effusion", grid=(8, 6), steps=4, frames=True, seed=0):
 
 def sent(pixels, findings=(), **more):
     packer, header = explain_parts(pixels, WINDOW, list(findings), title="Film", key="k", **more)
-    return unpack(packer.blob(header))
+    entries, chunks = packer.arrays()
+    return header | {"arrays": entries}, [unpacked(entry, chunk) for entry, chunk in zip(entries, chunks, strict=True)]
 
 
 @pytest.mark.parametrize("low, high", [(0, 255), (-1024, 3071), (0, 65535)])
@@ -73,15 +73,15 @@ def test_a_method_without_counterfactuals_sends_its_evidence_alone():
     assert len(arrays) == 2
 
 
-def test_every_array_starts_on_eight_bytes_and_the_blob_ends_with_the_last():
-    packer, header = explain_parts(np.zeros((7, 5), np.float32), WINDOW, [finding("A", (3, 5)), finding("B", (3, 5))], title="", key="k")
-    blob = packer.blob(header)
-    (length,) = struct.unpack_from("<I", blob)
-    arrays = unpack(blob)[0]["arrays"]
-    assert (4 + length) % 8 == 0 and all(entry["offset"] % 8 == 0 for entry in arrays)
-    last = arrays[-1]
-    size = math.prod(last["shape"]) * int(last["dtype"][1])
-    assert len(blob) == 4 + length + last["offset"] + size + -size % 8
+def test_an_array_is_as_long_as_its_entry_says_and_known_again_by_its_digest():
+    packer, _ = explain_parts(np.zeros((7, 5), np.float32), WINDOW, [finding("A", (3, 5)), finding("B", (3, 5))], title="", key="k")
+    entries, chunks = packer.arrays()
+    assert [len(chunk) for chunk in chunks] == [math.prod(entry["shape"]) * int(entry["dtype"][1]) for entry in entries]
+    digests = [entry["digest"] for entry in entries]
+    assert digests == [entry["digest"] for entry in packer.arrays()[0]]
+    assert digests[1:3] == digests[3:]  # both findings hold the same arrays
+    other, _ = explain_parts(np.ones((7, 5), np.float32), WINDOW, [finding("A", (3, 5), seed=1)], title="", key="k")
+    assert not set(digests[1:]) & {entry["digest"] for entry in other.arrays()[0]}
 
 
 def test_the_same_arrays_are_recognised_and_others_are_not():
@@ -95,7 +95,7 @@ def test_a_picture_under_several_maps_is_sent_once():
     base, map_ = np.zeros((40, 40), np.float32), np.ones((4, 4), np.float32)
     packer, header = panels_parts([PanelView("a", base=base, map=map_), PanelView("b", base=base, map=map_), PanelView("c", map=map_)], key="k")
     assert [panel["base"] for panel in header["panels"]] == [0, 0, None]
-    assert len(unpack(packer.blob(header))[1]) == 4
+    assert len(packer.arrays()[0]) == 4
 
 
 @pytest.mark.parametrize(

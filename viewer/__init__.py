@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from server import pixels as pixel_route
+from server import sessions
 from viewer.blob import (
     BADGE_KINDS,
     BadState,
@@ -65,6 +67,8 @@ def explain_view(
     title: str,
     badges: Sequence[tuple[str, str]] = (),
     spacing_mm: tuple[float, float] | None = None,
+    pixel_aspect: float = 1.0,
+    scale_note: str = "",
     method: str = "Attri-Net",
     presets: Sequence[tuple[str, float, float]] = (),
     joint_probabilities: Mapping[str, float] | None = None,
@@ -81,6 +85,8 @@ def explain_view(
         findings: in the order of the list; without any, the scan alone is shown.
         title, badges: the line above; a badge is (words, 'quiet' | 'good' | 'warn' | 'bad').
         spacing_mm: (row, column); gives the pixels their shape and the scan a scale bar.
+        pixel_aspect: height of a pixel over its width, where `spacing_mm` is not known.
+        scale_note: follows the length at the scale bar, for example " at the detector".
         method: written on the evidence panel.
         presets: (name, centre, width), reached by the number keys after the start window and the full range.
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
@@ -100,6 +106,8 @@ def explain_view(
         title=title,
         badges=badges,
         spacing_mm=spacing_mm,
+        pixel_aspect=pixel_aspect,
+        scale_note=scale_note,
         method=method,
         presets=presets,
         difference_limit=difference_limit,
@@ -127,8 +135,8 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
 
 
 def explain_parts(
-    pixels, window, findings, *, title, badges=(), spacing_mm=None, method="", presets=(), difference_limit=None, noun="picture",
-    height=None, key,
+    pixels, window, findings, *, title, badges=(), spacing_mm=None, pixel_aspect=1.0, scale_note="", method="", presets=(),
+    difference_limit=None, noun="picture", height=None, key,
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
@@ -150,6 +158,8 @@ def explain_parts(
     packer = Packer()
     header = _header("explain", pixels.shape, spacing_mm, key, height)
     header |= {
+        "pixel_aspect": float(pixel_aspect),
+        "scale_note": scale_note,
         "title": title,
         "badges": [[words, kind] for words, kind in badges],
         "method": method,
@@ -255,9 +265,29 @@ def _round_up(value: float) -> float:
 
 def _mount(packer: Packer, header: dict, news: dict) -> None:
     key = header["key"]
-    kept = st.session_state.get(f"{key}-blob")
-    if kept is None or kept[1] != header or not kept[0].holds_the_same(packer):
-        kept = st.session_state[f"{key}-blob"] = (packer, header, packer.blob(header))
+    arrays = _lent(packer, key)
+    st.session_state[f"{key}-header"] = whole = {**header, "arrays": arrays}
     with st.container(gap=None):
-        _VIEWER(data=kept[2], key=key, on_view_change=lambda: None)
+        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: _take_back(key))
         _COURIER(data={"to": key, **news}, key=f"{key}-courier")
+
+
+def _take_back(key: str) -> None:
+    """The browser could not fetch what it was told of: it is told anew."""
+    kept = sessions.belongings().pop(f"pixels of {key}", None)
+    if kept is not None:
+        pixel_route.STORE.take_back(kept[2])
+
+
+def _lent(packer: Packer, key: str) -> list[dict]:
+    """The entries of the packed arrays, each with the token under which the browser can fetch it."""
+    mine = sessions.belongings()
+    kept = mine.get(f"pixels of {key}")
+    if kept is not None and kept[0].holds_the_same(packer) and (tokens := pixel_route.STORE.renewed(kept[2])) is not None:
+        entries = kept[1]
+    else:
+        _take_back(key)
+        entries, chunks = packer.arrays()
+        tokens = pixel_route.lend(chunks)
+    mine[f"pixels of {key}"] = (packer, entries, tokens)
+    return [{**entry, "token": token} for entry, token in zip(entries, tokens, strict=True)]

@@ -1,16 +1,14 @@
-"""What the viewer shows, checked, and packed into the one blob that crosses to the browser.
+"""What the viewer shows, checked, and packed for its way to the browser.
 
-The blob: u32 length of the header (little endian), the header as JSON, then the arrays, each on a multiple of 8 bytes.
-`header["arrays"]` names them: `dtype` ('u2', 'i2' or 'f4'), `shape`, `offset` in bytes after the header, `scale` and
-`zero`, so that value = stored * scale + zero keeps the unit of what was packed, and a `digest` by which a view sees what is new.
+The header goes as JSON. Every array goes by itself, as little-endian bytes, and is fetched only by a view that does not have it yet.
+An entry of `header["arrays"]` says of each: `dtype` ('u2', 'i2' or 'f4'), `shape`, `scale` and `zero`, so that
+value = stored * scale + zero keeps the unit of what was packed, and the `digest` by which a view knows it again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -180,7 +178,7 @@ def checked_state(raw: object, names: Iterable[str]) -> dict:
 
 
 class Packer:
-    """Collects arrays, and joins them with a header into one blob."""
+    """Collects the arrays of one view."""
 
     def __init__(self):
         self._arrays: list[tuple[str, np.ndarray]] = []
@@ -206,21 +204,15 @@ class Packer:
         ours, theirs = self._arrays, other._arrays
         return len(ours) == len(theirs) and all(a is b and s == t for (s, a), (t, b) in zip(ours, theirs, strict=True))
 
-    def blob(self, header: Mapping) -> bytes:
-        """`header` and every array, as one run of bytes that starts with the header's length."""
-        entries, chunks, length = [], [], 0
+    def arrays(self) -> tuple[list[dict], list[bytes]]:
+        """An entry and the bytes of every array."""
+        entries, chunks = [], []
         for dtype, array in self._arrays:
             stored, scale, zero = _ENCODERS[dtype](array)
-            chunk = np.ascontiguousarray(stored, dtype=f"<{dtype}").tobytes()
-            chunk += b"\0" * (-len(chunk) % 8)
-            entries.append({"dtype": dtype, "shape": list(array.shape), "offset": length, "scale": scale, "zero": zero})
-            entries[-1]["digest"] = hashlib.blake2b(chunk, digest_size=12).hexdigest()
-            chunks.append(chunk)
-            length += len(chunk)
-        whole = {**header, "arrays": entries}
-        text = json.dumps(whole, allow_nan=False, separators=(",", ":")).encode()
-        text += b" " * (-(len(text) + 4) % 8)
-        return b"".join([struct.pack("<I", len(text)), text, *chunks])
+            chunks.append(np.ascontiguousarray(stored, dtype=f"<{dtype}").tobytes())
+            digest = hashlib.blake2b(chunks[-1], digest_size=12).hexdigest()
+            entries.append({"dtype": dtype, "shape": list(array.shape), "scale": scale, "zero": zero, "digest": digest})
+        return entries, chunks
 
 
 def _as_pixels(values: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -238,14 +230,6 @@ def _as_change(values: np.ndarray) -> tuple[np.ndarray, float, float]:
 _ENCODERS = {"u2": _as_pixels, "i2": _as_change, "f4": lambda values: (values, 1.0, 0.0)}
 
 
-def unpack(blob: bytes) -> tuple[dict, list[np.ndarray]]:
-    """The header and the arrays, in their own units: what the browser sees."""
-    (length,) = struct.unpack_from("<I", blob)
-    header = json.loads(blob[4 : 4 + length])
-    arrays = []
-    for entry in header["arrays"]:
-        stored = np.frombuffer(
-            blob, dtype=f"<{entry['dtype']}", count=math.prod(entry["shape"]), offset=4 + length + entry["offset"]
-        )
-        arrays.append(stored.reshape(entry["shape"]) * entry["scale"] + entry["zero"])
-    return header, arrays
+def unpacked(entry: Mapping, chunk: bytes) -> np.ndarray:
+    """One array in its own units: what the browser sees."""
+    return np.frombuffer(chunk, dtype=f"<{entry['dtype']}").reshape(entry["shape"]) * entry["scale"] + entry["zero"]

@@ -9,6 +9,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from server import doors, sessions  # noqa: E402
 from viewer import FindingView, PanelView, explain_state, explain_view, linked_panels  # noqa: E402
 
 
@@ -121,6 +122,7 @@ def invented_findings(grid=320):
 
 def main():
     st.set_page_config("Viewer", layout="wide")
+    sessions.enter()
     st.html(
         "<style>.stApp{background:#0a0c10} .stMainBlockContainer{padding:18px 18px 0 !important} header.stAppHeader{display:none} section[data-testid=stSidebar]{width:200px !important;min-width:200px !important}</style>"
     )
@@ -167,4 +169,7 @@ def main():
     st.html(f"<p data-runs='{st.session_state.runs}' hidden></p>")
 
 
-main()
+if __name__ == "__main__":
+    main()
+else:
+    app = st.App(__file__, routes=doors.routes(), middleware=doors.middleware(), lifespan=doors.lifespan)

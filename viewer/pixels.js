@@ -1,4 +1,4 @@
-// The blob taken apart, and the visible region of any grid sampled at the panel's own resolution.
+// The arrays fetched and unfolded, and the visible region of any grid sampled at the panel's own resolution.
 
 const STORED = { u2: Uint16Array, i2: Int16Array, f4: Float32Array };
 
@@ -9,22 +9,33 @@ function unfolded(stored, scale, zero) {
   return values;
 }
 
-/** The header and, by index, grids {data, width, height, frames, scale}; the layout is written in blob.py. */
-function decodeBlob(data) {
-  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const grids = () => {
-    const body = bytes.slice(4 + length).buffer;
-    return header.arrays.map(({ dtype, shape, offset, scale, zero }) => {
-      const [frames, height, width] = shape.length === 3 ? shape : [0, ...shape];
-      const stored = new STORED[dtype](body, offset, Math.max(frames, 1) * height * width);
-      const grid = { width, height, frames, scale: 1, whole: scale === 1 && Number.isInteger(zero), factor: 1, version: 0 };
-      // Pictures are unfolded into their own units; changes, which may be many, stay as they were sent.
-      return dtype === "i2" ? { ...grid, data: stored, scale } : { ...grid, data: unfolded(stored, scale, zero) };
-    });
+/** The array behind an entry of the header as a grid {data, width, height, frames, scale}; the layout is written in blob.py. */
+function gridOf({ dtype, shape, scale, zero }, body) {
+  const [frames, height, width] = shape.length === 3 ? shape : [0, ...shape];
+  const stored = new STORED[dtype](body, 0, Math.max(frames, 1) * height * width);
+  const grid = { width, height, frames, scale: 1, whole: scale === 1 && Number.isInteger(zero), factor: 1, version: 0 };
+  // Pictures are unfolded into their own units; changes, which may be many, stay as they were sent.
+  return dtype === "i2" ? { ...grid, data: stored, scale } : { ...grid, data: unfolded(stored, scale, zero) };
+}
+
+const nameOf = ({ digest, dtype, shape, scale, zero }) => [digest, dtype, shape, scale, zero].join();
+
+/** The grids of a header's arrays, by index: those of `kept` (a Map by name) as they are, the others fetched. */
+async function fetchGrids(arrays, kept) {
+  const prefix = new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
+  const fetched = async (entry) => {
+    const answer = await fetch(`${prefix}pixels/${entry.token}`, { credentials: "same-origin", cache: "no-store" });
+    if (!answer.ok) throw new Error(await answer.text());
+    return gridOf(entry, await answer.arrayBuffer());
   };
-  return { header, grids };
+  const missing = new Map();
+  for (const entry of arrays) {
+    const name = nameOf(entry);
+    if (!kept.has(name) && !missing.has(name)) missing.set(name, fetched(entry));
+  }
+  const grids = await Promise.all(missing.values());
+  const all = new Map([...kept, ...[...missing.keys()].map((name, i) => [name, grids[i]])]);
+  return new Map(arrays.map((entry) => [nameOf(entry), all.get(nameOf(entry))]));
 }
 
 /** Every next level has half the width and height of the one before, each value the mean of four. */

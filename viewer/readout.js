@@ -116,7 +116,7 @@ function placeScale(v, panel) {
   const perPixel = v.header.spacing_mm[1] / v.view.s;
   const long = [1, 2, 5, 10, 20, 50, 100, 200].findLast((mm) => mm / perPixel <= 150) ?? 1;
   panel.scale.style.width = `${long / perPixel}px`;
-  setText(panel.scale, `${long} mm`);
+  setText(panel.scale, `${long} mm${v.header.scale_note ?? ""}`);
 }
 
 /** Puts the crosshair at the same place of every panel. */

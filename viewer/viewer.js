@@ -55,8 +55,8 @@ function scrollerOf(element) {
   return null;
 }
 
-/** Shows the picture and findings of a new blob; view, window and choice stay when the picture stayed. */
-function showBlob(v, header, grids) {
+/** Shows the picture and findings of a new header and its grids; view, window and choice stay when the picture stayed. */
+function showHeader(v, header, grids) {
   const seen = (h) => JSON.stringify([h.frame, h.windows, h.arrays[h.scan]?.digest]);
   const samePicture = v.header && seen(v.header) === seen(header), sameNames = v.header && v.findings.map((f) => f.name).join("\n") === header.findings.map((f) => f.name).join("\n");
   v.header = header;
@@ -68,7 +68,7 @@ function showBlob(v, header, grids) {
   writeHead(v);
   if (!samePicture) Object.assign(v, startingLook(), { cross: null });
   const spacing = header.spacing_mm;
-  v.view = samePicture ? v.view : { s: 1, cx: 0, cy: 0, aspect: spacing ? spacing[0] / spacing[1] : 1, fitted: true };
+  v.view = samePicture ? v.view : { s: 1, cx: 0, cy: 0, aspect: spacing ? spacing[0] / spacing[1] : header.pixel_aspect ?? 1, fitted: true };
   if (!sameNames || !samePicture) {
     v.amounts = new Map(v.findings.map((finding) => [finding.name, startAmount(finding)]));
     v.also = new Set();
@@ -91,7 +91,7 @@ function writeHead(v) {
   v.root.querySelector(".badges").replaceChildren(...badges.map(([words, kind]) => make("span", `badge ${kind}`, {}, words)));
 }
 
-function closeView(v, parent) {
+function closeView(v) {
   v.closed = true;
   v.deaf();
   v.resized.disconnect();
@@ -99,24 +99,50 @@ function closeView(v, parent) {
   cancelAnimationFrame(v.frame);
   clearInterval(v.blinking);
   clearTimeout(v.sending);
-  mounted.delete(parent);
   if (views.get(v.header.key)?.view === v) views.delete(v.header.key);
 }
 
-export default function ({ data, parentElement, setStateValue }) {
-  const { header, grids } = decodeBlob(data);
-  let v = mounted.get(parentElement);
-  if (!v) mounted.set(parentElement, (v = openView(parentElement)));
-  v.send = (state) => setStateValue("view", state);
-  const digest = JSON.stringify(header);
-  if (v.digest !== digest) {
-    v.digest = digest;
-    showBlob(v, header, grids());
-    v.root.dataset.blobs = Number(v.root.dataset.blobs ?? 0) + 1;
+/** Fetches what a header shows and the mount does not have yet, and shows it, unless another header has come meanwhile. */
+async function load(mount, parent, header, wanted) {
+  let all;
+  try {
+    all = await fetchGrids(header.arrays, mount.kept);
+  } catch (reason) {
+    if (mount.wanted !== wanted) return;
+    mount.wanted = "";
+    if (mount.tries++ < 2) mount.askAgain(); // the tokens have ended: Python gives new ones
+    else setText(parent.querySelector(".title"), "The pixels could not be fetched. Reload the page.");
+    return;
   }
+  if (mount.wanted !== wanted) return;
+  mount.kept = all;
+  mount.tries = 0;
+  const v = (mount.view ??= openView(parent));
+  v.send = mount.send;
+  showHeader(v, header, header.arrays.map((entry) => all.get(nameOf(entry))));
+  v.root.dataset.blobs = Number(v.root.dataset.blobs ?? 0) + 1;
+  mount.shown = wanted;
   const slot = views.get(header.key) ?? {};
-  Object.assign(slot, { view: v, hear: (news) => hearNews(v, news) });
+  Object.assign(slot, { view: v, hear: (news) => mount.shown === mount.wanted && hearNews(v, news) });
   views.set(header.key, slot);
   if (slot.news && slot.news !== v.news) hearNews(v, slot.news);
-  return () => closeView(v, parentElement);
+}
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+  const header = structuredClone(data); // the view writes into it
+  let mount = mounted.get(parentElement);
+  if (!mount) mounted.set(parentElement, (mount = { view: null, wanted: "", shown: "", kept: new Map(), tries: 0 }));
+  mount.send = (state) => setStateValue("view", state);
+  mount.askAgain = () => setTriggerValue("again", true);
+  if (mount.view) mount.view.send = mount.send;
+  const wanted = JSON.stringify({ ...header, arrays: header.arrays.map(nameOf) });
+  if (mount.wanted !== wanted) {
+    mount.wanted = wanted;
+    if (mount.shown !== wanted) load(mount, parentElement, header, wanted);
+  }
+  return () => {
+    mount.wanted = null;
+    mounted.delete(parentElement);
+    if (mount.view) closeView(mount.view);
+  };
 }

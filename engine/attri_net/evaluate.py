@@ -11,6 +11,7 @@ import torch
 from engine.attri_net.explain import AttriNetModel
 from engine.datasets.body import body_mask
 from engine.datasets.collection import Collection
+from engine.metrics.answer_change import answer_change
 from engine.metrics.class_sensitivity import class_sensitivity
 from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity
 from engine.metrics.confounder_sensitivity import confounder_sensitivity
@@ -21,10 +22,12 @@ from engine.metrics.hit_rate import hit_rate
 from engine.metrics.intervals import UNKNOWN, mean_of_means_interval
 from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
+from engine.shortcuts import MARKER, PAIR, both_numbers
 from engine.metrics.stride_energy import stride_energy
 
 BODY_DETAIL = 192  # side of the picture that the body mask is sought on
-MOST_COUNTERFACTUALS = 300  # positives a finding whose true counterfactual is drawn
+MOST_COUNTERFACTUALS = 300  # positives a finding whose true counterfactual is drawn; films with and without the marker
+CHUNK = 32  # films held at once
 
 
 @dataclass
@@ -111,7 +114,18 @@ def measures(
         tag = collection.marker_mask(None, model.preprocessing.size)
         centre = np.abs(model.net.centres.value[c, 1].cpu().numpy())
         measured(confounder_sensitivity, centre, tag, subject=marker.finding)
-    return rows, remarks
+        _by_marker(model, collection, indices, c, measured)
+    return rows, [*remarks, *both_numbers(rows)]
+
+
+def _by_marker(model, collection, indices, c, measured) -> None:
+    """How far the answer about finding `c` moves when the marker alone is burned in: a map that is free of it is no proof."""
+    side, chosen = model.preprocessing.size, indices[:MOST_COUNTERFACTUALS]
+    answers = []
+    for marked in (False, True):
+        films = [np.stack([collection.counterfactual(int(i), side, marker=marked) for i in part]) for part in np.array_split(chosen, -(-len(chosen) // CHUNK))]
+        answers.append(np.concatenate([model.believes(part)[:, c] for part in films]))
+    measured(answer_change, *answers, float(model.thresholds[c]), model.findings[c], MARKER, PAIR, groups=collection.patients[chosen])
 
 
 def _mean_of(rows: list[Measure], metric: str) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from tqdm import tqdm
 
+from engine.cards import measures
 from engine.commands.outputs import writable
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
 from engine.endings import OneSentence
 from engine.tables import show, write_text
+
+if TYPE_CHECKING:
+    from engine.checkpoints import Checkpoint
+    from engine.invariance.report import BiasReport
 
 
 def bias(
@@ -30,9 +36,13 @@ def bias(
     count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
     seed: Annotated[int, typer.Option(help="of the choice of pictures, and of what the test and the intervals draw")] = 0,
+    margin: Annotated[
+        float, typer.Option(help="a mean change, or a share of decisions, that is too small to matter; 'no sign of it' is claimed within it alone")
+    ] = 0.05,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
     pdf: Annotated[Path | None, typer.Option(help="write the report here", callback=writable)] = None,
+    card: Annotated[bool, typer.Option("--card", help="also put mean change and flips on the checkpoint's card; exact counterfactuals only")] = False,
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
     from engine.invariance.answers import HEADER, answer, note, question, table, trust
@@ -42,6 +52,8 @@ def bias(
 
     if split not in SPLITS:
         raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
+    if not 0 < margin < 1:
+        raise OneSentence(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
     model = open_model(checkpoint, device)
     labelled = () if data == "phantom" else model.findings  # drawn films test a finding that they are not labelled for, too
     collection = opened(data, root, labelled, option or ())
@@ -50,6 +62,10 @@ def bias(
         if name == "marker" and interventions.exact and "marker" not in interventions.attributes:
             raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
         interventions.values_of(name)  # refuses an unknown one before anything takes long
+    if card and not interventions.exact:
+        raise OneSentence("--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the report.")
+    if card and not measures(model.checkpoint.card):
+        raise OneSentence(f"the card of {model.checkpoint.name} has no table of measures to add to.")
     if len(set(attribute)) < len(attribute):
         raise OneSentence("an attribute is named twice; name each once.")
     indices = collection.split(split)
@@ -62,7 +78,7 @@ def bias(
             bar.total = total
             bar.update(done - bar.n)
 
-        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed)
+        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed, margin)
     for report in reports:
         print(question(report.attribute))
         for line in filter(None, answer(report)):
@@ -87,6 +103,18 @@ def bias(
         for report in reports:
             where = pdf if len(reports) == 1 else pdf.with_stem(f"{pdf.stem}-{report.attribute}")
             where.write_bytes(bias_pdf(report))
+    if card:
+        on_card(model.checkpoint, reports)
+
+
+def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
+    """Mean change and flips of every finding onto the card; where the card holds a map against a marker, both numbers in one sentence."""
+    from engine.cards import with_measures
+    from engine.shortcuts import both_numbers
+
+    rows = [replace(row, remark="") for report in reports for one in report.findings for row in (one.change, one.flips)]
+    with_measures(checkpoint, rows, both_numbers([*rows, *measures(checkpoint.card)]))
+    print(f"The card of {checkpoint.name} now holds {len(rows)} measures of these reports.")
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

@@ -70,6 +70,8 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
             "kind": scan.kind,
             "shape": list(scan.pixels.shape),
             "spacing_mm": scan.spacing_mm,
+            "spacing_at": scan.spacing_at,
+            "remarks": list(scan.remarks),
             "bits": scan.bits,
             "window": list(scan.window),
             "tags": dict(scan.tags),

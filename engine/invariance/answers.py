@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.invariance.fairness import TITLES
 from engine.invariance.report import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
-from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, RESOLVED, TOO_FEW, findings_stay, of_findings, shifts
+from engine.invariance.verdicts import LEAST_EFFECTIVENESS, MOST_NULL_FLIPS, NOT_BOUNDED, RESOLVED, findings_stay, of_findings, shifts, unbounded
 from engine.metrics.measure import Measure
 from engine.tables import number
 
@@ -94,9 +95,8 @@ def answer(report: BiasReport) -> tuple[str, str]:
 def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
     """Reason -> the findings that have no verdict for it; those that would need more pictures stand together."""
     untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
-    few = [one for one in untold if one.reason.startswith(TOO_FEW)]
-    needed = sorted({round(100 * one.detectable) for one in few})
-    too_few = f"{TOO_FEW} {' to '.join(map(str, dict.fromkeys((needed[0], needed[-1]))))} points or more." if few else ""
+    few = [one for one in untold if one.reason.startswith(NOT_BOUNDED)]
+    too_few = unbounded(few) if few else ""
     reasons: dict[str, list[FindingReport]] = {}
     for one in untold:
         reasons.setdefault(too_few if one in few else one.reason, []).append(one)
@@ -109,13 +109,12 @@ def _sign(spared: Sequence[FindingReport]) -> str:
 
 
 def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
-    limits = [one.detectable for one in spared if one.detectable is not None]
     whom = "" if named_already else f"For {together(spared)} no sign of {_sign(spared)} was found; "
-    if not limits:
-        words = "exact counterfactuals show every change." if any(one.size for one in spared) else "the probabilities did not move at all."
-        return whom + words if whom else words[0].upper() + words[1:]
-    words = f"a typical change of {points(max(limits))} points or more would have been found in 4 of 5 such samples."
-    return whom + words if whom else words[0].upper() + words[1:]
+    margin = f"{100 * spared[0].equivalence.margin:g}"
+    shown = f"the whole interval lies within {margin} points, and under {margin} of 100 decisions flip."
+    if not any(one.size for one in spared):
+        shown = f"the probabilities did not move at all; {shown}"
+    return whom + shown if whom else shown[0].upper() + shown[1:]
 
 
 def sized(report: BiasReport, one: FindingReport) -> str:
@@ -196,7 +195,7 @@ def table(report: BiasReport) -> list[tuple[str, ...]]:
 
 def _line(one: FindingReport) -> tuple[str, ...]:
     test = one.test
-    gaps = [None] * 3 if test is None else [test.parity, test.opportunity, test.odds]
+    gaps = [one.associations.decisions.get(name) for name in TITLES]
     return (
         one.finding,
         f"{100 * one.change.value:+.1f}",

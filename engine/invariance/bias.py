@@ -4,7 +4,8 @@ Whether the pictures deserve a verdict, and which one the numbers give, is said 
 The test needs g(a, Z), the model's answer on pictures that depend on Z alone. Exact counterfactuals share all that is not the attribute,
 and a model that ignores it answers alike on all of them, so their answers are taken as they are. A generator's still know which value
 was the patient's own; of their answers only what Z foretells is taken.
-Sizes compare two generated pictures of one patient, so that what the generator does to every picture takes no part in them.
+Sizes compare two generated pictures of one patient, and what the generator leaves in pictures under each value, as the null
+interventions show it, is subtracted from the answers first (`equivalence`).
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.datasets.collection import Collection
-from engine.invariance.fairness import equalised_odds, equality_of_opportunity
+from engine.invariance.equivalence import MARGIN, mean_change, subtract_traces
+from engine.invariance.fairness import associations
 from engine.invariance.interventions import Alternatives, Interventions, Progress
 from engine.invariance.regressions import as_known_from
 from engine.invariance.report import CANNOT_TELL, Affected, BiasReport, FindingReport
 from engine.invariance.statistics import FEWEST, InvarianceResult, invariance_test
 from engine.invariance.verdicts import RESOLVED, doubts, measured_quality, poor, resolved, verdicts
 from engine.metrics.composition import composition
-from engine.metrics.intervals import DRAWS, LEVEL, bootstrap, cluster_index, share_interval
+from engine.metrics.intervals import DRAWS, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.registry import Model
 
@@ -40,20 +42,22 @@ def bias_report(
     interventions: Interventions,
     progress: Progress | None = None,
     seed: int = 0,
+    margin: float = MARGIN,
 ) -> BiasReport:
     """Tests every finding of `model` on the pictures at `indices`.
 
     Args:
         model: anything with findings, thresholds, believes and checkpoint; with `preprocessing`, it is shown films of that size.
         progress: called with (done, all) steps.
+        margin: below which a mean change of the probability, or a share of decisions, is too small to matter.
 
     Raises:
         ValueError: an attribute that the interventions cannot change, or that is known of no picture here.
     """
-    return _judged([_measured_report(model, collection, indices, attribute, interventions, progress, seed)], interventions)[0]
+    return _judged([_measured_report(model, collection, indices, attribute, interventions, progress, seed, margin)], interventions)[0]
 
 
-def _measured_report(model, collection, indices, attribute, interventions, progress, seed) -> BiasReport:
+def _measured_report(model, collection, indices, attribute, interventions, progress, seed, margin) -> BiasReport:
     """`bias_report` before any verdict."""
     values, indices = interventions.values_of(attribute), np.asarray(indices)
     given = len(indices)
@@ -78,7 +82,7 @@ def _measured_report(model, collection, indices, attribute, interventions, progr
     span = float(np.ptp(made.original)) or 1.0
     answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
     truth = _truth(model, collection, indices)
-    findings = tuple(_measured(model, c, answers, truth[c], seed) for c in range(len(model.findings)))
+    findings = tuple(_measured(model, c, answers, truth[c], seed, margin) for c in range(len(model.findings)))
     quality = measured_quality(interventions, collection.name, attribute)
     return BiasReport(
         checkpoint=model.checkpoint.name,
@@ -107,6 +111,7 @@ def bias_reports(
     interventions: Interventions,
     progress: Progress | None = None,
     seed: int = 0,
+    margin: float = MARGIN,
 ) -> list[BiasReport]:
     """`bias_report` of several attributes, with p values corrected for the number of findings and attributes together."""
     reports = []
@@ -115,7 +120,7 @@ def bias_reports(
         def within(done: int, every: int, place: int = place) -> None:
             progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
 
-        reports.append(_measured_report(model, collection, indices, attribute, interventions, within if progress else None, seed))
+        reports.append(_measured_report(model, collection, indices, attribute, interventions, within if progress else None, seed, margin))
     return _judged(reports, interventions)
 
 
@@ -162,34 +167,38 @@ def _truth(model: Model, collection: Collection, indices: np.ndarray) -> list[np
     return [collection.labels[indices, known.index(finding)] if finding in known else None for finding in model.findings]
 
 
-def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None, seed: int) -> FindingReport:
+def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None, seed: int, margin: float) -> FindingReport:
     """Everything about finding `c` but the verdict."""
     made, patients, n = answers.made, answers.patients, len(answers.indices)
     finding, threshold = model.findings[c], float(model.thresholds[c])
-    under, own, original = answers.under[:, :, c], answers.own[:, c], answers.original[:, c]
+    shown, null, original = answers.under[:, :, c], answers.own[:, c], answers.original[:, c]
     codes = np.array([made.values.index(str(value)) for value in made.factual])
     rows = np.arange(n)
-    means = under.mean(0)
+    subtracted = subtract_traces(shown, original, codes, made.values, patients)
+    under = subtracted.answers
+    own, means = under[rows, codes], under.mean(0)
     a, b = (0, 1) if len(means) == 2 else sorted((int(means.argmin()), int(means.argmax())))
     pairs = math.comb(len(means), 2)  # out of which this one is picked
-    difference = under[:, b] - under[:, a]
     stays = (under > threshold) == (own > threshold)[:, None]  # (n, m)
     flipped = 1 - (stays.sum(1) - 1) / (stays.shape[1] - 1)  # (n,) share of the other values that flip the decision
     away = np.abs(under - own[:, None])
     away[rows, codes] = -1
     strongest = away.argmax(1)
     after = under[rows, strongest]
-    null_moved, null_flipped = np.abs(own - original), (own > threshold) != (original > threshold)
+    null_moved, null_flipped = np.abs(null - original), (null > threshold) != (original > threshold)
     subject = f"{finding} by {made.attribute}"
-    test, reason = _tested(finding, answers, original, under, truth, seed)
+    test, reason = _tested(finding, answers, original, np.clip(under, 0, 1), seed)
+    named = f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}"
+    change, equivalence = mean_change(named, subtracted.change(a, b), patients, margin, pairs)
     return FindingReport(
         finding=finding,
         threshold=threshold,
         verdict=CANNOT_TELL,
         reason=reason or "not judged yet",
         test=test,
+        associations=associations(original, threshold, made.factual, truth, patients),
         pair=(made.values[a], made.values[b]),
-        change=_mean(f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}", difference, patients, seed, pairs),
+        change=change,
         flips=_share(f"{subject}: decisions that flip", flipped, patients, seed),
         eca=replace(_share(subject, 1 - flipped, patients, seed), metric="eca"),
         null_change=_mean(f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed),
@@ -204,31 +213,30 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
                 original=made.original[row],
                 counterfactual=made.pictures[made.values[strongest[row]]][row],
                 before=float(original[row]),
-                after=float(after[row]),
-                null=float(own[row]),
+                after=float(shown[row, strongest[row]]),
+                null=float(null[row]),
                 flips=bool(not stays[row, strongest[row]]),
             )
             for row in np.argsort(-away.max(1), kind="stable")[:MOST_AFFECTED]
         ),
+        traces=subtracted.traces,
+        unsubtracted=mean_change(f"{named}, traces not subtracted", shown[:, b] - shown[:, a], patients, margin, pairs)[0],
+        equivalence=equivalence,
     )
 
 
-def _tested(
-    finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, truth: np.ndarray | None, seed: int
-) -> tuple[InvarianceResult | None, str]:
+def _tested(finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, seed: int) -> tuple[InvarianceResult | None, str]:
     """The calibrated test with the generated pictures as its g; without one, the sentence that says why."""
     made, patients = answers.made, answers.patients
     units, count = cluster_index(patients, len(under))
     few = count < FEWEST  # the test will say so
     g = under if answers.exact or few else as_known_from(made.representation, under, units, seed)
-    labelled = truth is not None and np.isfinite(truth).all()
     try:
         test = invariance_test(
             original,
             made.factual,
             made.representation,
             alternatives=dict(zip(made.values, g.T, strict=True)),
-            truth=truth if labelled else None,
             patients=patients,
             trees=not answers.exact,
             finding=finding,
@@ -237,18 +245,7 @@ def _tested(
         )
     except NotMeasurable as reason:
         return None, sentence(str(reason))
-    if answers.exact:
-        test = replace(test, detectable=None)  # any change at all is seen
-    if truth is None or labelled:
-        return test, ""
-    known = np.isfinite(truth)  # the invariance test needs no truth; the two criteria that do take the pictures that have one
-    sample = original[known], made.factual[known], truth[known], patients[known]
-    for name, criterion in (("opportunity", equality_of_opportunity), ("odds", equalised_odds)):
-        try:
-            test = replace(test, **{name: criterion(*sample)})
-        except NotMeasurable as reason:  # often the same for both
-            test = replace(test, remarks=tuple(dict.fromkeys((*test.remarks, sentence(str(reason))))))
-    return test, ""
+    return replace(test, detectable=None) if answers.exact else test, ""  # of exact counterfactuals any change at all is seen
 
 
 def sentence(text: str) -> str:
@@ -256,10 +253,9 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:].rstrip(".") + "."
 
 
-def _mean(subject: str, values: np.ndarray, patients: np.ndarray, seed: int, choices: int = 1) -> Measure:
-    """Mean of (n,) with patients resampled; the interval is widened (Bonferroni) where it was picked out of several `choices`."""
-    level = 1 - (1 - LEVEL) / choices
-    low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, DRAWS * choices, seed, level)
+def _mean(subject: str, values: np.ndarray, patients: np.ndarray, seed: int) -> Measure:
+    """Mean of (n,) with patients resampled."""
+    low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, DRAWS, seed)
     return Measure("effect", subject, values.mean(), low, high, len(values), chance=0.0)
 
 

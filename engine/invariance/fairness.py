@@ -1,13 +1,14 @@
 """Demographic parity, equality of opportunity and equalised odds: how far the groups' rates lie apart, and whether by chance.
 
 All three are associations: a difference in them may come from who is in a group as well as from what the model does with it.
+They are about decisions. The same differences of the mean probability are another thing, and are named so (`MEAN_PROBABILITY`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -19,6 +20,7 @@ FEWEST_IN_STRATUM = 5  # cases (patients, where they are known) of a group with 
 SMALL_TABLE = 5  # expected counts below which chi-squared is replaced by random tables of the same margins
 TABLES = 9999
 TITLES = {"parity": "demographic parity", "opportunity": "equality of opportunity", "odds": "equalised odds"}
+DECISIONS, MEAN_PROBABILITY = "decisions", "mean probability"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class FairnessGap:
             picked them.
         p_value: of the hypothesis that all groups have one rate.
         log10_p: the same, where p_value is too small to be held.
+        of: what was compared, `DECISIONS` or `MEAN_PROBABILITY`.
     """
 
     criterion: str
@@ -45,17 +48,69 @@ class FairnessGap:
     high: float
     p_value: float
     log10_p: float
+    of: str = DECISIONS
 
     def measures(self, subject: str) -> list[Measure]:
         """Two rows about `subject`: the gap as an "effect" and its p value."""
         most, least = max(self.rates, key=self.rates.get), min(self.rates, key=self.rates.get)
         said = f"{most} {self.rates[most]:.3f}, {least} {self.rates[least]:.3f}"
         n = sum(self.n.values())
-        subject = f"{subject}: {self.criterion}"
+        subject = f"{subject}: {self.criterion}{'' if self.of == DECISIONS else f' of the {self.of}'}"
         return [
             Measure("effect", subject, self.gap, self.low, self.high, n, chance=0.0, remark=said),
             Measure("p_value", subject, self.p_value, None, None, n),
         ]
+
+
+@dataclass(frozen=True)
+class Associations:
+    """The three criteria for one finding.
+
+    Attributes:
+        decisions, probabilities: a key of `TITLES` -> the gap between the groups' decisions at the operating point, and the gap between
+            their mean probabilities; without those that cannot be had.
+        missing: a key of `TITLES` -> the sentence that says why it is not there.
+    """
+
+    decisions: Mapping[str, FairnessGap]
+    probabilities: Mapping[str, FairnessGap]
+    missing: Mapping[str, str]
+
+    def measures(self, subject: str) -> list[Measure]:
+        """Two rows about `subject` for every gap, those of the decisions first."""
+        return [row for gaps in (self.decisions, self.probabilities) for gap in gaps.values() for row in gap.measures(subject)]
+
+
+def associations(
+    probabilities: np.ndarray, threshold: float, attribute: np.ndarray, truth: np.ndarray | None = None, patients: np.ndarray | None = None
+) -> Associations:
+    """All three criteria, of decisions (probability above `threshold`) and of the mean probability.
+
+    Args:
+        probabilities: (n,) in [0, 1]. threshold: the operating point.
+        attribute: (n,) any values.
+        truth: (n,) 1, 0, or NaN where it is not known: such cases count for demographic parity only; None where nobody knows any.
+        patients: (n,) or None when all are independent.
+    """
+    probabilities, attribute = np.asarray(probabilities, dtype=np.float64), np.asarray(attribute)
+    truth = np.full(len(probabilities), np.nan) if truth is None else np.asarray(truth)
+    patients, known = np.arange(len(probabilities)) if patients is None else np.asarray(patients), np.isfinite(truth)
+    gaps: dict[str, dict[str, FairnessGap]] = {DECISIONS: {}, MEAN_PROBABILITY: {}}
+    missing = {}
+    for of, predictions in ((DECISIONS, (probabilities > threshold).astype(np.float64)), (MEAN_PROBABILITY, probabilities)):
+        labelled = predictions[known], attribute[known], truth[known], patients[known]
+        for name, criterion, sample in (
+            ("parity", demographic_parity, (predictions, attribute, patients)),
+            ("opportunity", equality_of_opportunity, labelled),
+            ("odds", equalised_odds, labelled),
+        ):
+            try:
+                if name != "parity" and not known.any():
+                    raise NotMeasurable("nobody knows who of these patients has the finding")
+                gaps[of][name] = replace(criterion(*sample), of=of)
+            except NotMeasurable as reason:
+                missing[name] = f"{str(reason)[0].upper()}{str(reason)[1:].rstrip('.')}."
+    return Associations(gaps[DECISIONS], gaps[MEAN_PROBABILITY], missing)
 
 
 def demographic_parity(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None = None) -> FairnessGap:

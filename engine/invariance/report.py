@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from engine.invariance.fairness import Associations
+from engine.invariance.equivalence import MARGIN, Equivalence, Trace
 from engine.invariance.statistics import InvarianceResult
 from engine.metrics.measure import Measure
 
@@ -51,6 +53,7 @@ class FindingReport:
         finding, threshold: its name and operating point.
         verdict: one of `VERDICTS`; reason: why there is none, or "".
         test: None where it could not be done.
+        associations: demographic parity, equality of opportunity and equalised odds of the answers on the pictures as they are.
         pair: the two values between which `change` is measured, the first to the second.
         change: mean signed change of the probability from one to the other, patients resampled; with more than two values `pair` is
             the one that differs most, and the interval is widened (Bonferroni) for having picked it.
@@ -58,6 +61,9 @@ class FindingReport:
         null_change: mean |change| of the probability by the null intervention. null_flips: the share of decisions it flips.
         before, after: (n,) the probability as photographed and under another value (with more than two, the one that moves it most).
         affected: those whose answer changes most.
+        traces: what the generator leaves in pictures under each value, in the order of the values; `change`, `flips` and `after` are
+            without them. unsubtracted: the change before they were subtracted.
+        equivalence: the tests of `change` against the margin below which a change is too small to matter.
     """
 
     finding: str
@@ -65,6 +71,7 @@ class FindingReport:
     verdict: str
     reason: str
     test: InvarianceResult | None
+    associations: Associations
     pair: tuple[str, str]
     change: Measure
     flips: Measure
@@ -74,6 +81,9 @@ class FindingReport:
     before: np.ndarray
     after: np.ndarray
     affected: tuple[Affected, ...]
+    traces: tuple[Trace, ...] = ()
+    unsubtracted: Measure | None = None
+    equivalence: Equivalence = Equivalence(MARGIN, 1.0, 1.0)
 
     def __post_init__(self):
         if self.verdict not in VERDICTS or (self.verdict != CANNOT_TELL and self.test is None):
@@ -99,6 +109,17 @@ class FindingReport:
     def moves(self, beyond: float = 0.0) -> bool:
         """Whether the whole interval of the mean change lies further than `beyond` from zero, on one side of it."""
         return self.change.low is not None and (self.change.low > beyond or self.change.high < -beyond)
+
+    @property
+    def reaches(self) -> float | None:
+        """The furthest end of the intervals of `change` and `flips`: how large a change may be after all; None where one is missing."""
+        ends = self.change.low, self.change.high, self.flips.high
+        return None if None in ends else max(map(abs, ends))
+
+    @property
+    def within_margin(self) -> bool:
+        """Whether both intervals lie within the margin: shown to be too small to matter, which says nothing of whether it is 0."""
+        return self.reaches is not None and self.reaches <= self.equivalence.margin
 
     @property
     def how(self) -> str:
@@ -127,6 +148,7 @@ class FindingReport:
             "reason": self.reason,
             "from": self.pair[0],
             "to": self.pair[1],
+            "missing_gaps": dict(self.associations.missing),
             "remarks": list(self.test.remarks) if self.test else [],
         }
 
@@ -135,7 +157,12 @@ class FindingReport:
         how = f" ({self.how})" if self.how else ""
         remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason)))
         rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
-        return rows + (self.test.measures() if self.test else [])
+        equal = f"{self.change.subject}: not smaller than {100 * self.equivalence.margin:g} of 100"
+        rows.append(Measure("p_value", equal, self.equivalence.p_value, None, None, self.change.n))
+        if self.unsubtracted is not None and any(trace.shift for trace in self.traces):
+            rows += [self.unsubtracted, *(trace.measure(self.finding) for trace in self.traces)]
+        subject = self.eca.subject
+        return [*rows, *(self.test.measures() if self.test else []), *self.associations.measures(subject)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from engine.invariance.dependence import dependence, detectable_among
-from engine.invariance.fairness import FairnessGap, demographic_parity, equalised_odds, equality_of_opportunity
 from engine.invariance.regressions import LEARNERS
 from engine.metrics.measure import Measure, NotMeasurable
 
 FEWEST = 20  # cases (patients, where they are known) of a group; below, neither g nor its tail is to be trusted
 SMALLEST_OVERLAP = 0.1
+VARIANCE = "E Var(g | Z)"  # how a table names `InvarianceResult.effect`
+T_TEST = "the paper's paired t-test, not calibrated"
 GENERATOR = "the model on generated alternatives"
 
 
@@ -39,7 +40,6 @@ class InvarianceResult:
         detectable: the smallest effect that the test finds at 0.05 (after `holm` at 0.05 / `together`) in 80 % of such samples if the model leans on the attribute
             the way that g says; one that leans in a way that g does not see needs a larger one. None where g sees no difference.
         overlap: E Var(A | Z) / Var(A) in [0, 1]: 1 where Z says nothing about A, 0 where it gives A away and nothing can be tested.
-        parity, opportunity, odds: the associations beside it; the last two None without true findings, or too few of them.
         remarks: sentences that a reader must see.
     """
 
@@ -56,9 +56,6 @@ class InvarianceResult:
     t_p_value: float
     detectable: float | None
     overlap: float
-    parity: FairnessGap
-    opportunity: FairnessGap | None = None
-    odds: FairnessGap | None = None
     corrected_p: float | None = None
     together: int = 1
     remarks: Sequence[str] = ()
@@ -74,18 +71,18 @@ class InvarianceResult:
         return f"{self.finding} by {self.attribute}"
 
     def measures(self) -> list[Measure]:
-        """The numbers as measures: effect, p values, detectable effect, then the three associations."""
+        """The numbers as measures: effect, p values, detectable effect."""
         said = " ".join(self.remarks)
         rows = [
-            Measure("effect", self.subject, self.effect, self.low, self.high, self.n, chance=0.0, remark=said),
+            Measure("effect", f"{self.subject}: {VARIANCE}", self.effect, self.low, self.high, self.n, chance=0.0, remark=said),
             Measure("p_value", self.subject, self.p_value, None, None, self.n),
-            Measure("p_value", f"{self.subject}: paired t-test", self.t_p_value, None, None, self.n),
+            Measure("p_value", f"{self.subject}: {T_TEST}", self.t_p_value, None, None, self.n),
         ]
         if self.detectable is not None:
             rows.insert(1, Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n))
         if self.corrected_p is not None:
             rows.append(Measure("p_value", f"{self.subject}: Holm", self.corrected_p, None, None, self.n))
-        return rows + [row for gap in (self.parity, self.opportunity, self.odds) if gap for row in gap.measures(self.subject)]
+        return rows
 
     def rows(self) -> list[dict]:
         """`measures` as records that are ready for JSON."""
@@ -98,7 +95,6 @@ def invariance_test(
     representation: np.ndarray,
     *,
     alternatives: Mapping[object, np.ndarray] | None = None,
-    truth: np.ndarray | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
     trees: bool = False,
@@ -114,7 +110,6 @@ def invariance_test(
         representation: (n, ...) Z, meant to be independent of the attribute; what is left of it is modelled by e(a | z).
         alternatives: for every value of the attribute the predictions (n,) on pictures generated from Z under that value. They must
             be functions of Z alone (and of noise), not of the factual picture, or the test loses its size.
-        truth: (n,) 0 or 1, for the criteria that need it.
         patients: (n,) whom each picture belongs to; None when all are independent.
         learner: one of `LEARNERS`, for g and h where there are no alternatives. trees: see `dependence`.
         finding, name: what the predictions are of, and what the attribute is called.
@@ -131,7 +126,7 @@ def invariance_test(
     groups = _groups(names, codes, patients, name)
     if len(names) < 2:
         raise NotMeasurable(f"{name} is {names[0]} for all {n} cases; there is nothing to compare")
-    opportunity, odds, remarks = _with_truth(predictions, attribute, truth, patients)
+    remarks = []
     chosen = None if alternatives is None else _stacked(alternatives, names, n)
     found = dependence(predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, trees=trees, seed=seed)
     if found.overlap < SMALLEST_OVERLAP:
@@ -144,9 +139,6 @@ def invariance_test(
         groups=groups,
         learner=learner if alternatives is None else GENERATOR,
         p_value=10**found.log10_p,
-        parity=demographic_parity(predictions, attribute, patients),
-        opportunity=opportunity,
-        odds=odds,
         remarks=tuple(remarks),
         **asdict(found),
     )
@@ -205,24 +197,6 @@ def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, n
             who = unit.removesuffix("s") if count == 1 else unit
             raise GroupTooSmall(f"{name.replace('_', ' ')} {value} has {count} {who}, fewer than the {FEWEST} that the test needs; {mend}.")
     return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
-
-
-def _with_truth(predictions, attribute, truth, patients) -> tuple[FairnessGap | None, FairnessGap | None, list[str]]:
-    if truth is None:
-        return None, None, []
-    truth = np.asarray(truth)
-    if truth.shape != predictions.shape or not np.isin(truth, (0, 1)).all():
-        raise ValueError(f"truth must hold 0 or 1 for each of {len(predictions)} cases")
-    found, remarks = [], []
-    for criterion in (equality_of_opportunity, equalised_odds):
-        try:
-            found.append(criterion(predictions, attribute, truth, patients))
-        except NotMeasurable as reason:
-            found.append(None)
-            sentence = f"{str(reason)[0].upper()}{str(reason)[1:]}."
-            if sentence not in remarks:
-                remarks.append(sentence)
-    return found[0], found[1], remarks
 
 
 def _stacked(alternatives: Mapping[object, np.ndarray], names: np.ndarray, n: int) -> np.ndarray:

@@ -8,25 +8,25 @@ A verdict is given only where the generated pictures deserve it:
   decisions (finding by finding).
 
 Then a dependence is told where the calibrated test finds it, which needs no trust in how the pictures were made, or where the pictures
-themselves show it beyond what generated pictures resolve, see `resolved`.
+themselves show it beyond what generated pictures resolve, see `resolved`. "No sign of it" is told where the same intervals, of the mean
+change and of the decisions that flip, lie within the margin of an equivalence test; where neither holds nothing can be told.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.invariance.interventions import Interventions
-from engine.invariance.report import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, RELEVANT, FindingReport
+from engine.invariance.report import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, FindingReport
 from engine.invariance.statistics import SMALLEST_OVERLAP, holm
 from engine.metrics.measure import Measure
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
-COARSEST = 0.10  # where neither test nor pictures rule out larger changes of the probability, "no sign of it" would say too much
 RESOLVED = 0.05  # mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see `phantom_study`
+NOT_BOUNDED = "The change may be as large as"
 MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
-TOO_FEW = "So few pictures would only show a change of"
-ROOM = "So few pictures leave room for a change of"
 MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
 
 
@@ -132,7 +132,7 @@ def _judged(one: FindingReport, poor: str, exact: bool, limit: float | None) -> 
     if shaken > MOST_NULL_FLIPS:
         reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
         return replace(one, verdict=CANNOT_TELL, reason=reason)
-    if one.test.corrected_p <= LEVEL or (limit is not None and _shown(one, limit)):
+    if one.test.corrected_p <= LEVEL or (limit is not None and _shown(one, max(limit, one.equivalence.margin))):
         return replace(one, verdict=DEPENDS, reason="")
     reason = _silence(one, exact)
     return replace(one, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
@@ -143,28 +143,20 @@ def _silence(one: FindingReport, exact: bool) -> str:
     test = one.test
     if test.overlap < SMALLEST_OVERLAP:
         return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
-    if not _bounded(one):
-        if one.detectable is not None and one.detectable > COARSEST:
-            return f"{TOO_FEW} {100 * one.detectable:.0f} points or more."
-        if exact:
-            return f"{ROOM} {100 * max(map(abs, _ends(one)), default=1):.0f} of 100."
-    if one.moves() and one.size >= (RELEVANT if exact else RESOLVED):
+    if one.within_margin:
+        return ""
+    if one.moves() and one.size >= one.equivalence.margin:
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
-    return ""
+    return unbounded([one])
+
+
+def unbounded(findings: Sequence[FindingReport]) -> str:
+    """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
+    ends = sorted({min(100, math.ceil(100 * (one.reaches or 1.0) - 1e-9)) for one in findings})
+    room = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
+    return f"{NOT_BOUNDED} {room} of 100, and only up to {100 * findings[0].equivalence.margin:g} of 100 is it too small to matter."
 
 
 def _shown(one: FindingReport, limit: float) -> bool:
     """Whether the interval of the mean change, or that of flips, lies beyond `limit`."""
     return one.moves(limit) or (one.flips.low is not None and one.flips.low > limit)
-
-
-def _bounded(one: FindingReport) -> bool:
-    """Whether the pictures themselves rule out changes beyond `COARSEST`: the intervals of mean change and of flips end below it."""
-    ends = _ends(one)
-    return bool(ends) and max(map(abs, ends)) <= COARSEST
-
-
-def _ends(one: FindingReport) -> tuple[float, ...]:
-    """Where the intervals of mean change and of flips end; nothing where one is missing."""
-    ends = one.change.low, one.change.high, one.flips.high
-    return () if None in ends else ends

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 
+from engine import worker
 from engine.scan import bounds
 from engine.scan.dicom import looks_like_dicom, read_dicom
 from engine.scan.pictures import read_jpeg, read_png
 from engine.scan.record import KINDS, SMALLEST_SIDE, TAG_NAMES, Scan, UnreadableScan, frame, sample
 from engine.scan.tiff import read_tiff
 
-__all__ = ["KINDS", "SMALLEST_SIDE", "TAG_NAMES", "Scan", "UnreadableScan", "frame", "read_scan"]
+__all__ = ["KINDS", "SMALLEST_SIDE", "TAG_NAMES", "Scan", "UnreadableScan", "frame", "read_scan", "read_scan_in_process"]
 
 WHAT_WORKS = "send one DICOM, PNG, JPEG or TIFF file"
 OTHER_FILES = (  # first bytes, what they are
@@ -31,12 +35,46 @@ OTHER_FILES = (  # first bytes, what they are
     (b"\x89HDF", "an HDF5 file"),
     (b"\x93NUMPY", "a NumPy array"),
 )
+DECODED = "engine.scan:decoded"  # what a worker does
+LIMITS = worker.Limits(
+    processor=bounds.PROCESSOR_SECONDS, longest=bounds.SERIES_SECONDS, wall=10 * bounds.SERIES_SECONDS,
+    memory=bounds.WORKER_BYTES, output=4 * bounds.PIXELS + bounds.MEGA,
+)  # fmt: skip
+TOO_MUCH = {
+    "processor": f"The file takes longer than the {bounds.PROCESSOR_SECONDS:g} seconds of processor time that a picture may; save it again, uncompressed.",
+    "wall": "The file takes too long to decode; save it again, uncompressed.",
+    "memory": "The file asks for more memory than there is; send a smaller picture.",
+    "output": "The file unfolds into more than can be opened; send fewer frames or a smaller picture.",
+}  # the limit that was exceeded: what to say
 
 
 def read_scan(data: bytes) -> Scan:
-    """Decode one DICOM, PNG, JPEG or TIFF file.
+    """Decode one DICOM, PNG, JPEG or TIFF file, in a process of its own that is killed when it takes too much.
 
     Nothing of the file but its pixels and the tags in TAG_NAMES is kept. Limits stand in `engine.scan.bounds`.
+
+    Raises:
+        UnreadableScan: for whatever else `data` is, in one sentence.
+    """
+    _check_length(data)
+    try:
+        return Scan(**worker.call(DECODED, data, limits=LIMITS, raises=(UnreadableScan,)))
+    except worker.Exceeded as error:
+        raise UnreadableScan(TOO_MUCH[error.limit]) from error
+    except worker.Lost as error:
+        raise UnreadableScan("The file could not be decoded just now: the machine is short of memory or processes; send it again.") from error
+    except worker.WorkerError as error:
+        raise UnreadableScan("The file makes its decoder crash; export the picture again as a plain DICOM file or a PNG.") from error
+
+
+def decoded(data: bytes) -> dict[str, Any]:
+    """The fields of the scan in a file, as a worker sends them back."""
+    scan = read_scan_in_process(data)
+    return {field.name: getattr(scan, field.name) for field in fields(scan)}
+
+
+def read_scan_in_process(data: bytes) -> Scan:
+    """As `read_scan`, but nothing ends it: for workers, and for tests of the decoders themselves.
 
     Raises:
         UnreadableScan: for whatever else `data` is, in one sentence.
@@ -61,13 +99,17 @@ def read_scan(data: bytes) -> Scan:
         raise UnreadableScan(f"The file is damaged and cannot be decoded; {WHAT_WORKS} that opens elsewhere.") from error
 
 
-def _decode(data: bytes) -> Scan:
+def _check_length(data: bytes) -> None:
     if not data:
         raise UnreadableScan(f"The file is empty; {WHAT_WORKS}.")
     if len(data) > bounds.FILE_BYTES:
         raise UnreadableScan(
             f"The file has {len(data) / 1e6:.0f} million bytes; the limit is {bounds.FILE_BYTES / 1e6:.0f} million: send fewer slices."
         )
+
+
+def _decode(data: bytes) -> Scan:
+    _check_length(data)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return read_png(data)
     if data.startswith(b"\xff\xd8\xff"):

@@ -9,6 +9,9 @@ from engine.scan.record import UnreadableScan
 
 MEGA = 1 << 20
 FILE_BYTES = 256 * MEGA
+PROCESSOR_SECONDS = 2.0  # that a picture, or each frame of a series, may take to decode
+SERIES_SECONDS = 60.0  # that all frames of a file may take together
+WORKER_BYTES = 2048 * MEGA  # of address space that decoding may take
 INFLATED_BYTES = 128 * MEGA  # of a deflated DICOM file
 PIXELS = 64 * MEGA  # of all frames together: 256 MB as float32
 VALUES = 128 * MEGA  # of all frames and channels together
@@ -20,12 +23,13 @@ PAGES = 1024  # of a TIFF
 CHUNKS = 50_000  # of a PNG
 ELEMENTS = 100_000  # reads that a DICOM header may cost: some 700 frames with their functional groups
 VALUE_BYTES = 64 * 1024  # of one header value that is not a table or a picture
-SLOW_VALUES = 16 * MEGA  # values that the slower codecs (JPEG 2000, JPEG-LS, lossless JPEG) may be asked for
+SLOW_VALUES = 32 * MEGA  # values of one frame that the slower codecs (JPEG 2000, JPEG-LS, lossless JPEG) may be asked for
 JPEG_PIXELS = 40 * MEGA  # of all frames together, in a DICOM file of plain JPEG
-JPEG_2000_BYTES = 9 * MEGA // 2  # of JPEG 2000, of which 2 to 4 MB are decoded in a second
+JPEG_2000_BYTES = 24 * MEGA  # of one frame of JPEG 2000, of which 3 to 7 MB are decoded in a second
 JPEG_SCANS = 64  # passes over one JPEG picture
 JPEG_PASSED_PIXELS = 160 * MEGA  # passes times pixels
 JPEG_2000_TILES = 4096
+JP2_BOXES = 100  # before the one that holds the codestream
 JPEG_2000_PRECINCT = 5  # the smallest one has 2**5 pixels a side
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,10 @@ from engine.scan.record import UnreadableScan
 
 PICTURE_TAGS = (
     "SOPClassUID SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns BitsAllocated"
-    " BitsStored PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit RescaleSlope RescaleIntercept"
-    " ModalityLUTSequence VOILUTSequence WindowCenter WindowWidth PixelSpacing ImagerPixelSpacing"
+    " BitsStored HighBit PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit FloatPixelPaddingValue"
+    " FloatPixelPaddingRangeLimit DoubleFloatPixelPaddingValue DoubleFloatPixelPaddingRangeLimit RescaleSlope RescaleIntercept"
+    " ModalityLUTSequence VOILUTSequence WindowCenter WindowWidth PresentationLUTShape PixelSpacing PixelSpacingCalibrationType"
+    " ImagerPixelSpacing EstimatedRadiographicMagnificationFactor NominalScannedPixelSpacing PixelAspectRatio"
     " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
     " RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor"
 ).split()
@@ -37,6 +40,7 @@ BULK_TAGS = (
 ).split()
 DESCRIBING_TAGS = "Modality BodyPartExamined ViewPosition PatientSex PatientAge Manufacturer".split()
 WANTED = [Tag(name) for name in PICTURE_TAGS + BULK_TAGS + DESCRIBING_TAGS]
+PIXELS = {Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")}
 META = [Tag("TransferSyntaxUID"), Tag("MediaStorageSOPClassUID")]
 
 
@@ -75,6 +79,11 @@ class Header:
 
     def numbers(self, name: str) -> list[float]:
         """All finite numbers of an element, binary or written out; empty when one of them is none."""
+        numbers = self.any_numbers(name)
+        return numbers if all(map(math.isfinite, numbers)) else []
+
+    def any_numbers(self, name: str) -> list[float]:
+        """Like `numbers`, with those that are not finite."""
         value = self.short(name)
         if not value:
             return []
@@ -90,7 +99,7 @@ class Header:
             kind = {"SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8"}.get(vr, "u2")
             size = int(kind[1])
             numbers = np.frombuffer(value[: len(value) // size * size], order + kind).tolist()
-        return numbers if all(map(math.isfinite, numbers)) else []
+        return numbers
 
     def number(self, name: str) -> float | None:
         """The first finite number of an element."""
@@ -116,6 +125,13 @@ class Header:
         )
         return [Header(item, self.budget) for item in sequence]
 
+    def groups(self, name: str) -> Iterator[Header]:
+        """This level itself, then the items of a functional group: shared by all frames, then the first frame's."""
+        yield self
+        for frames in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+            for item in self.items(frames)[:1]:
+                yield from item.items(name)[:1]
+
 
 def little_endian(element) -> bool:
     """Whether an element's numbers were written least significant byte first."""
@@ -130,25 +146,67 @@ def parse(data: bytes) -> tuple[Header, UID, UID]:
     """
     budget = [bounds.ELEMENTS]
     stream = bounds.CountedStream(data, budget)
-    read_preamble(stream, force=True)
-    meta = read_dataset(
-        stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, vr, length: tag >> 16 != 2, specific_tags=META
-    )
-    meta = Header(meta, budget)
+    if data[:4] == b"DICM":  # without the preamble of 128 bytes
+        stream.seek(4)
+    else:
+        read_preamble(stream, force=True)
+    meta, second = _meta(stream, data), None
+    if data[stream.tell() : stream.tell() + 2] == b"\x02\0":  # a second one: what the first says counts
+        second = _meta(stream, data, by_length=False)
     start = stream.tell()
-    syntax = UID(meta.text("TransferSyntaxUID") or _guess_syntax(data[start : start + 6]))
+    told = meta.text("TransferSyntaxUID") or (second.text("TransferSyntaxUID") if second else "")
+    syntax = UID(told or _guess_syntax(data[start : start + 6]))
     if syntax == DeflatedExplicitVRLittleEndian:
         stream = bounds.CountedStream(bounds.inflate(data[start:], bounds.INFLATED_BYTES, window_bits=-15), budget)
+    elif told:
+        _check_byte_order(data[start : start + 6], syntax)
+    seen = []
+
+    def behind_the_pixels(tag, vr, length) -> bool:
+        """True from the first element after the pixels that is not wanted: padding, zeros, another maker's own."""
+        if seen:
+            return tag not in WANTED
+        seen.extend({tag} & PIXELS)
+        return False
+
     header = Header(
         read_dataset(
             stream,
             is_implicit_VR=syntax == ImplicitVRLittleEndian,
             is_little_endian=syntax != ExplicitVRBigEndian,
+            stop_when=behind_the_pixels,
             specific_tags=WANTED,
         ),
         budget,
     )
     return header, syntax, UID(header.text("SOPClassUID") or meta.text("MediaStorageSOPClassUID"))
+
+
+def _meta(stream: bounds.CountedStream, data: bytes, by_length: bool = True) -> Header:
+    """The file meta information (group 2) from here to the end that its group length gives, or to the next group."""
+    start, end = stream.tell(), math.inf
+    if by_length and data[start : start + 8] == b"\x02\0\0\0UL\x04\0":
+        end = start + 12 + int.from_bytes(data[start + 8 : start + 12], "little")
+    group = read_dataset(
+        stream,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, vr, length: tag >> 16 != 2 or stream.tell() - 8 >= end,
+        specific_tags=META,
+    )
+    return Header(group, stream.budget)
+
+
+def _check_byte_order(start: bytes, syntax: UID) -> None:
+    """Refuse a data set whose first group (8, or another small number) is written in the other order than the syntax says."""
+    if len(start) < 6 or bool(start[0]) == bool(start[1]):
+        return
+    written, said = ("big" if big else "little" for big in (not start[0], syntax == ExplicitVRBigEndian))
+    if written != said:
+        raise UnreadableScan(
+            f"The file says that its numbers are {said}-endian, but its header is {written}-endian, so its pixels are not certain;"
+            " export the picture again."
+        )
 
 
 def _guess_syntax(start: bytes) -> UID:

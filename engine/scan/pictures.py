@@ -9,17 +9,19 @@ import cv2
 import numpy as np
 
 from engine.scan import bounds
-from engine.scan.codestreams import CUT_OFF, jpeg_header
+from engine.scan.codestreams import CUT_OFF, jpeg_exif, jpeg_header
+from engine.scan.orientation import exif_orientation, upright
 from engine.scan.record import Scan, UnreadableScan
 from engine.scan.tables import luminance
 
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+EXIF = b"eXIf"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG colour type -> samples a pixel
 BAND = 1 << 22  # pixels turned to grey at a time
 
 
 def read_png(data: bytes) -> Scan:
-    """8- and 16-bit PNG, grey or colour; transparency is ignored.
+    """8- and 16-bit PNG, grey or colour, turned upright; transparency is ignored.
 
     Only the chunks that carry pixels reach the decoder, and only after they were inflated within the size declared.
     """
@@ -35,14 +37,14 @@ def read_png(data: bytes) -> Scan:
         )
     _check_inflated(b"".join(body for name, body in chunks if name == b"IDAT"), rows, columns, bits, interlaced)
     plain = data[:8] + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks if name != EXIF
     )
     array = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
-    return _scan(array, (rows, columns))
+    return _scan(array, (rows, columns), next((body for name, body in chunks if name == EXIF), b""))
 
 
 def read_jpeg(data: bytes) -> Scan:
-    """8-bit JPEG, baseline or progressive, grey or colour."""
+    """8-bit JPEG, baseline or progressive, grey or colour, turned upright."""
     rows, columns, components, precision = jpeg_header(data)
     bounds.check_size(rows, columns, limit=bounds.PICTURE_PIXELS)
     if precision != 8 or components not in (1, 3):
@@ -50,13 +52,13 @@ def read_jpeg(data: bytes) -> Scan:
             f"The JPEG picture has {components} channels of {precision} bits; save it as an 8-bit grey JPEG or a PNG."
         )
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    return _scan(array, (rows, columns))
+    return _scan(array, (rows, columns), jpeg_exif(data))
 
 
-def _scan(array: np.ndarray | None, shape: tuple[int, int]) -> Scan:
+def _scan(array: np.ndarray | None, shape: tuple[int, int], exif: bytes) -> Scan:
     if array is None or array.shape[:2] != shape:
         raise UnreadableScan("The picture is damaged and cannot be decoded; save it again.")
-    return Scan.of(grey(array), kind="unknown", bits=8 * array.dtype.itemsize)
+    return Scan.of(upright(grey(array), exif_orientation(exif)), kind="unknown", bits=8 * array.dtype.itemsize)
 
 
 def grey(array: np.ndarray) -> np.ndarray:
@@ -72,7 +74,7 @@ def grey(array: np.ndarray) -> np.ndarray:
 
 
 def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """(name, body) of the chunks that carry pixels, each with a checked sum, from IHDR to IEND."""
+    """(name, body) of the chunks that carry pixels, each with a checked sum, from IHDR to IEND, and of a whole EXIF chunk."""
     chunks, at, count = [], 8, 0
     while at + 12 <= len(data):
         count += 1
@@ -82,10 +84,12 @@ def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
         name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
         if len(body) < length or at + 12 + length > len(data):
             break
-        if name in PIXEL_CHUNKS:
-            if zlib.crc32(name + body) != int.from_bytes(data[at + 8 + length : at + 12 + length], "big"):
+        if name in PIXEL_CHUNKS or name == EXIF and chunks:
+            whole = zlib.crc32(name + body) == int.from_bytes(data[at + 8 + length : at + 12 + length], "big")
+            if not whole and name != EXIF:
                 raise UnreadableScan("The PNG file is damaged: a checksum does not match; save it again.")
-            chunks.append((name, body))
+            if whole:
+                chunks.append((name, body))
         if name == b"IEND":
             break
         at += 12 + length

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 KINDS = ("radiograph", "CT", "MR", "ultrasound", "mammogram", "unknown")
+SPACING_AT = ("patient", "detector")
 SMALLEST_SIDE = 16  # pixels; anything smaller is an icon, and no network here takes it
 TAG_NAMES = (
     "Modality",
@@ -34,6 +35,10 @@ class Scan:
         pixels: (H, W) or (S, H, W) float32, read-only, finite, in the scanner's own units; bright is dense.
         kind: one of KINDS.
         spacing_mm: (row, column) millimetres between pixel centres, or None where the file does not say.
+        spacing_at: one of SPACING_AT: where `spacing_mm` is measured. A projection shows the patient larger than it is, so
+            millimetres at the detector (or on the film that was digitised) are not millimetres of the patient.
+        pixel_aspect: height of a pixel over its width; known to some files that do not know millimetres.
+        remarks: what a reader must know of how the file was read, a few words each; empty for most.
         window: (centre, width) to start with, in the units of `pixels`; width is above 0. It never changes pixels.
         sha256: of shape and pixels: the identity used by every cache and every record.
         bits: bits stored per pixel in the file.
@@ -50,6 +55,9 @@ class Scan:
     sha256: str
     bits: int
     tags: Mapping[str, str]
+    spacing_at: str = "patient"
+    pixel_aspect: float = 1.0
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self):
         pixels = self.pixels
@@ -64,8 +72,14 @@ class Scan:
             raise UnreadableScan("The picture holds values that are not finite numbers; export it again without them.")
         if self.kind not in KINDS:
             raise UnreadableScan(f"The kind of a scan must be one of {', '.join(KINDS)}, got {self.kind!r}.")
-        if self.spacing_mm is not None and not all(math.isfinite(step) and step > 0 for step in self.spacing_mm):
-            raise UnreadableScan(f"Pixel spacing must be positive millimetres or None, got {self.spacing_mm}.")
+        if self.spacing_mm is not None and not (
+            len(self.spacing_mm) == 2 and all(math.isfinite(step) and step > 0 for step in self.spacing_mm)
+        ):
+            raise UnreadableScan(f"Pixel spacing must be two positive numbers, (row, column) in millimetres, or None, got {self.spacing_mm}.")
+        if self.spacing_at not in SPACING_AT:
+            raise UnreadableScan(f"Spacing is measured at one of {', '.join(SPACING_AT)}, got {self.spacing_at!r}.")
+        if not (math.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
+            raise UnreadableScan(f"The aspect of a pixel must be a positive number, got {self.pixel_aspect}.")
         centre, width = self.window
         if not (math.isfinite(centre) and math.isfinite(width) and width > 0):
             raise UnreadableScan(f"A window must be a finite centre and a width above 0, got {self.window}.")
@@ -81,22 +95,34 @@ class Scan:
         window: tuple[float, float] | None = None,
         bits: int = 8,
         tags: Mapping[str, str] | None = None,
+        spacing_at: str = "patient",
+        pixel_aspect: float | None = None,
+        remarks: Sequence[str] = (),
     ) -> Scan:
         """A checked scan with its identity and, without a `window`, a default one.
 
         Args:
             pixels: (H, W) or (S, H, W), any real type; copied, so that no one can change them behind the identity.
+            spacing_mm: (row, column), also of a volume; three numbers are refused, since nothing here tells their order.
+            pixel_aspect: by default what `spacing_mm` gives, else 1.
         """
         pixels = np.array(pixels, dtype=np.float32, order="C")
         pixels.setflags(write=False)
+        spacing_mm = None if spacing_mm is None else tuple(map(float, spacing_mm))
+        if pixel_aspect is None:
+            known = spacing_mm is not None and len(spacing_mm) == 2 and min(spacing_mm) > 0 and max(spacing_mm) < math.inf
+            pixel_aspect = spacing_mm[0] / spacing_mm[1] if known else 1.0
         return cls(
             pixels=pixels,
             kind=kind,
-            spacing_mm=None if spacing_mm is None else (float(spacing_mm[0]), float(spacing_mm[1])),
+            spacing_mm=spacing_mm,
             window=default_window(pixels, bits) if window is None else (float(window[0]), float(window[1])),
             sha256=identity(pixels),
             bits=int(bits),
             tags=dict(tags or {}),
+            spacing_at=spacing_at,
+            pixel_aspect=float(pixel_aspect),
+            remarks=tuple(remarks),
         )
 
 

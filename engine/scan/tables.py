@@ -6,11 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pydicom.tag import Tag
+
 from engine.scan.dicom_header import Header
 from engine.scan.record import UnreadableScan
 
 MOST_ENTRIES = 65_536
 BROKEN = "The picture's lookup table is damaged; export the picture again without one."
+UNCERTAIN = (
+    "The picture's lookup table is half as long as it says, so that the width of its entries is not certain; export the picture"
+    " again without one."
+)
+
+
+class BrokenTable(UnreadableScan):
+    """A lookup table that is none; the stored values can be told without it."""
+
+
+class UncertainTable(BrokenTable):
+    """A lookup table that can be taken in two ways, so that neither it nor its absence is right."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,11 @@ class Table:
         begin, end = (between[0] - 1, between[-1] + 1) if len(between) else (0, len(self.entries) - 1)
         return self.first + (begin + end) / 2, float(max(end - begin, 1))
 
+    @property
+    def falls(self) -> bool:
+        """Whether the output ends lower than it begins: a negative."""
+        return bool(self.entries[-1] < self.entries[0])
+
 
 def luminance(red, green, blue) -> np.ndarray:
     """Rec. 601 luma in float64: equal channels come out exactly as they went in."""
@@ -45,28 +64,41 @@ def luminance(red, green, blue) -> np.ndarray:
     return (299 * red + 587 * green + 114 * blue) / 1000
 
 
-def lookup_table(header: Header, signed: bool) -> Table:
-    """The table of an item of a Modality LUT or VOI LUT sequence (PS3.3 C.11.1).
+def first_table(header: Header, sequence: str, signed: bool) -> Table | None:
+    """The table of the first item of a Modality LUT or VOI LUT sequence (PS3.3 C.11.1); None without one, or for an empty item.
 
     Args:
-        signed: whether the stored pixels are, and the first mapped value with them.
+        signed: whether the values that go in are, and the first mapped value with them.
+
+    Raises:
+        BrokenTable: a sequence or a table that cannot be told.
     """
-    count, first, bits = _descriptor(header, "LUTDescriptor", signed)
-    return Table(_entries(header, "LUTData", count, bits).astype(np.float32), first, bits)
+    try:
+        items = header.items(sequence)
+    except (UnreadableScan, RecursionError, MemoryError):
+        raise
+    except Exception as error:  # pydicom raises many kinds over a damaged sequence
+        raise BrokenTable(BROKEN) from error
+    for item in items[:1]:
+        if item.raw("LUTDescriptor") or item.raw("LUTData"):
+            count, first, bits = _descriptor(item, "LUTDescriptor", signed)
+            return Table(_entries(item, "LUTData", count, bits).astype(np.float32), first, bits)
+    return None
 
 
 def palette_table(header: Header, signed: bool) -> Table:
     """Palette colour to grey in one table (PS3.3 C.7.6.3.1.5 and C.7.9.2)."""
-    count, first, bits = _descriptor(header, "RedPaletteColorLookupTableDescriptor", signed)
     channels = []
     for colour in ("Red", "Green", "Blue"):
-        name = f"{colour}PaletteColorLookupTableData"
+        descriptor, name = (f"{colour}PaletteColorLookupTable{part}" for part in ("Descriptor", "Data"))
+        if colour == "Red" or header.has(descriptor):  # all three are to be the same
+            count, first, bits = _descriptor(header, descriptor, signed)
         if header.has(name):
             channels.append(_entries(header, name, count, bits))
         else:
             channels.append(_expand(_numbers(header, "Segmented" + name, bits), count))
-    if len({len(channel) for channel in channels}) != 1:
-        raise UnreadableScan(BROKEN)
+    longest = max(map(len, channels))
+    channels = [np.pad(channel, (0, longest - len(channel)), mode="edge") for channel in channels]
     bits = 16 if max(channel.max() for channel in channels) > 255 else 8
     return Table(luminance(*channels).astype(np.float32), first, bits)
 
@@ -74,23 +106,30 @@ def palette_table(header: Header, signed: bool) -> Table:
 def _descriptor(header: Header, name: str, signed: bool) -> tuple[int, int, int]:
     values = header.words16(name)
     if len(values) < 3:
-        raise UnreadableScan(BROKEN)
+        raise BrokenTable(BROKEN)
     count, first, bits = (int(value) for value in values[:3])
-    if signed and first > 32_767:
+    if first > 32_767 and (signed or header.elements.get_item(Tag(name)).VR == "SS"):
         first -= 65_536
     if not 1 <= bits <= 16:
-        raise UnreadableScan(BROKEN)
+        raise BrokenTable(BROKEN)
     return count or MOST_ENTRIES, first, bits
 
 
 def _entries(header: Header, name: str, count: int, bits: int) -> np.ndarray:
-    """(count,) integers; 8-bit entries may be packed or padded to 16 bits each."""
-    data = header.raw(name)
-    if len(data) >= 2 * count:
-        return header.words16(name)[:count]
-    if len(data) >= count:
-        return _numbers(header, name, 8)[:count]
-    raise UnreadableScan(BROKEN)
+    """(1 to count,) integers, as wide as the descriptor says: 16 bits, or for at most 8 bits one byte or a word each.
+
+    A table that is shorter than its descriptor ends early: its last entry holds beyond, like that of any other.
+    """
+    size = len(header.raw(name))
+    if bits <= 8 and size <= count + 1:  # bytes, filled up to an even number
+        values = _numbers(header, name, 8)[:count]
+    elif count > 2 and size in (count, count + count % 2):
+        raise UncertainTable(UNCERTAIN)
+    else:
+        values = header.words16(name)[:count]
+    if not len(values):
+        raise BrokenTable(BROKEN)
+    return values
 
 
 def _numbers(header: Header, name: str, bits: int) -> np.ndarray:

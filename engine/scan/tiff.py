@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine.scan import bounds
 from engine.scan.codestreams import CUT_OFF
+from engine.scan.orientation import ORIENTATION, Entry, directories, upright
 from engine.scan.pictures import grey
 from engine.scan.record import Scan, UnreadableScan
 
@@ -22,6 +23,7 @@ NAMES = {  # tag -> field of Page
     259: "compression",
     262: "photometric",
     273: "offsets",
+    ORIENTATION: "orientation",
     277: "samples",
     278: "strip_rows",
     279: "sizes",
@@ -30,20 +32,26 @@ NAMES = {  # tag -> field of Page
     323: "tile_rows",
     324: "offsets",
     325: "sizes",
+    338: "extra",
     339: "format",
 }
-VALUE_TYPES = {1: "u1", 3: "u2", 4: "u4"}
-MOST_ENTRIES = 256  # of one directory
 NONE, LZW, DEFLATE, OLD_DEFLATE = 1, 5, 8, 32946
 DAMAGED = "The TIFF file is damaged and cannot be decoded; save it again."
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+ASSOCIATED = 1  # a kind of extra sample: the colours were multiplied by it
+PLAIN_MODES = {"P": "RGB", "La": "LA", "RGBa": "RGBA"}  # Pillow's name of a mode -> of what it is turned into
 SEND = "save it as a 16-bit grey PNG or TIFF"
 
 
 @dataclass(frozen=True)
 class Page:
-    """One image file directory of TIFF 6.0, with the standard's defaults; lists where a tag may hold several values."""
+    """One image file directory of TIFF 6.0, with the standard's defaults; lists where a tag may hold several values.
+
+    Attributes:
+        extra: what the samples beyond the colours are.
+        turn: the field that `orientation` stands in, where there is one.
+    """
 
     columns: int = 0
     rows: int = 0
@@ -56,12 +64,15 @@ class Page:
     tile_columns: int = 0
     tile_rows: int = 0
     format: tuple[int, ...] = (UNSIGNED,)
+    orientation: int = 1
+    extra: tuple[int, ...] = ()
+    turn: Entry | None = None
     offsets: tuple[int, ...] = ()
     sizes: tuple[int, ...] = ()
 
 
 def read_tiff(data: bytes) -> Scan:
-    """8-, 16-, 32- or 64-bit TIFF; pages become slices; transparency is ignored.
+    """8-, 16-, 32- or 64-bit TIFF, turned upright; pages become slices; transparency is ignored.
 
     Raises:
         UnreadableScan: for pages that differ, and for forms that are not decoded faithfully here.
@@ -74,12 +85,19 @@ def read_tiff(data: bytes) -> Scan:
     if not pages:
         raise UnreadableScan(CUT_OFF)
     first = pages[0]
-    arrays = _decode_lzw(data, first) if first.compression == LZW else _decode_any(data)
+    stored = _as_stored(data, pages)
+    by_pillow = first.compression == LZW or first.bits[0] == 8 and first.samples in (2, 4)  # OpenCV multiplies those by alpha
+    arrays = _decode_by_pillow(stored, first) if by_pillow else _decode_any(stored)
     if len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
         raise UnreadableScan(DAMAGED)
-    pixels = np.empty((len(pages), first.rows, first.columns), np.float32)
-    for index, array in enumerate(arrays):
-        pixels[index] = grey(array)
+    shapes = {(page.columns, page.rows) if 5 <= page.orientation <= 8 else (page.rows, page.columns) for page in pages}
+    if len(shapes) > 1:
+        raise UnreadableScan("The pages of the TIFF file stand in different directions; send pages that are alike.")
+    pixels = np.empty((len(pages), *shapes.pop()), np.float32)
+    for index, (page, array) in enumerate(zip(pages, arrays, strict=True)):
+        if not by_pillow and page.samples == 4 and list(page.extra[:1]) == [ASSOCIATED]:
+            array = _unmultiplied(array)
+        pixels[index] = upright(grey(array), page.orientation)
     if first.photometric == WHITE_IS_ZERO and first.bits[0] == 16:  # both decoders turn over those of 8 bits only
         np.subtract(np.float32(65_535), pixels, out=pixels)
     return Scan.of(pixels if len(pages) > 1 else pixels[0], kind="unknown", bits=first.bits[0])
@@ -91,44 +109,45 @@ def _decode_any(data: bytes) -> list[np.ndarray]:
     return list(arrays) if decoded else []
 
 
-def _decode_lzw(data: bytes, first: Page) -> list[np.ndarray]:
-    """Pillow reports a damaged strip, but cuts 16-bit colour to 8 bits, which is refused."""
+def _as_stored(data: bytes, pages: list[Page]) -> bytes:
+    """The file with every page's orientation set to 1, since decoders follow some orientations and fail on others."""
+    turned = [page.turn for page in pages if page.turn and page.orientation != 1]
+    if not turned:
+        return data
+    plain = bytearray(data)
+    for field in turned:
+        one = np.ones(1, field.values.dtype).tobytes()
+        plain[field.at : field.at + len(one)] = one
+    return bytes(plain)
+
+
+def _unmultiplied(array: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float64: the colours of (H, W, 4) before they were multiplied by the alpha that stands last."""
+    top = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
+    alpha = array[..., 3:].astype(np.float64)
+    return np.where(alpha > 0, np.minimum(array[..., :-1] * (top / np.where(alpha > 0, alpha, 1)), top), array[..., :-1])
+
+
+def _decode_by_pillow(data: bytes, first: Page) -> list[np.ndarray]:
+    """Pillow reports a damaged strip, undoes associated alpha of 8 bits and keeps colours as they are, but cuts 16-bit colour to 8 bits, which is refused."""
     if first.bits[0] > (16 if first.samples == 1 else 8) or first.format[0] != UNSIGNED:
         raise UnreadableScan(f"The TIFF file is of a depth that is only read uncompressed or with deflate; {SEND}.")
     arrays = []
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
         for index in range(image.n_frames):
             image.seek(index)
-            array = np.asarray(image.convert("RGB") if image.mode == "P" else image)
-            arrays.append(array if array.ndim == 2 else array[..., 2::-1])  # BGR, as OpenCV has it
+            array = np.asarray(image.convert(PLAIN_MODES[image.mode]) if image.mode in PLAIN_MODES else image)
+            arrays.append(array if array.ndim == 2 or array.shape[2] == 2 else array[..., 2::-1])  # BGR, as OpenCV has it
     return arrays
 
 
 def _pages(data: bytes) -> Iterator[Page]:
-    order = "<" if data[:2] == b"II" else ">"
-    endian = "little" if order == "<" else "big"
-    at, seen = int.from_bytes(data[4:8], endian), set()
-    while at:
-        count = int.from_bytes(data[at : at + 2], endian)
-        if at in seen or len(seen) == bounds.PAGES or count > MOST_ENTRIES:
-            raise UnreadableScan(f"The TIFF file has more than {bounds.PAGES} pages or a damaged header; save it again.")
-        if at + 6 + 12 * count > len(data):
-            raise UnreadableScan(CUT_OFF)
-        seen.add(at)
-        fields = {}
-        for entry in range(at + 2, at + 2 + 12 * count, 12):
-            tag, kind = (int.from_bytes(data[entry + i : entry + i + 2], endian) for i in (0, 2))
-            if tag in NAMES and kind in VALUE_TYPES:
-                dtype = np.dtype(order + VALUE_TYPES[kind])
-                size = int.from_bytes(data[entry + 4 : entry + 8], endian) * dtype.itemsize
-                start = entry + 8 if size <= 4 else int.from_bytes(data[entry + 8 : entry + 12], endian)
-                if not size or start + size > len(data):
-                    raise UnreadableScan(CUT_OFF)
-                values = np.frombuffer(data, dtype, size // dtype.itemsize, start)
-                several = isinstance(getattr(Page, NAMES[tag], ()), tuple)
-                fields[NAMES[tag]] = values if several else int(values[0])
-        yield Page(**fields)
-        at = int.from_bytes(data[at + 2 + 12 * count : at + 6 + 12 * count], endian)
+    for fields in directories(data, frozenset(NAMES)):
+        values = {}
+        for tag, entry in fields.items():
+            several = isinstance(getattr(Page, NAMES[tag], ()), tuple)
+            values[NAMES[tag]] = entry.values if several else int(entry.values[0])
+        yield Page(**values, turn=fields.get(ORIENTATION))
 
 
 def _check(page: Page, first: Page, count: int) -> None:
@@ -154,14 +173,16 @@ def _check(page: Page, first: Page, count: int) -> None:
     if page.compression not in (NONE, LZW, DEFLATE, OLD_DEFLATE):
         raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; {SEND}.")
     whole = bits in (8, 16, 32) and form in (UNSIGNED, SIGNED)
-    if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in (1, 3, 4):
+    if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in ((1, 2, 3, 4) if bits == 8 else (1, 3, 4)):
         raise UnreadableScan(f"The TIFF file has {page.samples} channels of {bits} bits in a form that is not read here; {SEND}.")
-    photometrics = {1: (BLACK_IS_ZERO, PALETTE), 3: (RGB,), 4: (RGB,)}[page.samples]
+    photometrics = {1: (BLACK_IS_ZERO, PALETTE), 2: (BLACK_IS_ZERO,), 3: (RGB,), 4: (RGB,)}[page.samples]
     turned = page.samples == 1 and page.photometric == WHITE_IS_ZERO and form == UNSIGNED and bits <= 16
     if not (turned or page.photometric in photometrics) or page.samples > 1 and page.planar != 1:
         raise UnreadableScan(f"The colours of the TIFF file are stored in a way that is not read here; {SEND}.")
     if (page.compression == LZW) != (first.compression == LZW):
         raise UnreadableScan(f"The pages of the TIFF file are compressed in different ways; {SEND}.")
+    if list(page.extra[:1]) != list(first.extra[:1]):
+        raise UnreadableScan(f"The pages of the TIFF file differ in how they are transparent; {SEND}.")
 
 
 def _check_pieces(page: Page, data: bytes) -> None:

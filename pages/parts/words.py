@@ -165,7 +165,8 @@ def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     share = changed_share(explanation, scan)
     rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
     if scan.spacing_mm is not None:
-        rows.append(("that is", f"{share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]:,.0f} mm\u00b2"))
+        area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
+        rows.append(("that is", f"{area:,.0f} mm\u00b2{measured_at(scan)}"))
     rows.append(("counted from", f"{100 * VISIBLE * difference_limit(scan) / scan.window[1]:.1g} % of the window"))
     largest = float(np.abs(full_change(explanation)).max())
     rows.append(("largest change", f"{100 * largest / scan.window[1]:.0f} % of the window"))
@@ -234,14 +235,20 @@ def scan_title(scan: Scan) -> str:
 
 
 def scan_badges(scan: Scan) -> list[tuple[str, str]]:
-    """Size, depth and spacing, as the viewer's badges."""
+    """Size, depth, spacing, and what a reader must know of how the file was read, as the viewer's badges."""
     height, width = scan.pixels.shape[-2:]
     size = (f"{width} x {height}, {scan.bits} bit", "quiet")
+    remarks = [(remark, "warn") for remark in scan.remarks]
     if scan.spacing_mm is None:
-        return [size, ("no pixel spacing", "quiet")]
+        return [size, ("no pixel spacing", "quiet"), *remarks]
     row, column = scan.spacing_mm
     spacing = f"{row:.3g} mm a pixel" if abs(row - column) < 1e-3 * row else f"{row:.3g} x {column:.3g} mm a pixel"
-    return [size, (spacing, "quiet")]
+    return [size, (spacing + measured_at(scan), "quiet"), *remarks]
+
+
+def measured_at(scan: Scan) -> str:
+    """What follows a length in millimetres: nothing where it is of the patient."""
+    return " at the detector" if scan.spacing_at == "detector" else ""
 
 
 def likeness_badge(likeness: tuple[float, float] | None, what: str = "film") -> tuple[str, str]:

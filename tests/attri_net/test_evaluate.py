@@ -33,7 +33,7 @@ class Knowing:
         self.preprocessing, self.device = Preprocessing(SIDE), torch.device("cpu")
         architecture = Architecture(**SMALL)
         self.net = SimpleNamespace(classifiers=Classifiers(len(self.findings), architecture), centres=Centres(len(self.findings), architecture))
-        self.answers = {}
+        self.answers, self.ink = {}, phantom.marker_mask(None, SIDE)
         for index in range(len(phantom)):
             film = phantom.image(index, SIDE)
             low, high = self.preprocessing.ends(film)
@@ -44,6 +44,11 @@ class Knowing:
                 true = (phantom.counterfactual(index, SIDE, without=(finding,)) - low) * (1.8 / (high - low)) - 0.9
                 maps[c] = reach * (np.clip(true, -0.9, 0.9) - prepared)
             self.answers[prepared.tobytes()] = maps, 4 * phantom.labels[index] - 2
+
+    def believes(self, pictures):
+        """Every finding at 0.9 where the marker's corner is dark, else at 0.1."""
+        dark = pictures[:, self.ink].mean(1) < 105
+        return np.repeat(np.where(dark, 0.9, 0.1)[:, None], len(self.findings), 1)
 
     def every_task(self, x):
         maps, logits = zip(*(self.answers[picture.numpy().tobytes()] for picture in x[:, 0]))
@@ -70,6 +75,16 @@ def test_a_model_that_knows_the_truth_recovers_all_of_it_and_classifies_without_
     assert all(value == 1 for value in values(rows, "class_sensitivity").values())  # absent findings leave no map
     assert all(0 <= value <= 1 for value in values(rows, "disease_sensitivity").values())
     assert [*values(rows, "confounder_sensitivity")] == ["Cardiomegaly"]
+
+
+def test_a_map_is_held_against_a_marker_together_with_the_answer(phantom, measured):
+    model, everyone = Knowing(phantom), phantom.split("all")
+    plain, marked = (model.believes(np.stack([phantom.counterfactual(i, SIDE, marker=m) for i in everyone]))[:, 1] for m in (False, True))
+    changes = values(measured, "effect")
+    change, flips = (changes[f"Cardiomegaly by marker: {what}"] for what in ("mean change of the probability, absent to present", "decisions that flip"))
+    assert change == pytest.approx((marked - plain).mean()) and change > 0.2 and flips == pytest.approx(change / 0.8)
+    _, remarks = evaluate(model, phantom, everyone)
+    assert any("Marker and cardiomegaly" in remark and f"{100 * change:+.1f} points" in remark for remark in remarks)
 
 
 @pytest.mark.parametrize("reach", [0.0, 0.5, -1.0])

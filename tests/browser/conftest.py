@@ -1,19 +1,32 @@
-"""A real Chromium, and Streamlit scripts served to it on a free port."""
+"""A real Chromium; how scripts are served to it stands in tests/conftest.py."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+SLOW = 240_000  # milliseconds; the first start imports and draws, and a busy machine takes its time
+
+
+def settled(page):
+    """The page once no script runs and nothing of the page before is left on it.
+
+    While Streamlit replaces a page, or runs its script again, an element may stand twice, stand without its content, or be about to go.
+    """
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')", timeout=SLOW)
+    return page
+
+
+def only(page, selector: str, count: int = 1):
+    """The elements of `selector`, once there are `count` of them."""
+    from playwright.sync_api import expect
+
+    found = page.locator(selector)
+    expect(found).to_have_count(count, timeout=SLOW)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -37,48 +50,3 @@ def page(browser):
     opened.on("pageerror", lambda error: opened.troubles.append(str(error)))
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="session")
-def serve(tmp_path_factory):
-    """serve(script_path, *args, env={}) -> address of that Streamlit script; the same call gives the same server."""
-    running: dict[tuple, tuple[subprocess.Popen, str]] = {}
-
-    def start(script_path, *args: str, env: dict[str, str] | None = None) -> str:
-        wanted = (str(script_path), args, tuple(sorted((env or {}).items())))
-        if wanted not in running:
-            running[wanted] = _started(ROOT / script_path, args, env or {}, tmp_path_factory.mktemp("served") / "log.txt")
-        return running[wanted][1]
-
-    yield start
-    for process, _ in running.values():
-        process.terminate()
-    for process, _ in running.values():
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _started(script: Path, args: tuple[str, ...], env: dict[str, str], log: Path) -> tuple[subprocess.Popen, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", "127.0.0.1"]
-    command += ["--server.headless", "true", "--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false", "--theme.base", "dark"]
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*command, "--", *args], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": paths, **env}
-        )
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return process, address
-        except OSError:
-            time.sleep(0.1)
-    process.kill()
-    raise RuntimeError(f"{script.name} did not start:\n{log.read_text()[-2000:]}")

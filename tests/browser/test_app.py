@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.browser.conftest import SLOW, only, settled
+
 SECRET = "Jane_Doe_1970"
-SLOW = 240_000  # the first start imports and decodes; a busy machine takes its time
 
 
 @pytest.fixture(scope="module")
@@ -37,28 +38,28 @@ def state(page):
 
 
 def test_the_first_start_shows_the_sample_explained_without_scrolling(visit):
-    assert visit.get_by_text("Research use only, not for diagnosis").is_visible()
-    assert visit.locator(".viewer .title").inner_text() == "Chest radiograph, PA"
-    assert visit.locator(".viewer .card").count() == 2
-    assert visit.locator(".viewer .sentence").inner_text().startswith("The model ")
+    settled(visit).get_by_text("Research use only, not for diagnosis").wait_for(timeout=SLOW)
+    assert only(visit, ".viewer .title").inner_text() == "Chest radiograph, PA"
+    only(visit, ".viewer .card", 2)
+    assert only(visit, ".viewer .sentence").inner_text().startswith("The model ")
     sizes = visit.evaluate("() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollHeight, innerHeight, m.scrollWidth, m.clientWidth]; }")
     assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3]
     assert visit.troubles == []
 
 
 def test_a_broken_upload_says_one_sentence_and_keeps_the_scan(visit):
-    before = state(visit)
+    before = state(settled(visit))
     visit.set_input_files("input[type=file]", files=[{"name": f"{SECRET}.dcm", "mimeType": "application/dicom", "buffer": b"no scan " * 99}])
     line = visit.locator("[class*=st-key-line-warn]", has_text="This is a text file, not a scan")
     line.wait_for(timeout=SLOW)
     assert line.count() == 1
-    visit.locator(".viewer .title", has_text="Chest radiograph, PA").wait_for(timeout=SLOW)  # a busy machine draws it a moment later
+    assert only(settled(visit), ".viewer .title").inner_text() == "Chest radiograph, PA"
     assert state(visit)["blobs"] == before["blobs"]  # nothing was sent anew
     assert SECRET not in visit.inner_text("body") and SECRET not in visit.title()
 
 
 def test_the_slider_obeys_the_keyboard(visit):
-    thumb = visit.locator(".viewer .curve [role=slider]")
+    thumb = only(settled(visit), ".viewer .curve [role=slider]")
     thumb.focus()
     before = float(state(visit)["amount"])
     thumb.press("ArrowLeft")
@@ -72,7 +73,7 @@ def test_pages_are_reached_from_the_keyboard_and_a_scan_stays_open(visit):
     link.focus()
     link.press("Enter")
     visit.wait_for_selector(".viewer[data-kind=panels] canvas", timeout=SLOW)
-    assert visit.get_by_text("Research use only, not for diagnosis").is_visible()
+    settled(visit).get_by_text("Research use only, not for diagnosis").wait_for(timeout=SLOW)
     visit.get_by_role("link", name="Models").press("Enter")
     visit.get_by_text("Its card gives no AUC.").wait_for(timeout=SLOW)
     visit.get_by_role("link", name="Explain").press("Enter")
@@ -82,7 +83,7 @@ def test_pages_are_reached_from_the_keyboard_and_a_scan_stays_open(visit):
 
 
 def test_two_findings_taken_away_together_are_answered(visit):
-    visit.locator(".viewer .also").nth(1).click()
+    settled(visit).locator(".viewer .also").nth(1).click()
     visit.wait_for_function(
         "() => { for (const e of document.querySelectorAll('*')) { const f = e.shadowRoot?.querySelector('.facts'); if (f) return /all together\\s*0\\.\\d\\d/.test(f.innerText); } }",
         timeout=SLOW,

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.browser.conftest import SLOW, only, settled
+
 TimeoutError = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").TimeoutError
-SLOW = 240_000  # the first start imports and draws; a busy machine takes its time
+DRAWN = "pictures => pictures.length && pictures.every(picture => picture.complete && picture.naturalWidth > 0)"
 
 
 def choose(page, count):
@@ -40,27 +42,29 @@ def visit(browser, serve, tmp_path_factory):
 
 
 def test_the_answer_stands_first_with_how_far_to_trust_it(visit):
-    assert visit.locator("h1.title").inner_text() == "Would the answer change if only the sex changed?"
-    assert "Can these counterfactuals be trusted?" in visit.locator(".trust").inner_text()
-    assert visit.get_by_text("Research use only, not for diagnosis").is_visible()
+    settled(visit)
+    assert only(visit, "h1.title").inner_text() == "Would the answer change if only the sex changed?"
+    assert "Can these counterfactuals be trusted?" in only(visit, ".trust").inner_text()
+    visit.get_by_text("Research use only, not for diagnosis").wait_for(timeout=SLOW)
     assert visit.troubles == []
 
 
 def test_intervals_and_films_are_drawn_and_have_words(visit):
-    assert visit.locator("img.interval").count() == 2  # a finding each
-    for kind, least in (("interval", 100), ("scatter", 150)):
-        drawn = visit.locator(f"img.{kind}").first
-        assert drawn.evaluate("picture => picture.complete && picture.naturalWidth > 0") and drawn.bounding_box()["width"] > least
+    settled(visit)
+    for kind, count, least in (("interval", 2, 100), ("scatter", 1, 150)):  # an interval a finding
+        pictures = only(visit, f"img.{kind}", count)
+        visit.wait_for_function(f"() => ({DRAWN})([...document.querySelectorAll('img.{kind}')])", timeout=SLOW)
+        assert pictures.first.bounding_box()["width"] > least
     assert "100 films" in visit.locator("img.scatter").get_attribute("alt")
 
 
 def test_six_linked_panels_show_two_patients(visit):
-    assert visit.locator(".viewer .panel").count() == 6
+    only(visit, ".viewer .panel", 6)
     assert visit.locator(".viewer .panel .name").first.inner_text().startswith("As it is")
 
 
 def test_nothing_is_wider_than_the_screen(visit):
-    sizes = visit.evaluate("() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]; }")
+    sizes = settled(visit).evaluate("() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]; }")
     assert sizes[0] <= sizes[1]
 
 

@@ -1,10 +1,11 @@
 """Rates, gaps, intervals and p values of the three associations against hand and textbook numbers."""
 
+import fairlearn.metrics as fairlearn
 import numpy as np
 import pytest
 from scipy import stats
 
-from engine.invariance.fairness import demographic_parity, equalised_odds, equality_of_opportunity, log_p_of_equal_means
+from engine.invariance.fairness import associations, demographic_parity, equalised_odds, equality_of_opportunity, log_p_of_equal_means
 from engine.metrics.measure import NotMeasurable
 
 
@@ -117,3 +118,50 @@ def test_equal_rates_are_seldom_called_unequal(seed):
     random = np.random.default_rng(seed)
     rejected = [log_p_of_equal_means((random.random(150) < 0.3) * 1.0, random.integers(0, 3, 150)) < np.log(0.05) for _ in range(300)]
     assert 3 <= sum(rejected) <= 29  # 15 expected; both ends beyond 3.5 standard errors
+
+
+def leaning(n=400, names=("f", "m"), seed=0):
+    """Probabilities that lean on the attribute a little, the attribute, and who has the finding."""
+    random = np.random.default_rng(seed)
+    attribute, truth = random.choice(names, n), (random.random(n) < 0.4).astype(float)
+    logits = 1.5 * (truth - 0.5) + 0.5 * (attribute == names[0]) + random.normal(0, 1, n)
+    return 1 / (1 + np.exp(-logits)), attribute, truth
+
+
+@pytest.mark.parametrize("names", [("f", "m"), ("Asian", "Black", "White")])
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.81])
+def test_gaps_are_fairlearns_of_the_decisions_at_the_operating_point(names, threshold):
+    probabilities, attribute, truth = leaning(names=names)
+    found = associations(probabilities, threshold, attribute, truth).decisions
+    said = {"y_true": truth, "y_pred": probabilities > threshold, "sensitive_features": attribute}
+    assert found["parity"].gap == pytest.approx(fairlearn.demographic_parity_difference(**said))
+    assert found["opportunity"].gap == pytest.approx(fairlearn.equal_opportunity_difference(**said))
+    assert found["odds"].gap == pytest.approx(fairlearn.equalized_odds_difference(**said))
+
+
+def test_the_gap_of_the_mean_probability_is_named_as_such_and_is_another_number():
+    """Every probability of one group is raised, and no decision changes."""
+    probabilities = np.tile(np.r_[np.full(20, 0.2), np.full(20, 0.8)], 2)
+    attribute, truth = np.repeat(["f", "m"], 40), np.tile(np.repeat([0.0, 1.0], 20), 2)
+    found = associations(probabilities + 0.1 * (attribute == "f"), 0.5, attribute, truth)
+    assert {gap.gap for gap in found.decisions.values()} == {0.0}
+    assert [gap.gap for gap in found.probabilities.values()] == pytest.approx([0.1] * 3)
+    subjects = [row.subject for row in found.measures("Edema by sex")]
+    assert "Edema by sex: demographic parity" in subjects and "Edema by sex: demographic parity of the mean probability" in subjects
+    assert len(subjects) == 2 * len(set(subjects))  # a gap and a p value each
+
+
+def test_a_gap_that_cannot_be_had_says_why():
+    probabilities, attribute, truth = leaning()
+    unlabelled = associations(probabilities, 0.5, attribute)
+    assert {*unlabelled.decisions} == {"parity"} and {*unlabelled.missing} == {"opportunity", "odds"}
+    rare = np.where((attribute == "m") & (np.cumsum(attribute == "m") > 3), 0.0, truth)
+    found = associations(probabilities, 0.5, attribute, rare)
+    assert "opportunity" not in found.decisions and "fewer than 5" in found.missing["opportunity"]
+
+
+def test_cases_of_unknown_truth_count_for_parity_only():
+    probabilities, attribute, truth = leaning()
+    truth[:100] = np.nan
+    found = associations(probabilities, 0.5, attribute, truth).decisions
+    assert sum(found["parity"].n.values()) == 400 and sum(found["opportunity"].n.values()) == np.nansum(truth)

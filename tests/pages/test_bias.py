@@ -62,7 +62,7 @@ def test_a_report_answers_shows_the_patients_and_can_be_taken_home(page):
     words = said(page)
     assert "Can these counterfactuals be trusted?" in words and "exact" in words and "image/svg+xml" in words
     assert 'label: "PDF"' in words and 'label: "JSON"' in words
-    view = page.session_state["bias view-blob"][1]
+    view = page.session_state["bias view-header"]
     assert len(view["panels"]) == 6 and view["panels"][1]["subtitle"].startswith(("man p 0.", "woman p 0."))
     assert view["panels"][0]["title"] == "As it is"
 

@@ -16,8 +16,8 @@ RATES = [
 ]
 
 
-def a_scan(spacing=None):
-    return Scan.of(np.random.default_rng(0).uniform(0, 255, (60, 40)), spacing_mm=spacing, tags={"ViewPosition": "PA", "BodyPartExamined": "CHEST"})
+def a_scan(spacing=None, **fields):
+    return Scan.of(np.random.default_rng(0).uniform(0, 255, (60, 40)), spacing_mm=spacing, **fields, tags={"ViewPosition": "PA", "BodyPartExamined": "CHEST"})
 
 
 def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=False):
@@ -141,6 +141,8 @@ def test_the_change_is_told_as_a_share_and_as_an_area_where_spacing_is_known():
     assert without_spacing["changed at a = 1"] == "50.0 % of the film" and "that is" not in without_spacing
     assert without_spacing["counted from"] == "1 % of the window"
     assert with_spacing["that is"] == "1,200 mm\u00b2"  # 60 x 40 pixels of 1 square millimetre, half of them
+    at_the_detector = dict(words.facts(explained(), a_scan((2.0, 0.5), spacing_at="detector")))
+    assert at_the_detector["that is"] == "1,200 mm\u00b2 at the detector"
 
 
 def test_a_straight_path_travels_as_one_picture_and_a_bent_one_whole():
@@ -152,7 +154,9 @@ def test_a_straight_path_travels_as_one_picture_and_a_bent_one_whole():
 def test_titles_and_badges_tell_what_the_file_tells():
     assert words.scan_title(a_scan()) == "Chest radiograph, PA"
     assert words.scan_badges(a_scan()) == [("40 x 60, 8 bit", "quiet"), ("no pixel spacing", "quiet")]
-    assert words.scan_badges(a_scan((0.2, 0.2)))[1] == ("0.2 mm a pixel", "quiet")
+    assert words.scan_badges(a_scan((0.2, 0.2)))[1:] == [("0.2 mm a pixel", "quiet")]
+    assert words.scan_badges(a_scan((0.2, 0.2), spacing_at="detector"))[1:] == [("0.2 mm a pixel at the detector", "quiet")]
+    assert words.scan_badges(a_scan(remarks=("turned over",)))[-1] == ("turned over", "warn")
     assert words.likeness_badge((0.5, 2.0)) == ("like the training films (0.25 of 1)", "good")
     assert words.likeness_badge((3.0, 2.0))[1] == "bad"
     assert words.likeness_badge((0.5, 2.0), "slice") == ("like the training slices (0.25 of 1)", "good")

@@ -1,0 +1,1 @@
+"""The methods that are trained here, a package each."""

@@ -1,0 +1,43 @@
+"""What `app.py` hands to Streamlit's server: routes, middleware, and what runs for as long as the server does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from server import pixels, sessions
+from server.hosts import OwnHostOnly
+from server.readers import ReaderCookie
+from server.settings import BadSetting, Settings
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except BadSetting as reason:
+        raise SystemExit(str(reason)) from None
+
+
+SETTINGS = _settings()
+
+
+def routes() -> list[BaseRoute]:
+    return pixels.routes()
+
+
+def middleware() -> list[Middleware]:
+    """The outermost first."""
+    return [Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts), Middleware(ReaderCookie)]
+
+
+@asynccontextmanager
+async def lifespan(app: object) -> AsyncIterator[None]:
+    watching = asyncio.create_task(sessions.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
