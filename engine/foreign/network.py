@@ -44,6 +44,10 @@ class UnusableNetwork(ValueError):
     """An ONNX file that is not run, or does not do what its card says; the message is one sentence."""
 
 
+class SlowNetwork(UnusableNetwork):
+    """A network that did not answer in time."""
+
+
 class Network:
     """An ONNX network that takes pictures as its card says.
 
@@ -89,8 +93,21 @@ class Network:
         Raises:
             UnusableNetwork: it takes too long, or answers what its card does not say.
         """
-        numbers = np.concatenate([self._run(part, limit) for part in self._parts(pictures)])
+        try:
+            numbers = self._runs(pictures, limit)
+        except SlowNetwork:
+            raise
+        except UnusableNetwork:
+            if self._batch or len(pictures) < 2:
+                raise
+            self._run(pictures[:1], limit)  # what fails for one picture too is no matter of how many
+            self._batch = 1  # a file that says "any number", but holds a shape for one picture
+            numbers = self._runs(pictures, limit)
         return self._findings(self._probabilities(numbers))
+
+    def _runs(self, pictures: np.ndarray, limit: float) -> np.ndarray:
+        """(n, size, size) to the raw numbers (n, K), float64, in as many runs as the network wants."""
+        return np.concatenate([self._run(part, limit) for part in self._parts(pictures)])
 
     def _parts(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
         step = self._batch or max(len(pictures), 1)
@@ -109,7 +126,7 @@ class Network:
             (numbers,) = self._session.run([self._output.name], {self._input.name: self._fed(fed)}, options)
         except RUNTIME_ERRORS as error:
             if options.terminate:
-                raise UnusableNetwork(f"The network had not answered after {limit:.0f} s.") from None
+                raise SlowNetwork(f"The network had not answered after {limit:.0f} s.") from None
             raise UnusableNetwork(f"The network does not run on {self.interface.size} x {self.interface.size} pixels ({_first_line(error)}).") from None
         finally:
             watch.cancel()
@@ -181,14 +198,14 @@ class Network:
         return [batch, face.channels, face.size, face.size] if face.order == "NCHW" else [batch, face.size, face.size, face.channels]
 
     def _checked_shape(self) -> int | None:
-        """The fixed batch, None where any will do. A dimension without a number is open."""
+        """The fixed batch, None where any will do. A dimension without a number, or with one below 0, is open."""
         tensor = self._input.type.tensor_type
-        shape = [place.dim_value or None for place in tensor.shape.dim] if tensor.HasField("shape") else [None] * 4
+        shape = [place.dim_value if place.dim_value > 0 else None for place in tensor.shape.dim] if tensor.HasField("shape") else [None] * 4
         wanted = self._shape(1)
         if len(shape) != 4 or any(size not in (None, due) for size, due in zip(shape[1:], wanted[1:])):
             ours, said = (" x ".join("any" if size is None else str(size) for size in sizes) for sizes in ([None, *wanted[1:]], shape))
             raise UnusableNetwork(f"The card makes pictures of {ours} ({self.interface.order}), but the network takes {said}.")
-        if shape[0] is not None and not 1 <= shape[0] <= MOST_AT_ONCE:
+        if shape[0] is not None and shape[0] > MOST_AT_ONCE:
             raise UnusableNetwork(f"The network wants {shape[0]} pictures at once; 1 to {MOST_AT_ONCE} can be given.")
         return shape[0]
 

@@ -105,6 +105,47 @@ def test_a_network_that_insists_on_a_batch_is_fed_so(bring, batch):
     assert np.allclose(np.stack([opened.probabilities(Scan.of(picture)) for picture in pictures]), free, atol=1e-6)
 
 
+@pytest.mark.parametrize("open_as", [[-1, 1, SIZE, SIZE], [-1, -1, -1, -1], [-1, "c", -1, "w"]])
+def test_a_size_below_0_means_any(bring, open_as):
+    pictures = np.stack([film(seed=seed) for seed in range(3)])
+    free = open_model(bring(network(), name="free"), "cpu").believes(pictures)
+    model = network()
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("picture", TensorProto.FLOAT, open_as))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("answer", TensorProto.FLOAT, [-1, 2]))
+    assert np.allclose(open_model(bring(model), "cpu").believes(pictures), free, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [[1, 16], [1, -1], [1, 4, 4]])
+@pytest.mark.parametrize("place", ["before the weights", "at the end"])
+def test_a_network_with_a_shape_for_one_picture_baked_in_is_fed_one_at_a_time(bring, place, shape):
+    pictures = np.stack([film(seed=seed) for seed in range(3)])
+    free = open_model(bring(network(), name="free"), "cpu").believes(pictures)
+    pool, flat, weigh, last = network().graph.node
+    nodes = [pool, flat, weigh, last]
+    if place == "at the end":
+        last.output[0] = "rows"
+        nodes.append(helper.make_node("Reshape", ["rows", "shape"], ["answer"]))
+        shape = [1, 2 if shape[-1] > 0 else -1]
+    elif len(shape) == 3:
+        nodes = [pool, helper.make_node("Reshape", ["cells", "shape"], ["grid"]), helper.make_node("Flatten", ["grid"], ["flat"]), weigh, last]
+    else:
+        nodes = [pool, helper.make_node("Reshape", ["cells", "shape"], ["flat"]), weigh, last]
+    (weights,) = network().graph.initializer
+    model = graph(nodes, weights={"weights": numpy_helper.to_array(weights), "shape": np.array(shape)})
+    checkpoint = bring(model)
+    assert np.allclose(open_model(checkpoint, "cpu").believes(pictures), free, atol=1e-6)
+    assert np.allclose(open_model(checkpoint, "cpu").probabilities(Scan.of(pictures[1])), free[1], atol=1e-6)
+
+
+def test_what_fails_for_one_picture_too_is_said_once(bring):
+    pool, _, weigh, last = network().graph.node
+    (weights,) = network().graph.initializer
+    nodes = [pool, helper.make_node("Reshape", ["cells", "shape"], ["flat"]), weigh, last]
+    model = graph(nodes, weights={"weights": numpy_helper.to_array(weights), "shape": np.array([5, 16])})
+    with pytest.raises(UnusableNetwork, match="does not run on 32 x 32"):
+        bring(model)
+
+
 @pytest.mark.parametrize(("kind", "low", "high"), [(TensorProto.UINT8, 0, 255), (TensorProto.DOUBLE, 0, 1), (TensorProto.FLOAT16, 0, 1)])
 def test_pictures_go_in_as_the_type_that_is_asked_for(bring, kind, low, high):
     model = network()
