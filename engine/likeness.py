@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from engine.preprocessing import two_dimensional
+
 SIDE = 24  # thumbnails are SIDE x SIDE
 ENOUGH = 2000  # pictures of each part to learn from; more change nothing
 
@@ -73,7 +75,14 @@ class Likeness:
 
 
 def thumbnails(pictures: np.ndarray) -> np.ndarray:
-    """(N, H, W) to (N, SIDE * SIDE) float32."""
+    """(N, H, W) to (N, SIDE * SIDE) float32.
+
+    Raises:
+        ValueError: for other than N pictures of two dimensions.
+    """
+    if len(pictures) == 0:
+        raise ValueError("there are no pictures to make thumbnails of")
+    pictures = [two_dimensional(picture, "a picture") for picture in pictures]
     return np.stack(
         [cv2.resize(np.ascontiguousarray(p, np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel() for p in pictures]
     )

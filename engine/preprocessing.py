@@ -39,7 +39,12 @@ class Preprocessing:
             object.__setattr__(self, "fixed", (low, high))
 
     def resized(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W) to (size, size), both float32, units kept."""
+        """(H, W) to (size, size), both float32, units kept.
+
+        Raises:
+            ValueError: for other than two dimensions, since a volume would be resized along its slices.
+        """
+        two_dimensional(pixels, "pixels")
         if pixels.shape == (self.size, self.size):
             return pixels.astype(np.float32, copy=False)
         shrinks = pixels.shape[0] >= self.size and pixels.shape[1] >= self.size
@@ -72,11 +77,29 @@ class Preprocessing:
         return (high - low) / (2 * self.reach)
 
 
+def two_dimensional(array: np.ndarray, what: str) -> np.ndarray:
+    """The array as it is, refused where it is not (H, W): resizing a volume would go along its slices.
+
+    Raises:
+        ValueError: names `what`, and the shape.
+    """
+    if np.ndim(array) != 2:
+        raise ValueError(f"{what} must have shape (H, W), got {np.shape(array)}; take one slice of a volume")
+    return array
+
+
 def _alike(low: float, high: float) -> bool:
     """Whether two grey values differ by no more than float32 rounds; stretching that would show rounding as a picture."""
     return high - low <= 1e-6 * max(abs(low), abs(high))
 
 
 def enlarged(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A map on the model's grid (h, w) on the scan's grid `shape`, bilinear; values, not energy, are kept."""
+    """A map on the model's grid (h, w) on the scan's grid `shape`, bilinear; values, not energy, are kept.
+
+    Raises:
+        ValueError: for a map or a grid of other than two dimensions.
+    """
+    two_dimensional(grid, "a map")
+    if len(shape) != 2:
+        raise ValueError(f"the scan's grid must be (H, W), got {tuple(shape)}; take one slice of a volume")
     return cv2.resize(np.ascontiguousarray(grid, np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)

@@ -94,3 +94,9 @@ def test_thumbnails_keep_the_mean_and_have_one_size(chests):
     small = thumbnails(chests[:4])
     assert small.shape == (4, SIDE * SIDE) and small.dtype == np.float32
     assert np.allclose(small.mean(axis=1), chests[:4].mean(axis=(1, 2)), atol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (2, 3, 40, 50), (0, 40, 50)])
+def test_thumbnails_are_made_of_pictures_only(shape):
+    with pytest.raises(ValueError, match="picture"):
+        thumbnails(np.zeros(shape, np.float32))

@@ -106,3 +106,13 @@ def test_a_map_that_is_enlarged_keeps_its_values(shape):
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):
         Preprocessing(**{"size": 32, **wrong})
+
+
+@pytest.mark.parametrize("shape", [(32,), (3, 40, 50), (40, 50, 3), (32, 32, 32), (1, 32, 32)])
+def test_what_is_not_two_dimensional_is_refused_by_name(shape):
+    array = np.zeros(shape, np.float32)
+    for do in (Preprocessing(32).apply, Preprocessing(32).resized, Preprocessing(32).scan_units, lambda a: enlarged(a, (60, 80))):
+        with pytest.raises(ValueError, match=r"\(H, W\)"):
+            do(array)
+    with pytest.raises(ValueError, match=r"\(H, W\)"):
+        enlarged(np.zeros((8, 8), np.float32), (3, 60, 80))

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from engine.datasets.collection import UnusableCollection
 from engine.datasets.pictures import read_grey
+from engine.preprocessing import two_dimensional
 
 THUMBNAIL = 24  # pixels
 # A folder is dealt out ten groups at a time, 7 train, 1 validation, 2 test.
@@ -27,6 +28,7 @@ def look_alikes(pictures: Iterable[np.ndarray], limit: float) -> np.ndarray:
         pictures: N of (H, W) float32.
         limit: 0.96 for breast ultrasound, 0.97 for brain MR: chosen by eye in the public collections.
     """
+    pictures = (two_dimensional(picture, "a picture") for picture in pictures)
     thumbnails = [cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel() for picture in pictures]
     stack = np.array(thumbnails, np.float32).reshape(-1, THUMBNAIL**2)
     stack -= stack.mean(axis=1, keepdims=True)

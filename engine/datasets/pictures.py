@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from engine.datasets.collection import UnusableCollection
+from engine.preprocessing import two_dimensional
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ def read_grey(path: Path) -> np.ndarray:
 
 
 def resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    """(H, W) float32 to (size, size) float32, aspect not kept: pixel areas averaged when shrinking, linear when enlarging."""
+    """(H, W) float32 to (size, size) float32, aspect not kept: pixel areas averaged when shrinking, linear when enlarging.
+
+    Raises:
+        ValueError: for other than two dimensions.
+    """
+    two_dimensional(pixels, "a picture")
     shrinks = size <= min(pixels.shape)
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
