@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test test-without-browser fuzz environment test-environment chromium clean
+.PHONY: help app test test-without-browser fuzz bench-load environment test-environment chromium clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -24,6 +24,10 @@ test-without-browser: test-environment
 # 60 000 damaged scans against the decoders, some ten minutes; the suite tries 6 000.
 fuzz: test-environment
 	$(BIN)/python -m tools.fuzz_scans
+
+# Twenty visitors at once, each with a film of their own; prints what is wanted beside what was measured (tools/bench_load.py).
+bench-load: environment
+	$(BIN)/python tools/bench_load.py $(BENCH_ARGS)
 
 environment: $(VENV)/installed
 test-environment: $(VENV)/installed-dev
