@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,11 +58,13 @@ class Explanation:
         finding: the finding's name.
         probability: in [0, 1].
         threshold: the operating point; the call is positive strictly above it.
-        attribution: (H, W) float32 signed, on the scan's own pixel grid, in `attribution_unit`; never scaled per picture.
+        attribution: (H, W) float32 signed, on the scan's own pixel grid, in `attribution_unit`; never scaled per picture; None in a record that has
+            left its large pictures behind.
         attribution_unit: what one unit of `attribution` means, in words.
         attribution_limit: the colour bar runs from -limit to +limit, the same for every scan of this checkpoint and finding.
         evidence: (h, w) float32, `attribution` on the model's own grid.
-        counterfactual: (H, W) float32, the scan without the finding, in the scan's units; None for a method that makes none.
+        counterfactual: (H, W) float32, the scan without the finding, in the scan's units; None for a method that makes none,
+            and in a record without its large pictures.
         path: the counterfactual slider; None where there is no counterfactual.
         in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on. None where
             nobody here knows what those were.
@@ -76,7 +78,7 @@ class Explanation:
     finding: str
     probability: float
     threshold: float
-    attribution: np.ndarray
+    attribution: np.ndarray | None
     attribution_unit: str
     attribution_limit: float
     evidence: np.ndarray
@@ -90,6 +92,10 @@ class Explanation:
     def __post_init__(self):
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability must lie in [0, 1], got {self.probability}")
+        if self.attribution is None:
+            if self.counterfactual is not None:
+                raise ValueError("a record that has left its attribution behind holds no counterfactual either")
+            return
         if (self.counterfactual is None) != (self.path is None):
             raise ValueError("counterfactual and path must both be there or both be None")
         other = self.attribution.shape if self.counterfactual is None else self.counterfactual.shape
@@ -97,6 +103,10 @@ class Explanation:
             raise ValueError(f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {other}")
         if not np.isfinite(self.attribution).all():
             raise ValueError("attribution must be finite")
+
+    def without_pictures(self) -> Explanation:
+        """The same record without what has the scan's size; what the model's own grid holds, evidence and path, says as much."""
+        return replace(self, attribution=None, counterfactual=None)
 
     @property
     def positive(self) -> bool:

@@ -3,85 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine.checkpoints import Checkpoint
-from engine.datasets import NEED_NO_FOLDER, UnusableCollection, open_collection
-from engine.datasets.phantom import Marker
-from engine.export.bias_json import bias_json
-from engine.invariance import answers
-from engine.invariance.interventions import STRUCTURAL, open_interventions
+from engine.datasets import NEED_NO_FOLDER
+from engine.invariance import answers, request
+from engine.invariance.interventions import STRUCTURAL
 from engine.invariance.report import Affected, BiasReport, FindingReport, difference_scale
+from engine.invariance.request import DRAWN, Asked, Written
 from engine.queue import Job
 from pages.parts import bias_cards, common
 from viewer import PanelView, linked_panels
 
-DRAWN = "phantom"  # the collection with a structural model, whose attributes can be changed exactly
 DRAWN_ATTRIBUTES = ("sex", "view_position", "marker")
 COUNTS = (100, 200, 400)
-SEED = 2  # of drawn films, the seed of no checkpoint's training data
 SIDE_BY_SIDE = 2  # patients under a report
 WORDS = {"sex": "Sex", "view_position": "View position", "marker": "Marker"}
-
-
-class Asked(NamedTuple):
-    """What a report was asked for; the worker keeps one answer for each. A plain tuple, the same in every run of this page.
-
-    Attributes:
-        checkpoint: the model's identity. attribute, count: what is changed, on how many films.
-        generator: `STRUCTURAL`, or a checkpoint's folder. root: the films' folder, None for drawn ones or when none was typed.
-    """
-
-    checkpoint: str
-    attribute: str
-    count: int
-    generator: str
-    root: str | None
-    device: str
-
-
-@dataclass(frozen=True)
-class Written:
-    """A report and the two files that hold its numbers."""
-
-    report: BiasReport
-    json: str
-    pdf: bytes
 
 
 def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
     """The worker's job for this report."""
 
     def work(progress):
-        from engine.export.bias_pdf import bias_pdf
-        from engine.invariance.bias import bias_report
+        return common.inference().call(request.written, checkpoint, common.trained_on(checkpoint), asked, progress=progress, turns=True)
 
-        model = common.model_of(checkpoint, asked.device)
-        try:
-            collection, indices = films(common.trained_on(checkpoint), tuple(model.findings), asked)
-            changes = open_interventions(collection, asked.generator, asked.device)
-            report = bias_report(model, collection, indices, asked.attribute, changes, progress)
-        except (UnusableCollection, ValueError) as error:
-            raise common.Unanswerable(str(error)) from error
-        return Written(report, bias_json([report]), bias_pdf(report))
-
-    return common.ask(("bias", *asked), work, long=True)
-
-
-def films(collection: str, findings: tuple[str, ...], asked: Asked):
-    """The collection and the pictures of it that are asked about, none of which a checkpoint made here was trained on."""
-    if collection == DRAWN:
-        marker = Marker() if asked.attribute == "marker" else None
-        return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all")
-    if asked.root is None:
-        raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")
-    real = open_collection(collection, asked.root, findings=findings)
-    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count])
+    return common.ask(("bias", asked), work, long=True)
 
 
 def offered() -> list[Checkpoint]:

@@ -40,6 +40,21 @@ def engine(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def inference_here(monkeypatch):
+    """Models answer in this process, for tests that change a function of theirs."""
+    from pages.parts import common
+
+    class Here:
+        def start(self):
+            pass
+
+        def call(self, function, *arguments, progress=None, turns=False):
+            return function(progress or (lambda done, every: None), *arguments)
+
+    monkeypatch.setattr(common, "inference", Here)
+
+
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory):
     """serve(script_path, *args, env={}) -> address of that Streamlit script; the same call gives the same server."""

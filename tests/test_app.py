@@ -17,6 +17,7 @@ from engine.checkpoints import save_checkpoint
 from engine.foreign.adopt import card_text, save
 from engine.foreign.card import parsed
 from engine.foreign.tiny import CARD, network
+from engine.inference import tasks
 from engine.registry import method
 from pages.parts import common, open_scans, words
 
@@ -140,7 +141,7 @@ def test_first_start_explains_the_sample(checkpoints):
 
 
 @pytest.mark.parametrize("score, unlike", [(0.5, False), (50.0, True)])
-def test_an_unlike_scan_is_said_above_the_result(score, unlike, checkpoints, monkeypatch):
+def test_an_unlike_scan_is_said_above_the_result(score, unlike, checkpoints, monkeypatch, inference_here):
     monkeypatch.setattr("engine.likeness.Likeness.score", lambda self, picture: score * self.limit)
     common.worker.clear()  # forgets what other tests were told
     page = "\n".join(elements(settled(opened()).main))
@@ -334,13 +335,13 @@ def test_one_onnx_file_under_two_cards_is_two_models_and_a_corrected_card_takes_
         at.text_input[0].set_value(str(checkpoint.folder))
         at.button[0].click().run()
     assert at.radio[0].options[-2:] == ["ONNX model, as sent", "ONNX model, darker"]
-    assert common.model_of(first, "cpu").network.interface.values != common.model_of(second, "cpu").network.interface.values
+    assert tasks.model_of(first, "cpu").network.interface.values != tasks.model_of(second, "cpu").network.interface.values
     corrected = adopted(second.folder, value_range=[0, 0.7])
     at.text_input[0].set_value(str(corrected.folder))
     at.button[0].click().run()
     assert not at.exception and at.radio[0].options[-2:] == ["ONNX model, as sent", "ONNX model, darker"]
     assert at.session_state.opened[-1].config["network"]["values"] == [0, 0.7]
-    assert common.model_of(corrected, "cpu").network.interface.values == (0, 0.7)
+    assert tasks.model_of(corrected, "cpu").network.interface.values == (0, 0.7)
 
 
 def test_the_same_model_under_another_name_is_said_to_be(checkpoints, tmp_path):

@@ -1,7 +1,9 @@
 """Promises of the queue: one at a time, in order, shared, bounded, and never stuck."""
 
 import threading
+from collections import deque
 
+import numpy as np
 import pytest
 
 from engine.queue import Queue, Withdrawn
@@ -65,15 +67,25 @@ def test_the_same_question_is_answered_once():
     assert queue.ask("same", lambda progress: calls.append(3)) is one and calls == [1]
 
 
-def test_finished_answers_are_bounded_and_the_last_used_stay():
-    queue = Queue(keep=2)
+def test_finished_answers_are_bounded_in_bytes_and_the_last_used_stay():
+    queue = Queue(keep_bytes=3_000_000)
+    small = queue.ask("small", lambda progress: 0)
+    assert small.wait(10)
     for key in "ab":
-        queue.ask(key, lambda progress: 0).wait(10)
+        assert queue.ask(key, lambda progress: np.zeros(1_000_000, np.uint8)).wait(10)
     kept = queue.ask("a", lambda progress: 0)
-    queue.ask("c", lambda progress: 0).wait(10)
-    queue.ask("d", lambda progress: 0).wait(10)  # after this, c is sure to be put away
-    fresh = queue.ask("a", lambda progress: "again")
-    assert fresh is not kept and fresh.wait(10) and fresh.answer() == "again"
+    assert queue.ask("c", lambda progress: np.zeros(1_500_000, np.uint8)).wait(10)
+    assert queue.ask("a", lambda progress: 0) is kept
+    fresh = queue.ask("b", lambda progress: "again")
+    assert fresh.wait(10) and fresh.answer() == "again"
+    assert queue.ask("small", lambda progress: 1) is not small
+
+
+def test_an_answer_larger_than_all_that_is_kept_still_reaches_its_asker():
+    queue = Queue(keep_bytes=10)
+    job = queue.ask("large", lambda progress: np.zeros(1000))
+    assert job.wait(10) and len(job.answer()) == 1000
+    assert queue.ask("large", lambda progress: 0) is job  # the page that waits for it asks again before it shows it
 
 
 def test_an_error_reaches_the_asker_and_the_worker_lives_on():
@@ -210,3 +222,129 @@ def test_a_withdrawn_job_that_waits_is_never_begun():
     assert len(queue) == 1
     go.set()
     assert queue.ask("last", lambda progress: 0).wait(10) and not begun
+
+
+def test_a_failure_is_kept_for_whoever_saw_it_and_tried_again_for_the_next():
+    queue, tries = Queue(), []
+
+    def at_second(progress):
+        tries.append(1)
+        return 1 / (len(tries) - 1)
+
+    first = queue.ask("k", at_second, "a")
+    assert first.wait(10) and queue.ask("k", at_second, "a") is first
+    other = queue.ask("k", at_second, "b")
+    assert other.wait(10) and other.answer() == 1 and len(tries) == 2
+    assert queue.ask("k", at_second, "a") is other
+
+
+def test_whoever_leaves_takes_their_jobs_along():
+    queue, ran = Queue(), []
+    report, let, steps = stepping(queue, asker="gone")
+    let()
+    queue.ask("theirs", lambda progress: ran.append("theirs"), "gone")
+    queue.ask("shared", lambda progress: ran.append("shared"), "gone")
+    shared = queue.ask("shared", lambda progress: ran.append("shared"), "here")
+    queue.leave("gone")
+    let()
+    assert report.wait(10) and isinstance(report.error, Withdrawn) and steps == [0, 1]
+    assert shared.wait(10) and ran == ["shared"] and len(queue) == 0
+
+
+def test_answers_of_whoever_left_are_forgotten_unless_somebody_else_asked_too():
+    queue = Queue()
+    for asker in ("gone", "here"):
+        both = queue.ask("both", lambda progress: 1, asker)
+    alone = queue.ask("alone", lambda progress: 2, "gone")
+    assert both.wait(10) and alone.wait(10)
+    queue.leave("gone")
+    assert queue.ask("both", lambda progress: 3, "here") is both
+    assert queue.ask("alone", lambda progress: 4, "here") is not alone
+
+
+def test_one_who_asks_for_much_does_not_keep_others_waiting():
+    queue, order = Queue(), []
+    first, go = held(queue)
+    for name in "abcd":
+        queue.ask(name, lambda progress, name=name: order.append(name), "many")
+    queue.ask("one", lambda progress: order.append("one"), "single")
+    last = queue.ask("e", lambda progress: order.append("e"), "many")
+    assert [queue.position(queue.ask(key, None, asker)) for key, asker in (("a", "many"), ("one", "single"), ("b", "many"))] == [1, 2, 3]
+    go.set()
+    assert last.wait(10) and order == ["a", "one", "b", "c", "d", "e"]
+
+
+def test_what_is_in_the_background_waits_for_everything_else_until_it_is_looked_at():
+    queue, order = Queue(), []
+    first, go = held(queue)
+    for name in "ab":
+        queue.ask(name, lambda progress, name=name: order.append(name), "me", background=True)
+    queue.ask("seen", lambda progress: order.append("seen"), "me")
+    queue.ask("other", lambda progress: order.append("other"), "you")
+    queue.ask("b", None, "me")  # it is on show now
+    last = queue.ask("a", None, "me", background=True)
+    go.set()
+    assert last.wait(10) and order == ["seen", "other", "b", "a"]
+
+
+class Clock:
+    """Seconds that pass when a job says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def work(self, seconds, steps, order, name):
+        def run(progress):
+            for step in range(steps):
+                self.now += seconds
+                order.append(name)
+                progress(step + 1, steps)
+
+        return run
+
+
+@pytest.mark.parametrize("short_s", [0.01, 0.1, 2.5])
+def test_a_long_job_gets_half_of_the_time_however_many_short_ones_wait(short_s):
+    """A report of one second in a hundred steps, and twenty who ask again whenever they are answered."""
+    clock, order = Clock(), []
+    queue = Queue(clock=clock)
+    first, go = held(queue)
+    report = queue.ask("report", clock.work(0.01, 100, order, "report"), "reporter", long=True)
+    numbers = iter(range(10**6))
+
+    def short(asker):
+        def work(progress):
+            clock.now += short_s
+            order.append("short")
+            if not report.done and len(order) < 2000:
+                short(asker)
+
+        queue.ask((asker, next(numbers)), work, asker)
+
+    for asker in range(20):
+        short(asker)
+    go.set()
+    assert report.wait(20)
+    before = order[: len(order) - order[::-1].index("report")].count("short") * short_s
+    assert 0.9 - short_s <= before <= 1.1 + short_s  # as much as the report itself took, but for one job
+
+
+def test_short_jobs_have_all_the_time_that_a_long_one_leaves():
+    """A long job that had the worker for itself has saved up no claim on it."""
+    clock, order = Clock(), []
+    queue = Queue(clock=clock)
+    asked = deque()
+
+    def work(progress):
+        for step in range(10):
+            clock.now += 1
+            order.append("report")
+            if step == 5:
+                asked.extend(queue.ask(name, clock.work(1, 1, order, name), name) for name in "ab")
+            progress(step + 1, 10)
+
+    assert queue.ask("report", work, long=True).wait(10) and all(job.wait(10) for job in asked)
+    assert order[6:10] == ["a", "report", "b", "report"]

@@ -6,7 +6,7 @@ import argparse
 import logging
 import runpy
 import sys
-import uuid
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +15,14 @@ from pathlib import Path
 import streamlit as st
 
 from engine.checkpoints import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint, shipped, shipped_folder
+from engine.inference import Inference, Lost, RemoteModel
 from engine.invariance.interventions import GENERATOR_METHOD
+from engine.invariance.request import Unanswerable
+from engine.memory import give_back
 from engine.queue import Job, Progress, Queue
-from engine.registry import Method, Model, UnsuitableScan, method, open_model
+from engine.registry import Method, UnsuitableScan, method
 from engine.scan import UnreadableScan
+from server import sessions
 
 NOTICE = "Research use only, not for diagnosis"
 COLLECTIONS = {
@@ -32,11 +36,7 @@ APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
 
 
-class Unanswerable(ValueError):
-    """What a page was asked for and cannot do; the message is a sentence for the reader."""
-
-
-EXPECTED = (RefusedCheckpoint, UnsuitableScan, UnreadableScan, Unanswerable)  # their message is a sentence for the reader
+EXPECTED = (RefusedCheckpoint, UnsuitableScan, UnreadableScan, Unanswerable, Lost)  # their message is a sentence for the reader
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,34 @@ def device() -> str:
 
 @st.cache_resource(show_spinner=False)
 def worker() -> Queue:
-    """The one thread that everything that needs a model runs on, for all sessions."""
-    return Queue()
+    """The queue before the inference process, for all sessions. What a session that left had asked for is called off."""
+    queue = Queue()
+    left = threading.Event()
+
+    def leave(name: str) -> None:
+        queue.leave(name)
+        left.set()
+
+    def tidy() -> None:
+        if left.is_set() and not len(queue):
+            left.clear()
+            give_back()
+
+    sessions.when_one_leaves(leave)
+    sessions.at_every_look(tidy)
+    inference().start()
+    return queue
+
+
+@st.cache_resource(show_spinner=False)
+def inference() -> Inference:
+    """The process in which everything that needs a model runs; to be called on the worker's thread."""
+    return Inference()
 
 
 def session() -> str:
     """A name for this session among those who wait."""
-    return st.session_state.setdefault("session", uuid.uuid4().hex)
+    return sessions.current()
 
 
 def checkpoints() -> list[Checkpoint | Refused]:
@@ -140,14 +161,9 @@ def _checked(name: str, stamp: tuple) -> Checkpoint | Refused:
         return Refused(name, str(reason))
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _opened(identity: str, device: str, _checkpoint: Checkpoint) -> Model:
-    return open_model(_checkpoint, device)
-
-
-def model_of(checkpoint: Checkpoint, device: str) -> Model:
-    """The opened model, one for all sessions; to be called on the worker."""
-    return _opened(checkpoint.identity, device, checkpoint)
+def model_of(checkpoint: Checkpoint, device: str) -> RemoteModel:
+    """The model, which is opened in the inference process, one for all sessions; to be asked on the worker."""
+    return RemoteModel(inference(), checkpoint, device)
 
 
 def method_of(checkpoint: Checkpoint) -> Method:
@@ -203,29 +219,24 @@ def complaint(job: Job, kept: str = "") -> str:
     return f"Something went wrong while the model was at work; {f'{kept}, and ' if kept else ''}the log says more."
 
 
-@st.fragment(run_every=2.0)
+@st.fragment(run_every=1.0)
 def wait_for(job: Job, what: str, stop: Callable[[], None] | None = None) -> None:
     """One quiet line while a job waits or runs, after half a second of it; the page runs again when it is done.
 
-    It looks several times in one run: every run of a script ends in a garbage collection, and many short ones would
-    take the interpreter from the worker. Writing the line is where a visitor's next wish interrupts it.
+    Its runs are short and touch nothing but the job.
 
     Args:
         what: is happening, as in 'Explaining the scan'.
         stop: gives it up; without it there is no button for that.
     """
+    if job.done:
+        st.rerun()
     box = st.container(key="waiting")
-    place = box.empty()
     if job.waited > 0.5:
-        place.progress(*_progress(job, what))
+        box.progress(*_progress(job, what))
         if stop and box.button("Stop", type="tertiary", key="stop", help="Give this up; nothing of it is kept"):
             stop()
             st.rerun()
-    for _ in range(5):
-        if job.wait(0.35):
-            st.rerun()
-        if job.waited > 0.5:
-            place.progress(*_progress(job, what))
 
 
 def _progress(job: Job, what: str) -> tuple[float, str]:

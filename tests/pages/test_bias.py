@@ -14,6 +14,7 @@ from engine.attri_net.produce import tiny
 from engine.datasets import UnusableCollection
 from engine.invariance.answers import points, table
 from engine.invariance.bias import bias_report
+from engine.invariance.request import Asked, films
 from pages.parts import bias_cards, common
 from tests.invariance.halves import FAIR, ITSELF, Films, Three, reported
 from tests.test_app import elements, settled
@@ -29,7 +30,7 @@ def one_checkpoint(tmp_path_factory):
 
 
 @pytest.fixture
-def page(one_checkpoint, monkeypatch):
+def page(one_checkpoint, monkeypatch, inference_here):
     """The page as it opens."""
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(one_checkpoint))
     monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
@@ -100,10 +101,7 @@ def test_the_card_shows_all_that_its_note_speaks_of_and_each_findings_own_pair_w
     assert "Per finding, between the two values furthest apart" in card and ", a to b</i>" in card
 
 
-def test_a_folder_that_was_not_typed_is_asked_for_in_the_readers_words(monkeypatch):
-    monkeypatch.setattr(common, "in_the_house", lambda: False)  # the page's functions, not the page
-    from pages.bias import Asked, films
-
+def test_a_folder_that_was_not_typed_is_asked_for_in_the_readers_words():
     with pytest.raises(UnusableCollection, match="^Type the folder in which the films of chestxray8 lie"):
         films("chestxray8", ("Edema",), Asked("sha", "sex", 100, "generator", None, "cpu"))
 

@@ -1,0 +1,152 @@
+"""Models answer in a process of their own, so that whoever asks for them keeps a processor and stays responsive.
+
+`Inference` is that process, seen from outside: it is started at first use and again after it has died, runs one function of
+`engine.inference.tasks` at a time, is told a scan's pixels once, and can be called off between two steps. The process and this one
+are one program and trust each other; what comes from elsewhere (somebody else's model) runs in `engine.worker`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine.checkpoints import Checkpoint
+from engine.explanation import ClassCentres, Explanation
+from engine.inference import tasks
+from engine.inference.messages import dumped, loads
+from engine.scan import Scan
+
+Progress = Callable[[int, int], None]
+SERVE = "import sys; sys.path[:] = {path!r}; from engine.inference.process import serve; serve({fd})"
+
+
+class Lost(RuntimeError):
+    """The process ended while it was at work; the next call starts it again."""
+
+    def __init__(self):
+        super().__init__("The process in which models answer ended before it was done; the machine may be short of memory. Try again.")
+
+
+class Inference:
+    """The process, and the line to it. `call` is for one thread; a call's `progress` may make another call, if it takes turns."""
+
+    def __init__(self):
+        self._line: Connection | None = None
+        self._process: subprocess.Popen | None = None
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()  # of starting and ending it
+        atexit.register(self.close)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Starts the process, if there is none, without waiting for what it imports; the first call then waits less."""
+        with self._lock:
+            if self._line is not None:
+                return
+            ours, theirs = socket.socketpair()
+            path = [part or os.getcwd() for part in sys.path]
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", SERVE.format(path=path, fd=theirs.fileno())], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                )
+            self._line = Connection(ours.detach())
+
+    def close(self) -> None:
+        """Ends the process; a later call starts another."""
+        with self._lock:
+            if self._line is None:
+                return
+            self._line.close()
+            self._line = None
+            self._process.kill()
+            self._process.wait()
+
+    def call(self, function: Callable, *arguments: Any, progress: Progress | None = None, turns: bool = False) -> Any:
+        """What ``function(progress, *arguments)`` returns there.
+
+        Args:
+            function: of a module that can be imported there.
+            progress: called here with (done, all) after every step; what it raises ends the work at its next step and is raised.
+            turns: the work waits at every step until `progress` returns, which may make other calls meanwhile.
+
+        Raises:
+            Lost: the process ended. Otherwise whatever the function raised.
+        """
+        self.start()
+        line, number = self._line, next(self._numbers)
+        request, scans = dumped((function, arguments))
+        try:
+            line.send(("call", number, request, turns))
+            return self._answer(line, number, scans, progress or (lambda done, every: None), turns)
+        except (EOFError, OSError) as error:  # of the line: what the function raised comes as an answer
+            with self._lock:
+                died = self._line is line
+            if died:
+                self.close()
+            raise Lost from error
+
+    def _answer(self, line: Connection, number: int, scans: Mapping[str, Scan], progress: Progress, turns: bool) -> Any:
+        while True:
+            kind, *said = line.recv()
+            if kind == "step":
+                try:
+                    progress(*said)
+                except BaseException:
+                    line.send(("call off", number))
+                    while line.recv()[0] not in ("returned", "raised"):
+                        pass
+                    raise
+                if turns:
+                    line.send(("go on", number))
+            elif kind == "scan":
+                line.send_bytes(memoryview(scans[said[0]].pixels).cast("B"))
+            elif kind == "returned":
+                return loads(said[0])
+            else:
+                raise _error(*said)
+
+
+def _error(pickled: bytes | None, words: str) -> BaseException:
+    """What the function raised, with the traceback from there as a note."""
+    try:
+        error = pickle.loads(pickled) if pickled else RuntimeError(words.strip().splitlines()[-1])
+    except Exception:  # an error that is pickled but cannot be made again: its words are there
+        error = RuntimeError(words.strip().splitlines()[-1])
+    if isinstance(error, OSError):  # would be taken for the line's
+        error = RuntimeError(str(error))
+    error.add_note(words)
+    return error
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """The model of a checkpoint in that process: its methods are those of `engine.registry.Model`."""
+
+    inference: Inference
+    checkpoint: Checkpoint
+    device: str
+
+    def explain(self, scan: Scan, findings: Sequence[str] | None = None, progress: Progress | None = None) -> list[Explanation]:
+        """As `Model.explain`, but every record has left its large pictures behind (`Explanation.without_pictures`)."""
+        return self.inference.call(tasks.explain, self.checkpoint, self.device, scan, findings, progress=progress)
+
+    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        return self.inference.call(tasks.without, self.checkpoint, self.device, scan, dict(amounts))
+
+    def centres(self) -> list[ClassCentres]:
+        return self.inference.call(tasks.centres, self.checkpoint, self.device)

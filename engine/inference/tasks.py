@@ -1,0 +1,46 @@
+"""What can be asked of the inference process: functions that take `progress` and a checkpoint, and open its model there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+from engine.checkpoints import Checkpoint
+from engine.explanation import ClassCentres, Explanation
+from engine.registry import Model, open_model
+from engine.scan import Scan
+
+Progress = Callable[[int, int], None]
+MODELS = 6  # open at a time, those used last
+_opened: OrderedDict[tuple[str, str], Model] = OrderedDict()
+
+
+def warm() -> None:
+    """Imports what every model needs."""
+    import torch  # noqa: F401
+
+
+def model_of(checkpoint: Checkpoint, device: str) -> Model:
+    """The opened model of a checkpoint, by its identity; the one asked for least lately is closed for a seventh."""
+    key = (checkpoint.identity, device)
+    if key not in _opened:
+        _opened[key] = open_model(checkpoint, device)
+    _opened.move_to_end(key)
+    while len(_opened) > MODELS:
+        _opened.popitem(last=False)
+    return _opened[key]
+
+
+def explain(progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, findings: Sequence[str] | None) -> list[Explanation]:
+    """One record a finding, without the large pictures."""
+    return [record.without_pictures() for record in model_of(checkpoint, device).explain(scan, findings, progress)]
+
+
+def without(progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+    """The probability of every finding with several taken away together."""
+    return model_of(checkpoint, device).without(scan, amounts)
+
+
+def centres(progress: Progress, checkpoint: Checkpoint, device: str) -> list[ClassCentres]:
+    """What the model learned overall."""
+    return model_of(checkpoint, device).centres()
