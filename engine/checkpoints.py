@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
+
+from engine.files import replace_folder, scratch_beside, staged, unfinished, write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -172,6 +173,7 @@ def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
 
     Raises:
         RefusedCheckpoint: words of several lines, or too many; what stood there stands there still.
+        UnwritableFile: likewise.
     """
     words, folder = words.strip(), checkpoint.folder
     config = {k: v for k, v in checkpoint.config.items() if k != "caution"} | ({"caution": words} if words else {})
@@ -180,15 +182,22 @@ def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
         head, title, rest = card.partition(f"## {CARD_SECTIONS[0]}\n\n")
         intended, gap, after = rest.partition("\n\n## ")
         card = f"{head}{title}{intended}\n\n{_CAUTION}{words}{gap}{after}"
-    before = {name: (folder / name).read_bytes() for name in (CONFIG, CARD)}
-    try:
-        (folder / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / CARD).write_text(card, encoding="utf-8")
-        return examine(folder)
-    except RefusedCheckpoint:
-        for name, data in before.items():
-            (folder / name).write_bytes(data)
-        raise
+    texts = {CARD: card, CONFIG: _as_text(config)}
+    with scratch_beside(folder.resolve()) as scratch:  # examined before anything is changed
+        draft = scratch / folder.resolve().name
+        draft.mkdir()
+        (draft / WEIGHTS).symlink_to((folder / WEIGHTS).resolve())
+        for name, text in texts.items():
+            write_whole(draft / name, text)
+        examine(draft)
+    with staged(folder) as put:
+        for name, text in texts.items():
+            put(name, text)
+    return examine(folder)
+
+
+def _as_text(config: Mapping) -> str:
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
 
 
 def save_checkpoint(
@@ -213,27 +222,25 @@ def save_checkpoint(
 
     Raises:
         RefusedCheckpoint: the result would not open; what stood in `folder` stands there still.
+        UnwritableFile: likewise.
     """
     folder = Path(folder)
     for path in folder.iterdir() if folder.exists() else ():
-        if path.name not in (WEIGHTS, CONFIG, CARD):
+        if path.name not in (WEIGHTS, CONFIG, CARD) and not unfinished(path):
             raise RefusedCheckpoint(
                 f"{folder} also holds {path.name}, which saving would delete; give the checkpoint a folder of its own."
             )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        new = Path(scratch) / folder.name
-        new.mkdir()
-        data = safetensors_numpy.save({key: _stored(value, half) for key, value in weights.items()}, {"format": "pt"})
-        sha256 = hashlib.sha256(data).hexdigest()
-        whole = {**config, "format": FORMAT, "method": method, "weights_sha256": sha256}
-        (new / WEIGHTS).write_bytes(data)
-        (new / CONFIG).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (new / CARD).write_text(_name_weights(card, sha256), encoding="utf-8")
+    data = safetensors_numpy.save({key: _stored(value, half) for key, value in weights.items()}, {"format": "pt"})
+    sha256 = hashlib.sha256(data).hexdigest()
+    whole = {**config, "format": FORMAT, "method": method, "weights_sha256": sha256}
+    with scratch_beside(folder) as scratch:
+        new = scratch / folder.name
+        with staged(new) as put:
+            put(WEIGHTS, data)
+            put(CONFIG, _as_text(whole))
+            put(CARD, _name_weights(card, sha256))
         examine(new)
-        if folder.exists():
-            folder.rename(Path(scratch) / "before")  # goes with the scratch folder
-        new.rename(folder)
+        replace_folder(new, folder, aside=scratch / "before")  # goes with the scratch folder
     return examine(folder)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.checkpoints import open_checkpoint
 from engine.datasets.collection import Collection
+from engine.files import plain_name
 from engine.training import BEST, Machine, best_weights
 
 RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
@@ -48,6 +49,10 @@ class TrainingJob:
     compiled: bool = False
     pairs: Collection | None = None
     runs: Path = field(default=RUNS)
+
+    def __post_init__(self):
+        if not plain_name(self.name):
+            raise ValueError(f"a training's name must be that of a folder, got {self.name!r}.")
 
     @property
     def run_folder(self) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine import __version__
+from engine.files import write_whole
 from engine.metrics.measure import Measure
 
 HEADER = ("metric", "subject", "value", "95 % interval", "n", "chance", "paper")
@@ -78,7 +78,7 @@ def write_json(path: str | Path, command: str, rows: Iterable[Measure | Mapping]
 
     Raises:
         ValueError: for NaN or infinity, which JSON cannot hold.
-        OSError: when the folder cannot be written.
+        UnwritableFile: when the folder cannot be written.
     """
     write_text(path, as_json(command, rows))
 
@@ -87,13 +87,6 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` and a line's end to `path`, whole or not at all: a reader never meets half a file.
 
     Raises:
-        OSError: when the folder, made when missing, cannot be written.
+        UnwritableFile: when the folder, made when missing, cannot be written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, text + "\n")

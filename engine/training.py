@@ -8,7 +8,6 @@ end with the weights of one process that holds it whole.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from abc import ABC, abstractmethod
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from engine.endings import Stopped
+from engine.files import write_whole
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -281,7 +281,5 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
 
 
 def _write(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
-    temporary = path.with_suffix(".partial")
     plain = {key: value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True) for key, value in tensors.items()}
-    safetensors.torch.save_file(plain, temporary, metadata={"facts": json.dumps(facts)})
-    os.replace(temporary, path)
+    write_whole(path, safetensors.torch.save(plain, metadata={"facts": json.dumps(facts)}))

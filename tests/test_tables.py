@@ -60,7 +60,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_scraps(tmp_path, monkeypatch)
     def refuse(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("engine.tables.os.replace", refuse)
+    monkeypatch.setattr("engine.files.os.replace", refuse)
     with pytest.raises(OSError, match="no space"):
         write_json(path, "bench", ROWS)
     assert path.read_text() == before and list(tmp_path.iterdir()) == [path]

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from engine.files import unfinished
 from engine.training import BEST, STATE, Machine, Recipe, Stopped, UnusableRun, best_weights, facts_of, run, shard
 
 CPU = Machine("cpu")
@@ -194,15 +195,14 @@ def test_a_write_that_fails_leaves_the_earlier_file_whole(tmp_path, file, monkey
     trained(Line(steps=2), tmp_path)
     before = (tmp_path / file).read_bytes()
 
-    def cut_off(tensors, path, metadata):
-        path.write_bytes(b"half a fi")
+    def cut_off(fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", cut_off)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("engine.files.os.fsync", cut_off)
+    with pytest.raises(OSError, match="The disk is full"):
         trained(Line(steps=8, scores=[9.0, 9.5, 9.9]), tmp_path, resume=True)
     assert (tmp_path / file).read_bytes() == before
-    assert facts_of(tmp_path)["step"] == 2
+    assert facts_of(tmp_path)["step"] == 2 and not [path for path in tmp_path.iterdir() if unfinished(path)]
 
 
 def test_seconds_of_a_resumed_run_are_those_of_both_parts(tmp_path):

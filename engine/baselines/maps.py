@@ -13,6 +13,7 @@ from engine.baselines.grad_cam import grad_cam
 from engine.baselines.intensity import Intensity
 from engine.datasets.collection import Collection
 from engine.discrepancy.measures import against_masks, annotated, fixed_cut
+from engine.files import write_whole
 from engine.metrics.measure import Measure, collected
 from engine.training import Machine
 
@@ -42,7 +43,7 @@ def measured(
         net.eval()
     elif train:
         net = explainer(classifier, lambda step: recipe.films.batch(recipe.draw("explainer", step).choice(abnormal, BATCH)), seed)
-        safetensors.torch.save_file(net.state_dict(), where)
+        write_whole(where, safetensors.torch.save(net.state_dict()))
     else:
         return None
     intensity = Intensity(*(recipe.films.batch(pool[:LEARNED]).numpy() for pool in (normal, abnormal)))

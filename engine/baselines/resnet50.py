@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import torchvision
 from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
+from engine.files import write_whole
 from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
@@ -163,9 +163,7 @@ def scores_on_test(
     recipe.net.load_state_dict(best_weights(folder))
     scores, facts = recipe.scores(test, fabric), facts_of(folder)
     text = json.dumps({"settings": asked, "best": facts["best"], "seconds": facts["seconds"], "scores": scores.round(6).tolist()})
-    partial = folder / f".{SCORES}.part"
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, folder / SCORES)
+    write_whole(folder / SCORES, text + "\n")
     return scores
 
 

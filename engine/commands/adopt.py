@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints import shipped_folder
+from engine.commands.outputs import checkpoint_name, writable_folder
 
 
 def adopt(
     file: Annotated[Path, typer.Argument(help="the ONNX file, its weights inside")],
     card: Annotated[Path, typer.Option(help="JSON: findings, input_size, value_range, channel_order, colour, output, terms")],
-    name: Annotated[str, typer.Option(help="of the checkpoint")],
-    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into")] = None,
+    name: Annotated[str, typer.Option(help="of the checkpoint", callback=checkpoint_name)],
+    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)] = None,
 ) -> None:
     """Check an ONNX file and its card, run it, and write it as a checkpoint.
 

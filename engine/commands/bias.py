@@ -16,6 +16,7 @@ from engine.commands.outputs import writable
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
 from engine.endings import OneSentence
+from engine.files import write_whole
 from engine.tables import show, write_text
 
 if TYPE_CHECKING:
@@ -99,10 +100,9 @@ def bias(
     if pdf:
         from engine.export.bias_pdf import bias_pdf
 
-        pdf.parent.mkdir(parents=True, exist_ok=True)
         for report in reports:
             where = pdf if len(reports) == 1 else pdf.with_stem(f"{pdf.stem}-{report.attribute}")
-            where.write_bytes(bias_pdf(report))
+            write_whole(where, bias_pdf(report))
     if card:
         on_card(model.checkpoint, reports)
 

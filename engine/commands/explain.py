@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json as json_text
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,10 @@ import numpy as np
 import typer
 
 from engine import __version__
-from engine.commands.outputs import writable
+from engine.commands.outputs import writable, writable_folder
 from engine.endings import OneSentence
 from engine.explanation import Explanation
+from engine.files import file_stems, staged
 from engine.registry import open_model
 from engine.scan import Scan, frame, read_scan
 from engine.tables import write_json
@@ -25,7 +26,7 @@ REMARK = "Research use only, not for diagnosis"
 def explain(
     scan: Annotated[Path, typer.Argument(help="DICOM, PNG, JPEG or TIFF")],
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
-    out: Annotated[Path, typer.Option(help="folder to write to")],
+    out: Annotated[Path, typer.Option(help="folder to write to", callback=writable_folder)],
     finding: Annotated[list[str] | None, typer.Option(help="again for each; all when not given")] = None,
     slice: Annotated[int | None, typer.Option(help="of a volume or multi-frame file, from 0")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -42,7 +43,6 @@ def explain(
             raise OneSentence(f"there is no {error}.") from error
     model = open_model(checkpoint, device)
     records = model.explain(read, finding or None)
-    out.mkdir(parents=True, exist_ok=True)
     write_explanations(out, read, model.checkpoint, records)
     rows = [record.record() for record in records]
     alike = records[0].in_distribution
@@ -61,7 +61,13 @@ def explain(
 
 
 def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanation]) -> None:
-    """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding; one where there is no counterfactual."""
+    """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding; one where there is no counterfactual.
+
+    explanation.json comes last: where it is, all that it speaks of is there and whole.
+
+    Raises:
+        UnwritableFile: nothing was written.
+    """
     text = {
         "remark": REMARK,
         "version": __version__,
@@ -79,19 +85,37 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
         "checkpoint": {"name": checkpoint.name, "method": checkpoint.method, "sha256": checkpoint.sha256, "source": checkpoint.source},
         "explanations": [record.record() for record in records],
     }
-    partial = out / ".explanation.json.part"
-    partial.write_text(json_text.dumps(text, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    partial.replace(out / "explanation.json")
-    for record in records:
-        stem = re.sub(r"\W+", "_", record.finding.lower())  # a finding's name comes with a checkpoint and is no path
-        maps = {"attribution": record.attribution}
-        if record.path is not None:
-            maps |= {"counterfactual": record.counterfactual, "steps": record.path.steps, "probabilities": record.path.probabilities}
-        np.savez_compressed(out / f"{stem}.npz", **maps)
-        grey = shown(scan.pixels, scan.window)
-        cv2.imwrite(str(out / f"{stem}_evidence.png"), overlaid(grey, record.attribution, record.attribution_limit))
-        if record.counterfactual is not None:
-            cv2.imwrite(str(out / f"{stem}_without.png"), shown(record.counterfactual, scan.window))
+    stems = file_stems(checkpoint.config["findings"])  # a finding's name comes with a checkpoint and is no path
+    grey = shown(scan.pixels, scan.window)
+    with staged(out, marker="explanation.json") as put:
+        for record in records:
+            stem, maps = stems[record.finding], {"attribution": record.attribution}
+            if record.path is not None:
+                maps |= {"counterfactual": record.counterfactual, "steps": record.path.steps, "probabilities": record.path.probabilities}
+            put(f"{stem}.npz", npz(maps))
+            put(f"{stem}_evidence.png", png(overlaid(grey, record.attribution, record.attribution_limit)))
+            if record.counterfactual is not None:
+                put(f"{stem}_without.png", png(shown(record.counterfactual, scan.window)))
+        put("explanation.json", json_text.dumps(text, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """The arrays by name as the bytes of a compressed .npz file."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """(H, W) or (H, W, 3) BGR uint8 as the bytes of a PNG file.
+
+    Raises:
+        OneSentence: OpenCV cannot write a picture of that size.
+    """
+    done, data = cv2.imencode(".png", picture)
+    if not done:
+        raise OneSentence(f"a picture of {picture.shape[1]} x {picture.shape[0]} pixels cannot be written as PNG.")
+    return data.tobytes()
 
 
 def shown(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:

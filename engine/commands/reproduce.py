@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from engine.checkpoints import shipped, shipped_folder
-from engine.commands.outputs import writable
+from engine.commands.outputs import writable, writable_folder
 from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
@@ -42,7 +42,7 @@ def reproduce(
     precision: Annotated[
         str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="where half-finished runs and the baseline's scores are kept")] = RUNS,
+    runs: Annotated[Path, typer.Option(help="where half-finished runs and the baseline's scores are kept", callback=writable_folder)] = RUNS,
     generator: Annotated[
         str | None, typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints import shipped_folder
+from engine.commands.outputs import checkpoint_name, writable_folder
 from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.shared import settings as parsed
 from engine.datasets import COLLECTIONS
@@ -30,7 +32,12 @@ def train(
     data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
-    name: Annotated[str | None, typer.Option(help="of the checkpoint; METHOD-DATA when not given, -against-OTHER after it where there is one")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="of the checkpoint; METHOD-DATA when not given, -against-OTHER after it where there is one", callback=checkpoint_name
+        ),
+    ] = None,
     finding: Annotated[list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")] = None,
     against: Annotated[str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
@@ -48,8 +55,8 @@ def train(
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed")] = "32-true",
     compiled: Annotated[bool, typer.Option("--compiled", help="fuse loops with torch.compile; needs a C++ compiler")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run that was stopped")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into")] = None,
-    runs: Annotated[Path, typer.Option(help="where half-finished runs are kept")] = RUNS,
+    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)] = None,
+    runs: Annotated[Path, typer.Option(help="where half-finished runs are kept", callback=writable_folder)] = RUNS,
 ) -> None:
     """Train, choose operating points on validation, measure on test, and save weights, configuration and card."""
     use_threads(threads)
@@ -64,7 +71,7 @@ def train(
     guide, words = guided(guidance, collection, pseudo_mask)
     teacher = made_pairs(room, pairs, pairs_root or root, collection.findings, pairs_copies)
     job = TrainingJob(
-        name=name or f"{method}-{data}{f' against {against.lower()}' if against else ''}".replace("_", "-").replace(" ", "-"),
+        name=name or checkpoint_name(re.sub(r"[^A-Za-z0-9.]+", "-", f"{method}-{data}{f' against {against.lower()}' if against else ''}").strip("-")),
         collection=collection,
         terms=TERMS[data],
         preset=preset,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.checkpoints import CARD_SECTIONS, LARGEST_TEXT, Checkpoint, RefusedCheckpoint, save_checkpoint
+from engine.files import plain_name
 from engine.foreign import ForeignMethod
 from engine.foreign.card import Card, UnusableCard, parsed
 from engine.foreign.explain import FILE
@@ -35,7 +35,7 @@ def adopt(file: Path, card: Path, name: str, out: Path, command: str) -> Checkpo
         UnusableCard, UnusableNetwork: with the first thing that is wrong, in one sentence.
         RefusedCheckpoint: a name that cannot be, or is taken.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", name):
+    if not plain_name(name):
         raise RefusedCheckpoint(f"A checkpoint's name is made of letters, digits, dots, - and _, got {name!r}.")
     if (out / name).exists():
         raise RefusedCheckpoint(f"There is something called {name} in {out} already; choose another --name.")
