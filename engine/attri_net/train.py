@@ -49,7 +49,8 @@ class Preset:
         lambda_*: weights of Eq. 7; lambda_gd acts on the mean over the batch (the authors sum over their batch of 4).
         centre_rate: learning rate of the centres, an exponential moving average over the last 1 / rate batches.
         averaging: decay of the running average of M's and the classifiers' weights that is kept; 0 keeps the last.
-        keep_last: 1 keeps the last weights, 0 (the paper) those with the best AUC on validation, which says nothing of the maps.
+        keep_last: 1 keeps the last weights, 0 (the paper) those with the best AUC on validation, which says nothing of the maps;
+            with made pairs, the best sum of AUC and recovery on pairs of validation patients.
         annotated_share: how often a positive is drawn from the annotated ones (3.5.2).
         lambda_pairs: weight of the loss on made pairs (`pair_loss`), where there are any; not in the paper.
         made_pairs: of them in a batch.
@@ -336,7 +337,10 @@ class AttriNetRecipe(Recipe):
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.collection.split("validation")
         scores = validation_score(self.collection.labels[chosen], self.scores(chosen, fabric), self.collection.findings)
-        return scores | ({} if self.teacher is None else {"recovery": self._recovered(fabric)})
+        if self.teacher is None:
+            return scores
+        recovered = self._recovered(fabric)
+        return scores | {"score": scores["score"] + recovered, "auc": scores["score"], "recovery": recovered}
 
     @torch.no_grad()
     def _recovered(self, fabric: Fabric, count: int = 60) -> float:
