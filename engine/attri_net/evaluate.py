@@ -22,8 +22,8 @@ from engine.metrics.hit_rate import hit_rate
 from engine.metrics.intervals import UNKNOWN, mean_of_means_interval
 from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
-from engine.shortcuts import MARKER, PAIR, both_numbers
 from engine.metrics.stride_energy import stride_energy
+from engine.shortcuts import MARKER, PAIR, both_numbers
 
 BODY_DETAIL = 192  # side of the picture that the body mask is sought on
 MOST_COUNTERFACTUALS = 300  # positives a finding whose true counterfactual is drawn; films with and without the marker
