@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import JPEG2000TransferSyntaxes, JPEGBaseline8Bit, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes, RLELossless, UID_dictionary
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+    UID_dictionary,
+)
 
 from engine.scan import bounds
 from engine.scan.codestreams import check_run_lengths, jpeg_2000_header, jpeg_header, with_whole_spectrum
@@ -13,6 +21,7 @@ from engine.scan.dicom_header import Header
 from engine.scan.dicom_picture import Coded, Picture
 from engine.scan.record import UnreadableScan
 
+ITEM = b"\xfe\xff\x00\xe0"  # what compressed pixels begin with
 AS_PLAIN = "export the picture again as an uncompressed DICOM file or a 16-bit PNG"
 
 
@@ -22,15 +31,25 @@ def as_coded(header: Header, picture: Picture) -> Picture:
     Raises:
         UnreadableScan: for frames that would take too long, or whose own header asks for another size than the file's.
     """
-    if picture.syntax not in UID_dictionary or not picture.syntax.is_encapsulated:
+    syntax, data = picture.syntax, header.raw(picture.keyword)
+    compressed = data.startswith(ITEM)
+    if syntax not in UID_dictionary:
         return picture
+    if not syntax.is_encapsulated:
+        if compressed and len(data) != picture.native_bytes:
+            raise UnreadableScan(f"The file says that its picture is not compressed ({syntax.name}), but it is; {AS_PLAIN}.")
+        return picture
+    if not compressed and picture.native_bytes <= len(data) <= picture.native_bytes + 1:  # unpacked by one who left the syntax as it was
+        return replace(picture, syntax=ExplicitVRLittleEndian)
+    if not compressed:
+        raise UnreadableScan(f"The file says that its picture is compressed as {syntax.name}, but it is not; {AS_PLAIN}.")
     frames = _coded(header, picture)
     depth = frames.depth
     if depth > picture.bits_allocated:
         raise UnreadableScan(
             f"The compressed picture has {depth} bits a pixel, the header has room for {picture.bits_allocated}; {AS_PLAIN}."
         )
-    if depth <= 8 < picture.bits_allocated and picture.syntax != RLELossless:
+    if depth <= 8 < picture.bits_allocated and syntax != RLELossless:
         signed = picture.signed and picture.bits_stored <= 8  # of deeper words, 8 bits hold no sign
         return replace(picture, coded=frames, bits_allocated=8, bits_stored=min(picture.bits_stored, 8), shift=0, signed=signed)
     return replace(picture, coded=frames, shift=picture.shift if depth >= picture.bits_stored + picture.shift else 0)

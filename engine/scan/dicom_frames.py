@@ -47,7 +47,7 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
         if picture.coded.offsets:
             options["extended_offsets"] = picture.coded.offsets
         # libjpeg-turbo, behind Pillow, is several times faster where it suffices
-        options["decoding_plugin"] = "pillow" if picture.syntax == JPEGBaseline8Bit else "pylibjpeg"
+        options["decoding_plugin"] = "pillow" if picture.syntax == JPEGBaseline8Bit and picture.coded.depth <= 8 else "pylibjpeg"
     else:
         _check_native(picture, len(data))
     count = 0
@@ -65,9 +65,5 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
 
 
 def _check_native(picture: Picture, size: int) -> None:
-    values = picture.frames * picture.rows * picture.columns * picture.samples
-    if picture.photometric == "YBR_FULL_422":
-        values = values // 3 * 2
-    needed = -(-values * picture.bits_allocated // 8)
-    if size < needed:
-        raise UnreadableScan(f"The picture is cut off: {size} of {needed} bytes are there; send the whole file.")
+    if size < picture.native_bytes:
+        raise UnreadableScan(f"The picture is cut off: {size} of {picture.native_bytes} bytes are there; send the whole file.")

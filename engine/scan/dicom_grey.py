@@ -16,8 +16,9 @@ from engine.scan.tables import BrokenTable, Table, UncertainTable, first_table
 BAND = 1 << 22  # pixels converted at a time, so that float64 stays small
 Units = Callable[[np.ndarray], np.ndarray]  # stored values -> the scanner's units
 PADDING = {"PixelData": "PixelPadding", "FloatPixelData": "FloatPixelPadding", "DoubleFloatPixelData": "DoubleFloatPixelPadding"}
-DARK_END = 0.1  # of the range of a picture's values: padding that lies there stays what it is
+DARK_END = 0.1  # of the range of a picture's values, from below: padding that lies there stays what it is
 STRAY = 0.05  # of that range: a few values that lie so far below the others are ringing, not the darkest of the picture
+AMONG_STRAYS = 0.5  # of that range: how far below the others padding may lie among such values and stay what it is
 
 
 def read_grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float, float] | None, tuple[str, ...]]:
@@ -54,6 +55,8 @@ def read_grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float
         span = float(pixels.min(**real, initial=np.inf)), float(pixels.max(**real, initial=-np.inf))
     window, voi = _voi(header, signed=not table and span[0] < 0)
     turned, why = _turned(header, picture, voi if window is None else None)
+    if window is not None and voi is not None and voi.falls:
+        remarks.append("bright may not be dense: its VOI table falls, its window rises")
     if why:
         remarks.append(why)
     if window is None and voi is not None:
@@ -138,8 +141,8 @@ def _fill(pixels: np.ndarray, mask: np.ndarray) -> None:
     darkest = float(pixels.min(where=~mask, initial=np.inf))
     low, high = np.percentile(real, (0.5, 99.5)).tolist() if real.size else (darkest, darkest)
     strays = darkest < low - STRAY * (high - low)
-    stays = low - DARK_END * (high - low) if strays else darkest, low + DARK_END * (high - low)
-    mask &= ~((pixels >= stays[0]) & (pixels <= stays[1]))  # of nan too
+    least = max(darkest, low - AMONG_STRAYS * (high - low)) if strays else darkest
+    mask &= ~((pixels >= least) & (pixels <= low + DARK_END * (high - low)))  # of nan too
     pixels[mask] = low if strays else darkest
 
 

@@ -95,7 +95,7 @@ class Header:
             except ValueError:
                 return []
         else:
-            order = "<" if little_endian(element) else ">"
+            order = "<" if self.little_endian(name) else ">"
             kind = {"SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8"}.get(vr, "u2")
             size = int(kind[1])
             numbers = np.frombuffer(value[: len(value) // size * size], order + kind).tolist()
@@ -109,8 +109,12 @@ class Header:
     def words16(self, name: str) -> np.ndarray:
         """(n,) uint16 of a table's bytes."""
         value = self.raw(name)
-        order = "<" if not value or little_endian(self.elements.get_item(Tag(name))) else ">"
+        order = "<" if self.little_endian(name) else ">"
         return np.frombuffer(value[: len(value) // 2 * 2], order + "u2")
+
+    def little_endian(self, name: str) -> bool:
+        """Whether the element's numbers were written least significant byte first."""
+        return not self.has(name) or getattr(self.elements.get_item(Tag(name)), "is_little_endian", True)
 
     def items(self, name: str) -> list[Header]:
         """The items of a sequence."""
@@ -120,8 +124,9 @@ class Header:
         if not isinstance(element, RawDataElement):  # of undefined length: parsed with the file
             return [Header(item, self.budget) for item in element.value]
         stream = bounds.CountedStream(self.raw(name), self.budget)
+        unknown = element.VR == "UN"  # to whom wrote it, who then left it in implicit VR, little endian (PS3.5 6.2.2)
         sequence = read_sequence(
-            stream, element.is_implicit_VR, element.is_little_endian, len(self.raw(name)), "iso8859"
+            stream, unknown or element.is_implicit_VR, unknown or element.is_little_endian, len(self.raw(name)), "iso8859"
         )
         return [Header(item, self.budget) for item in sequence]
 
@@ -131,11 +136,6 @@ class Header:
         for frames in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
             for item in self.items(frames)[:1]:
                 yield from item.items(name)[:1]
-
-
-def little_endian(element) -> bool:
-    """Whether an element's numbers were written least significant byte first."""
-    return getattr(element, "is_little_endian", True)
 
 
 def parse(data: bytes) -> tuple[Header, UID, UID]:

@@ -65,6 +65,14 @@ class Picture:
         return (-half, half - 1) if self.signed else (0, 2 * half - 1)
 
     @property
+    def native_bytes(self) -> int:
+        """Bytes of the pixels where they are not compressed."""
+        values = self.frames * self.rows * self.columns * self.samples
+        if self.photometric == "YBR_FULL_422":
+            values = values // 3 * 2
+        return -(-values * self.bits_allocated // 8)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         return self.frames, self.rows, self.columns
 

@@ -133,7 +133,13 @@ def _entries(header: Header, name: str, count: int, bits: int) -> np.ndarray:
 
 
 def _numbers(header: Header, name: str, bits: int) -> np.ndarray:
-    return np.frombuffer(header.raw(name), np.uint8) if bits <= 8 else header.words16(name)
+    """(n,) integers of a table; of two bytes in one word the first is the lower one, in every byte order."""
+    if bits > 8:
+        return header.words16(name)
+    data = np.frombuffer(header.raw(name), np.uint8)
+    if len(data) % 2 == 0 and header.elements.get_item(Tag(name)).VR != "OB" and not header.little_endian(name):
+        return data.reshape(-1, 2)[:, ::-1].reshape(-1)
+    return data
 
 
 def _expand(words: np.ndarray, count: int) -> np.ndarray:
