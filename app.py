@@ -24,12 +24,6 @@ def show() -> None:
     st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
     sessions.enter()
 
-    def counts() -> None:
-        """How many scans are open here, and how busy the worker is."""
-        open_now, jobs = len(open_scans.scans()), len(common.worker())
-        st.text(f"{open_now} {'scan' if open_now == 1 else 'scans'} open")
-        st.text(f"{jobs} {'job' if jobs == 1 else 'jobs'} in the queue" if jobs else "nothing in the queue")
-
     with st.sidebar:
         with st.container(key="brand", gap=None):
             common.style()
@@ -44,13 +38,14 @@ def show() -> None:
         page.run()
 
     with st.sidebar, st.container(key="house", gap=None):
-        busy = len(common.worker()) > 0
-        st.fragment(counts, run_every=2 if busy else None)()  # an idle house asks for nothing
+        open_now = sum(entry.state != "refused" for entry in open_scans.scans().values())
+        st.text(f"{open_now} {'scan' if open_now == 1 else 'scans'} open")
 
 
 if __name__ == "__main__":
     show()
 else:
+    from pages.parts import scan_list
     from server import doors
 
-    app = st.App(__file__, routes=doors.routes(), middleware=doors.middleware(), lifespan=doors.lifespan)
+    app = st.App(__file__, routes=[*doors.routes(), *scan_list.routes()], middleware=doors.middleware(), lifespan=doors.lifespan)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
 from engine.checkpoints import Checkpoint
-from engine.queue import Job
-from engine.scan import Scan
-from pages.parts import cards, common, open_scans, words
-from pages.parts.checkpoint_choice import choose, offered
-from pages.parts.open_scans import OpenScan
+from engine.queue import Job, Progress
+from engine.scan import Scan, frame
+from pages.parts import ahead, cards, common, open_scans, scan_list, shelf, words
+from pages.parts.checkpoint_choice import choices, choose, offered, standing
+from pages.parts.shelf import Entry, OpenScan
 from viewer import FindingView, explain_state, explain_view
 
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
@@ -28,8 +29,8 @@ class Explained:
     likeness: tuple[float, float] | None
 
 
-def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
-    """The worker's job for this scan and checkpoint."""
+def explaining(scan: Scan, checkpoint: Checkpoint, device: str) -> tuple[tuple, Callable[[Progress], Explained]]:
+    """Key and work of the worker's job for this scan and checkpoint."""
     rates = cards.measures(checkpoint.card)
 
     def work(progress):
@@ -39,7 +40,12 @@ def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
         return Explained(views, records[0].in_distribution)
 
     words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card)
-    return common.ask(("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work)
+    return ("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work
+
+
+def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
+    """The worker's job for this scan and checkpoint."""
+    return common.ask(*explaining(scan, checkpoint, device))
 
 
 def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
@@ -51,45 +57,35 @@ def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], devic
     return common.ask(("without", scan.sha256, checkpoint.identity, tuple(sorted(amounts.items())), device), work)
 
 
-def sidebar() -> None:
-    """Which scan is on show, opening another one, and closing it."""
-    known = open_scans.scans()
-    if known:
-        st.session_state["scan choice"] = st.session_state.scan
-        st.radio("Open scans", list(known), key="scan choice", on_change=_turn_to)
-    opened = open_scans.chosen()
-    if opened is not None and opened.slices > 1:
-        key = f"slice {opened.name}"
-        st.session_state.setdefault(key, opened.slices // 2)
-        st.slider("Slice", 0, opened.slices - 1, key=key)
-    with st.container(horizontal=True, gap="small", key="closing"):
-        if opened is not None:
-            st.button("Close", help=f"Close {opened.name}", on_click=open_scans.close, args=(opened.name,), type="tertiary", key="close")
-        if closed := st.session_state.get("closed"):
-            st.button(f"Undo: reopen {closed[1].name}", on_click=open_scans.reopen, type="tertiary", key="reopen")
-    round_ = st.session_state.setdefault("uploads", 0)
-    files = st.file_uploader("Open a scan (DICOM, PNG, JPEG or TIFF)", accept_multiple_files=True, key=f"upload {round_}")
-    if files:
-        st.session_state.notice = None
-        with st.spinner("Reading the scan"):
-            open_scans.take([file.getvalue() for file in files])
-        st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the bytes and the name
-        st.rerun()
-    patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
-    patient = st.selectbox(
-        "Or a drawn picture", patients, index=None, placeholder="Choose one", key=f"patient {len(known)} {round_}"
-    )
-    if patient:
-        st.session_state.notice = None
-        with st.spinner("Drawing the picture"):
-            open_scans.show(open_scans.drawn(patient))
-        st.session_state.uploads = round_ + 1
-        st.rerun()
+def explain_ahead(opened: OpenScan) -> None:
+    """Has the other open scans explained in the background, those after this one first, each by the checkpoint that would be chosen for it."""
+    usable, made, device = common.usable(), dict(choices()), common.device()
+
+    def work_for(other: OpenScan):
+        offers = offered(other, usable)
+        if not any(common.takes(c, other.scan.kind) for c in offers):
+            return None
+        checkpoint = standing(other, offers, made)
+        return checkpoint.identity, *explaining(frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device)
+
+    def failed(entry: Entry, error: BaseException) -> None:
+        entry.note = str(error) if isinstance(error, common.EXPECTED) else "not explained: something went wrong"
+
+    entries = list(open_scans.scans().values())
+    here = next((place for place, entry in enumerate(entries) if entry.id == opened.id), 0)
+    for entry in entries:
+        if entry.small is not None:
+            offers = offered(entry.small, usable)
+            takes = any(common.takes(c, entry.small.scan.kind) for c in offers)
+            entry.wanted, entry.note = (standing(entry.small, offers, made).identity, "") if takes else ("", "no model here takes it")
+    ahead.plan(common.worker(), [*entries[here + 1 :], *entries[:here]], work_for, failed)
 
 
-def _turn_to() -> None:
-    st.session_state.scan = st.session_state["scan choice"]
-    st.session_state.notice = None
+def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint) -> None:
+    """The answer on show is kept as long as the scan is, so that it stands there at once when the reader comes back."""
+    common.worker().ask(*explaining(scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True)
+    if (entry := open_scans.scans().get(opened.id)) is not None:
+        entry.explained_with.add(checkpoint.identity)
 
 
 @st.fragment
@@ -120,6 +116,7 @@ def result(opened: OpenScan) -> None:
             common.wait_for(job, "Explaining the scan")
         return
     explained = job.answer()
+    keep(opened, scan, checkpoint)
     trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     if not common.takes(checkpoint, scan.kind):
         made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
@@ -171,14 +168,17 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
 
 def main() -> None:
     with st.sidebar, st.container(key="scans"):
-        sidebar()
+        scan_list.sidebar()
     if notice := st.session_state.get("notice"):
         common.line(notice, "warn")
+    if (entry := open_scans.next_to_show()) is not None:
+        scan_list.wait_for_reading(entry)
     opened = open_scans.chosen()
     if opened is None:
         with st.container(key="empty"):
             st.markdown("**No scan is open**  \nDrop one on the field at the left, or choose a drawn patient there.", text_alignment="center")
         return
+    explain_ahead(opened)
     with st.container(key="explaining"):
         result(opened)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
@@ -23,6 +24,7 @@ def _settings() -> Settings:
 
 
 SETTINGS = _settings()
+MultiPartParser.spool_max_size = 1 << 40  # an upload stays in memory, within its limit: never on disk
 
 
 def routes() -> list[BaseRoute]:

@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -21,6 +21,7 @@ from server import readers, sessions
 
 PATH = "/pixels/"
 LIFETIME = 600.0  # seconds
+MOMENT = 10.0
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -37,11 +38,12 @@ class PixelStore:
 
     Args:
         lifetime: of a token, in seconds.
+        moment: that a token lives on after it was taken back.
         clock: seconds that only rise.
     """
 
-    def __init__(self, lifetime: float = LIFETIME, clock: Callable[[], float] = time.monotonic):
-        self.lifetime, self._clock = lifetime, clock
+    def __init__(self, lifetime: float = LIFETIME, clock: Callable[[], float] = time.monotonic, moment: float = MOMENT):
+        self.lifetime, self.moment, self._clock = lifetime, moment, clock
         self._lent: dict[str, _Lent] = {}
         self._lock = threading.Lock()
 
@@ -53,9 +55,12 @@ class PixelStore:
         return tokens
 
     def take_back(self, tokens: Sequence[str]) -> None:
+        """Lets tokens end in a moment: what a browser has been told of it may be fetching."""
+        end = self._clock() + self.moment
         with self._lock:
             for token in tokens:
-                self._lent.pop(token, None)
+                if (lent := self._lent.get(token)) is not None and lent.until > end:
+                    self._lent[token] = replace(lent, until=end)
 
     def renewed(self, tokens: Sequence[str]) -> list[str] | None:
         """These tokens while they are young, new ones for the same bytes when half their life is over, None when one has ended."""

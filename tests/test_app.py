@@ -19,7 +19,7 @@ from engine.foreign.card import parsed
 from engine.foreign.tiny import CARD, network
 from engine.inference import tasks
 from engine.registry import method
-from pages.parts import common, open_scans, words
+from pages.parts import common, open_scans, shelf, words
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("pages/explain.py", "pages/learned.py", "pages/bias.py", "pages/models.py")
@@ -73,12 +73,24 @@ def told(at):
     return "\n".join(elements(at._tree)) + str(shown(at))
 
 
+def on_shelf(at):
+    """The list of open scans: titles of those that are not refused."""
+    return [entry.title for entry in shelf.SHELVES.of(None, at.session_state.session).entries.values() if not entry.reason]
+
+
+def on_show(at):
+    return shelf.SHELVES.of(None, at.session_state.session).entries[at.session_state.scan].title
+
+
 def texts(at):
     return [element.value for element in at.text]
 
 
 def upload(at, name, data):
     at.file_uploader[0].upload(name, data)
+    at.run()
+    for entry in list(shelf.SHELVES.of(None, at.session_state.session).entries.values()):
+        assert entry.done.wait(120)
     return at.run()
 
 
@@ -155,7 +167,7 @@ def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch
     open_scans.sample.clear()
     try:
         at = opened()
-        assert list(at.session_state.scans) == ["Phantom patient 1"]
+        assert on_shelf(at) == ["Phantom patient 1"]
         assert any("stands in" in text for text in texts(at))
     finally:
         open_scans.sample.clear()
@@ -164,10 +176,9 @@ def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch
 @pytest.mark.parametrize("data", [b"not a picture at all " * 9, png()[:200], huge_png(), b"\x00" * 5000], ids=["text", "cut", "huge", "zeros"])
 def test_a_bad_upload_leaves_one_sentence_and_the_scan_as_it_was(data, checkpoints):
     at = opened()
-    before = dict(at.session_state.scans)
     upload(at, f"{SECRET}.dcm", data)
     assert not at.exception
-    assert at.session_state.scans == before and at.session_state.scan == "Sample radiograph"
+    assert on_shelf(at) == ["Sample radiograph"] and on_show(at) == "Sample radiograph"
     assert at.session_state.notice.endswith(".") and at.session_state.notice in texts(at)
     assert at.session_state.notice in told(at) and SECRET not in told(at)
 
@@ -175,41 +186,54 @@ def test_a_bad_upload_leaves_one_sentence_and_the_scan_as_it_was(data, checkpoin
 def test_an_upload_is_opened_and_its_name_forgotten(checkpoints):
     at = upload(opened(), f"{SECRET}.png", png())
     assert not at.exception
-    assert at.session_state.scan == "Picture 1" and at.radio[0].options == ["Sample radiograph", "Picture 1"]
+    assert on_show(at) == "Picture 1" and on_shelf(at) == ["Sample radiograph", "Picture 1"]
     settled(at)
     assert [f["name"] for f in shown(at)["findings"]]
     assert "Picture 1" in told(at) and SECRET not in told(at)
-    assert SECRET not in str({k: at.session_state[k] for k in ("scans", "scan", "notice", "taken")})
+    assert SECRET not in repr(at.session_state) and SECRET not in str(shelf.SHELVES.of(None, at.session_state.session).entries)
 
 
 def test_the_same_scan_twice_is_one_scan(checkpoints):
     at = upload(upload(opened(), "a.png", png()), "b.png", png())
-    assert list(at.session_state.scans) == ["Sample radiograph", "Picture 1"]
+    assert on_shelf(at) == ["Sample radiograph", "Picture 1"] and on_show(at) == "Picture 1"
 
 
-def test_no_more_scans_than_fit_are_open(checkpoints):
+def test_no_more_scans_than_fit_are_open(checkpoints, monkeypatch):
+    at = upload(opened(), "x.png", png(32, 0))
+    monkeypatch.setattr(shelf.SHELVES, "limit", 2 * shelf.SHELVES.of(None, at.session_state.session).nbytes + 100)
+    upload(at, "x.png", png(64, 1))
+    assert on_shelf(at) == ["Sample radiograph", "Picture 1"] and on_show(at) == "Picture 1"
+    assert any("close some" in text for text in texts(at))
+    at.button(key="close").click().run()
+    assert on_show(at) == "Sample radiograph"
+
+
+def test_several_files_of_one_drop_are_all_listed_and_the_first_that_opens_is_shown(checkpoints):
     at = opened()
-    for seed in range(open_scans.MOST):
-        upload(at, "x.png", png(32, seed))
-    assert len(at.session_state.scans) == open_scans.MOST
-    assert any("close one" in text for text in texts(at))
+    at.file_uploader[0].set_value([("a.png", b"no picture " * 99, "image/png"), ("b.png", png(64, 1), "image/png"), ("c.png", png(64, 2), "image/png")])
+    at = settled(at)
+    for entry in list(shelf.SHELVES.of(None, at.session_state.session).entries.values()):
+        assert entry.done.wait(120)
+    at.run()
+    assert on_shelf(at) == ["Sample radiograph", "Picture 2", "Picture 3"] and on_show(at) == "Picture 2"
+    assert any(text.startswith("1 of 3 files could not be opened.") for text in texts(at))
 
 
 def test_a_closed_scan_can_be_brought_back(checkpoints):
     at = upload(opened(), "a.png", png())
     at.button(key="close").click().run()
-    assert list(at.session_state.scans) == ["Sample radiograph"] and at.session_state.scan == "Sample radiograph"
+    assert on_shelf(at) == ["Sample radiograph"] and on_show(at) == "Sample radiograph"
     at.button(key="close").click().run()
     assert not at.exception and any("No scan is open" in m.value for m in at.markdown)
     at.button(key="reopen").click().run()
-    assert list(at.session_state.scans) == ["Sample radiograph"]
+    assert on_shelf(at) == ["Sample radiograph"]
 
 
 def test_a_scan_of_another_kind_is_told_what_would_work(checkpoints):
     from pydicom.data import get_testdata_file
 
     at = upload(opened(), "x.dcm", Path(get_testdata_file("emri_small.dcm")).read_bytes())
-    assert not at.exception and at.session_state.scan == "MR 1"
+    assert not at.exception and on_show(at) == "MR 1"
     assert any("No checkpoint here takes a MR slice" in text and "radiograph" in text for text in texts(at))
     digest = lambda: shown(at)["arrays"][shown(at)["scan"]]["digest"]  # noqa: E731
     first = digest()
@@ -220,7 +244,7 @@ def test_a_scan_of_another_kind_is_told_what_would_work(checkpoints):
 def test_a_phantom_patient_tells_its_truth(checkpoints):
     at = opened()
     at.selectbox[1].select("Phantom patient 6").run()
-    assert at.session_state.scan == "Phantom patient 6"
+    assert on_show(at) == "Phantom patient 6"
     assert ["drawn without any finding", "quiet"] in shown(at)["badges"]
 
 
@@ -260,7 +284,7 @@ def test_switching_pages_keeps_the_scans(checkpoints):
     at = upload(opened(), "a.png", png())
     at.switch_page("pages/models.py").run()
     at.switch_page("pages/explain.py").run()
-    assert at.session_state.scan == "Picture 1" and at.radio[0].value == "Picture 1"
+    assert on_show(at) == "Picture 1"
 
 
 def test_several_findings_taken_away_together_are_asked_of_the_model(checkpoints, monkeypatch):

@@ -4,6 +4,7 @@ const KEY_ROWS = [
   ["arrows up, down", "the finding before, the next"],
   ["arrows left, right", "take away less, more (with the control key, a tenth)"],
   ["Home, End", "on the slider: nothing taken away, as much as can be"],
+  ["N, P", "the next scan of the list, the one before"],
   ["wheel", "zoom at the pointer"],
   ["drag", "move the picture"],
   ["right drag", "window (across) and level (up and down)"],

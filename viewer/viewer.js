@@ -105,6 +105,7 @@ function closeView(v) {
 /** Fetches what a header shows and the mount does not have yet, and shows it, unless another header has come meanwhile. */
 async function load(mount, parent, header, wanted) {
   let all;
+  if (!mount.view) setText(parent.querySelector(".title"), header.title ?? "");
   try {
     all = await fetchGrids(header.arrays, mount.kept);
   } catch (reason) {

@@ -14,17 +14,17 @@ import streamlit as st
 from engine.checkpoints import Checkpoint
 from engine.datasets import NEED_NO_FOLDER
 from pages.parts import common
-from pages.parts.open_scans import OpenScan
+from pages.parts.shelf import OpenScan
 
 Choices = dict[tuple[str, str], str]  # (kind, collection that drew the scan or "") to the checkpoint's identity
 
 
-def offered(opened: OpenScan) -> list[Checkpoint]:
+def offered(opened: OpenScan, usable: Sequence[Checkpoint] | None = None) -> list[Checkpoint]:
     """Checkpoints for this scan: those that take its kind first, those made for it before those that take any, and among them
-    those trained on the like of it."""
+    those trained on the like of it. Outside a page's run, `usable` says which there are."""
     kind = opened.scan.kind
     return sorted(
-        common.usable(),
+        common.usable() if usable is None else usable,
         key=lambda c: (not common.takes(c, kind), not common.made_for(c, kind), _strange(common.trained_on(c), opened.drawn_by), c.name),
     )
 
@@ -38,9 +38,10 @@ def choices() -> Choices:
     return st.session_state.setdefault("checkpoint choices", {})
 
 
-def standing(opened: OpenScan, offers: Sequence[Checkpoint]) -> Checkpoint:
-    """The checkpoint for this scan: the one that was chosen for scans like it where it is still offered, else the first offer."""
-    chosen = choices().get(_what(opened))
+def standing(opened: OpenScan, offers: Sequence[Checkpoint], made: Choices | None = None) -> Checkpoint:
+    """The checkpoint for this scan: the one that was chosen for scans like it where it is still offered, else the first offer.
+    Outside a page's run, `made` says what was chosen."""
+    chosen = (choices() if made is None else made).get(_what(opened))
     return next((c for c in offers if c.identity == chosen), offers[0])
 
 

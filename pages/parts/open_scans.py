@@ -1,17 +1,21 @@
-"""The scans that are open in a session: the sample, phantom patients and uploads. File names are never kept."""
+"""The scans that a reader has open: the sample, drawn patients and uploads. File names are never kept."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
 from engine.datasets.phantom import Marker, Phantom
 from engine.datasets.vagan_synthetic import VAGANSynthetic
-from engine.scan import Scan, UnreadableScan, frame, read_scan
+from engine.scan import Scan, frame, read_scan
+from pages.parts import reading, shelf
+from pages.parts.shelf import Entry, OpenScan
+from server import sessions
 
-MOST = 8  # open at a time
 SAMPLE = "RG1_UNCR.dcm"  # of the package pydicom-data
 PHANTOM_SIZE, PHANTOM_SEED = 512, 2  # the seed of no checkpoint's training data
 PATIENTS = {  # name to (which patient, with a tag burned in)
@@ -24,28 +28,8 @@ PATIENTS = {  # name to (which patient, with a tag burned in)
     "Phantom patient 2 with a tag": (21, True),
 }
 SYNTHETIC = {"Synthetic picture 1": 5, "Synthetic picture 2": 7, "Synthetic picture 3": 8}  # name to which; the last is normal
-NAMES = {"radiograph": "Radiograph", "CT": "CT", "MR": "MR", "ultrasound": "Ultrasound", "mammogram": "Mammogram", "unknown": "Picture"}
-
-
-@dataclass(frozen=True, eq=False)
-class OpenScan:
-    """One scan of the session.
-
-    Attributes:
-        name: given here, never the file's.
-        scan: with all its slices.
-        drawn_by: the collection that drew it, "" for a scan of a person.
-        truth: findings that it was drawn with.
-    """
-
-    name: str
-    scan: Scan
-    drawn_by: str = ""
-    truth: tuple[str, ...] = ()
-
-    @property
-    def slices(self) -> int:
-        return 1 if self.scan.pixels.ndim == 2 else len(self.scan.pixels)
+LONGEST_LABEL = 60
+_first_start = threading.Lock()
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -80,75 +64,133 @@ def drawn(name: str) -> OpenScan:
     return synthetic_picture(name) if name in SYNTHETIC else phantom_patient(name)
 
 
-def scans() -> dict[str, OpenScan]:
-    """Open scans by name, in the order they were opened; the sample, or a phantom in its place, on first start."""
-    if "scans" not in st.session_state:
-        first = sample()
-        if first is None:
-            first = phantom_patient("Phantom patient 1")
-            st.session_state.notice = "The sample film needs the package pydicom-data; a drawn patient stands in for it."
-        st.session_state.scans = {first.name: first}
-        st.session_state.scan = first.name
-    return st.session_state.scans
+def scans() -> dict[str, Entry]:
+    """The reader's list by identity, in the order of opening; the sample, or a phantom in its place, on first start."""
+    mine = shelf.mine()
+    with _first_start:
+        if not mine.started:
+            first = sample()
+            if first is None:
+                first = phantom_patient("Phantom patient 1")
+                st.session_state.notice = "The sample film needs the package pydicom-data; a drawn patient stands in for it."
+            _add(first)
+            mine.started = True
+    if st.session_state.get("scan") not in mine.entries:
+        known = [key for key, entry in mine.entries.items() if entry.packed is not None]
+        st.session_state.scan = mine.chosen if mine.chosen in known else known[0] if known else None
+    return mine.entries
+
+
+def _add(opened: OpenScan) -> Entry:
+    entry = Entry(opened.name, opened.name)
+    entry.open(opened)
+    entry.done.set()
+    shelf.mine().add(entry)
+    return entry
+
+
+def chosen_entry() -> Entry | None:
+    """The line of the list that is on show."""
+    return scans().get(st.session_state.get("scan"))
 
 
 def chosen() -> OpenScan | None:
-    return scans().get(st.session_state.get("scan"))
+    """The scan on show: the very same record as long as it is the same scan."""
+    entry = chosen_entry()
+    if entry is None or entry.packed is None:
+        return None
+    belongings = sessions.belongings()
+    kept = belongings.get("scan on show")
+    if kept is None or kept[0] is not entry:
+        kept = belongings["scan on show"] = (entry, entry.opened())
+    return kept[1] if kept[1].name == entry.title else replace(kept[1], name=entry.title)
 
 
 def chosen_slice(opened: OpenScan) -> Scan:
     """The slice on show, the very same record as long as it is the same slice."""
     if opened.slices == 1:
         return frame(opened.scan, 0)
-    index = st.session_state.get(f"slice {opened.name}", opened.slices // 2)
-    kept = st.session_state.get("slice on show")
+    index = st.session_state.get(f"slice {opened.id}", opened.slices // 2)
+    belongings = sessions.belongings()
+    kept = belongings.get("slice on show")
     if kept is None or kept[:2] != (opened.scan.sha256, index):
-        kept = st.session_state["slice on show"] = (opened.scan.sha256, index, frame(opened.scan, index))
+        kept = belongings["slice on show"] = (opened.scan.sha256, index, frame(opened.scan, index))
     return kept[2]
 
 
+def turn_to(identity: str) -> None:
+    """Shows another scan of the list; one that is not in it, or not read yet, is ignored, since the wish comes from the browser."""
+    mine = shelf.mine()
+    entry = mine.entries.get(identity)
+    if entry is not None and entry.packed is not None:
+        st.session_state.scan = mine.chosen = identity
+        st.session_state.notice = None
+        sessions.belongings().pop("turn to", None)
+
+
 def show(opened: OpenScan) -> None:
-    """Opens a scan, or turns to it when it is open already."""
-    known = scans()
-    for other in known.values():
-        if other.scan.sha256 == opened.scan.sha256 and other.drawn_by == opened.drawn_by:
-            st.session_state.scan = other.name
-            return
-    if len(known) >= MOST:
-        st.session_state.notice = f"{MOST} scans are open; close one to open another."
+    """Opens a drawn scan, or turns to it when it is open already."""
+    mine = shelf.mine()
+    same = next((key for key, entry in scans().items() if entry.small and entry.small.name == opened.name and entry.small.drawn_by == opened.drawn_by), None)
+    turn_to(same or _add(opened).id)
+    mine.started = True
+
+
+def take(files: Sequence[bytes]) -> None:
+    """Lists uploaded files and has them read. What is on show stays until the first of them can be shown, see `settle`."""
+    entries = reading.take(shelf.mine(), files)
+    sessions.belongings()["drop"] = entries
+    sessions.belongings()["turn to"] = entries
+    entries[0].done.wait(1.0)  # one file is mostly read within that, and shown without a detour
+
+
+def settle() -> None:
+    """After a drop: turns to the first file that could be opened, and says once all are read which could not."""
+    belongings = sessions.belongings()
+    if (entry := next_to_show()) is not None and entry.done.is_set():
+        turn_to(entry.same_as or entry.id)
+    entries = belongings.get("drop", ())
+    if entries and all(entry.done.is_set() for entry in entries):
+        del belongings["drop"]
+        belongings.pop("turn to", None)
+        refused = [entry.reason for entry in entries if entry.reason]
+        if refused:
+            st.session_state.notice = (f"{len(refused)} of {len(entries)} files could not be opened. " if len(entries) > 1 else "") + refused[0]
+
+
+def next_to_show() -> Entry | None:
+    """The dropped file that the page turns to when it is read, unless the reader turns to another scan before."""
+    return next((entry for entry in sessions.belongings().get("turn to", ()) if not entry.reason), None)
+
+
+def rename(identity: str, label: str) -> None:
+    """Gives a scan the reader's own label; an empty one takes it back."""
+    entry = shelf.mine().entries.get(identity)
+    if entry is not None:
+        entry.label = "".join(letter for letter in label if letter.isprintable()).strip()[:LONGEST_LABEL]
+
+
+def close(identity: str) -> None:
+    """Closes a scan; `reopen` brings it back, if it was one."""
+    mine = shelf.mine()
+    entry = mine.entries.get(identity)
+    if entry is None:
         return
-    known[opened.name] = opened
-    st.session_state.scan = opened.name
-
-
-def take(files: list[bytes]) -> None:
-    """Decodes uploaded files; those that hold no scan leave one sentence, and everything else as it was."""
-    refused = []
-    for data in files:
-        try:
-            scan = read_scan(data)
-        except UnreadableScan as reason:
-            refused.append(str(reason))
-            continue
-        st.session_state.taken = st.session_state.get("taken", 0) + 1
-        show(OpenScan(f"{NAMES[scan.kind]} {st.session_state.taken}", scan))
-    if refused:
-        several = len(files) > 1
-        st.session_state.notice = (f"{len(refused)} of {len(files)} files could not be opened. " if several else "") + refused[0]
-
-
-def close(name: str) -> None:
-    """Closes a scan; `reopen` brings it back."""
-    known = scans()
-    place = list(known).index(name)
-    st.session_state.closed = (place, known.pop(name))
-    left = list(known)
-    st.session_state.scan = left[min(place, len(left) - 1)] if left else None
+    place = list(mine.entries).index(identity)
+    mine.remove(identity)
+    if not entry.reason:
+        mine.closed = (place, entry)
+    if st.session_state.get("scan") == identity:
+        left = [key for key, other in mine.entries.items() if other.packed is not None]
+        before = sum(list(mine.entries).index(key) < place for key in left)
+        st.session_state.scan = mine.chosen = left[min(before, len(left) - 1)] if left else None
 
 
 def reopen() -> None:
-    place, opened = st.session_state.pop("closed")
-    entries = list(scans().items())
-    entries.insert(place, (opened.name, opened))
-    st.session_state.scans = dict(entries)
-    st.session_state.scan = opened.name
+    """Brings back the scan that was closed last."""
+    mine = shelf.mine()
+    if mine.closed is not None:
+        place, entry = mine.closed
+        mine.closed = None
+        mine.add(entry, place)
+        st.session_state.scan = mine.chosen = entry.id

@@ -1,0 +1,205 @@
+// The list of open scans: asks the server itself how far each is, and sends Python only what the reader wishes.
+
+const EVERY = 1000; // milliseconds between two looks, while anything is on its way
+const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", open: "no model takes it", refused: "refused" };
+const lists = new WeakMap();
+
+function make(tag, className = "", attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const turnable = (entry) => entry !== undefined && entry.state !== "refused" && entry.state !== "reading";
+const prefix = () => new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
+const addressOf = (list, entry) => `${prefix()}${list.address}/${encodeURIComponent(entry.id)}`;
+const wordsOf = (entry) => (entry.state === "refused" ? `refused: ${entry.why}` : entry.state === "open" && entry.why ? entry.why : WORDS[entry.state]);
+
+function open(parent) {
+  const root = parent.querySelector(".scans");
+  const list = { root, entries: [], rows: new Map(), chosen: null, address: "", naming: null, timer: 0, asking: false };
+  list.count = make("span");
+  list.far = make("span", "", { "aria-live": "polite" });
+  list.box = make("div", "list", { role: "listbox", "aria-label": "Open scans", tabindex: "0" });
+  list.hint = make("p", "hint");
+  for (const part of [make("kbd", "", {}, "N"), " next  ", make("kbd", "", {}, "P"), " previous  ", make("kbd", "", {}, "F2"), " label"]) list.hint.append(part);
+  root.replaceChildren(make("div", "head", {}, list.count, list.far), list.box, list.hint);
+  list.box.addEventListener("keydown", (event) => inList(list, event));
+  list.key = (event) => anywhere(list, event);
+  window.addEventListener("keydown", list.key);
+  list.back = () => document.visibilityState === "visible" && look(list);
+  document.addEventListener("visibilitychange", list.back);
+  return list;
+}
+
+function shut(list) {
+  window.removeEventListener("keydown", list.key);
+  document.removeEventListener("visibilitychange", list.back);
+  clearTimeout(list.timer);
+  list.closed = true;
+}
+
+/** Keys of the list itself. */
+function inList(list, event) {
+  if (list.naming) return;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step) turnBy(list, step);
+  else if (event.key === "F2") name(list, list.chosen);
+  else if (event.key === "Delete") list.close(list.chosen);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/** N and P, wherever the focus is, but where something is being written or a key is held that makes it another. */
+function anywhere(list, event) {
+  const target = event.composedPath()[0];
+  if (event.ctrlKey || event.metaKey || event.altKey || list.naming) return;
+  if (target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))) return;
+  const step = { n: 1, p: -1 }[event.key.toLowerCase()];
+  if (!step) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  turnBy(list, step);
+}
+
+function turnBy(list, step) {
+  const ids = list.entries.filter((entry) => turnable(entry)).map((entry) => entry.id);
+  const at = ids.indexOf(list.chosen), to = ids[Math.min(ids.length - 1, Math.max(0, at + step))];
+  if (to !== undefined && to !== list.chosen) turnTo(list, to);
+}
+
+function turnTo(list, id) {
+  list.chosen = id;
+  mark(list);
+  list.turn(id);
+}
+
+function mark(list) {
+  for (const [id, row] of list.rows) row.element.setAttribute("aria-selected", String(id === list.chosen));
+  const row = list.rows.get(list.chosen);
+  if (!row) return list.box.removeAttribute("aria-activedescendant");
+  list.box.setAttribute("aria-activedescendant", row.element.id);
+  const { offsetTop: top, offsetHeight: height } = row.element, box = list.box, from = top - box.offsetTop;
+  if (from < box.scrollTop) box.scrollTop = from;
+  else if (from + height > box.scrollTop + box.clientHeight) box.scrollTop = from + height - box.clientHeight;
+}
+
+/** The label becomes a field; Enter keeps it, Escape does not. */
+function name(list, id) {
+  const row = list.rows.get(id), entry = list.entries.find((one) => one.id === id);
+  if (!row || !entry || list.naming) return;
+  const field = make("input", "", { "aria-label": `Label of ${entry.title}`, maxlength: "60" });
+  field.value = entry.title;
+  list.naming = field;
+  const done = (keep) => {
+    if (list.naming !== field) return;
+    list.naming = null;
+    field.replaceWith(row.title);
+    if (keep && field.value.trim() !== entry.title) {
+      entry.title = row.title.textContent = field.value.trim() || entry.title;
+      list.rename([id, field.value.trim()]);
+    }
+    list.box.focus();
+  };
+  field.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Enter" || event.key === "Escape") done(event.key === "Enter");
+  });
+  field.addEventListener("blur", () => done(true));
+  field.addEventListener("click", (event) => event.stopPropagation());
+  row.title.replaceWith(field);
+  field.focus();
+  field.select();
+}
+
+function rowOf(list, entry) {
+  const title = make("div", "title"), state = make("div", "state"), picture = make("div", "picture", { "aria-hidden": "true" });
+  const close = make("button", "shut", { type: "button", tabindex: "-1" }, "\u00d7");
+  const element = make("div", "row", { role: "option", id: `scan-${Math.random().toString(36).slice(2)}` }, picture, make("div", "", {}, title, state), close);
+  element.addEventListener("click", () => turnable(list.entries.find((one) => one.id === entry.id)) && turnTo(list, entry.id));
+  element.addEventListener("dblclick", () => name(list, entry.id));
+  close.addEventListener("click", (event) => {
+    event.stopPropagation();
+    list.close(entry.id);
+  });
+  return { element, title, state, picture, close, pictured: false };
+}
+
+function draw(list) {
+  const known = new Set(list.entries.map((entry) => entry.id));
+  for (const [id, row] of list.rows) {
+    if (known.has(id)) continue;
+    row.element.remove();
+    list.rows.delete(id);
+  }
+  list.entries.forEach((entry, place) => {
+    let row = list.rows.get(entry.id);
+    if (!row) list.rows.set(entry.id, (row = rowOf(list, entry)));
+    if (list.box.children[place] !== row.element) list.box.insertBefore(row.element, list.box.children[place] ?? null);
+    const words = wordsOf(entry);
+    if (row.title.textContent !== entry.title) row.title.textContent = entry.title;
+    if (row.state.textContent !== words) row.state.textContent = words;
+    row.element.className = `row ${entry.state}`;
+    row.element.title = entry.state === "refused" ? entry.why : "";
+    row.element.setAttribute("aria-label", `${entry.title}, ${words}`);
+    row.element.setAttribute("aria-disabled", String(!turnable(entry)));
+    row.close.setAttribute("aria-label", `Close ${entry.title}`);
+    if (entry.pictured && !row.pictured) {
+      row.pictured = true;
+      row.picture.replaceChildren(make("img", "", { src: addressOf(list, entry), alt: "" }));
+    } else if (!entry.pictured) row.picture.textContent = entry.state === "refused" ? "!" : "\u2026";
+  });
+  const open = list.entries.filter((entry) => entry.state !== "refused"), explained = open.filter((entry) => entry.state === "explained");
+  list.count.textContent = `${open.length} ${open.length === 1 ? "scan" : "scans"}`;
+  list.far.textContent = open.length > 1 ? `${explained.length} explained` : "";
+  list.hint.hidden = list.entries.length < 2;
+  mark(list);
+}
+
+const unfinished = (list) => list.entries.some((entry) => entry.state === "reading" || entry.state === "waiting");
+
+function lookLater(list) {
+  clearTimeout(list.timer);
+  if (!list.closed && unfinished(list)) list.timer = setTimeout(() => look(list), EVERY);
+}
+
+/** Asks the server how far each scan is; Python hears only of a scan on show that is read or refused now. */
+async function look(list) {
+  if (list.asking || list.closed) return;
+  list.asking = true;
+  try {
+    const answer = document.visibilityState === "visible" ? await fetch(`${prefix()}${list.address}`, { credentials: "same-origin", cache: "no-store" }) : null;
+    if (answer?.ok) {
+      const entries = await answer.json();
+      list.entries = list.naming ? list.entries : entries;
+      draw(list);
+    }
+  } catch { /* the server is away; the next look tells */ } finally {
+    list.asking = false;
+  }
+  lookLater(list);
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let list = lists.get(parentElement);
+  if (!list) lists.set(parentElement, (list = open(parentElement)));
+  list.turn = (id) => setTriggerValue("chosen", id);
+  list.close = (id) => id && setTriggerValue("closed", id);
+  list.rename = (both) => setTriggerValue("renamed", both);
+  const said = JSON.stringify(data);
+  if (list.said !== said) {
+    list.said = said;
+    list.address = data.address;
+    list.entries = data.entries;
+    list.chosen = data.chosen;
+    if (!list.naming) draw(list);
+    lookLater(list);
+  }
+  return () => {
+    shut(list);
+    lists.delete(parentElement);
+  };
+}

@@ -1,0 +1,282 @@
+"""What each reader has open: scans in the server's memory, never on disk, within a stated budget, for as long as the reader may return.
+
+A shelf belongs to a browser (its key stands in a cookie, see `server.readers`), so a reload or a second tab finds it again; where
+nothing is to be kept, or a browser takes no cookies, it belongs to one session. It outlives its last page by the retention.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engine.memory import give_back
+from engine.scan import Scan
+from server import readers, sessions
+from server.doors import SETTINGS
+from server.settings import MEGABYTE
+
+MOST = 1200  # scans of one reader
+SMALL = 64  # pixels of a thumbnail's longer side
+SHORT_BREAK = 20.0  # seconds in which a page whose connection broke finds its scans again, also where nothing is kept
+STATES = ("reading", "waiting", "explained", "open", "refused")  # "open": no checkpoint here takes it
+
+
+@dataclass(frozen=True, eq=False)
+class OpenScan:
+    """One scan of a reader.
+
+    Attributes:
+        name: given here or by the reader, never the file's.
+        scan: with all its slices.
+        drawn_by: the collection that drew it, "" for a scan of a person.
+        truth: findings that it was drawn with.
+        id: its place on the shelf.
+    """
+
+    name: str
+    scan: Scan
+    drawn_by: str = ""
+    truth: tuple[str, ...] = ()
+    id: str = ""
+
+    @property
+    def slices(self) -> int:
+        return 1 if self.scan.pixels.ndim == 2 else len(self.scan.pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A scan in half the memory where its values are whole numbers in a range of 65535, as most are; nothing is lost.
+
+    Attributes:
+        stored: (H, W) or (S, H, W) uint16, or float32 for other values; value = stored + zero.
+        rest: the fields of the scan beside its pixels.
+    """
+
+    stored: np.ndarray
+    zero: float
+    rest: dict[str, Any]
+
+    @classmethod
+    def of(cls, scan: Scan) -> Packed:
+        rest = {one.name: getattr(scan, one.name) for one in fields(scan) if one.name != "pixels"}
+        pixels = scan.pixels
+        low, high = float(pixels.min()), float(pixels.max())
+        slabs = pixels if pixels.ndim == 3 else pixels[None]
+        if high - low > 65535 or max(abs(low), abs(high)) >= 2**24 or any((slab != np.rint(slab)).any() for slab in slabs):
+            return cls(pixels, 0.0, rest)
+        stored = np.empty(pixels.shape, np.uint16)
+        for target, slab in zip(stored if stored.ndim == 3 else stored[None], slabs, strict=True):
+            target[...] = slab - np.float32(low)
+        return cls(stored, low, rest)
+
+    @property
+    def nbytes(self) -> int:
+        return self.stored.nbytes
+
+    def scan(self) -> Scan:
+        pixels = self.stored
+        if pixels.dtype != np.float32:
+            pixels = pixels.astype(np.float32)
+            pixels += np.float32(self.zero)
+            pixels.setflags(write=False)
+        return Scan(pixels=pixels, **self.rest)
+
+
+@dataclass(eq=False)
+class Entry:
+    """One line of a reader's list: a scan that is open, on its way, or refused with its reason.
+
+    Attributes:
+        id: its place on the shelf.
+        name, label: what it is called here, and by the reader ("" until then).
+        packed: the scan, None before it is read and when it was refused.
+        small: the scan in the size of a thumbnail, to be asked for its kind.
+        thumbnail: a PNG.
+        reason: why it was refused, in one sentence.
+        note: why no checkpoint explains it, although it is open.
+        wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did.
+    """
+
+    id: str
+    name: str
+    label: str = ""
+    packed: Packed | None = None
+    small: OpenScan | None = None
+    thumbnail: bytes = b""
+    reason: str = ""
+    note: str = ""
+    wanted: str = ""
+    explained_with: set[str] = field(default_factory=set)
+    same_as: str = ""  # id of the entry that held the same scan already
+    done: threading.Event = field(default_factory=threading.Event)  # read or refused
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+    @property
+    def state(self) -> str:
+        """One of STATES."""
+        if self.reason:
+            return "refused"
+        if not self.done.is_set():
+            return "reading"
+        return "open" if self.note else "explained" if self.wanted in self.explained_with else "waiting"
+
+    @property
+    def nbytes(self) -> int:
+        return (self.packed.nbytes if self.packed else 0) + len(self.thumbnail)
+
+    def open(self, opened: OpenScan) -> None:
+        """Takes the scan; its name and place stay the entry's."""
+        self.packed = Packed.of(opened.scan)
+        pixels = thumbnail_pixels(opened.scan)
+        self.thumbnail = thumbnail(pixels, opened.scan.window)
+        self.small = replace(opened, scan=replace(opened.scan, pixels=pixels), name=self.name, id=self.id)
+
+    def opened(self) -> OpenScan:
+        """The scan at full size; raises ValueError for one that is not open."""
+        if self.packed is None or self.small is None:
+            raise ValueError(f"{self.title} is not open")
+        return replace(self.small, scan=self.packed.scan(), name=self.title)
+
+
+def thumbnail_pixels(scan: Scan) -> np.ndarray:
+    """(h, w) float32: the picture, or the middle slice, with at most SMALL pixels along its longer side and 16 along the other."""
+    pixels = scan.pixels if scan.pixels.ndim == 2 else scan.pixels[len(scan.pixels) // 2]
+    height, width = pixels.shape
+    height *= scan.pixel_aspect
+    scale = SMALL / max(height, width)
+    size = max(16, round(width * scale)), max(16, round(height * scale))
+    return np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def thumbnail(pixels: np.ndarray, window: tuple[float, float]) -> bytes:
+    """A PNG of `pixels` under a (centre, width)."""
+    centre, width = window
+    grey = np.clip((pixels - (centre - width / 2)) / width, 0, 1)
+    return cv2.imencode(".png", np.rint(255 * grey).astype(np.uint8))[1].tobytes()
+
+
+class Shelf:
+    """All scans of one reader, in the order they were opened. Its list may be read from any thread.
+
+    Attributes:
+        token: under which its list can be asked for, see `scan_list`.
+        reader: whose requests are answered; None for a browser that takes no cookies.
+        started: the sample has been put on it.
+        chosen: what was last on show, for a page that opens later.
+        closed: (place, entry) of the scan closed last.
+    """
+
+    def __init__(self, reader: str | None):
+        self.token, self.reader = secrets.token_urlsafe(18), reader
+        self.entries: dict[str, Entry] = {}
+        self.started = False
+        self.chosen: str | None = None
+        self.closed: tuple[int, Entry] | None = None
+        self.taken = 0
+        self.sessions: set[str] = set()
+        self.left: float | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return sum(entry.nbytes for entry in (*list(self.entries.values()), *([self.closed[1]] if self.closed else [])))
+
+    def add(self, entry: Entry, place: int | None = None) -> None:
+        items = list(self.entries.items())
+        items.insert(len(items) if place is None else place, (entry.id, entry))
+        self.entries = dict(items)
+
+    def remove(self, identity: str) -> None:
+        self.entries = {key: entry for key, entry in self.entries.items() if key != identity}
+
+
+class Shelves:
+    """Every reader's shelf, within one budget.
+
+    Args:
+        limit: bytes of all shelves together; one reader may have half of them.
+        retention: seconds that a shelf outlives its last page; 0 gives every session a shelf of its own.
+        clock: seconds that only rise.
+    """
+
+    def __init__(self, limit: float, retention: float, clock: Callable[[], float] = time.monotonic):
+        self.limit, self.retention, self._clock = limit, retention, clock
+        self.told_when_one_goes: list[Callable[[Shelf], None]] = []
+        self._shelves: dict[str, Shelf] = {}
+        self._lock = threading.RLock()
+
+    def of(self, reader: str | None, session: str) -> Shelf:
+        """The shelf of this reader, or of this session where nothing is kept; new when there is none."""
+        key = f"reader {reader}" if reader and self.retention > 0 else f"session {session}"
+        with self._lock:
+            shelf = self._shelves.setdefault(key, Shelf(reader))
+            shelf.sessions.add(session)
+            shelf.left = None
+            return shelf
+
+    def by_token(self, token: str, reader: str | None) -> Shelf | None:
+        with self._lock:
+            return next((shelf for shelf in self._shelves.values() if shelf.token == token and shelf.reader == reader), None)
+
+    @property
+    def nbytes(self) -> int:
+        with self._lock:
+            return sum(shelf.nbytes for shelf in self._shelves.values())
+
+    def has_room(self, shelf: Shelf, nbytes: int) -> bool:
+        """Whether `shelf` may grow by so many bytes; those of readers who have left are dropped for it, who left first first."""
+        if shelf.nbytes + nbytes > self.limit / 2:
+            return False
+        with self._lock:
+            gone = sorted((one for one in self._shelves.items() if one[1].left is not None), key=lambda one: one[1].left)
+            for key, _ in gone:
+                if self.nbytes + nbytes <= self.limit:
+                    break
+                self._drop(key)
+            return self.nbytes + nbytes <= self.limit
+
+    def _drop(self, key: str) -> None:
+        gone = self._shelves.pop(key)
+        for tell in self.told_when_one_goes:
+            tell(gone)
+
+    def sweep(self, present: Callable[[str], bool]) -> int:
+        """Drops shelves whose readers have been away for longer than the retention; how many.
+
+        Args:
+            present: whether a session has a page open.
+        """
+        now, before = self._clock(), len(self._shelves)
+        with self._lock:
+            for key, shelf in list(self._shelves.items()):
+                if any(present(session) for session in shelf.sessions):
+                    shelf.left = None
+                elif shelf.left is None:
+                    shelf.left = now
+                elif now - shelf.left >= max(self.retention, SHORT_BREAK):
+                    self._drop(key)
+            return before - len(self._shelves)
+
+
+SHELVES = Shelves(SETTINGS.scans_megabytes * MEGABYTE, 60 * SETTINGS.retention_minutes)
+
+
+@sessions.at_every_look
+def sweep() -> None:
+    if SHELVES.sweep(sessions.present):
+        give_back()
+
+
+def mine() -> Shelf:
+    """The shelf of whoever runs this script."""
+    return SHELVES.of(readers.current(), sessions.current())
