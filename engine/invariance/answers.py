@@ -24,7 +24,7 @@ HEADER = (
     "opportunity gap", "odds gap", "from, to",
 )  # fmt: skip
 NOTE = (
-    "Counterfactual invariance (CIT-LR), calibrated one-sided test, Holm's correction over the findings and attributes asked about together. "
+    "Counterfactual invariance (CIT-LR), calibrated two-sided test, Holm's correction over the findings and attributes asked about together. "
     "Detectable is the typical (root mean square) change in points that would have been found in 4 of 5 such samples. Parity, "
     "opportunity and odds gaps compare groups of different patients and cannot tell the attribute from the illness; they are shown because "
     "they are asked for."

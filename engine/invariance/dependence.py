@@ -6,9 +6,11 @@ misfit of g or h shifts that test. Here the same difference is written
 
     T = sum_i (Yhat_i - h(Z_i)) (g(A_i, Z_i) - sum_a e(a | Z_i) g(a, Z_i)),        e(a | z) = P(A = a | Z = z),
 
-which has mean 0 under the null hypothesis if either h or e is right, whatever g is, and is referred one-sided to its distribution
-when A is drawn again from e (conditional randomisation). g decides the power, not the size: it may come from a regression, or from
-the model's own predictions for pictures that a generator made from Z under every value of A.
+which has mean 0 under the null hypothesis if either h or e is right, whatever g is, and nearly so where both are nearly right: the
+errors are multiplied (Chernozhukov et al. 2018). g decides the power, not the size: it may come from a regression, or from the model's
+own predictions for pictures that a generator made from Z under every value of A. T is divided by the spread of its own terms, patients
+summed, so that groups may differ in variance (MacKinnon and White 1985, HC3), and is tested on both sides: what a generator leaves in
+its pictures may turn g round.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from engine.invariance.randomisation import log_upper_tail
-from engine.invariance.regressions import FOLDS, Propensity, cross_fitted, folds, out_of_fold, propensity, standardised
+from engine.invariance.nuisances import nuisances, recalibrated
+from engine.invariance.regressions import FOLDS, cross_fitted, folds, standardised
 from engine.metrics.intervals import cluster_index, mean_interval
 
 LEVEL, POWER = 0.05, 0.80
+MOST_LEVERAGE = 0.8  # of one case in the adjustment, for which its term is enlarged
 LARGEST_EFFECT = 0.25  # the variance of a number in [0, 1]
 
 
@@ -33,7 +36,7 @@ class Dependence:
 
     Attributes:
         effect, low, high: E Var(g | Z) and its 95 % interval; no interval where g explains nothing, or with too few patients.
-        log10_p: of the calibrated one-sided test, at most 0.
+        log10_p: of the calibrated two-sided test, at most 0.
         t_statistic, t_p_value: of the paper's paired t-test.
         detectable: the effect found in 80 % of such samples, None where g sees no difference at all.
         overlap: E Var(A | Z) / Var(A).
@@ -57,7 +60,6 @@ def dependence(
     alternatives: np.ndarray | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
-    given: Propensity | None = None,
     trees: bool = False,
     seed: int = 0,
 ) -> Dependence:
@@ -67,95 +69,80 @@ def dependence(
         predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; representation: (n, k).
         alternatives: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
         patients: (n,) or None.
-        given: e from `attribute_given`, where several models are tested on the same cases; None to estimate it here.
-        trees: whether h may come from boosted trees where these predict better than the alternatives do, which takes its time.
+        trees: whether h and e may come from boosted trees too, as far as these predict better, which takes its time.
     """
     n, m = len(predictions), int(codes.max()) + 1
     units = cluster_index(patients, n)[0]
     fold, z = folds(units, seed), standardised(representation)
-    given = propensity(codes, z, fold) if given is None else given
-    e = given.chances
-    shares = np.bincount(codes) / n
-    overlap = float((e * (1 - e)).sum() / (n * (shares * (1 - shares)).sum()))
     if np.ptp(predictions) == 0:
-        return Dependence(0.0, None, None, 0.0, 0.0, 1.0, None, overlap)
+        e = nuisances(predictions, codes, z, fold).e
+        return Dependence(0.0, None, None, 0.0, 0.0, 1.0, None, _overlap(e, codes))
+    known = nuisances(predictions, codes, z, fold, alternatives=alternatives, trees=trees, seed=seed)
+    e, h = known.e, known.h
     if alternatives is None:
         fit = cross_fitted(predictions, codes, z, m, learner, fold, seed)
-        g, h, direction = fit.g, fit.h, fit.earlier
+        g, direction, papers = fit.g, fit.earlier, fit.h
     else:
         g = direction = alternatives
-        h = recalibrated(predictions, (e * g).sum(1), fold)
-        if trees:
-            h = better(predictions, h, out_of_fold("boosting", z, predictions, fold, seed))
-    randomised = Randomised(predictions - h, direction, codes, given, fold)
+        papers = (e * g).sum(1)
+        if np.array_equal(g[np.arange(n), codes], predictions):  # the patients themselves: h knows their noise too
+            h = papers
+        papers = recalibrated(predictions, papers, fold)
+    test = Studentised(predictions - h, direction, codes, e, known.adjustment, fold, units)
     return Dependence(
         *explained_variance(predictions - h, g, codes, e, fold, units),
-        randomised.log_p(None if patients is None else units) / math.log(10),
-        *paired_t_test(predictions, g[np.arange(n), codes], h),
-        randomised.detectable(None if patients is None else units),
-        overlap,
+        test.log_p() / math.log(10),
+        *paired_t_test(predictions, g[np.arange(n), codes], papers),
+        test.detectable(),
+        _overlap(e, codes),
     )
 
 
-def attribute_given(codes: np.ndarray, representation: np.ndarray, patients: np.ndarray | None = None, seed: int = 0) -> Propensity:
-    """e(a | Z), as `dependence` estimates it."""
-    return propensity(codes, standardised(representation), folds(cluster_index(patients, len(codes))[0], seed))
+def _overlap(e: np.ndarray, codes: np.ndarray) -> float:
+    shares = np.bincount(codes) / len(codes)
+    return float((e * (1 - e)).sum() / (len(codes) * (shares * (1 - shares)).sum()))
 
 
-class Randomised:
-    """The statistic T and its distribution when the attribute is drawn again from e(a | Z).
+class Studentised:
+    """The statistic T over the spread of its terms.
 
     Args:
         residual: (n,) Yhat - h(Z). direction: (n, m) g(a, Z); rows of NaN take no part.
-        codes: (n,) int attribute. given: e. fold: (n,) the parts over which `direction` was learned one after another.
+        codes: (n,) int attribute. e: (n, m). adjustment: (n, p) to which both factors of T are made orthogonal.
+        fold: (n,) the parts over which `direction` was learned one after another. units: (n,) int, patients.
     """
 
-    def __init__(self, residual: np.ndarray, direction: np.ndarray, codes: np.ndarray, given: Propensity, fold: np.ndarray):
-        self.codes, self.e = codes, given.chances
+    def __init__(self, residual, direction, codes, e, adjustment, fold, units):
         used = np.isfinite(direction).all(1)
         direction = np.where(used[:, None], direction, 0)
-        self.direction = direction - (self.e * direction).sum(1, keepdims=True)  # (n, m), mean 0 under e
+        direction = direction - (e * direction).sum(1, keepdims=True)  # (n, m), mean 0 under e
+        self.spread = (e * direction**2).sum(1)  # (n,)
         self.scale = np.zeros(len(codes))
         for k in np.unique(fold[used]):  # every fold the same variance, so that one well-learned direction does not drown the rest
             inside = used & (fold == k)
-            spread = (residual[inside] ** 2 * (self.e * self.direction**2)[inside].sum(1)).mean()
-            self.scale[inside] = 1 / math.sqrt(spread) if spread > 0 else 0.0
-        contribution = (residual * self.scale)[:, None] * self.direction
-        self.seen = float(contribution[np.arange(len(codes)), codes].sum())  # T
-        values = given.left_over(contribution)
-        self.values = values - (self.e * values).sum(1, keepdims=True)  # (n, m), what each case may add to T, mean 0 under e
+            size = (residual[inside] ** 2 * self.spread[inside]).mean()
+            self.scale[inside] = 1 / math.sqrt(size) if size > 0 else 0.0
+        basis, triangle = np.linalg.qr(adjustment)
+        basis = basis[:, np.abs(np.diag(triangle)) > 1e-9 * np.linalg.norm(adjustment, axis=0).max()]
+        left = [factor - basis @ (basis.T @ factor) for factor in (residual, self.scale * direction[np.arange(len(codes)), codes])]
+        terms = left[0] * left[1]
+        leverage = np.minimum((basis**2).sum(1), MOST_LEVERAGE)
+        self.units = int(units.max()) + 1
+        self.seen = float(terms.sum())  # T
+        self.error = math.sqrt((np.bincount(units, terms / (1 - leverage), self.units) ** 2).sum())
 
-    def log_p(self, units: np.ndarray | None = None) -> float:
-        """ln of the one-sided p value.
+    def log_p(self) -> float:
+        """ln of the two-sided p value."""
+        if self.error <= 1e-12 * len(self.scale):
+            return 0.0
+        return min(0.0, math.log(2) + float(stats.t.logsf(abs(self.seen) / self.error, self.units - 1)))
 
-        With `units` (n,) int, patients are what is drawn again; where one patient has several values of the attribute, the
-        signs of the patients' sums are (the wild bootstrap).
-        """
-        return log_upper_tail(*self._drawn(units), self.seen) if self.scale.any() else 0.0
-
-    def detectable(self, units: np.ndarray | None = None) -> float | None:
-        """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`; `units` as in `log_p`."""
-        if not self.scale.any():
+    def detectable(self) -> float | None:
+        """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`."""
+        if self.error <= 1e-12 * len(self.scale):
             return None
-        values, chances = self._drawn(units)
-        spread = (self.e * self.direction**2).sum(1)
-        noise = math.sqrt((chances * values**2).sum())
-        slope = _reach(1) * noise / (self.scale * spread).sum()
-        return float(min(LARGEST_EFFECT, slope**2 * spread[self.scale > 0].mean()))
-
-    def _drawn(self, units: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """What each independent draw may add to T, and how likely: (draws, v) both, each row of mean 0."""
-        if units is None:
-            return self.values, self.e
-        index, count = cluster_index(units, len(self.codes))
-        sizes = np.bincount(index, minlength=count)
-        alike = np.bincount(index, self.codes, count) ** 2 == sizes * np.bincount(index, self.codes**2, count)
-        if not alike.all():
-            sums = np.bincount(index, self.values[np.arange(len(self.codes)), self.codes], count)
-            return np.stack([sums, -sums], 1), np.full((count, 2), 0.5)
-        values = np.stack([np.bincount(index, column, count) for column in self.values.T], 1)
-        chances = np.stack([np.bincount(index, column, count) for column in self.e.T], 1) / sizes[:, None]
-        return values - (chances * values).sum(1, keepdims=True), chances
+        slope = _reach(1) * self.error / (self.scale * self.spread).sum()
+        return float(min(LARGEST_EFFECT, slope**2 * self.spread[self.scale > 0].mean()))
 
 
 def detectable_among(effect: float, before: int, tests: int) -> float:
@@ -164,8 +151,8 @@ def detectable_among(effect: float, before: int, tests: int) -> float:
 
 
 def _reach(tests: int) -> float:
-    """Standard deviations that T must lie above 0 on average to pass its limit in `POWER` of the samples."""
-    return float(stats.norm.isf(LEVEL / tests) + stats.norm.ppf(POWER))
+    """Standard deviations that T must lie from 0 on average to pass its limit in `POWER` of the samples."""
+    return float(stats.norm.isf(LEVEL / 2 / tests) + stats.norm.ppf(POWER))
 
 
 def explained_variance(
@@ -189,22 +176,6 @@ def explained_variance(
     low, high = mean_interval(each, units)
     effect = float(np.clip(each.mean(), 0, LARGEST_EFFECT))
     return (effect, None, None) if low is None else (effect, *(float(np.clip(end, 0, LARGEST_EFFECT)) for end in (low, high)))
-
-
-def recalibrated(predictions: np.ndarray, h: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """h (n,) moved and stretched to fit the predictions, each fold by the others: generated pictures may be off in level."""
-    fitted = np.empty(len(h))
-    for k in range(FOLDS):
-        out, rest = fold == k, fold != k
-        spread = h[rest].var()
-        slope = np.cov(h[rest], predictions[rest], bias=True)[0, 1] / spread if spread > 0 else 0.0
-        fitted[out] = predictions[rest].mean() + slope * (h[out] - h[rest].mean())
-    return np.clip(fitted, 0, 1)
-
-
-def better(predictions: np.ndarray, *candidates: np.ndarray) -> np.ndarray:
-    """The one of (n,) out-of-fold predictions with the smallest squared error."""
-    return min(candidates, key=lambda h: float(((predictions - h) ** 2).sum()))
 
 
 def paired_t_test(predictions: np.ndarray, g: np.ndarray, h: np.ndarray) -> tuple[float, float]:

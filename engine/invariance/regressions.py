@@ -1,4 +1,4 @@
-"""g(a, z), h(z) and P(A = a | Z = z) of Theorem 4.2, always predicted for cases that the regression has not seen."""
+"""g(a, z) and h(z) of Theorem 4.2, always predicted for cases that the regression has not seen."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import RBFSampler
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.linear_model import RidgeCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 
 FOLDS = 5
 ALPHAS = tuple(10.0**p for p in range(-1, 6))
-LEAST_PROPENSITY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,36 +74,6 @@ class CrossFitted:
     h: np.ndarray
     earlier: np.ndarray
     fold: np.ndarray
-
-
-@dataclass(frozen=True)
-class Propensity:
-    """How likely every value of the attribute is, given Z, as fitted to the cases that are tested.
-
-    Attributes:
-        chances: (n, m) e(a | Z); rows sum to 1.
-        z: (n, k) what they depend on, None where the groups' shares predict best.
-        ridge: weight of half the squared coefficients in the fit.
-    """
-
-    chances: np.ndarray
-    z: np.ndarray | None = None
-    ridge: float = 0.0
-
-    def left_over(self, columns: np.ndarray) -> np.ndarray:
-        """(n, m) columns c_a less what a refitted e takes out of sum_i c_a(i) (1[A_i = a] - e(a | Z_i)).
-
-        e is fitted to the very cases, so that the sum varies less than with a known e. To first order it varies as that of the
-        residuals of a ridge regression of c_a on (1, Z) with weights e (1 - e).
-        """
-        n = len(columns)
-        design = np.ones((n, 1)) if self.z is None else np.concatenate([np.ones((n, 1)), self.z], axis=1)
-        penalty = np.diag([1e-12] + [self.ridge] * (design.shape[1] - 1))
-        residuals = np.empty_like(columns)
-        for a, weights in enumerate((self.chances * (1 - self.chances)).T):
-            weighted = design * weights[:, None]
-            residuals[:, a] = columns[:, a] - design @ np.linalg.solve(design.T @ weighted + penalty, weighted.T @ columns[:, a])
-        return residuals
 
 
 def folds(units: np.ndarray, seed: int) -> np.ndarray:
@@ -183,34 +152,3 @@ def fitted(kind: Learner, features: np.ndarray, target: np.ndarray, seed: int) -
 
 def predicted(model: RegressorMixin, features: np.ndarray) -> np.ndarray:
     return np.clip(model.predict(features), 0, 1)
-
-
-def propensity(attribute: np.ndarray, representation: np.ndarray, fold: np.ndarray) -> Propensity:
-    """P(A = a | Z) by multinomial logistic regression with a ridge penalty.
-
-    The penalty, or no dependence on Z at all, is what predicts the other folds best in a linear regression of A on Z, which has a
-    closed form; near no dependence the two penalties are one up to the variance of A, at most 1/4. Where A and Z are independent, as
-    the disentangled representation is meant to be, this ends at the groups' shares.
-
-    Args:
-        attribute: (n,) int, every value from 0 to m - 1 present; representation: (n, k) standardised; fold: (n,) from `folds`.
-    """
-    representation = with_squares(representation)
-    indicators = (attribute[:, None] == np.arange(attribute.max() + 1)).astype(np.float64)  # (n, m)
-    errors = np.zeros(len(ALPHAS) + 1)
-    for k in range(FOLDS):
-        out, rest = fold == k, fold != k
-        centre, share = representation[rest].mean(0), indicators[rest].mean(0)
-        left, sizes, right = np.linalg.svd(representation[rest] - centre, full_matrices=False)
-        along, seen = left.T @ (indicators[rest] - share), (representation[out] - centre) @ right.T
-        for i, alpha in enumerate(ALPHAS):
-            shrunk = sizes / (sizes**2 + alpha)
-            errors[i] += ((indicators[out] - share - seen @ (shrunk[:, None] * along)) ** 2).sum()
-        errors[-1] += ((indicators[out] - share) ** 2).sum()
-    best = int(np.argmin(errors))
-    if best == len(ALPHAS):
-        return Propensity(np.tile(indicators.mean(0), (len(attribute), 1)))
-    ridge = ALPHAS[best] / 4
-    model = LogisticRegression(C=1 / ridge, max_iter=500).fit(representation, attribute)
-    chances = np.clip(model.predict_proba(representation), LEAST_PROPENSITY, None)
-    return Propensity(chances / chances.sum(1, keepdims=True), representation, ridge)

@@ -11,9 +11,8 @@ from sklearn.base import ClassifierMixin
 
 from engine.datasets.invariance_scm import KINDS, Cases, StructuralModel
 from engine.invariance.classifiers import TYPES, expected_counterfactual_accuracy, trained
-from engine.invariance.dependence import LEVEL, attribute_given, dependence
+from engine.invariance.dependence import LEVEL, dependence
 from engine.invariance.fairness import log_p_of_equal_means
-from engine.invariance.regressions import Propensity
 from engine.metrics.intervals import DRAWS, resamples, share_interval
 from engine.metrics.measure import Measure
 
@@ -136,10 +135,9 @@ def run(preset: Preset) -> Iterator[list[Outcome]]:
         training = model.draw(preset.train, own)
         mechanism = LearnedMechanism(model.draw(preset.generator, own + 1))
         shared = model.draw(preset.test, own + 2)
-        given = attribute_given(shared.attribute, shared.representation)
         for t, name in enumerate(TYPES):
             classifier = trained(name, training.x, training.finding, seed)
-            tested = [_tested(model, seed, own, name, classifier, mechanism, shared, preset.noise, given)]
+            tested = [_tested(model, seed, own, name, classifier, mechanism, shared, preset.noise, every=True)]
             for extra in range(preset.null_draws + preset.confounded_draws if strength == 0 else 0):
                 source = model if extra < preset.null_draws else leaning
                 sample = own + 3 + 100 * t + extra
@@ -157,18 +155,18 @@ def _tested(
     mechanism: LearnedMechanism,
     cases: Cases,
     noise: int,
-    given: Propensity | None = None,
+    every: bool = False,
 ) -> Outcome:
-    """One classifier on one sample; on the sample that all of a world share, whose e(a | Z) is known, by every test."""
+    """One classifier on one sample; by `every` test on the sample that all of a world share."""
     labels = classifier.predict(cases.x).astype(np.float64)
     alternatives = mechanism.answers(classifier, cases.representation, noise, world)
     sample = labels, cases.attribute, cases.representation
-    found = {CIT: dependence(*sample, alternatives=alternatives, given=given).log10_p}
+    found = {CIT: dependence(*sample, alternatives=alternatives).log10_p}
     found[PARITY] = log_p_of_equal_means(labels, cases.attribute) / np.log(10)
     sick = cases.finding == 1
     found[OPPORTUNITY] = log_p_of_equal_means(labels[sick], cases.attribute[sick]) / np.log(10)
-    if given is not None:
-        alone = dependence(*sample, given=given)
+    if every:
+        alone = dependence(*sample)
         found[REGRESSION], found[T_TEST] = alone.log10_p, np.log10(max(alone.t_p_value, 1e-300))
     eca = expected_counterfactual_accuracy(classifier, cases.under, cases.attribute)
     constant = bool(np.ptp(labels) == 0)

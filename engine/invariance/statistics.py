@@ -34,7 +34,7 @@ class InvarianceResult:
             finds it (a better g finds more); 0 for an invariant model. With two values alike likely and labels that Z and A
             settle, it is a quarter of the share of cases whose label flips.
         low, high: its 95 % interval, None with too few patients, or where g explains nothing of the predictions.
-        p_value: of the calibrated one-sided test. log10_p: the same, where p_value is too small to be held.
+        p_value: of the calibrated two-sided test. log10_p: the same, where p_value is too small to be held.
         corrected_p: after Holm's correction (`holm`); None before. together: how many tests it was corrected for.
         t_statistic, t_p_value: the paper's paired t-test of Yhat g against Yhat h, two-sided, for comparison only.
         detectable: the smallest effect that the test finds at 0.05 (after `holm` at 0.05 / `together`) in 80 % of such samples if the model leans on the attribute

@@ -154,7 +154,7 @@ def test_the_more_tests_are_made_together_the_larger_what_is_detectable():
     one = invariance_test(sigmoid(z[:, 0] + noise), names, z, alternatives={"f": g[:, 0], "m": g[:, 1]})
     assert holm([one])[0].detectable == one.detectable
     many = holm([one] * 20)
-    reach = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.05, 0.05 / 20)]
+    reach = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.025, 0.025 / 20)]
     assert many[0].detectable == pytest.approx(one.detectable * (reach[1] / reach[0]) ** 2)
     assert holm(many)[0].detectable == pytest.approx(many[0].detectable)  # correcting twice adds nothing
 
