@@ -21,9 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from engine.invariance.nuisances import nuisances, recalibrated
-from engine.invariance.regressions import FOLDS, cross_fitted, folds, standardised
-from engine.metrics.intervals import cluster_index, mean_interval
+from engine.invariance.nuisances import CASES_A_COLUMN, nuisances, recalibrated
+from engine.invariance.regressions import cross_fitted, folds, standardised
+from engine.metrics.intervals import LEVEL as INTERVAL
+from engine.metrics.intervals import cluster_index, clustered_variance, wilson
 
 LEVEL, POWER = 0.05, 0.80
 MOST_LEVERAGE = 0.8  # of one case in the adjustment, for which its term is enlarged
@@ -35,7 +36,7 @@ class Dependence:
     """What was measured of one model and one attribute; `InvarianceResult` says what each means.
 
     Attributes:
-        effect, low, high: E Var(g | Z) and its 95 % interval; no interval where g explains nothing, or with too few patients.
+        effect, low, high: E Var(g | Z) and its 95 % interval; no interval where the predictions never differ.
         log10_p: of the calibrated two-sided test, at most 0.
         t_statistic, t_p_value: of the paper's paired t-test.
         detectable: the effect found in 80 % of such samples, None where g sees no difference at all.
@@ -90,7 +91,7 @@ def dependence(
         papers = recalibrated(predictions, papers, fold)
     test = Studentised(predictions - h, direction, codes, e, known.adjustment, fold, units)
     return Dependence(
-        *explained_variance(predictions - h, g, codes, e, fold, units),
+        *explained_variance(predictions - h, alternatives, codes, e, h, z, known.adjustment, units),
         test.log_p() / math.log(10),
         *paired_t_test(predictions, g[np.arange(n), codes], papers),
         test.detectable(),
@@ -122,8 +123,7 @@ class Studentised:
             inside = used & (fold == k)
             size = (residual[inside] ** 2 * self.spread[inside]).mean()
             self.scale[inside] = 1 / math.sqrt(size) if size > 0 else 0.0
-        basis, triangle = np.linalg.qr(adjustment)
-        basis = basis[:, np.abs(np.diag(triangle)) > 1e-9 * np.linalg.norm(adjustment, axis=0).max()]
+        basis = orthonormal(adjustment)
         left = [factor - basis @ (basis.T @ factor) for factor in (residual, self.scale * direction[np.arange(len(codes)), codes])]
         terms = left[0] * left[1]
         leverage = np.minimum((basis**2).sum(1), MOST_LEVERAGE)
@@ -156,26 +156,59 @@ def _reach(tests: int) -> float:
 
 
 def explained_variance(
-    residual: np.ndarray, g: np.ndarray, codes: np.ndarray, e: np.ndarray, fold: np.ndarray, units: np.ndarray
-) -> tuple[float, float | None, float | None]:
-    """E Var(g | Z) and its 95 % interval, from 2 r D - D^2 with D = g(A, Z) - sum_a e g and r the residual.
+    residual: np.ndarray, g: np.ndarray | None, codes: np.ndarray, e: np.ndarray, h: np.ndarray, z: np.ndarray, adjustment: np.ndarray, units: np.ndarray
+) -> tuple[float, float, float]:
+    """E Var(E[Yhat | A, Z] | Z) and its 95 % interval.
 
-    Its mean is E Var(g | Z) less the mean square error of D, so an error of g counts only squared and only downwards. D is first
-    stretched to fit the residuals, each fold by the others. Where nothing is left of D the effect is 0, and no interval says how surely.
+    The residuals are regressed on what the attribute may do: move everybody alike, those in doubt more, according to each number of Z
+    and its two halves as far as n allows, and the way that g says. Of the coefficients b, with covariance S, and the second moments M of these columns
+    under e, b' M b overstates the effect by tr(M S), which is taken off. The interval holds every effect t with
+    (t - estimate)^2 <= z^2 (4 v t + 2 tr(M S M S) + spread between cases), v the variance along b: so it is never of width 0, nor too
+    short where the effect is small. What no column follows is not found, and then the effect is larger.
+
+    Args:
+        residual: (n,) Yhat - h. g: (n, m) not learned from these predictions, or None. codes: (n,). e: (n, m). h: (n,). z: (n, k). adjustment: (n, p). units: (n,) int.
     """
-    d = g[np.arange(len(g)), codes] - (e * g).sum(1)
-    stretch = np.empty(len(d))
-    for k in range(FOLDS):
-        rest = fold != k
-        square = (d[rest] ** 2).sum()
-        stretch[fold == k] = max(0.0, (residual[rest] * d[rest]).sum() / square) if square > 0 else 0.0
-    if not stretch.any():
-        return 0.0, None, None
-    d = stretch * d
-    each = 2 * residual * d - d**2
-    low, high = mean_interval(each, units)
-    effect = float(np.clip(each.mean(), 0, LARGEST_EFFECT))
-    return (effect, None, None) if low is None else (effect, *(float(np.clip(end, 0, LARGEST_EFFECT)) for end in (low, high)))
+    n, m = e.shape
+    shapes = np.stack([np.ones(n), h * (1 - h)], 1)
+    for more in (z, z > np.median(z, axis=0)):
+        if (shapes.shape[1] + z.shape[1]) * (m - 1) < n // CASES_A_COLUMN:
+            shapes = np.concatenate([shapes, more], axis=1)
+    told = (np.eye(m)[None, :, 1:] - e[:, None, 1:])[..., None] * shapes[:, None, None, :]  # (n, m under which, m - 1, shapes)
+    columns = told.reshape(n, m, -1)  # (n, m, q), mean 0 under e
+    if g is not None:
+        columns = np.concatenate([(g - (e * g).sum(1, keepdims=True))[:, :, None], columns], axis=2)
+    size = np.sqrt((e[:, :, None] * columns**2).sum(1).mean(0))
+    columns = columns[:, :, size > 1e-9] / size[size > 1e-9]
+    design = columns[np.arange(n), codes]
+    basis = orthonormal(adjustment)
+    design, rest = design - basis @ (basis.T @ design), residual - basis @ (basis.T @ residual)
+    inverse = np.linalg.pinv(design.T @ design, rcond=1e-6, hermitian=True)
+    b = inverse @ (design.T @ rest)
+    leverage = np.minimum((basis**2).sum(1) + np.einsum("ij,jk,ik->i", design, inverse, design), MOST_LEVERAGE)
+    scores = design * ((rest - design @ b) / (1 - leverage))[:, None]
+    pooled = np.zeros((int(units.max()) + 1, design.shape[1]))
+    np.add.at(pooled, units, scores)
+    covariance = inverse @ (pooled.T @ pooled) @ inverse
+    moments = np.einsum("ia,iaj,iak->jk", e, columns, columns) / n
+    each = (e * (columns @ b) ** 2).sum(1)  # (n,) Var(g | Z_i) by these columns
+    between = clustered_variance((each - each.mean()) / n, units, len(pooled))
+    both = moments @ covariance
+    along = float(b @ both @ moments @ b / max(b @ moments @ b, 1e-300))
+    estimate, z2 = float(b @ moments @ b - np.trace(both)), stats.norm.isf((1 - INTERVAL) / 2) ** 2
+    middle = estimate + 2 * z2 * along
+    reach = math.sqrt(max(middle**2 - estimate**2 + z2 * (2 * float(np.trace(both @ both)) + between), 0.0))
+    low, high = (float(np.clip(end, 0, LARGEST_EFFECT)) for end in (middle - reach, middle + reach))
+    least = LARGEST_EFFECT * wilson(0, len(pooled))[1]  # a share of cases so small may move without one of them being here
+    if high - low < 1e-3 * least:
+        low, high = max(0.0, low - least), min(LARGEST_EFFECT, high + least)
+    return float(np.clip(estimate, 0, LARGEST_EFFECT)), low, high
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """(n, p) to (n, q): an orthonormal basis of what the columns span."""
+    basis, triangle = np.linalg.qr(columns)
+    return basis[:, np.abs(np.diag(triangle)) > 1e-9 * np.linalg.norm(columns, axis=0).max()]
 
 
 def paired_t_test(predictions: np.ndarray, g: np.ndarray, h: np.ndarray) -> tuple[float, float]:

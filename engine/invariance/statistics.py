@@ -31,9 +31,9 @@ class InvarianceResult:
         groups: cases of every value of the attribute.
         learner: where g came from, one of `LEARNERS` or `GENERATOR`.
         effect: E Var(g | Z) in [0, 0.25], the variance of a case's expected prediction over the values of its attribute, as far as g
-            finds it (a better g finds more); 0 for an invariant model. With two values alike likely and labels that Z and A
+            and the numbers of Z tell where it lies; 0 for an invariant model. With two values alike likely and labels that Z and A
             settle, it is a quarter of the share of cases whose label flips.
-        low, high: its 95 % interval, None with too few patients, or where g explains nothing of the predictions.
+        low, high: its 95 % interval, never of width 0; None where the predictions never differ.
         p_value: of the calibrated two-sided test. log10_p: the same, where p_value is too small to be held.
         corrected_p: after Holm's correction (`holm`); None before. together: how many tests it was corrected for.
         t_statistic, t_p_value: the paper's paired t-test of Yhat g against Yhat h, two-sided, for comparison only.

@@ -14,7 +14,7 @@ from engine.invariance import phantom_study
 from engine.invariance.interventions import StructuralInterventions
 from engine.invariance.phantom_study import BLIND, MARKER, PRESETS, TYPES, Outcome, Preset, correlated, measured, run, study
 
-SMALL = Preset(correlations=(0.0, 0.9), pool=160, train=100, test=50, size=32)
+SMALL = Preset(correlations=(0.0, 0.9), pool=160, train=100, test=100, size=32)  # of 50 patients who do not move 7 of 100 might
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from engine.invariance.dependence import dependence, explained_variance, paired_t_test
+from engine.invariance.equivalence import subtract_traces
 from engine.invariance.fairness import demographic_parity
-from engine.invariance.regressions import FOLDS, LEARNERS
+from engine.invariance.regressions import LEARNERS, as_known_from
 from engine.invariance.statistics import GENERATOR, GroupTooSmall, holm, holm_corrected, invariance_test
 from engine.metrics.measure import Measure, NotMeasurable
 
@@ -39,6 +40,61 @@ def test_an_invariant_model_is_blamed_in_one_of_twenty_samples(leaning, labels):
         predictions = (logit > 0).astype(float) if labels else sigmoid(2 * logit)
         rejected += dependence(predictions, attribute, z, alternatives=guessed(z)).log10_p <= np.log10(0.05)
     assert 4 <= rejected <= 29  # 15 expected; a true size of 0.05 lands outside less than once in a thousand
+
+
+CONFOUNDED = {
+    "product": (lambda z: 1.5 * z[:, 0] * z[:, 1], lambda z: z[:, 0] * z[:, 1] + 0.3 * z[:, 2]),
+    "threshold": (lambda z: np.where(z[:, 0] > 0.5, 1.4, -0.8), lambda z: 1.5 * (z[:, 0] > 0.5)),
+}
+
+
+def confounded(shape, seed, n=200, k=4, effect=0.0, opposite=False, trace=0.0):
+    """Predictions, attribute, Z and a generator's alternatives, of which those under value 1 carry a trace; both lean on one shape of Z."""
+    random = np.random.default_rng(seed)
+    z, noise = random.standard_normal((n, k)), random.standard_normal(n)
+    attribute = (random.random(n) < sigmoid(CONFOUNDED[shape][0](z))).astype(int)
+    logit = (-1 if opposite else 1) * CONFOUNDED[shape][1](z) + noise
+    pictures = np.stack([sigmoid(logit + effect * (a - 0.5) + trace * a + 0.5 * random.standard_normal(n)) for a in range(2)], 1)
+    predictions = sigmoid(logit + effect * (attribute - 0.5))
+    found = subtract_traces(pictures, predictions, attribute, ("no", "yes"))
+    return predictions, attribute, z, as_known_from(z, np.clip(found.answers, 0, 1), np.arange(n), seed)
+
+
+@pytest.mark.parametrize("shape", CONFOUNDED)
+@pytest.mark.parametrize("trace", [0.0, 0.1, -0.1])
+def test_confounding_that_bends_is_not_blamed_on_the_model_whatever_trace_the_generator_leaves(shape, trace):
+    rejected = 0
+    for seed in range(100):
+        predictions, attribute, z, g = confounded(shape, seed, trace=trace)
+        rejected += dependence(predictions, attribute, z, alternatives=g, seed=seed).log10_p <= np.log10(0.05)
+    assert rejected <= 13  # 5 expected, 42 to 66 where h and e know lines and squares only
+
+
+@pytest.mark.parametrize("shape", CONFOUNDED)
+def test_a_dependence_is_found_though_confounding_hides_it(shape):
+    found = 0
+    for seed in range(30):
+        predictions, attribute, z, g = confounded(shape, seed, effect=0.8, opposite=True)
+        found += dependence(predictions, attribute, z, alternatives=g, seed=seed).log10_p <= np.log10(0.05)
+    assert found >= 24
+
+
+def test_answers_that_only_vary_more_in_one_group_are_no_dependence():
+    rejected = 0
+    for seed in range(150):
+        random = np.random.default_rng(seed)
+        z, attribute = random.standard_normal((200, 4)), (random.random(200) < 0.3).astype(int)
+        predictions = sigmoid(np.where(attribute, 2.0, 0.4) * random.standard_normal(200))
+        rejected += dependence(predictions, attribute, z, seed=seed).log10_p <= np.log10(0.05)
+    assert rejected <= 17  # 7.5 expected, 37 where both groups are taken to vary alike
+
+
+def test_twenty_numbers_of_z_keep_the_size():
+    rejected = 0
+    for seed in range(100):
+        z, attribute, noise = patients(200, seed, k=20, leaning=1.0)
+        rejected += dependence(sigmoid(z[:, 0] + noise), attribute, z, seed=seed).log10_p <= np.log10(0.05)
+    assert rejected <= 13
 
 
 def test_with_a_learned_g_it_keeps_its_size_where_the_papers_t_test_does_not():
@@ -167,15 +223,33 @@ def test_the_detectable_effect_shrinks_with_n():
     assert sizes[0] > 2.5 * sizes[1] > 6 * sizes[2]
 
 
-def test_an_effect_of_which_g_finds_nothing_has_no_interval():
-    z, attribute, _ = patients(100, 3)
-    g, e, fold = np.stack([np.full(100, 0.3), np.full(100, 0.7)], 1), np.full((100, 2), 0.5), np.arange(100) % FOLDS
-    against = np.where(attribute, -0.2, 0.2)  # the predictions lean the other way
-    assert explained_variance(against, g, attribute, e, fold, np.arange(100)) == (0.0, None, None)
-    assert explained_variance(-against, g, attribute, e, fold, np.arange(100))[1] > 0
+def test_an_interval_of_the_effect_never_has_width_0():
+    z, attribute, noise = patients(100, 3)
+    g, e, half = np.stack([np.full(100, 0.3), np.full(100, 0.7)], 1), np.full((100, 2), 0.5), np.full(100, 0.5)
+    sample = attribute, e, half, z, np.ones((100, 1)), np.arange(100)
+    for residual in (np.zeros(100), 0.1 * noise, np.where(attribute, 0.2, -0.2), np.where(attribute, -0.2, 0.2)):
+        effect, low, high = explained_variance(residual, g, *sample)
+        assert 0 <= low <= effect <= high and high - low > 1e-5
+    assert explained_variance(np.where(attribute, -0.2, 0.2), g, *sample)[1] > 0.03  # against what g says, and an effect all the same
     constant = invariance_test(np.full(100, 0.5), attribute, z)
     row = constant.rows()[0]
     assert (row["value"], row["low"], row["high"]) == (0.0, None, None)
+
+
+@pytest.mark.parametrize("lean, theta", [("nobody", 0.0), ("alike", 0.0057), ("by half", 0.0057), ("along", 0.0056)])
+@pytest.mark.parametrize("learned", [True, False])
+def test_the_interval_covers_effects_of_every_kind(lean, theta, learned):
+    """theta: E (E[Yhat | 1, Z] - E[Yhat | 0, Z])^2 / 4 over Z and the noise, by quadrature."""
+    covered, sides = 0, {"nobody": lambda z: 0, "alike": lambda z: 0.8, "by half": lambda z: np.where(z[:, 3] > 0, 0.8, -0.8), "along": lambda z: 0.8 * z[:, 1]}
+    for seed in range(60):
+        z, attribute, noise = patients(300, seed)
+        random = np.random.default_rng(1000 + seed)
+        under = [sigmoid(0.8 * z[:, 0] + sides[lean](z) * (a - 0.5) + noise) for a in (0, 1)]
+        pictures = np.stack([np.clip(x + random.normal(0, 0.05, 300), 0, 1) for x in under], 1)
+        g = None if learned else as_known_from(z, pictures, np.arange(300), seed)
+        found = dependence(np.where(attribute, under[1], under[0]), attribute, z, alternatives=g, seed=seed)
+        covered += found.low <= theta <= found.high
+    assert covered >= 51  # 57 expected
 
 
 def test_the_interval_covers_the_true_effect():
