@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from engine.datasets.identity import agree, in_words
 from engine.endings import Stopped
 from engine.files import write_whole
 
@@ -259,9 +260,9 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
     if facts["seed"] != recipe.seed:
         raise UnusableRun(f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed.")
     now = json.loads(json.dumps(recipe.settings()))
-    other = [name for name, value in facts.get("settings", now).items() if name not in recipe.indifferent and now.get(name) != value]
+    other = [name for name, value in facts.get("settings", now).items() if name not in recipe.indifferent and not agree(name, value, now.get(name))]
     if other:
-        raise UnusableRun(f"the run in {path.parent} was started with another {', '.join(other)}; use the same, or another folder.")
+        raise UnusableRun(f"the run in {path.parent} was started with another {in_words(other)}; use the same, or another folder.")
     parts: dict[str, dict] = {}
     for key, value in tensors.items():
         kind, name, rest = key.split("/", 2)

@@ -20,6 +20,7 @@ from engine.attri_net.losses import (
 )
 from engine.attri_net.network import Architecture, AttriNet, Critic
 from engine.datasets.collection import Collection
+from engine.datasets.identity import data_settings
 from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation, move_masks
 from engine.networks.critic import gradient_penalty
@@ -190,7 +191,7 @@ class AttriNetRecipe(Recipe):
 
     def settings(self) -> dict:
         chosen = {name: value for name, value in asdict(self.preset).items() if name not in ("steps", "validate_every")}
-        data = {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)}
+        data = {"findings": list(self.collection.findings)} | data_settings(self.collection)
         return chosen | data | {"guidance": self.guidance and self.guidance.name} | said(self.teacher)
 
     def start_from(self, kept: Mapping[str, Tensor]) -> None:

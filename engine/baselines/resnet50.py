@@ -16,6 +16,7 @@ import torchvision
 from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
+from engine.datasets.identity import agree, data_settings
 from engine.files import write_whole
 from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation
@@ -153,7 +154,7 @@ def scores_on_test(
     asked = json.loads(json.dumps(_settings(collection, preset) | {"steps": preset.steps, "seed": seed, "test": digest.hexdigest()}))
     if (folder / SCORES).is_file():
         kept = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        if kept["settings"] == asked:
+        if kept["settings"].keys() == asked.keys() and all(agree(name, kept["settings"][name], value) for name, value in asked.items()):
             return np.array(kept["scores"], np.float32)
     if not train:
         return None
@@ -169,4 +170,4 @@ def scores_on_test(
 
 def _settings(collection: Collection, preset: Preset) -> dict:
     chosen = {name: value for name, value in asdict(preset).items() if name not in ("steps", "validate_every")}
-    return chosen | {"data": [collection.name, len(collection)], "findings": list(collection.findings)}
+    return chosen | {"findings": list(collection.findings)} | data_settings(collection)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
+from engine.datasets.identity import data_settings
 from engine.networks.augmentation import Augmentation
 from engine.networks.enlarging import doubled
 from engine.networks.films import Films
@@ -167,7 +168,7 @@ class SupervisedRecipe(Recipe):
 
     def settings(self) -> dict:
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "falling", "easing")}
-        return chosen | {"data": [self.collection.name, len(self.collection)], "findings": list(self.collection.findings)} | said(self.teacher)
+        return chosen | {"findings": list(self.collection.findings)} | data_settings(self.collection) | said(self.teacher)
 
     def start_from(self, kept: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training.

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
+from engine.datasets.identity import data_settings
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
@@ -128,7 +129,7 @@ class DiscrepancyRecipe(Recipe):
 
     def settings(self) -> dict:
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")}
-        return chosen | {"data": [self.collection.name, len(self.collection)], "findings": [self.finding, *filter(None, [self.against])]}
+        return chosen | {"findings": [self.finding, *filter(None, [self.against])]} | data_settings(self.collection)
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> tuple[Tensor, Tensor]:
         """This process's normal and abnormal pictures (B, 1, H, W), drawn with replacement from (seed, stream, step)."""

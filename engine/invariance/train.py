@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
 
+from engine.datasets.identity import data_settings
 from engine.invariance.beta_vae import LATENT
 from engine.invariance.losses import information_bound, noise_loss, prior_loss, reconstruction_loss
 from engine.invariance.material import Material, Preset, latents_of
@@ -51,7 +52,7 @@ class Phase(Recipe):
     def settings(self) -> dict:
         skipped = (*(f"{name}_steps" for name in PHASES), "validate_every", "hops", "guidance")
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in (*skipped, *self.indifferent)}
-        return chosen | {"data": [self.material.collection.name, len(self.material.collection)], "attributes": self.material.attributes}
+        return chosen | {"attributes": self.material.attributes} | data_settings(self.material.collection)
 
     def chosen(self, stream: str, step: int, count: int) -> np.ndarray:
         """Training pictures of a batch, with replacement."""

@@ -14,10 +14,10 @@ import torch
 
 from engine.attri_net.train import PRESETS, AttriNetRecipe, Preset
 from engine.datasets.guidance import Guidance
-from engine.datasets.phantom import Phantom
+from engine.datasets.phantom import Marker, Phantom
 from engine.settings import with_changes
 from engine.training import STATE, Machine, UnusableRun, facts_of, run
-from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients, preset, recipe
+from tests.attri_net.small import PATIENTS, SCHEDULE, SMALL, DrawnOnce, beginning, patients, preset, recipe
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -228,6 +228,11 @@ def test_a_run_does_not_resume_with_other_settings_but_with_more_steps(tmp_path,
         run(begun(start, steps=1, learning_rate=2e-4), tmp_path, Machine("cpu").fabric(tmp_path), resume=True)
     with pytest.raises(UnusableRun, match="started with another guidance"):
         run(begun(start, guidance=Guidance(patients()), steps=1), tmp_path, Machine("cpu").fabric(tmp_path), resume=True)
+    for other in (DrawnOnce(PATIENTS, marker=Marker(text="CXR-ROOM1")), DrawnOnce(PATIENTS, seed=2)):
+        marked = begun(start, steps=2)
+        marked.collection = other
+        with pytest.raises(UnusableRun, match=r"started with another data set \(its options, labels"):
+            run(marked, tmp_path, Machine("cpu").fabric(tmp_path), resume=True)
     run(begun(start, steps=2), tmp_path, Machine("cpu").fabric(tmp_path), resume=True)
     assert facts_of(tmp_path)["step"] == 2
 
