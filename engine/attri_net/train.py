@@ -81,7 +81,7 @@ class Preset:
     averaging: float = 0.0
     keep_last: int = 0
     annotated_share: float = 0.1
-    lambda_pairs: float = 300.0
+    lambda_pairs: float = 5.0
     made_pairs: int = 5
     emphasis: float = 40.0
     last_emphasis: float = 5.0
@@ -285,7 +285,8 @@ class AttriNetRecipe(Recipe):
         before, change, task = (part[shard(p.made_pairs, fabric)].to(fabric.device) for part in made)
         with fabric.autocast():
             maps = self._generate(before.contiguous(memory_format=torch.channels_last), task)
-        return pair_loss(maps, change, emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps))
+        emphasis = emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps)
+        return pair_loss(maps, change, emphasis, self.teacher.sizes.to(task.device)[task])
 
     def _generator_step(self, batch: Batch, step: int, fabric: Fabric, optimisers) -> dict[str, float]:
         p, optimiser = self.preset, optimisers["generator"]

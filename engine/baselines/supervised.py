@@ -189,13 +189,14 @@ class SupervisedRecipe(Recipe):
         share = min(1.0, (self.steps - step) / (p.falling * self.steps)) if p.falling else 1.0
         for group in self._optimiser.param_groups:
             group["lr"] = p.learning_rate * max(share, 0.02)
-        before, change, task = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror))
-        before, change, task = (part.to(fabric.device) for part in (before, change, task))
+        before, change, known = self.teacher.whole_batch(self.draw("pairs", step), p.made_pairs, p.augmentation, bool(p.mirror))
+        before, change, known = (part.to(fabric.device) for part in (before, change, known))
         with fabric.autocast():
             maps = self.net(before.contiguous(memory_format=torch.channels_last))
-        made = maps[torch.arange(len(task)), task][:, None]
-        loss = pair_loss(made, change, emphasis_at(step, p.emphasis, p.last_emphasis, round(p.easing * self.steps)))
-        descend(100 * loss, self._optimiser, fabric, longest=1.0)
+        made, change = maps[known][:, None], change[known][:, None]  # (n, 1, H, W)
+        sizes = self.teacher.sizes.to(fabric.device).expand(known.shape)[known]
+        loss = pair_loss(made, change, emphasis_at(step, p.emphasis, p.last_emphasis, round(p.easing * self.steps)), sizes)
+        descend(loss, self._optimiser, fabric, longest=1.0)
         follow(self.average, self.net, p.averaging, step)
         return {"pairs": float(loss.detach()), "recovery": pair_recovery(made.detach(), change)}
 

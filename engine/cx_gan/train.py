@@ -63,7 +63,7 @@ class Preset(Schedule):
     warm_steps: int = 0
     warm_critic_steps: int = 1
     lambda_map: float = 0.0
-    lambda_pairs: float = 300.0
+    lambda_pairs: float = 5.0
     made_pairs: int = 4
     emphasis: float = 40.0
     last_emphasis: float = 5.0
@@ -177,12 +177,13 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def _pair_loss(self, step: int, fabric: Fabric) -> Tensor:
         p = self.preset
-        before, change, _ = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror))
+        before, change, task = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror))
         mine = shard(p.made_pairs, fabric)
         with fabric.autocast():
             made = self.heal(before[mine].to(fabric.device, memory_format=torch.channels_last))
         emphasis = emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps)
-        return p.lambda_pairs * pair_loss(made, change[mine].to(fabric.device), emphasis)
+        sizes = self.teacher.sizes[task[mine]].to(fabric.device)
+        return p.lambda_pairs * pair_loss(made, change[mine].to(fabric.device), emphasis, sizes)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         self.pace(step)

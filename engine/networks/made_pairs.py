@@ -15,6 +15,7 @@ from engine.preprocessing import Preprocessing
 STRONG = 0.25  # of a picture's largest true change; a pixel that changes by as much has the whole extra weight
 KEPT_BYTES = 384 * 2**20
 IDLE = 1 / 3  # of the drawn pictures have nothing to change
+MEASURED = 24  # pictures a finding on which the size of its change is measured
 
 
 class MadePairs:
@@ -26,6 +27,9 @@ class MadePairs:
         preprocessing: the pupil's; a counterfactual is brought to the network's range by its own picture's percentiles.
         held_out: patients of whom nothing may be learned, beside the collection's own validation and test.
         family: findings that look alike: a picture with one of them does not teach that another is absent.
+
+    Attributes:
+        sizes: (C,) float32, the mean absolute change that a finding makes, in the network's range; 1 where it is not taught.
 
     Raises:
         ValueError: none of the findings is in the collection, or it has no true counterfactuals.
@@ -62,6 +66,13 @@ class MadePairs:
                 self._absent[part][c] = chosen[(labels[:, alike] == 0).all(axis=1)]
         self._kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         self._bytes = 0
+        self._known = {c: known.index(findings[c]) for c in self.taught}
+        self._family = {c: [known.index(f) for f in family if f in known] if findings[c] in family else [] for c in self.taught}
+        self.sizes = torch.ones(len(findings))
+        for c in self.taught:
+            some = np.random.default_rng(c).permutation(self._present["train"][c])[:MEASURED]
+            pairs = [self.pair(int(index), c) for index in some]
+            self.sizes[c] = max(float(np.mean([np.abs(a - b).mean() for a, b in pairs])), 1e-4) if pairs else 1.0
 
     def draw(self, random: np.random.Generator, count: int, part: str = "train") -> tuple[list[int], np.ndarray]:
         """`count` pictures and the finding (count,) each is about, findings by turns; a third do not have it."""
@@ -95,6 +106,34 @@ class MadePairs:
         before, change = (torch.where(turned, half.flip(-1), half) for half in (before, change))
         return before, change, torch.from_numpy(task)
 
+    def whole_batch(
+        self, random: np.random.Generator, count: int, augmentation: Augmentation = Augmentation(), mirror: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures (B, 1, H, W), the true change of every finding (B, C, H, W), and of which of them (B, C) bool there is a truth.
+
+        What a picture does not have changes nothing, but for findings of a family of which it has another.
+        """
+        chosen, _ = self.draw(random, count)
+        changes = torch.from_numpy(random.uniform(-1, 1, (count, 5)).astype(np.float32))
+        turned = torch.from_numpy(random.random(count) < 0.5 * mirror)[:, None, None, None]
+        known = torch.zeros(count, len(self.findings), dtype=torch.bool)
+        stacks = []
+        for n, index in enumerate(chosen):
+            labels = self.collection.labels[index]
+            before = self.pair(index, self.taught[0])[0]
+            after = [before] * len(self.findings)
+            for c in self.taught:
+                has = labels[self._known[c]] == 1
+                known[n, c] = bool(has or (labels[[self._known[c], *self._family[c]]] == 0).all())
+                if has:
+                    after[c] = self.pair(index, c)[1]
+            stacks.append(np.stack([before, *after]))
+        films = torch.from_numpy(np.stack(stacks))  # (B, 1 + C, H, W)
+        if augmentation != Augmentation():
+            films = augmentation(films, changes, self.preprocessing.reach)[0]
+        films = torch.where(turned, films.flip(-1), films)
+        return films[:, :1], films[:, 1:] - films[:, :1], known
+
     def pair(self, index: int, c: int) -> tuple[np.ndarray, np.ndarray]:
         """A picture and the one without finding c, (size, size) float32 each in the network's range, in steps of reach / 127."""
         if (index, c) not in self._kept:
@@ -112,8 +151,8 @@ class MadePairs:
         return tuple(step.astype(np.float32) * np.float32(2 * reach / 254) - np.float32(reach) for step in steps)
 
 
-def pair_loss(made: Tensor, true: Tensor, emphasis: float) -> Tensor:
-    """Mean over pixels of (1 + emphasis min(1, |true| / 0.25 max|true|)) |made - true|.
+def pair_loss(made: Tensor, true: Tensor, emphasis: float, sizes: Tensor | None = None) -> Tensor:
+    """Mean over pixels of (1 + emphasis min(1, |true| / 0.25 max|true|)) |made - true|, over the usual size of the finding's change.
 
     Most pixels of most pictures must stay as they are, so plain L1 settles at no change. The weight depends on the truth alone:
     a pixel that truly changes counts 1 + emphasis times, one that does not counts once, wherever the map changes. A picture in
@@ -121,11 +160,13 @@ def pair_loss(made: Tensor, true: Tensor, emphasis: float) -> Tensor:
 
     Args:
         made, true: maps (B, 1, H, W).
+        sizes: (B,) of `MadePairs.sizes`, so that a thin plate counts like a veil over both lungs; None for 1.
     """
     size = true.abs()
     most = size.amax(dim=(1, 2, 3), keepdim=True)
     extra = torch.where(most > 0, (size / (STRONG * most).clamp_min(1e-6)).clamp(max=1), torch.zeros_like(size))
-    return ((1 + emphasis * extra) * (made.float() - true).abs()).mean()
+    each = ((1 + emphasis * extra) * (made.float() - true).abs()).mean(dim=(1, 2, 3))
+    return (each if sizes is None else each / sizes).mean()
 
 
 def emphasis_at(step: int, first: float, last: float, steps: int) -> float:

@@ -156,3 +156,25 @@ def test_emphasis_falls_to_its_last_value_and_stays():
     values = [emphasis_at(step, 40, 5, 100) for step in (0, 50, 100, 1000)]
     assert values == pytest.approx([40, (40 * 5) ** 0.5, 5, 5])
     assert emphasis_at(0, 3, 0, 10) == 3 and emphasis_at(5, 3, 0, 10) == 1.5 and emphasis_at(7, 3, 2, 0) == 2
+
+
+def test_every_finding_of_a_picture_can_teach_at_once(others):
+    made = MadePairs(others, FINDINGS, PREP, family=("Consolidation", "Edema"))
+    before, change, known = made.whole_batch(np.random.default_rng(3), 20)
+    chosen, _ = made.draw(np.random.default_rng(3), 20)
+    labels = torch.from_numpy(others.labels[chosen]) == 1
+    assert change.shape == (20, 5, SIZE, SIZE) and torch.equal(known[:, [0, 1, 4]], torch.ones(20, 3, dtype=torch.bool))
+    alike = labels[:, [2, 3]].sum(dim=1) == 1
+    assert alike.any() and torch.equal(known[alike][:, [2, 3]], labels[alike][:, [2, 3]])
+    assert not change.abs().amax(dim=(2, 3))[~labels].any()
+    n, c = torch.nonzero(labels)[0].tolist()
+    first, second = made.pair(chosen[n], c)
+    assert np.allclose(before[n, 0], first) and np.allclose(change[n, c], second - first)
+
+
+def test_a_small_change_counts_like_a_large_one_of_its_own_kind(others):
+    made = MadePairs(others, FINDINGS, PREP)
+    plate, veil = (FINDINGS.index(f) for f in ("Atelectasis", "Edema"))
+    assert 0 < made.sizes[plate] < made.sizes[veil]
+    true = torch.rand(1, 1, 8, 8)
+    assert float(pair_loss(true * 0, true, 0, torch.tensor([0.5]))) == pytest.approx(2 * float(true.mean()), rel=1e-5)
