@@ -6,6 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+CHANGE_LIMIT = 0.5  # of the grey range, where a checkpoint's configuration does not say how far its changes go
+
+
+def fitting_change_limit(changes: np.ndarray, grey_range: float) -> float:
+    """Where a colour bar of changes ends: at the largest change of all but one picture in a hundred, rounded up to 5 %.
+
+    Args:
+        changes: (N, ...) of N pictures at a = 1, on the scale on which the greys span `grey_range`.
+
+    Returns:
+        A share of the grey range, in (0, 1].
+    """
+    largest = np.abs(changes.reshape(len(changes), -1)).max(axis=1).astype(np.float64) / grey_range
+    return float(np.clip(np.ceil(round(20 * float(np.quantile(largest, 0.99)), 6)) / 20, 0.05, 1.0))
+
 
 @dataclass(frozen=True)
 class Path:
@@ -15,11 +30,15 @@ class Path:
         steps: (K,) float32, rising from 0 (the scan as it is); 1 is the full counterfactual.
         probabilities: (K,) float32, the model's own probability for the frame at each step.
         changes: (K, h, w) float32 on the model's grid, in the scan's units: frame k is scan + enlarged(changes[k]).
+        grey_range: what the range of greys that the model works in spans on this scan, in the scan's units.
+        change_limit: share of `grey_range` at which a colour bar of changes ends, the same for every scan of this checkpoint.
     """
 
     steps: np.ndarray
     probabilities: np.ndarray
     changes: np.ndarray
+    grey_range: float
+    change_limit: float = CHANGE_LIMIT
 
     def __post_init__(self):
         if self.steps.ndim != 1 or self.probabilities.shape != self.steps.shape or len(self.changes) != len(self.steps):
@@ -27,6 +46,8 @@ class Path:
                 f"steps, probabilities and changes must agree in length, got {self.steps.shape}, "
                 f"{self.probabilities.shape} and {self.changes.shape}"
             )
+        if not (np.isfinite(self.grey_range) and self.grey_range > 0 and 0 < self.change_limit <= 1):
+            raise ValueError(f"grey_range must be above 0 and change_limit in (0, 1], got {self.grey_range} and {self.change_limit}")
         if self.steps[0] != 0 or np.any(np.diff(self.steps) <= 0):
             raise ValueError("steps must rise strictly from 0")
 

@@ -8,44 +8,58 @@ from dataclasses import dataclass
 import streamlit as st
 
 from engine.checkpoints import Checkpoint
+from engine.datasets import NEED_NO_FOLDER
 from engine.queue import Job, Progress
 from engine.scan import Scan, frame
 from pages.parts import ahead, cards, common, open_scans, scan_list, shelf, words
 from pages.parts.checkpoint_choice import choices, choose, offered, standing
 from pages.parts.shelf import Entry, OpenScan
-from viewer import FindingView, explain_state, explain_view
+from viewer import BlankFindings, FindingView, explain_state, explain_view
 
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
 
 
 @dataclass(frozen=True)
 class Explained:
-    """Everything on show about a scan, sorted by how far above its operating point a finding lies.
+    """Everything on show about a scan, sorted by how far above its operating point a finding lies; what tells nothing comes last.
 
-    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on.
+    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `difference` is where the
+    colour bar of a difference ends, and the grey range, both in the scan's units; None without counterfactuals.
     """
 
     findings: tuple[FindingView, ...]
     likeness: tuple[float, float] | None
+    difference: tuple[float, float] | None
 
 
-def explaining(scan: Scan, checkpoint: Checkpoint, device: str) -> tuple[tuple, Callable[[Progress], Explained]]:
-    """Key and work of the worker's job for this scan and checkpoint."""
+def explaining(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -> tuple[tuple, Callable[[Progress], Explained]]:
+    """Key and work of the worker's job for this scan, a slice of the opened one, and checkpoint."""
+    drawn = _only_drawn(opened, checkpoint)
     rates = cards.measures(checkpoint.card)
+    what = words.noun(scan.kind)
 
     def work(progress):
         records = common.model_of(checkpoint, device).explain(scan, progress=progress)
-        records.sort(key=lambda record: words.log_odds(record.threshold) - words.log_odds(record.probability))
-        views = tuple(words.finding_view(record, scan, rates, first=not place) for place, record in enumerate(records))
-        return Explained(views, records[0].in_distribution)
+        records.sort(
+            key=lambda r: (bool(words.learned_nothing(r, rates, what)), words.log_odds(r.threshold) - words.log_odds(r.probability))
+        )
+        views = tuple(words.finding_view(record, scan, rates, first=not place, drawn=drawn) for place, record in enumerate(records))
+        path = records[0].path
+        difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
+        return Explained(views, records[0].in_distribution, difference)
 
-    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card)
+    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card, drawn)
     return ("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work
 
 
-def explain(scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
+def explain(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
     """The worker's job for this scan and checkpoint."""
-    return common.ask(*explaining(scan, checkpoint, device))
+    return common.ask(*explaining(opened, scan, checkpoint, device))
+
+
+def _only_drawn(opened: OpenScan, checkpoint: Checkpoint) -> bool:
+    """Whether the checkpoint has seen drawn pictures only and this scan is none."""
+    return not opened.drawn_by and common.trained_on(checkpoint) in NEED_NO_FOLDER
 
 
 def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
@@ -66,7 +80,7 @@ def explain_ahead(opened: OpenScan) -> None:
         if not any(common.takes(c, other.scan.kind) for c in offers):
             return None
         checkpoint = standing(other, offers, made)
-        return checkpoint.identity, *explaining(frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device)
+        return checkpoint.identity, *explaining(other, frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device)
 
     def failed(entry: Entry, error: BaseException) -> None:
         entry.note = str(error) if isinstance(error, common.EXPECTED) else "not explained: something went wrong"
@@ -83,14 +97,17 @@ def explain_ahead(opened: OpenScan) -> None:
 
 def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint) -> None:
     """The answer on show is kept as long as the scan is, so that it stands there at once when the reader comes back."""
-    common.worker().ask(*explaining(scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True)
+    common.worker().ask(*explaining(opened, scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True)
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.explained_with.add(checkpoint.identity)
 
 
 @st.fragment
 def result(opened: OpenScan) -> None:
-    """The checkpoint's choice and the linked view; everything that asks a model starts here."""
+    """The checkpoint's choice and the linked view; everything that asks a model starts here.
+
+    Whatever is said above the view has one place, so that the view stands at its own and is never built anew for a line more or less.
+    """
     scan = open_scans.chosen_slice(opened)
     offers = offered(opened)
     if not any(common.takes(c, scan.kind) for c in offers):
@@ -98,70 +115,109 @@ def result(opened: OpenScan) -> None:
         what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
         common.line(f"No checkpoint here takes a {words.KINDS[scan.kind]}. {what}", "quiet")
         common.worker().keep_only(common.session(), [])
-        view(opened, scan, (), [], None)
+        view(opened, scan, None)
         return
     checkpoint = choose(opened, offers)
-    job = explain(scan, checkpoint, common.device())
-    wanted = [job.key]
+    trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
+    drawn = _only_drawn(opened, checkpoint)
+    job = explain(opened, scan, checkpoint, common.device())
     job.wait(0.3)  # an answer that is kept, or quick, is shown without a detour
-    if not job.done or job.error is not None:
-        common.worker().keep_only(common.session(), wanted)
-        if job.error is not None:
-            common.line(common.complaint(job, "the scan is still open"), "bad")
-            if st.button("Try again", type="tertiary", key="again"):
-                common.worker().forget(job.key)
-                st.rerun(scope="fragment")
-        view(opened, scan, (), [], checkpoint)
+    explained = job.answer() if job.done and job.error is None else None
+    if explained:
+        keep(opened, scan, checkpoint)
+    with st.container(key="lines"):
+        shown = _lines(scan, checkpoint, job, explained, words.unlike(explained.likeness, trained_on, drawn) if explained else "")
+    badges = [words.likeness_badge(explained.likeness, trained_on, drawn)] if explained else []
+    amounts = explain_state(VIEW, explained.findings, _turn(opened))["amounts"] if shown else {}
+    together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
+    if together is not None:
+        together.wait(0.3)
+    common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
+    if not shown:
+        view(opened, scan, checkpoint, badges, blank=_blank(checkpoint, "no result" if job.error else "held back" if job.done else "working"))
         if not job.done:
             common.wait_for(job, "Explaining the scan")
         return
-    explained = job.answer()
-    keep(opened, scan, checkpoint)
-    trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
+    ready = together is not None and together.done and together.error is None
+    view(opened, scan, checkpoint, badges, explained, together.answer() if ready else None)
+    if together is not None and not together.done:
+        common.wait_for(together, "Taking several findings away")
+
+
+def _lines(scan: Scan, checkpoint: Checkpoint, job: Job, explained: Explained | None, unlike: str) -> bool:
+    """What is said above the view; whether what the checkpoint says is shown.
+
+    Args:
+        unlike: why the scan is not like those it was trained on, see `words.unlike`.
+    """
     if not common.takes(checkpoint, scan.kind):
         made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
         common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
     if checkpoint.caution:
         common.line(checkpoint.caution, "warn")
-    if explained.likeness is None:
+    if job.done and job.error is not None:
+        common.line(common.complaint(job, "the scan is still open"), "bad")
+        if st.button("Try again", type="tertiary", key="again"):
+            common.worker().forget(job.key)
+            st.rerun(scope="fragment")
+    if explained is None:
+        return False
+    asked = st.session_state.setdefault("asked for anyway", set())
+    this = (scan.sha256, checkpoint.identity)
+    if unlike and this not in asked:
+        with st.container(key="held", horizontal=True, gap="medium"):
+            st.text(f"{unlike} What it says here may mean nothing, so it is held back.")
+            st.button("Show it anyway", key="show anyway", help="Show what the checkpoint says all the same", on_click=asked.add, args=(this,))
+        return False
+    if unlike:
+        common.line(f"{unlike} Do not rely on what it says here.", "warn")
+    elif explained.likeness is None:
         common.line("This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn")
-    elif explained.likeness[0] > explained.likeness[1]:
-        common.line(f"This scan is unlike the {trained_on}s this checkpoint was trained on. Do not rely on what it says here.", "warn")
-    amounts = explain_state(VIEW, explained.findings)["amounts"]
-    together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
-    if together is not None:
-        wanted.append(together.key)
-        together.wait(0.3)
-    common.worker().keep_only(common.session(), wanted)
-    ready = together is not None and together.done and together.error is None
-    like = words.likeness_badge(explained.likeness, trained_on)
-    view(opened, scan, explained.findings, [like], checkpoint, together.answer() if ready else None)
-    if together is not None and not together.done:
-        common.wait_for(together, "Taking several findings away")
+    return True
 
 
-def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint | None, together=None) -> None:
+def _blank(checkpoint: Checkpoint, state: str, sentence: str = "") -> BlankFindings:
+    """The checkpoint's findings while nothing is said of them; `state` is written where a result would stand."""
+    return BlankFindings(tuple(checkpoint.config["findings"]), state, sentence, common.method_of(checkpoint).counterfactuals)
+
+
+def _turn(opened: OpenScan) -> str:
+    """Names this scan and this turning to it: what was chosen in the view lasts until the reader turns to another scan."""
+    before = st.session_state.get("turn", ("", 0))
+    turn = before if before[0] == opened.scan.sha256 else (opened.scan.sha256, before[1] + 1)
+    st.session_state["turn"] = turn
+    return f"{turn[0]} {turn[1]}"
+
+
+def view(
+    opened: OpenScan, scan: Scan, checkpoint: Checkpoint | None, badges=(), explained: Explained | None = None, together=None,
+    blank: BlankFindings | None = None,
+) -> None:  # fmt: skip
     """The viewer, with what is known of the scan above it."""
     title = words.scan_title(scan)
-    drawn = []
+    truth = []
     if opened.drawn_by:
         title = ", ".join(filter(None, (opened.name, scan.tags.get("ViewPosition", ""))))
-        drawn = [("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")]
+        truth = [("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")]
     method = common.method_of(checkpoint) if checkpoint else None
+    limit, grey_range = (explained.difference if explained else None) or (None, None)
     explain_view(
         scan.pixels,
         scan.window,
-        findings,
+        explained.findings if explained else (),
         title=title,
-        badges=[*words.scan_badges(scan), *drawn, *badges],
+        badges=[*words.scan_badges(scan), *truth, *badges],
         spacing_mm=scan.spacing_mm,
         pixel_aspect=scan.pixel_aspect,
         scale_note=words.measured_at(scan),
         method=f"{method.title}, {method.evidence_name}" if method else "",
         presets=words.window_presets(scan),
         joint_probabilities=together,
-        difference_limit=words.difference_limit(scan),
+        difference_limit=limit,
+        grey_range=grey_range,
         noun=words.noun(scan.kind),
+        picture=_turn(opened),
+        blank=blank,
         key=VIEW,
     )
 
@@ -169,8 +225,9 @@ def view(opened: OpenScan, scan: Scan, findings, badges, checkpoint: Checkpoint 
 def main() -> None:
     with st.sidebar, st.container(key="scans"):
         scan_list.sidebar()
-    if notice := st.session_state.get("notice"):
-        common.line(notice, "warn")
+    with st.container(key="notices"):
+        if notice := st.session_state.get("notice"):
+            common.line(notice, "warn")
     if (entry := open_scans.next_to_show()) is not None:
         scan_list.wait_for_reading(entry)
     opened = open_scans.chosen()

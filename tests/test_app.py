@@ -13,13 +13,16 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from engine.cards import placeholder_card, table
 from engine.checkpoints import save_checkpoint
 from engine.foreign.adopt import card_text, save
 from engine.foreign.card import parsed
 from engine.foreign.tiny import CARD, network
 from engine.inference import tasks
+from engine.metrics.measure import Measure
 from engine.registry import method
 from pages.parts import common, open_scans, shelf, words
+from tests.tiny_checkpoints import tiny
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("pages/explain.py", "pages/learned.py", "pages/bias.py", "pages/models.py")
@@ -29,8 +32,6 @@ SECRET = "Jane_Doe_1970"
 @pytest.fixture(scope="module")
 def two_checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    from engine.attri_net.produce import tiny
-
     tiny(folder / "attri-net-one")
     tiny(folder / "attri-net-two", seed=1)
     return folder
@@ -152,14 +153,43 @@ def test_first_start_explains_the_sample(checkpoints):
     assert margins == sorted(margins, reverse=True)
 
 
+def button(at, key):
+    return next((b for b in at.button if b.key == key), None)
+
+
 @pytest.mark.parametrize("score, unlike", [(0.5, False), (50.0, True)])
-def test_an_unlike_scan_is_said_above_the_result(score, unlike, checkpoints, monkeypatch, inference_here):
+def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(score, unlike, checkpoints, monkeypatch, inference_here):
     monkeypatch.setattr("engine.likeness.Likeness.score", lambda self, picture: score * self.limit)
     common.worker.clear()  # forgets what other tests were told
-    page = "\n".join(elements(settled(opened()).main))
+    at = settled(opened())
+    page = "\n".join(elements(at.main))
+    assert ("unlike the films" in page) == unlike and (button(at, "show anyway") is not None) == unlike
+    if unlike:
+        assert page.index("unlike the films") < page.index("otherwise_viewer")
+        assert shown(at)["findings"] == [] and shown(at)["blank"]["words"] == "held back"
+        assert len(shown(at)["arrays"]) == 1  # the scan and nothing of the model
+        button(at, "show anyway").click()
+        page = "\n".join(elements(settled(at).main))
+        assert page.index("unlike the films") < page.index("otherwise_viewer")
     common.worker.clear()
-    assert ("unlike the films" in page) == unlike
-    assert not unlike or page.index("unlike the films") < page.index("otherwise_viewer")
+    assert len(shown(at)["findings"]) == 2
+
+
+def test_a_model_of_drawn_films_holds_back_what_it_says_of_a_real_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    tiny(tmp_path / "attri-net-drawn", collection="phantom")
+    at = settled(opened())
+    assert shown(at)["findings"] == [] and "trained on drawn films only" in told(at) and "like the training" not in told(at)
+    at.selectbox[1].select("Phantom patient 6").run()
+    assert shown(settled(at))["findings"] and "like the training" in told(at)
+
+
+def test_a_finding_whose_auc_may_be_chance_comes_last_without_a_map(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    rows = [Measure("auc", "Atelectasis", 0.6, 0.4, 0.8, 90, chance=0.5), Measure("auc", "Cardiomegaly", 0.9, 0.8, 0.95, 90, chance=0.5)]
+    tiny(tmp_path / "attri-net-half", card=placeholder_card().replace("## Metrics\n\n", f"## Metrics\n\n{table(rows)}\n\n"))
+    first, last = shown(settled(opened()))["findings"]
+    assert (first["name"], first["unsure"]) == ("Cardiomegaly", False) and (last["name"], last["unsure"]) == ("Atelectasis", True)
 
 
 def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch):
@@ -251,7 +281,7 @@ def test_a_phantom_patient_tells_its_truth(checkpoints):
 def test_a_method_without_a_page_of_its_own_explains_a_drawn_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
     for name in ("cx_gan", "va_gan"):
-        method(name).tiny(tmp_path / name)
+        tiny(tmp_path / name, name, collection="vagan_synthetic", kind="unknown")
     at = opened()
     at.selectbox[1].select("Synthetic picture 3").run()
     at = settled(at)
@@ -273,11 +303,11 @@ def test_a_model_from_elsewhere_shows_its_map_and_says_that_its_training_is_not_
 
 def test_a_checkpoint_for_another_kind_of_scan_is_not_offered_first(tmp_path, monkeypatch):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
-    tiny = method("cx_gan").tiny(tmp_path / "anything")
+    made = method("cx_gan").tiny(tmp_path / "anything")
     data = {"collection": "busi", "kind": "ultrasound", "guidance": "none"}
-    save_checkpoint(tmp_path / "a-breast", method="cx_gan", config={**tiny.config, "data": data}, weights=tiny.weights(), card=tiny.card)
+    save_checkpoint(tmp_path / "a-breast", method="cx_gan", config={**made.config, "data": data}, weights=made.weights(), card=made.card)
     at = settled(opened())  # the sample is a radiograph
-    assert not at.exception and next(box for box in at.selectbox if box.label == "Checkpoint").value == tiny.identity
+    assert not at.exception and next(box for box in at.selectbox if box.label == "Checkpoint").value == made.identity
 
 
 def test_switching_pages_keeps_the_scans(checkpoints):
@@ -289,7 +319,7 @@ def test_switching_pages_keeps_the_scans(checkpoints):
 
 def test_several_findings_taken_away_together_are_asked_of_the_model(checkpoints, monkeypatch):
     amounts = {"Atelectasis": 1.0, "Cardiomegaly": 0.5}
-    monkeypatch.setattr("viewer.explain_state", lambda key, findings: {"finding": "Atelectasis", "amounts": amounts})
+    monkeypatch.setattr("viewer.explain_state", lambda key, findings, picture: {"finding": "Atelectasis", "amounts": amounts})
     at = settled(opened())
     heard = [e for e in at.get("bidi_component") if "courier" in str(e)]
     job = next(job for key, job in common.worker()._kept.items() if key[0] == "without")

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from engine.explanation import Explanation, Path
+from engine.explanation import Explanation, Path, fitting_change_limit
 
 STEPS = np.array([0, 0.5, 1, 1.5], np.float32)
 
 
 def path(probabilities=(0.9, 0.7, 0.3, 0.1), steps=STEPS):
-    return Path(np.asarray(steps, np.float32), np.asarray(probabilities, np.float32), np.zeros((len(steps), 4, 4), np.float32))
+    return Path(np.asarray(steps, np.float32), np.asarray(probabilities, np.float32), np.zeros((len(steps), 4, 4), np.float32), 255.0)
 
 
 def explanation(**changes):
@@ -115,3 +115,15 @@ def test_numbers_of_numpy_are_written_as_json_too():
 def test_records_cannot_be_changed_afterwards():
     with pytest.raises(AttributeError):
         explanation().probability = 0.1
+
+
+@pytest.mark.parametrize(("largest", "limit"), [(0.62, 0.35), (0.6, 0.3), (1e-4, 0.05), (5.0, 1.0)])
+def test_the_colour_bar_of_changes_fits_them_and_ends_at_a_round_share(largest, limit):
+    changes = np.zeros((50, 4, 4), np.float32)
+    changes[:, 1, 2] = -largest
+    assert fitting_change_limit(changes, grey_range=2.0) == pytest.approx(limit)
+
+
+def test_a_path_without_a_grey_range_is_refused():
+    with pytest.raises(ValueError, match="grey_range"):
+        Path(STEPS, np.zeros(4, np.float32), np.zeros((4, 4, 4), np.float32), 0.0)

@@ -148,25 +148,28 @@ NAMES = ["Effusion", "Edema"]
     [
         None,
         "Effusion",
-        {"finding": "Effusion"},
-        {"finding": "Effusion", "amounts": {}, "more": 1},
-        {"finding": "__class__", "amounts": {}},
-        {"finding": None, "amounts": {}},
-        {"finding": ["Effusion"], "amounts": {}},
-        {"finding": "Effusion", "amounts": {"Hernia": 1.0}},
-        {"finding": "Effusion", "amounts": [["Effusion", 1.0]]},
-        *({"finding": "Effusion", "amounts": {"Effusion": bad}} for bad in (math.nan, math.inf, -0.01, 1.51, 1e300, "1", None, True, [1.0], 10**400)),
+        {"finding": "Effusion", "amounts": {}},
+        {"picture": "another", "finding": "Effusion", "amounts": {}},
+        {"picture": ["p"], "finding": "Effusion", "amounts": {}},
+        {"picture": "p", "finding": "Effusion"},
+        {"picture": "p", "finding": "Effusion", "amounts": {}, "picture": "p", "more": 1},
+        {"picture": "p", "finding": "__class__", "amounts": {}},
+        {"picture": "p", "finding": None, "amounts": {}},
+        {"picture": "p", "finding": ["Effusion"], "amounts": {}},
+        {"picture": "p", "finding": "Effusion", "amounts": {"Hernia": 1.0}},
+        {"picture": "p", "finding": "Effusion", "amounts": [["Effusion", 1.0]]},
+        *({"picture": "p", "finding": "Effusion", "amounts": {"Effusion": bad}} for bad in (math.nan, math.inf, -0.01, 1.51, 1e300, "1", None, True, [1.0], 10**400)),
     ],
 )
 def test_a_hostile_state_from_the_browser_is_refused(raw):
     with pytest.raises(BadState):
-        checked_state(raw, NAMES)
+        checked_state(raw, NAMES, "p")
 
 
 def test_an_honest_state_is_believed():
-    raw = {"finding": "Edema", "amounts": {"Edema": 1, "Effusion": 0.5}}
-    assert checked_state(raw, NAMES) == {"finding": "Edema", "amounts": {"Effusion": 0.5, "Edema": 1.0}}
-    assert checked_state({"finding": None, "amounts": {}}, []) == {"finding": None, "amounts": {}}
+    raw = {"picture": "p", "finding": "Edema", "amounts": {"Edema": 1, "Effusion": 0.5}}
+    assert checked_state(raw, NAMES, "p") == {"finding": "Edema", "amounts": {"Effusion": 0.5, "Edema": 1.0}}
+    assert checked_state({"picture": "p", "finding": None, "amounts": {}}, [], "p") == {"finding": None, "amounts": {}}
 
 
 def app():

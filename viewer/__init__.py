@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from server import pixels as pixel_route
 from server import sessions
 from viewer.blob import (
     BADGE_KINDS,
+    VISIBLE_CHANGE,
     BadState,
+    BlankFindings,
     FindingView,
     Packer,
     PanelView,
@@ -21,7 +24,7 @@ from viewer.blob import (
     full_window,
 )
 
-__all__ = ["FindingView", "PanelView", "BadState", "explain_view", "explain_state", "linked_panels"]
+__all__ = ["VISIBLE_CHANGE", "FindingView", "BlankFindings", "PanelView", "BadState", "explain_view", "explain_state", "linked_panels"]
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("pixels", "colours", "panels", "readout", "gestures", "findings", "slider", "toolbar", "keys", "viewer")
@@ -41,8 +44,8 @@ _VIEWER = st.components.v2.component(
 _COURIER = st.components.v2.component("otherwise_courier", js=_read("courier.js"))
 
 
-def explain_state(key: str, findings: Sequence[FindingView]) -> dict:
-    """What the viewer called `key` last sent back: {'finding': name, 'amounts': {name: a}}.
+def explain_state(key: str, findings: Sequence[FindingView], picture: str = "") -> dict:
+    """What the viewer called `key` last sent back about this picture: {'finding': name, 'amounts': {name: a}}.
 
     Can be asked before `explain_view` is called, so that joint probabilities can be computed for it.
     Before the first gesture, and for anything the viewer could not have sent, the first finding alone, taken away fully.
@@ -51,12 +54,12 @@ def explain_state(key: str, findings: Sequence[FindingView]) -> dict:
     mounted = st.session_state.get(key)
     raw = mounted.get("view") if isinstance(mounted, Mapping) else None
     try:
-        return checked_state(raw, names)
+        return checked_state(raw, names, picture)
     except BadState:
         if not findings:
             return {"finding": None, "amounts": {}}
         first = findings[0]
-        return {"finding": first.name, "amounts": {} if first.steps is None else {first.name: min(1.0, float(first.steps[-1]))}}
+        return {"finding": first.name, "amounts": {} if first.steps is None or first.unsure else {first.name: min(1.0, float(first.steps[-1]))}}
 
 
 def explain_view(
@@ -73,7 +76,10 @@ def explain_view(
     presets: Sequence[tuple[str, float, float]] = (),
     joint_probabilities: Mapping[str, float] | None = None,
     difference_limit: float | None = None,
+    grey_range: float | None = None,
     noun: str = "picture",
+    picture: str = "",
+    blank: BlankFindings | None = None,
     height: int | None = None,
     key: str,
 ) -> dict:
@@ -91,8 +97,11 @@ def explain_view(
         presets: (name, centre, width), reached by the number keys after the start window and the full range.
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
             taken away together, by finding; shown while those amounts stand.
-        difference_limit: the difference's colour bar runs from -limit to +limit; by default an eighth of the window, rounded up.
+        difference_limit: the difference's colour bar runs from -limit to +limit, in the scan's units; by default half of `grey_range`.
+        grey_range: in the scan's units, what a difference is written as a share of; by default the window's width.
         noun: what the reader calls such a scan in passing, for example "film" or "slice".
+        picture: says which scan this is. Another one begins with its own first finding and its own view; what was chosen is dropped.
+        blank: what is shown in place of `findings`, which are then empty.
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
 
@@ -111,13 +120,16 @@ def explain_view(
         method=method,
         presets=presets,
         difference_limit=difference_limit,
+        grey_range=grey_range,
         noun=noun,
+        picture=picture,
+        blank=blank,
         height=height,
         key=key,
     )
-    state = explain_state(key, findings)
-    _mount(packer, header, {**state, "joint": None if joint_probabilities is None else dict(joint_probabilities)})
-    return explain_state(key, findings)
+    state = explain_state(key, findings, picture)
+    _mount(packer, header, {**state, "picture": picture, "joint": None if joint_probabilities is None else dict(joint_probabilities)})
+    return explain_state(key, findings, picture)
 
 
 def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None = None, least_height: int = 520) -> dict:
@@ -136,7 +148,7 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
 
 def explain_parts(
     pixels, window, findings, *, title, badges=(), spacing_mm=None, pixel_aspect=1.0, scale_note="", method="", presets=(),
-    difference_limit=None, noun="picture", height=None, key,
+    difference_limit=None, grey_range=None, noun="picture", picture="", blank=None, height=None, key,
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
@@ -155,7 +167,11 @@ def explain_parts(
         if kind not in BADGE_KINDS:
             raise ValueError(f"badge {words!r} must be one of {BADGE_KINDS}, got {kind!r}")
 
+    if blank is not None and findings:
+        raise ValueError("findings are shown or left blank, not both")
+
     packer = Packer()
+    grey_range = float(grey_range or window[1])
     header = _header("explain", pixels.shape, spacing_mm, key, height)
     header |= {
         "pixel_aspect": float(pixel_aspect),
@@ -166,7 +182,11 @@ def explain_parts(
         "noun": noun,
         "presets": _presets(pixels, window, presets),
         "windows": [[float(window[0]), float(window[1])]],
-        "difference_limit": float(difference_limit or _round_up(float(window[1]) / 8)),
+        "difference_limit": float(difference_limit or grey_range / 2),
+        "grey_range": grey_range,
+        "visible_change": VISIBLE_CHANGE * grey_range,
+        "picture": picture,
+        "blank": None if blank is None else asdict(replace(blank, names=list(blank.names))),
         "scan": packer.pixels(pixels),
         "findings": [
             {
@@ -255,12 +275,6 @@ def _presets(pixels: np.ndarray, window: tuple[float, float], presets) -> list:
         check_window((centre, width))
     own = [("Start window", *window), ("Full range", *full_window(pixels))]
     return [[name, float(centre), float(width)] for name, centre, width in [*own, *presets]][:9]
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten: a colour bar ends at a number that can be read."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * 0.999))
 
 
 def _mount(packer: Packer, header: dict, news: dict) -> None:

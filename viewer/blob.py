@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 LARGEST_AMOUNT = 1.5
+VISIBLE_CHANGE = 0.0125  # of the grey range: below it a pixel does not count as changed
 BADGE_KINDS = ("quiet", "good", "warn", "bad")
 
 
@@ -37,7 +38,7 @@ class FindingView:
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
         counterfactual: the title of the scan at a, where it is another than 'Without' and the name.
         evidence_title: of the panel that shows the evidence, where it is another than 'Evidence for' and the name.
-        unsure: the answer means nothing, so it is not drawn as a call even above the threshold.
+        unsure: the answer means nothing: its verdict and sentence are shown, and no number, bar, map or slider.
     """
 
     name: str
@@ -85,6 +86,23 @@ class FindingView:
                 raise ValueError(f"changes of {self.name} must hold one frame a step, got {len(changes)} for {len(steps)} steps")
             changes = changes.reshape(-1, changes.shape[-1])
         _check_picture(f"changes of {self.name}", changes)
+
+
+@dataclass(frozen=True)
+class BlankFindings:
+    """Findings of which nothing is shown, or nothing yet: their names stand in the list, and the panels are there, with the scan in them.
+
+    Attributes:
+        names: in the order of the list.
+        words: on the panels and cards, for example 'working'.
+        sentence: what the reader should know meanwhile.
+        counterfactuals: whether there will be panels for the scan without a finding, and a slider.
+    """
+
+    names: Sequence[str]
+    words: str
+    sentence: str = ""
+    counterfactuals: bool = True
 
 
 @dataclass(frozen=True)
@@ -153,16 +171,21 @@ class BadState(ValueError):
     """What came back from the browser is not something this view could have sent."""
 
 
-def checked_state(raw: object, names: Iterable[str]) -> dict:
-    """What the browser sent, if it is {'finding': a known name, 'amounts': {known name: a in [0, 1.5]}}.
+def checked_state(raw: object, names: Iterable[str], picture: str = "") -> dict:
+    """What the browser sent, if it is {'picture': this one, 'finding': a known name, 'amounts': {known name: a in [0, 1.5]}}.
+
+    Returns:
+        {'finding', 'amounts'} of it.
 
     Raises:
-        BadState: for anything else. A browser's word is never repaired.
+        BadState: for anything else. A browser's word is never repaired, and what was chosen on one picture is not taken for another.
     """
     names = list(names)
-    if not isinstance(raw, Mapping) or set(raw) != {"finding", "amounts"}:
-        raise BadState("expected 'finding' and 'amounts'")
+    if not isinstance(raw, Mapping) or set(raw) != {"picture", "finding", "amounts"}:
+        raise BadState("expected 'picture', 'finding' and 'amounts'")
     finding, amounts = raw["finding"], raw["amounts"]
+    if raw["picture"] != picture:
+        raise BadState("that was about another picture")
     if not names:
         if finding is not None or amounts != {}:
             raise BadState("there is no finding to choose")

@@ -1,7 +1,8 @@
 // The only place where numbers become colour: grey by the window, orange above zero, blue below, dark at zero.
 
-const ORANGE = [[19, 20, 23], [104, 60, 26], [198, 114, 44], [240, 152, 62], [255, 198, 124]];
-const BLUE = [[19, 20, 23], [26, 58, 116], [52, 112, 208], [96, 160, 248], [160, 202, 255]];
+// Each keeps one hue from the first step to the end of the bar, and only grows lighter.
+const ORANGE = [[19, 20, 23], [126, 70, 20], [186, 105, 31], [228, 132, 46], [255, 160, 77]];
+const BLUE = [[19, 20, 23], [22, 66, 134], [35, 98, 191], [63, 132, 233], [110, 170, 255]];
 const STEPS = 1024;
 
 function rampColour(stops, t) {
@@ -11,14 +12,14 @@ function rampColour(stops, t) {
 
 /**
  * Colour, already weighted, and what is left for the grey below, for values from -limit to +limit.
- * Weak values stay transparent, so that the picture shows through; below `threshold` (a share of the limit) nothing is drawn.
+ * Weak values stay transparent, so that the picture shows through, the less the higher `lift`; below `threshold` (a share of the limit) nothing is drawn.
  */
-function overlayTable({ opacity, threshold, sequential, opaque }) {
+function overlayTable({ opacity, threshold, sequential, opaque, lift = 2.2 }) {
   const tint = new Uint32Array(STEPS), rest = new Uint16Array(STEPS);
   for (let i = 0; i < STEPS; i++) {
     const t = (i + 0.5) / (STEPS / 2) - 1, size = Math.abs(t);
     const [r, g, b] = rampColour(t > 0 ? ORANGE : BLUE, size);
-    let weight = opaque ? 1 : opacity * (1 - (1 - Math.min(1, size)) ** 2.2);
+    let weight = opaque ? 1 : opacity * (1 - (1 - Math.min(1, size)) ** lift);
     if (size < threshold || (sequential && t < 0)) weight = 0;
     tint[i] = ((b * weight) << 16) | ((g * weight) << 8) | (r * weight);
     rest[i] = Math.floor((1 - weight) * 256);
@@ -26,14 +27,14 @@ function overlayTable({ opacity, threshold, sequential, opaque }) {
   return { tint, rest };
 }
 
-/** A CSS gradient of the same ramp, from the bottom of the colour bar to its top. */
+/** A CSS gradient of the same ramp, from the left of the colour bar to its right. */
 function rampGradient(sequential) {
   const stops = [];
   for (let i = 0; i <= 12; i++) {
     const t = sequential ? i / 12 : i / 6 - 1;
     stops.push(`rgb(${rampColour(t < 0 ? BLUE : ORANGE, Math.abs(t)).map(Math.round).join(" ")}) ${((100 * i) / 12).toFixed(1)}%`);
   }
-  return `linear-gradient(to top, ${stops.join(", ")})`;
+  return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
 /** Grey = k * value + b, from 0 to 255 over the window. */
@@ -58,6 +59,18 @@ function paintGrey(out, region, base, change, grey, from, to) {
         const value = base[i] * k + b;
         out[i] = 0xff000000 | ((value < 0 ? 0 : value > 255 ? 255 : value | 0) * 0x010101);
       }
+    }
+  }
+}
+
+/** Paints base as grey, dimmed to `dim`, into columns from..to. */
+function paintDim(out, region, base, grey, dim, from, to) {
+  const { top, bottom, stride } = region, k = grey.k * dim, b = grey.b * dim, most = 255 * dim;
+  const start = Math.max(region.left, from), end = Math.min(region.right, to);
+  for (let row = top; row < bottom; row++) {
+    for (let i = row * stride + start; i < row * stride + end; i++) {
+      const value = base[i] * k + b;
+      out[i] = 0xff000000 | ((value < 0 ? 0 : value > most ? most : value | 0) * 0x010101);
     }
   }
 }

@@ -2,14 +2,14 @@
 
 /** Where in a panel a pointer event fell, in CSS pixels from its upper left corner. */
 function insidePanel(panel, event) {
-  const box = panel.element.getBoundingClientRect();
+  const box = panel.film.getBoundingClientRect();
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
 function panelUnder(v, { clientX, clientY }) {
   return v.panels.find((panel) => {
     if (!panel.shown) return false;
-    const box = panel.element.getBoundingClientRect();
+    const box = panel.film.getBoundingClientRect();
     return clientX >= box.left && clientX < box.right && clientY >= box.top && clientY < box.bottom;
   }) ?? null;
 }

@@ -1,6 +1,7 @@
 // The panels: what each shows, drawn at its own resolution, only when something in it changed.
 
-const OTHER_DIM = 0.2;
+const OTHER_DIM = 0.2, BLANK_DIM = 0.28;
+const STRIPS = 40; // CSS pixels above and below a film for what is written about it, so that nothing is written on it
 
 /** An element with a class, attributes and children; strings become text, never markup. */
 function make(tag, className = "", attributes = {}, ...children) {
@@ -33,8 +34,9 @@ function buildPanels(v) {
     return bases.get(index);
   };
   if (header.kind === "explain") {
-    const scan = baseOf(header.scan), offered = header.findings[0];
-    const kinds = !offered ? ["scan"] : offered.changes === null ? ["scan", "evidence"] : ["scan", "evidence", "without", "difference"];
+    const scan = baseOf(header.scan), offered = header.findings[0], blank = header.blank;
+    const changes = blank ? blank.counterfactuals : offered && offered.changes !== null;
+    const kinds = !offered && !blank ? ["scan"] : changes ? ["scan", "evidence", "without", "difference"] : ["scan", "evidence"];
     v.panels = kinds.map((kind) => ({ kind, base: scan, window: header.windows[0], map: null }));
     for (const finding of v.findings) finding.evidence = sourceOf(grids[finding.evidence]);
     if (offered && offered.changes !== null) {
@@ -59,43 +61,46 @@ function buildPanel(v, panel, index) {
   panel.low = [make("div"), make("div")];
   panel.acrossLine = make("div", "cross across");
   panel.downLine = make("div", "cross down");
+  panel.veil = make("div", "veil");
+  panel.film = make("div", "film", {}, panel.canvas, panel.acrossLine, panel.downLine, panel.veil);
+  panel.under = make("div", "under", { "aria-hidden": "true" });
   panel.element = make("div", "panel", { "data-kind": panel.kind, "data-index": index },
-    panel.canvas, panel.acrossLine, panel.downLine,
-    make("div", "name", {}, panel.title, panel.subtitle), make("div", "low", { "aria-hidden": "true" }, ...panel.low));
+    make("div", "name", {}, panel.title, panel.subtitle, panel.low[0]), panel.film, panel.under);
   if (panel.kind === "evidence" || panel.kind === "difference" || panel.map) {
-    panel.bar = { top: make("span"), middle: make("span"), bottom: make("span"), unit: make("span", "unit"), ramp: make("div", "ramp") };
-    const { top, middle, bottom, unit, ramp } = panel.bar;
-    panel.bar.element = make("div", "bar", { "aria-hidden": "true" }, make("div", "ends", {}, top, middle, bottom), ramp, unit);
-    panel.element.append(panel.bar.element);
+    panel.bar = { top: make("span"), bottom: make("span"), unit: make("span", "unit"), ramp: make("div", "ramp") };
+    const { top, bottom, unit, ramp } = panel.bar;
+    panel.bar.element = make("div", "bar", {}, bottom, ramp, top, unit);
+    panel.under.append(panel.bar.element);
   }
   if (panel.kind === "evidence" || panel.kind === "without") {
     panel.divider = make("div", "divider", { role: "slider", tabindex: "0", "aria-label": "Swipe between scan and panel",
       "aria-valuemin": "0", "aria-valuemax": "100", hidden: "" });
-    panel.element.append(panel.divider);
+    panel.film.append(panel.divider);
   }
   if (panel.kind === "scan" && v.header.spacing_mm) {
-    panel.scale = make("div", "scale", { "aria-hidden": "true" });
-    panel.element.append(panel.scale);
+    panel.scale = make("div", "scale", {}, make("span"));
+    panel.under.append(panel.scale);
   }
+  panel.under.append(panel.low[1]);
   v.stage.append(panel.element);
 }
 
 /** Fits panels into the stage; all that are shown share one size. */
 function layoutPanels(v) {
   const shown = v.panels.filter((panel) => v.maximised === null || v.panels[v.maximised] === panel);
-  const width = v.stage.clientWidth, height = v.stage.clientHeight, gap = 6;
+  const width = v.stage.clientWidth, height = v.stage.clientHeight, gap = 6, strips = STRIPS;
   if (!shown.length || width < 40 || height < 40) return;
   const [frameHeight, frameWidth] = v.header.frame;
   let best = { scale: -1 };
   for (let columns = 1; columns <= shown.length; columns++) {
     const rows = Math.ceil(shown.length / columns);
-    const w = Math.floor((width - gap * (columns - 1)) / columns), h = Math.floor((height - gap * (rows - 1)) / rows);
+    const w = Math.floor((width - gap * (columns - 1)) / columns), h = Math.floor((height - gap * (rows - 1)) / rows) - strips;
     const scale = Math.min(w / frameWidth, h / (frameHeight * v.view.aspect));
     if (scale > best.scale || (shown.length === 4 && columns === 2)) best = { scale, w, h, columns };
     if (shown.length === 4 && columns === 2) break;
   }
   v.stage.style.gridTemplateColumns = `repeat(${best.columns}, ${best.w}px)`;
-  v.stage.style.gridAutoRows = `${best.h}px`;
+  v.stage.style.gridAutoRows = `${best.h + strips}px`;
   const dots = window.devicePixelRatio || 1, ratio = v.coarse ? dots * 0.6 : dots;
   v.size = { cssWidth: best.w, cssHeight: best.h, width: Math.round(best.w * ratio), height: Math.round(best.h * ratio), ratio };
   for (const panel of v.panels) {
@@ -190,16 +195,20 @@ function sumChanges(v) {
   sum.version++;
   v.changeStale = false;
   let changed = 0;
-  for (const value of sum.data) changed += Math.abs(value) > v.header.difference_limit * 0.1;
+  for (const value of sum.data) changed += Math.abs(value) > v.header.visible_change;
   v.changedShare = changed / sum.data.length;
 }
 
 /** What a panel shows right now: the blink and the plain scan replace its content. */
 function contentOf(v, panel) {
   if (panel.kind === "free") return v.plain && panel.base ? "scan" : "free";
-  if (v.plain) return "scan";
+  if (v.plain || panel.kind === "scan") return "scan";
+  if (blankWords(v)) return "blank";
   return panel.kind === "without" && v.blink && v.blinkPhase ? "scan" : panel.kind;
 }
+
+/** What stands on the panels where there is no result to show; "" where there is one. */
+const blankWords = (v) => v.header.blank?.words ?? (v.byName?.get(v.finding)?.unsure ? "no result" : "");
 
 const windowOf = (v, panel) => [panel.window[0] + v.shift * panel.window[1], panel.window[1] * v.stretch];
 
@@ -208,14 +217,16 @@ function paintPanel(v, panel) {
   const grey = greyOf(windowOf(v, panel), v.invert), all = v.size.width;
   const base = panel.base && sampled(v, panel.base);
   dots.fill(0xff000000);
-  const split = v.swipe && panel.divider && content !== "scan" ? Math.round(v.swipeAt * all) : 0;
+  const split = v.swipe && panel.divider && content !== "scan" && content !== "blank" ? Math.round(v.swipeAt * all) : 0;
   if (split) paintGrey(dots, region, base, null, grey, 0, split);
   if (content === "scan") {
     paintGrey(dots, region, base, null, grey, 0, all);
+  } else if (content === "blank") {
+    paintDim(dots, region, base, grey, BLANK_DIM, 0, all);
   } else if (content === "without") {
     paintGrey(dots, region, base, sampled(v, v.change), grey, split, all);
   } else if (content === "difference") {
-    const table = overlayTable({ opacity: 1, threshold: 0 });
+    const table = overlayTable({ opacity: 1, threshold: 0, lift: 6 });
     paintMap(dots, region, base, sampled(v, v.change), v.header.difference_limit, table, grey, OTHER_DIM, 0, all);
   } else {
     const { map, limit, sequential } = mapOf(v, panel);
@@ -225,13 +236,13 @@ function paintPanel(v, panel) {
     } else paintGrey(dots, region, base, null, grey, 0, all);
   }
   context.putImageData(image, 0, 0);
-  if (v.contour && content !== "scan" && content !== "difference") strokeContour(v, panel, split);
+  if (v.contour && content !== "scan" && content !== "blank" && content !== "difference") strokeContour(v, panel, split);
 }
 
 /** The map over a panel with its colour limit: evidence for the chosen finding, or the panel's own. */
 function mapOf(v, panel) {
   if (panel.kind === "free") return { map: panel.map, limit: panel.spec.limit, unit: panel.spec.unit, sequential: panel.spec.sequential };
-  if (panel.kind === "difference") return { map: v.change, limit: v.header.difference_limit, unit: "scan units", sequential: false };
+  if (panel.kind === "difference") return { map: v.change, limit: v.header.difference_limit, unit: "of the grey range", sequential: false, percent: 100 / v.header.grey_range };
   const finding = v.byName.get(v.finding);
   return { map: finding.evidence, limit: finding.limit, unit: finding.unit, sequential: finding.sequential };
 }

@@ -43,6 +43,10 @@ function wordsOf(v, panel) {
     const why = v.plain && panel.kind !== "scan" ? "plain" : panel.kind === "without" ? "blinking" : "";
     return { title: "Scan", subtitle: why, low: [windowWords, scanWords], label: `The scan as it is. ${windowWords}` };
   }
+  if (content === "blank") {
+    const words = blankWords(v), title = { evidence: "Evidence", without: "Without the finding", difference: "Difference" }[panel.kind];
+    return { title, subtitle: "", low: ["", ""], veil: words, label: `${title}: ${words}.` };
+  }
   if (content === "without") {
     const value = cross ? `${place}: ${(scanValue + valueAt(v.change.grid, cross.u, cross.v)).toFixed(scanDigits)}` : "";
     const p = probabilityNow(v), several = takenAway(v).length > 1;
@@ -50,8 +54,9 @@ function wordsOf(v, panel) {
     return { title, subtitle: `${several ? "" : `a = ${v.amounts.get(v.finding).toFixed(2)}`}${v.swipe ? "  scan to the left" : ""}`, low: [p, value],
       label: `The scan ${lower(title)}. ${p}` };
   }
-  const { map, limit, unit } = mapOf(v, panel), digits = digitsFor(limit);
-  const mapWords = cross && map ? `${signed(valueAt(map.grid, cross.u, cross.v), digits)} ${unit}` : "";
+  const { map, limit, unit, percent: perUnit = 0 } = mapOf(v, panel), digits = digitsFor(limit);
+  const under = cross && map ? valueAt(map.grid, cross.u, cross.v) : 0;
+  const mapWords = !cross || !map ? "" : perUnit ? `${signed(under * perUnit, 1)} %` : `${signed(under, digits)} ${unit}`;
   if (content === "difference") {
     const name = ownTitle(v) ? "counterfactual" : "without";
     return { title: "Difference", subtitle: `${name} \u2212 scan`, low: [`changed ${percent(v.changedShare)} of the ${v.header.noun}`, mapWords],
@@ -71,7 +76,8 @@ function wordsOf(v, panel) {
 function writePanels(v) {
   for (const panel of v.panels) {
     if (!panel.shown) continue;
-    const { title, subtitle, low, label } = wordsOf(v, panel);
+    const { title, subtitle, low, label, veil = "" } = wordsOf(v, panel);
+    setText(panel.veil, veil);
     setText(panel.title, title);
     setText(panel.subtitle, subtitle);
     low.forEach((line, i) => setText(panel.low[i], line));
@@ -86,11 +92,10 @@ function writeBar(v, panel) {
   const { bar } = panel;
   if (!bar) return;
   const content = contentOf(v, panel);
-  bar.element.hidden = content === "scan" || (content === "evidence" && !v.overlayOn);
+  bar.element.hidden = content === "scan" || content === "blank" || (content === "evidence" && !v.overlayOn);
   if (bar.element.hidden) return;
-  const { limit, unit, sequential } = mapOf(v, panel), end = Number(limit.toPrecision(3));
+  const { limit, unit, sequential, percent: perUnit = 0 } = mapOf(v, panel), end = perUnit ? `${Number((limit * perUnit).toPrecision(3))} %` : Number(limit.toPrecision(3));
   setText(bar.top, `+${end}`);
-  setText(bar.middle, sequential ? "" : "0");
   setText(bar.bottom, sequential ? "0" : `\u2212${end}`);
   setText(bar.unit, unit);
   if (bar.sequential !== sequential) {
@@ -100,12 +105,12 @@ function writeBar(v, panel) {
   const marked = content !== "difference" && (v.contour || v.thresholdOn);
   bar.element.classList.toggle("marked", marked);
   const share = sequential ? v.threshold : 0.5 + v.threshold / 2;
-  bar.ramp.style.setProperty("--above", `${100 * (1 - share)}%`);
-  bar.ramp.style.setProperty("--below", sequential ? "200%" : `${100 * share}%`);
+  bar.ramp.style.setProperty("--above", `${100 * share}%`);
+  bar.ramp.style.setProperty("--below", sequential ? "200%" : `${100 * (1 - share)}%`);
 }
 
 function placeDivider(v, panel) {
-  panel.divider.hidden = !v.swipe || contentOf(v, panel) === "scan";
+  panel.divider.hidden = !v.swipe || ["scan", "blank"].includes(contentOf(v, panel));
   panel.divider.style.left = `${(v.swipeAt * 100).toFixed(2)}%`;
   panel.divider.setAttribute("aria-valuenow", Math.round(v.swipeAt * 100));
   panel.divider.setAttribute("aria-valuetext", `scan on the left ${Math.round(v.swipeAt * 100)} %`);
@@ -116,7 +121,7 @@ function placeScale(v, panel) {
   const perPixel = v.header.spacing_mm[1] / v.view.s;
   const long = [1, 2, 5, 10, 20, 50, 100, 200].findLast((mm) => mm / perPixel <= 150) ?? 1;
   panel.scale.style.width = `${long / perPixel}px`;
-  setText(panel.scale, `${long} mm${v.header.scale_note ?? ""}`);
+  setText(panel.scale.firstChild, `${long} mm${v.header.scale_note ?? ""}`);
 }
 
 /** Puts the crosshair at the same place of every panel. */

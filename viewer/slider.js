@@ -27,37 +27,44 @@ function drawCurve(v) {
       shape("line", { class: "operating", x1: x(0), x2: right, y1: y(finding.threshold), y2: y(finding.threshold) }),
       shape("text", { class: "quiet", x: right, y: y(finding.threshold) + (high ? 13 : -5), "text-anchor": "end" }, `operating point ${finding.threshold.toFixed(2)}`),
       ...(flip === null ? [] : [
-        shape("line", { class: "flips", x1: x(flip), x2: x(flip), y1: 2, y2: floor + 8 }),
-        shape("text", { class: "flipname", x: x(flip) + 5, y: 11 }, "flips"),
+        shape("line", { class: "flips alone", x1: x(flip), x2: x(flip), y1: 2, y2: floor + 8 }),
+        shape("text", { class: "flipname alone", x: x(flip) + 5, y: 11 }, "flips"),
       ]),
-      shape("path", { class: "probability", d: line.join(" ") }),
+      shape("path", { class: "probability alone", d: line.join(" ") }),
       shape("circle", { class: "here", r: 3.5 }),
       shape("text", { class: "quiet", x: x(0) - 4, y: height - 2 }, "0 scan"),
       ...(most > 1 ? [shape("text", { class: "quiet", x: x(1), y: height - 2, "text-anchor": "middle" }, `1 ${end}`)] : []),
       shape("text", { class: "quiet", x: right + 4, y: height - 2, "text-anchor": "end" }, most > 1 ? most.toFixed(1) : `${most} ${end}`),
     );
-    const call = finding.probability > finding.threshold;
-    setText(v.flip, flip !== null ? `The decision flips at a = ${flip.toFixed(2)}`
-      : call ? `The decision does not flip up to a = ${most}` : "Below its operating point as it is");
   }
-  const a = v.amounts.get(v.finding), p = ownProbability(v, v.finding);
+  const a = v.amounts.get(v.finding), p = probabilityWithout(v), several = takenAway(v).length > 1;
   const here = v.svg.querySelector(".here");
   here.setAttribute("cx", x(a));
-  here.setAttribute("cy", y(p));
+  here.setAttribute("cy", y(p ?? 0));
+  here.toggleAttribute("hidden", p === null);
+  writeFlip(v, finding, p, several);
   v.thumb.style.left = `${x(a)}px`;
   v.done.style.width = `${(100 * a) / most}%`;
   for (const [name, value] of [["valuemin", 0], ["valuemax", most], ["valuenow", a],
-    ["valuetext", `${a.toFixed(2)} of ${lower(v.finding)} taken away, probability ${p.toFixed(2)}, operating point ${finding.threshold.toFixed(2)}`]])
+    ["valuetext", `${a.toFixed(2)} of ${lower(v.finding)} taken away, ${p === null ? "the model is asked" : `probability ${p.toFixed(2)}`}, operating point ${finding.threshold.toFixed(2)}`]])
     v.thumb.setAttribute(`aria-${name}`, value);
   v.root.dataset.amount = a;
   writeFacts(v, finding, p);
 }
 
+/** Where the decision flips: along the chosen finding's own path, or whether it does with several taken away together. */
+function writeFlip(v, finding, p, several) {
+  const flip = flipOf(finding), call = finding.probability > finding.threshold;
+  v.curve.classList.toggle("together", several);
+  if (!call) return setText(v.flip, "Below its operating point as it is");
+  if (several) return setText(v.flip, p === null ? "The model is asked" : p > finding.threshold ? "Together they do not flip the decision" : "Together they flip the decision");
+  setText(v.flip, flip === null ? `The decision does not flip up to a = ${largest(finding)}` : `The decision flips at a = ${flip.toFixed(2)}`);
+}
+
 function writeFacts(v, finding, p) {
-  const several = takenAway(v).length > 1, joint = several ? jointNow(v)?.[v.finding] : undefined;
-  const rows = [[several ? "alone" : "probability", `${along(finding.steps, finding.probabilities, 0).toFixed(2)} to ${p.toFixed(2)}`]];
-  if (several) rows.push(["all together", typeof joint === "number" ? joint.toFixed(2) : "not asked yet"]);
-  const all = [...rows, ...finding.facts];
+  const several = takenAway(v).length > 1;
+  const rows = [[several ? "all together" : "probability", p === null ? "not asked yet" : `${finding.probability.toFixed(2)} to ${p.toFixed(2)}`]];
+  const all = several ? rows : [...rows, ...finding.facts]; // the facts are about one finding alone
   const drawn = JSON.stringify(all);
   if (v.factsDrawn === drawn) return;
   v.factsDrawn = drawn;

@@ -26,6 +26,7 @@ const QUIET_TOOLS = [
 ];
 
 function has(v, need) {
+  if (v.header.blank && need !== "base") return !need; // their buttons stand there, and wait
   if (need === "findings") return v.findings.length > 0;
   if (need === "change") return Boolean(v.change);
   if (need === "base") return v.panels.some((panel) => panel.base);
@@ -38,10 +39,12 @@ function buildToolbar(v) {
   v.tools.replaceChildren();
   v.buttons = new Map();
   for (const tool of TOOLS) {
-    if (!has(v, tool.needs) || (tool.menu && v.header.presets.length < 2)) continue;
+    const waits = v.header.blank && !has(v, tool.needs) && (tool.needs !== "change" || v.header.blank.counterfactuals);
+    if ((!has(v, tool.needs) && !waits) || (tool.menu && v.header.presets.length < 2)) continue;
     const hint = tool.keyLabel ?? tool.key.toUpperCase(), name = make("span", "", {}, tool.label);
     const button = make("button", "tool", { type: "button", title: `${tool.help} (${hint})`, "data-tool": tool.id, tabindex: v.buttons.size ? "-1" : "0" },
       name, ...(tool.menu ? [] : [make("kbd", "", {}, hint)]));
+    button.disabled = Boolean(waits);
     if (tool.menu) buildPresets(v, button);
     else button.onclick = () => useTool(v, tool);
     v.tools.append(button);

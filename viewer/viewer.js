@@ -20,7 +20,7 @@ function openView(parent) {
     root, stage: find(".stage"), tools: find(".tools"), list: find(".findings"), listbox: find(".listbox"), sentence: find(".sentence"),
     curve: find(".curve"), svg: find("svg"), thumb: find(".thumb"), done: find(".done"), flip: find(".flip"), facts: find(".facts"),
     help: find(".help"), said: find(".said"),
-    digest: "", loaded: 0, seen: 0, frame: 0, panels: [], findings: [], maximised: null, under: null, change: null, finding: null, news: null, handled: false,
+    digest: "", loaded: 0, seen: 0, frame: 0, panels: [], findings: [], maximised: null, under: null, change: null, finding: null, wanted: null, news: null, handled: false,
     view: { s: 1, cx: 0, cy: 0, aspect: 1, fitted: true }, cross: null, past: [], changedShare: 0, ...startingLook(),
   };
   listenToHands(v);
@@ -57,23 +57,29 @@ function scrollerOf(element) {
 
 /** Shows the picture and findings of a new header and its grids; view, window and choice stay when the picture stayed. */
 function showHeader(v, header, grids) {
-  const seen = (h) => JSON.stringify([h.frame, h.windows, h.arrays[h.scan]?.digest]);
-  const samePicture = v.header && seen(v.header) === seen(header), sameNames = v.header && v.findings.map((f) => f.name).join("\n") === header.findings.map((f) => f.name).join("\n");
+  const which = (h) => (h.picture ? `${h.picture} ${h.frame}` : JSON.stringify([h.frame, h.windows, h.arrays[h.scan]?.digest]));
+  const samePicture = v.header && which(v.header) === which(header);
+  const sameSlice = samePicture && v.header.arrays[v.header.scan]?.digest === header.arrays[header.scan]?.digest, sameNames = v.header && v.findings.map((f) => f.name).join("\n") === header.findings.map((f) => f.name).join("\n");
   v.header = header;
   v.loaded++;
   v.grids = grids;
   v.findings = header.findings;
   v.root.dataset.kind = header.kind;
-  v.root.classList.toggle("alone", !header.findings.length);
+  v.root.classList.toggle("alone", !header.findings.length && !header.blank);
+  v.root.classList.toggle("quiet", Boolean(header.blank));
+  v.root.classList.toggle("still", Boolean(header.blank && !header.blank.counterfactuals));
+  v.root.dataset.blank = header.blank?.words ?? "";
+  if (!samePicture) v.wanted = null;
+  if (!samePicture) v.handled = false;
   writeHead(v);
   if (!samePicture) Object.assign(v, startingLook(), { cross: null });
   const spacing = header.spacing_mm;
   v.view = samePicture ? v.view : { s: 1, cx: 0, cy: 0, aspect: spacing ? spacing[0] / spacing[1] : header.pixel_aspect ?? 1, fitted: true };
-  if (!sameNames || !samePicture) {
+  if (!sameNames || !sameSlice) {
     v.amounts = new Map(v.findings.map((finding) => [finding.name, startAmount(finding)]));
     v.also = new Set();
     v.past = [];
-    if (!v.findings.some((finding) => finding.name === v.finding)) v.finding = v.findings[0]?.name ?? null;
+    v.finding = (v.findings.find((finding) => finding.name === v.wanted) ?? v.findings[0])?.name ?? null;
   }
   buildPanels(v);
   buildFindings(v);
@@ -81,7 +87,7 @@ function showHeader(v, header, grids) {
   fitHeight(v);
   layoutPanels(v);
   showChoice(v);
-  if (v.handled && (!sameNames || !samePicture) && v.finding !== null) sendSoon(v); // what Python remembers was about another picture
+  if (v.handled && (!sameNames || !sameSlice) && v.finding !== null) sendSoon(v); // what Python remembers were other amounts
 }
 
 function writeHead(v) {

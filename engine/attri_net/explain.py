@@ -13,7 +13,7 @@ from engine.attri_net import AttriNetMethod
 from engine.attri_net.fast import FastAttriNet, suited_precision
 from engine.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
-from engine.explanation import ClassCentres, Explanation, Path
+from engine.explanation import CHANGE_LIMIT, ClassCentres, Explanation, Path
 from engine.likeness import Likeness
 from engine.networks.weights import with_weights
 from engine.preprocessing import Preprocessing, enlarged
@@ -48,6 +48,7 @@ class AttriNetModel(Model):
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {architecture.size}")
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
+            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             weights = checkpoint.weights()
             self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
             own = {k.removeprefix("net."): v for k, v in weights.items()}
@@ -120,7 +121,9 @@ class AttriNetModel(Model):
                     attribution_limit=float(self.limits[c]),
                     evidence=evidence,
                     counterfactual=scan.pixels + enlarged(drawn, scan.pixels.shape),
-                    path=Path(STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * drawn),
+                    path=Path(
+                        STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * drawn, 2 * self.preprocessing.reach * units, self.change_limit
+                    ),
                     in_distribution=alike,
                     seconds=time.perf_counter() - started,
                 )

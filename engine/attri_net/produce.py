@@ -14,6 +14,7 @@ from engine.attri_net.network import Architecture, AttriNet
 from engine.attri_net.train import PRESETS, AttriNetRecipe
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
+from engine.explanation import fitting_change_limit
 from engine.jobs import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
@@ -91,7 +92,7 @@ def _pictures(recipe: AttriNetRecipe, indices: np.ndarray) -> np.ndarray:
 
 
 def _operating_points(model: AttriNetModel, collection) -> dict:
-    """Thresholds by Youden's index (3.7), and one colour scale a finding, from validation."""
+    """Thresholds by Youden's index (3.7), one colour scale a finding and one for changes, from validation."""
     chosen = collection.split("validation")
     seen, labels = look(model, collection, chosen), collection.labels[chosen]
     thresholds, scales = {}, {}
@@ -100,7 +101,7 @@ def _operating_points(model: AttriNetModel, collection) -> dict:
         thresholds[finding] = round(float(youden_threshold(labels[known, c], seen.probabilities[known, c], subject=finding)), 6)
         positive = np.abs(seen.weighted[labels[:, c] == 1, c].astype(np.float32))
         scales[finding] = float(f"{max(np.quantile(positive, 0.995), FAINTEST_SCALE):.2g}")
-    return {"thresholds": thresholds, "scales": scales}
+    return {"thresholds": thresholds, "scales": scales, "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.reach)}
 
 
 def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly"), seed: int = 0) -> Checkpoint:

@@ -120,6 +120,10 @@ class Crop:
         before = self.levels.apply(pixels)
         return self.levels.undo(before + change) - self.levels.undo(before)
 
+    def span(self, of_cut: float) -> float:
+        """How much of the scan's units the greys of the crop span, where they span `of_cut` in the units that `cut` gives."""
+        return of_cut if self.levels is None else float(self.levels.knots[-1] - self.levels.knots[0])
+
     def _overlap(self, shape: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """The part that scan and rectangle share, as slices of the scan and of the rectangle."""
         top, left = max(self.top, 0), max(self.left, 0)

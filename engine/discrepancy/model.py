@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engine.checkpoints import Checkpoint, RefusedCheckpoint
 from engine.datasets.crop import CROPS, Crop
 from engine.discrepancy.training import FAINTEST, map_size, translated
-from engine.explanation import Explanation, Path
+from engine.explanation import CHANGE_LIMIT, Explanation, Path
 from engine.likeness import Likeness
 from engine.networks.precision import suited_to
 from engine.networks.weights import with_weights
@@ -70,6 +70,7 @@ class DiscrepancyModel(Model):
             self.kind, self.against = str(config["data"]["kind"]), config.get("against")
             self.other = "normal" if self.against is None else self.against.lower()
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
+            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             self.limit = float(config["scales"][self.findings[0]])
             self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
             self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
@@ -128,7 +129,8 @@ class DiscrepancyModel(Model):
         drawn, probabilities = maps[0], along[0]
         crop = self.crop(scan.pixels)
         placed = _on_the_scan(drawn, crop)
-        change = placed * self.preprocessing.scan_units(crop.cut(scan.pixels))
+        units = self.preprocessing.scan_units(crop.cut(scan.pixels))
+        change = placed * units
         coarse = cv2.resize(scan.pixels, placed.shape[::-1], interpolation=cv2.INTER_AREA)
         moved = np.stack([crop.in_scan_units(coarse, a * change) for a in STEPS])  # (K, h, w)
         evidence = placed / (2 * self.preprocessing.reach)
@@ -144,7 +146,7 @@ class DiscrepancyModel(Model):
                 attribution_limit=self.limit,
                 evidence=evidence,
                 counterfactual=(scan.pixels + enlarged(moved[FULL], scan.pixels.shape)).astype(np.float32),
-                path=Path(STEPS, probabilities.astype(np.float32), moved),
+                path=Path(STEPS, probabilities.astype(np.float32), moved, crop.span(2 * self.preprocessing.reach * units), self.change_limit),
                 in_distribution=(self.likeness.score(picture), self.likeness.limit),
                 seconds=time.perf_counter() - started,
                 both_signs=True,

@@ -14,6 +14,7 @@ from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, save_checkpoint
 from engine.discrepancy.measures import fixed_cut, look, measures
 from engine.discrepancy.training import FAINTEST
+from engine.explanation import fitting_change_limit
 from engine.jobs import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import youden_threshold
@@ -127,6 +128,7 @@ def _fitted(model, collection) -> dict:
         "cut": fixed_cut(collection, chosen[labels == 1], strength),
         "thresholds": {finding: round(float(youden_threshold(labels, probabilities, subject=finding)), 6)},
         "scales": {finding: float(f"{limit:.2g}")},
+        "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.reach),
     }
 
 

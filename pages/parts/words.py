@@ -11,12 +11,11 @@ from engine.explanation import Explanation
 from engine.metrics.measure import Measure
 from engine.scan import Scan
 from pages.parts.cards import rate
-from viewer import FindingView
+from viewer import VISIBLE_CHANGE, FindingView
 
 INDIFFERENT = 0.05  # of log-odds: less is no answer
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
-VISIBLE = 0.1  # of the difference's colour limit: below it the viewer does not count a pixel as changed
 COUNTED = frozenset("lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split())  # last words that take an article
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
 KINDS = {
@@ -73,17 +72,17 @@ def with_article(finding: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None) -> str:
+def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None, drawn: bool = False) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
 
     Args:
         what: the scan is called, see `noun`.
         changed: which share of it the counterfactual changes, where that is what the model goes by.
+        drawn: see `likeness_badge`.
     """
     finding = explanation.finding.lower()
-    if tells_nothing(explanation):
-        same = f"it says {explanation.probability:.2f} with the finding and without it"
-        return f"Cannot tell: this model's answer on {finding} hardly depends on the {what} ({same})."
+    if nothing := learned_nothing(explanation, rates, what):
+        return nothing
     words = [f"The model {'sees' if explanation.positive else 'does not see'} {with_article(finding)}."]
     if changed is not None and not explanation.positive:
         start = f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
@@ -109,17 +108,29 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
             if without > explanation.probability
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
-    words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what))
+    words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what, drawn))
     if explanation.against is not None:
         words.append(f"It has seen {finding} and {explanation.against.lower()} {what}s only.")
     return " ".join(filter(None, words))
 
 
-def tells_nothing(explanation: Explanation) -> bool:
-    """Whether the answer stands at its operating point and stays there whatever is taken away: such a model has learned nothing of it."""
-    path = explanation.path
+def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
+    """Why this answer means nothing, as a sentence; "" where it may mean something.
+
+    Either the model's answer stands at its operating point whatever is taken away, or the interval of its AUC on pictures that it
+    was not trained on holds chance.
+    """
+    finding, path = with_article(explanation.finding), explanation.path
     near = abs(log_odds(explanation.probability) - log_odds(explanation.threshold)) < INDIFFERENT
-    return path is not None and near and abs(log_odds(path.probabilities.max()) - log_odds(path.probabilities.min())) < INDIFFERENT
+    if near and path is not None and log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT:
+        return f"The model has not learned {finding}: its answer hardly depends on the {what}. No result is shown."
+    auc = rate(list(rates), "auc", explanation.finding)
+    if auc is not None and auc.chance is not None and auc.low <= auc.chance:
+        return (
+            f"The model has not been shown to know {finding}: on {what}s that it was not trained on its AUC is {auc.value:.2f} "
+            f"({auc.low:.2f} to {auc.high:.2f}), and {auc.chance:.2f} is chance. No result is shown."
+        )
+    return ""
 
 
 def counterfactual_title(finding: str, against: str | None) -> str:
@@ -138,7 +149,7 @@ def told_apart(config: Mapping, what: str) -> str:
     return f"{config['findings'][0].lower()} {what}s from {against.lower()} {what}s"
 
 
-def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str) -> str:
+def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str, drawn: bool) -> str:
     """The error that this very call could be, from films not trained on; `finding` with its article."""
     row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
     if row is None:
@@ -150,32 +161,27 @@ def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure
         words = f"Of 100 {other}{what}s without {finding} that it was not trained on, it wrongly calls {often}."
     else:
         words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {often}."
-    if explanation.like_training is None:
+    if explanation.like_training is None and not drawn:
         return words + " Whether this one is like those is not known."
-    return words if explanation.like_training else words + f" This {what} is unlike those, so the number may not hold."
-
-
-def difference_limit(scan: Scan) -> float:
-    """Where the difference's colour bar ends: an eighth of the start window, as one figure."""
-    return float(f"{scan.window[1] / 8:.1g}")
+    return words if explanation.like_training and not drawn else words + f" This {what} is unlike those, so the number may not hold."
 
 
 def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     """How large the change is that takes the finding away fully (a = 1)."""
-    share = changed_share(explanation, scan)
+    share = changed_share(explanation)
     rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
     if scan.spacing_mm is not None:
         area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
         rows.append(("that is", f"{area:,.0f} mm\u00b2{measured_at(scan)}"))
-    rows.append(("counted from", f"{100 * VISIBLE * difference_limit(scan) / scan.window[1]:.1g} % of the window"))
+    rows.append(("counted from", f"{100 * VISIBLE_CHANGE:.2g} % of the grey range"))
     largest = float(np.abs(full_change(explanation)).max())
-    rows.append(("largest change", f"{100 * largest / scan.window[1]:.0f} % of the window"))
+    rows.append(("largest change", f"{100 * largest / explanation.path.grey_range:.0f} % of the grey range"))
     return rows
 
 
-def changed_share(explanation: Explanation, scan: Scan) -> float:
+def changed_share(explanation: Explanation) -> float:
     """The share of the scan that visibly changes at a = 1, from 0 to 1."""
-    return float((np.abs(full_change(explanation)) > VISIBLE * difference_limit(scan)).mean())
+    return float((np.abs(full_change(explanation)) > VISIBLE_CHANGE * explanation.path.grey_range).mean())
 
 
 def full_change(explanation: Explanation) -> np.ndarray:
@@ -184,39 +190,43 @@ def full_change(explanation: Explanation) -> np.ndarray:
     return path.changes[int(np.argmin(np.abs(path.steps - 1)))]
 
 
-def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False) -> FindingView:
+def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False, drawn: bool = False) -> FindingView:
     """What the viewer needs of an explanation; the large pictures are left behind.
 
     Args:
         first: at the head of the list, where the verdict names its operating point in full.
+        drawn: see `likeness_badge`.
     """
-    unsure = tells_nothing(explanation)
+    what = noun(scan.kind)
+    unsure = bool(learned_nothing(explanation, rates, what))
     only_change = explanation.both_signs and explanation.path is not None
-    changed = changed_share(explanation, scan) if only_change else None
+    changed = changed_share(explanation) if only_change else None
     point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"
     return FindingView(
         name=explanation.finding,
         probability=explanation.probability,
         threshold=explanation.threshold,
-        verdict=f"{'cannot tell' if unsure else degree(explanation.probability, explanation.threshold)} {point}",
+        verdict="cannot tell" if unsure else f"{degree(explanation.probability, explanation.threshold)} {point}",
         unsure=unsure,
         counterfactual=counterfactual_title(explanation.finding, explanation.against),
         evidence_title=f"Change towards {(explanation.against or 'normal').lower()}" if explanation.both_signs else "",
-        sentence=sentence(explanation, rates, noun(scan.kind), changed),
-        evidence=explanation.evidence,
+        sentence=sentence(explanation, rates, what, changed, drawn),
+        evidence=np.zeros_like(explanation.evidence) if unsure else explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
-        **_slider(explanation, scan),
+        **_slider(explanation, scan, unsure),
     )
 
 
-def _slider(explanation: Explanation, scan: Scan) -> dict:
-    """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual."""
+def _slider(explanation: Explanation, scan: Scan, unsure: bool) -> dict:
+    """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual, no change for an `unsure` answer."""
     path = explanation.path
     if path is None:
         return {}
     whole = full_change(explanation)
-    linear = np.allclose(path.changes, path.steps[:, None, None] * whole, atol=1e-4 * scan.window[1])
+    if unsure:
+        return {"steps": path.steps, "probabilities": path.probabilities, "changes": np.zeros_like(whole)}
+    linear = np.allclose(path.changes, path.steps[:, None, None] * whole, atol=1e-4 * path.grey_range)
     return {
         "steps": path.steps,
         "probabilities": path.probabilities,
@@ -251,17 +261,29 @@ def measured_at(scan: Scan) -> str:
     return " at the detector" if scan.spacing_at == "detector" else ""
 
 
-def likeness_badge(likeness: tuple[float, float] | None, what: str = "film") -> tuple[str, str]:
+def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", drawn: bool = False) -> tuple[str, str]:
     """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is not known.
 
     Args:
         what: those are called, see `noun`.
+        drawn: the checkpoint has seen drawn pictures only and the scan is a person's, which no score makes alike.
     """
+    if drawn:
+        return (f"trained on drawn {what}s only", "bad")
     if likeness is None:
         return (f"training {what}s not known", "warn")
     score, limit = likeness
     share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
     return (f"like the training {what}s ({share})", "good") if score <= limit else (f"unlike the training {what}s ({share})", "bad")
+
+
+def unlike(likeness: tuple[float, float] | None, what: str, drawn: bool) -> str:
+    """Why a scan is not like those the checkpoint was trained on, as a sentence; "" where nothing says that. Arguments as for `likeness_badge`."""
+    if drawn:
+        return f"This checkpoint was trained on drawn {what}s only, and this is none of them."
+    if likeness is not None and likeness[0] > likeness[1]:
+        return f"This scan is unlike the {what}s this checkpoint was trained on."
+    return ""
 
 
 def window_presets(scan: Scan) -> list[tuple[str, float, float]]:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.conftest import SLOW, only, settled
+from tests.tiny_checkpoints import tiny
 
 SECRET = "Jane_Doe_1970"
 
@@ -10,8 +11,6 @@ SECRET = "Jane_Doe_1970"
 @pytest.fixture(scope="module")
 def address(serve, tmp_path_factory):
     """The app with two tiny checkpoints."""
-    from engine.attri_net.produce import tiny
-
     folder = tmp_path_factory.mktemp("checkpoints")
     tiny(folder / "attri-net-one")
     tiny(folder / "attri-net-two", seed=1)
@@ -25,7 +24,7 @@ def visit(browser, address):
     page.troubles = []
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
     page.goto(address)
-    page.wait_for_selector(".viewer .card", timeout=SLOW)
+    page.locator(".viewer .card:not(.blank)").first.wait_for(timeout=SLOW)
     yield page
     page.close()
 
@@ -77,7 +76,7 @@ def test_pages_are_reached_from_the_keyboard_and_a_scan_stays_open(visit):
     visit.get_by_role("link", name="Models").press("Enter")
     visit.get_by_text("Its card gives no AUC.").wait_for(timeout=SLOW)
     visit.get_by_role("link", name="Explain").press("Enter")
-    visit.wait_for_selector(".viewer .card", timeout=SLOW)
+    visit.locator(".viewer .card:not(.blank)").first.wait_for(timeout=SLOW)
     visit.get_by_text("1 scan open").wait_for(timeout=SLOW)
     assert visit.troubles == []
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tiny_checkpoints import tiny
+
 SLOW = 240_000
 OWN = {"MR": "CX-GAN, brain MRI", "Picture": "Attri-Net, films", "Ultrasound": "CX-GAN, BUSI"}
 TITLES = {"MR": "MR slice", "Picture": "Picture of unstated kind", "Ultrasound": "ultrasound picture"}
@@ -22,15 +24,10 @@ def burn(stop):
 @pytest.fixture(scope="module")
 def address(serve, tmp_path_factory):
     """The app with a tiny checkpoint for films, one for MR and one for ultrasound, which comes first by name."""
-    from engine.checkpoints import save_checkpoint
-    from engine.registry import method
-
-    folder, scratch = tmp_path_factory.mktemp("checkpoints"), tmp_path_factory.mktemp("tiny")
-    of_kind = [("attri_net", "attri-net-films", "chestxray8", "radiograph"), ("cx_gan", "cx-gan-busi", "busi", "ultrasound"), ("cx_gan", "cx-gan-brain-mri", "brain_mri", "MR")]
-    for room, name, collection, kind in of_kind:
-        tiny = method(room).tiny(scratch / name)
-        config = {**tiny.config, "data": {**tiny.config.get("data", {}), "collection": collection, "kind": kind}}
-        save_checkpoint(folder / name, method=room, config=config, weights=tiny.weights(), card=tiny.card)
+    folder = tmp_path_factory.mktemp("checkpoints")
+    tiny(folder / "attri-net-films")
+    tiny(folder / "cx-gan-busi", "cx_gan", collection="busi", kind="ultrasound")
+    tiny(folder / "cx-gan-brain-mri", "cx_gan", collection="brain_mri", kind="MR")
     return serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(folder), "OMP_NUM_THREADS": "1"})
 
 
@@ -67,7 +64,7 @@ def turn_to(page, name):
 def checkpoint_on_show(page, kind):
     """The checkpoint in the list once the view shows this scan explained and the script rests."""
     page.locator(".viewer .title", has_text=TITLES[kind]).first.wait_for(timeout=SLOW)
-    page.locator(".viewer .card").first.wait_for(timeout=SLOW)
+    page.locator(".viewer .card:not(.blank)").first.wait_for(timeout=SLOW)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=SLOW)
     return page.locator(".st-key-checkpoint input").input_value()
 

@@ -41,7 +41,7 @@ def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=Fals
         attribution_limit=0.2,
         evidence=evidence,
         counterfactual=np.zeros((60, 40), np.float32),
-        path=Path(steps, np.array([probability, (probability + without) / 2, without, without], np.float32), changes),
+        path=Path(steps, np.array([probability, (probability + without) / 2, without, without], np.float32), changes, 255.0),
         in_distribution=(score, 1.0),
         seconds=0.1,
     )
@@ -102,15 +102,22 @@ def test_a_call_that_the_counterfactual_does_not_undo_is_said_to_stay():
     assert "would still say yes (0.60)" in words.sentence(explained(without=0.6), RATES)
 
 
-def test_a_model_that_learned_nothing_of_a_finding_makes_no_call():
+def test_a_model_whose_answer_does_not_move_shows_no_result():
     flat = explained(probability=0.474)
     flat = replace(flat, path=replace(flat.path, probabilities=np.full_like(flat.path.probabilities, 0.474)))
-    assert words.sentence(flat, RATES) == (
-        "Cannot tell: this model's answer on effusion hardly depends on the film (it says 0.47 with the finding and without it)."
-    )
+    assert words.sentence(flat, RATES) == "The model has not learned effusion: its answer hardly depends on the film. No result is shown."
     view = words.finding_view(flat, a_scan(), RATES)
-    assert view.unsure and view.verdict.startswith("cannot tell")
+    assert view.unsure and view.verdict == "cannot tell" and not view.evidence.any() and not view.changes.any() and not view.facts
     assert not words.finding_view(explained(), a_scan(), RATES).unsure
+
+
+@pytest.mark.parametrize(("low", "chance", "nothing"), [(0.37, 0.5, True), (0.5, 0.5, True), (0.51, 0.5, False), (0.37, None, False)])
+def test_a_model_whose_auc_may_be_chance_shows_no_result(low, chance, nothing):
+    rates = [*RATES, Measure("auc", "Effusion", 0.63, low, 0.83, 153, chance=chance)]
+    assert bool(words.learned_nothing(explained(), rates)) == nothing
+    view = words.finding_view(explained(), a_scan(), rates)
+    assert view.unsure == nothing and view.evidence.any() != nothing
+    assert not nothing or f"its AUC is 0.63 ({low:.2f} to 0.83), and 0.50 is chance" in view.sentence
 
 
 def test_a_counterfactual_that_makes_the_model_more_sure_is_called_a_failure():
@@ -128,6 +135,14 @@ def test_numbers_are_not_promised_for_an_unlike_film_or_a_silent_card():
     assert words.sentence(explained(), []).endswith("Its card does not say how often such calls are wrong.")
 
 
+def test_a_model_of_drawn_films_calls_no_real_film_alike():
+    assert words.likeness_badge((0.1, 1.0), "film", drawn=True) == ("trained on drawn films only", "bad")
+    assert "drawn films only" in words.unlike((0.1, 1.0), "film", drawn=True)
+    assert words.sentence(explained(score=0.1), RATES, drawn=True).endswith("This film is unlike those, so the number may not hold.")
+    assert words.unlike((0.5, 1.0), "film", False) == "" == words.unlike(None, "film", False)
+    assert "unlike the slices" in words.unlike((1.5, 1.0), "slice", False)
+
+
 def test_negative_evidence_never_counts_as_evidence_for():
     evidence = np.full((9, 8), -5.0, np.float32)
     assert words.whereabouts(evidence) is None
@@ -139,7 +154,7 @@ def test_the_change_is_told_as_a_share_and_as_an_area_where_spacing_is_known():
     without_spacing = dict(words.facts(explained(), a_scan()))
     with_spacing = dict(words.facts(explained(), a_scan((2.0, 0.5))))
     assert without_spacing["changed at a = 1"] == "50.0 % of the film" and "that is" not in without_spacing
-    assert without_spacing["counted from"] == "1 % of the window"
+    assert without_spacing["counted from"] == "1.2 % of the grey range"
     assert with_spacing["that is"] == "1,200 mm\u00b2"  # 60 x 40 pixels of 1 square millimetre, half of them
     at_the_detector = dict(words.facts(explained(), a_scan((2.0, 0.5), spacing_at="detector")))
     assert at_the_detector["that is"] == "1,200 mm\u00b2 at the detector"

@@ -1,0 +1,28 @@
+"""Tiny checkpoints for tests of the pages: random weights, said to come from a collection, and calling every scan like it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from engine.checkpoints import Checkpoint, save_checkpoint
+from engine.registry import method
+
+
+def tiny(folder: Path, room: str = "attri_net", *, collection: str = "chestxray8", kind: str = "radiograph", card: str = "", **more) -> Checkpoint:
+    """A tiny checkpoint of the method `room`, whose limit of likeness no scan exceeds; `more` goes to the method's own `tiny`."""
+    with TemporaryDirectory() as scratch:
+        made = _tiny(Path(scratch) / "tiny", room, more)
+        weights = made.weights()
+    residual = float(weights["likeness.numbers"][0])
+    weights["likeness.numbers"] = np.array([residual, 1e9], np.float32)
+    data = {**made.config.get("data", {}), "collection": collection, "kind": kind}
+    return save_checkpoint(folder, method=room, config={**made.config, "data": data}, weights=weights, card=card or made.card)
+
+
+def _tiny(folder: Path, room: str, more: dict) -> Checkpoint:
+    if not more:
+        return method(room).tiny(folder)
+    from engine.attri_net.produce import tiny as of_attri_net
+
+    return of_attri_net(folder, **more)
