@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.conftest import SLOW
 from tests.tiny_checkpoints import tiny
 
-SLOW = 240_000
 OWN = {"MR": "CX-GAN, brain MRI", "Picture": "Attri-Net, films", "Ultrasound": "CX-GAN, BUSI"}
 TITLES = {"MR": "MR slice", "Picture": "Picture of unstated kind", "Ultrasound": "ultrasound picture"}
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.browser.test_checkpoint_choice import SLOW, three_files, turn_to
+from tests.browser.conftest import SLOW, settled
+from tests.browser.test_checkpoint_choice import three_files, turn_to
 from tests.tiny_checkpoints import tiny
 
 ALL_FINDINGS = ("Atelectasis", "Cardiomegaly", "Effusion")
