@@ -121,33 +121,33 @@ def result(opened: OpenScan) -> None:
     trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     drawn = _only_drawn(opened, checkpoint)
     job = explain(opened, scan, checkpoint, common.device())
-    job.wait(0.3)  # an answer that is kept, or quick, is shown without a detour
-    explained = job.answer() if job.done and job.error is None else None
+    done = job.wait(0.3)  # an answer that is kept, or quick, is shown without a detour; one that comes later, in the next run
+    failed = done and job.error is not None
+    explained = job.answer() if done and not failed else None
     if explained:
         keep(opened, scan, checkpoint)
     with st.container(key="lines"):
-        shown = _lines(scan, checkpoint, job, explained, words.unlike(explained.likeness, trained_on, drawn) if explained else "")
+        shown = _lines(scan, checkpoint, job if failed else None, explained, words.unlike(explained.likeness, trained_on, drawn) if explained else "")
     badges = [words.likeness_badge(explained.likeness, trained_on, drawn)] if explained else []
     amounts = explain_state(VIEW, explained.findings, _turn(opened))["amounts"] if shown else {}
     together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
-    if together is not None:
-        together.wait(0.3)
+    answered = together is not None and together.wait(0.3)
     common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
     if not shown:
-        view(opened, scan, checkpoint, badges, blank=_blank(checkpoint, "no result" if job.error else "held back" if job.done else "working"))
-        if not job.done:
+        view(opened, scan, checkpoint, badges, blank=_blank(checkpoint, "no result" if failed else "held back" if done else "working"))
+        if not done:
             common.wait_for(job, "Explaining the scan")
         return
-    ready = together is not None and together.done and together.error is None
-    view(opened, scan, checkpoint, badges, explained, together.answer() if ready else None)
-    if together is not None and not together.done:
+    view(opened, scan, checkpoint, badges, explained, together.answer() if answered and together.error is None else None)
+    if together is not None and not answered:
         common.wait_for(together, "Taking several findings away")
 
 
-def _lines(scan: Scan, checkpoint: Checkpoint, job: Job, explained: Explained | None, unlike: str) -> bool:
+def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Explained | None, unlike: str) -> bool:
     """What is said above the view; whether what the checkpoint says is shown.
 
     Args:
+        failed: the job, where it ended with an error.
         unlike: why the scan is not like those it was trained on, see `words.unlike`.
     """
     if not common.takes(checkpoint, scan.kind):
@@ -155,10 +155,10 @@ def _lines(scan: Scan, checkpoint: Checkpoint, job: Job, explained: Explained | 
         common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
     if checkpoint.caution:
         common.line(checkpoint.caution, "warn")
-    if job.done and job.error is not None:
-        common.line(common.complaint(job, "the scan is still open"), "bad")
+    if failed is not None:
+        common.line(common.complaint(failed, "the scan is still open"), "bad")
         if st.button("Try again", type="tertiary", key="again"):
-            common.worker().forget(job.key)
+            common.worker().forget(failed.key)
             st.rerun(scope="fragment")
     if explained is None:
         return False
