@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.cx_gan.network import MapGenerator
+from engine.networks.enlarging import doubled
 
 # Row t: which taps of a 3-tap convolution after doubling by nearest neighbour meet in tap t of a transposed one before it.
 MEETING = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
@@ -17,7 +18,7 @@ class FastMapGenerator:
 
     Doubling the grid and then convolving 3 x 3 multiplies every picture point up to four times by weights that can be added
     first: it is one transposed convolution 4 x 4 of stride 2, the borders included, at 4 / 9 of the cost. The input and
-    tanh are float32 whatever the precision.
+    tanh are float32 whatever the precision. A network that doubles bilinearly is left as it is.
 
     Args:
         precision: of the layers, torch.float32 or torch.bfloat16.
@@ -27,7 +28,9 @@ class FastMapGenerator:
     def __init__(self, net: MapGenerator, precision: torch.dtype = torch.float32):
         self.precision = precision
         self._down = [(*self._kernel(one.layer.weight, one.layer), *self._affine(one.norm)) for one in net.down]
-        self._up = [(*self._kernel(doubling(one.layer.weight), one.layer), *self._affine(one.norm)) for one in net.up]
+        self._smooth = net.architecture.upsampling == "bilinear"
+        kernels = [one.layer.weight if self._smooth else doubling(one.layer.weight) for one in net.up]
+        self._up = [(*self._kernel(kernel, one.layer), *self._affine(one.norm)) for kernel, one in zip(kernels, net.up)]
         self._last = [self._kernel(one.weight, one) for one in (net.last[0], net.last[2])]
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -41,7 +44,11 @@ class FastMapGenerator:
         skips.pop()
         for place, (weight, bias, scale, shift) in enumerate(self._up):
             hidden = torch.cat([hidden, skips.pop()], dim=1) if place else hidden
-            hidden = F.group_norm(F.relu_(F.conv_transpose2d(hidden, weight, bias, stride=2, padding=1)), 1, scale, shift)
+            if self._smooth:
+                hidden = F.conv2d(doubled(hidden), weight, bias, padding=1)
+            else:
+                hidden = F.conv_transpose2d(hidden, weight, bias, stride=2, padding=1)
+            hidden = F.group_norm(F.relu_(hidden), 1, scale, shift)
         (before, its_bias), (last, last_bias) = self._last
         hidden = F.relu_(F.conv2d(_framed(torch.cat([hidden, start], dim=1)), before, its_bias))
         return torch.tanh_(F.conv2d(_framed(hidden), last, last_bias).float())

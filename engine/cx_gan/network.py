@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.critic import Critic
+from engine.networks.enlarging import doubled
 from engine.settings import whole_numbers
 
+UPSAMPLING = ("nearest", "bilinear")
 LARGEST = 2048  # pixels a side; no weight depends on the size, so only this keeps an absurd one from taking the memory
 
 
@@ -23,15 +25,19 @@ class Architecture:
         width: channels of the generators' first layer, doubled at each level.
         levels: how often the generators halve the grid.
         critic_width: channels of the discriminators' first layer.
+        upsampling: "nearest" as in the code, or "bilinear", which leaves less of a grid.
     """
 
     size: int = 256
     width: int = 32
     levels: int = 4
     critic_width: int = 64
+    upsampling: str = "nearest"
 
     def __post_init__(self):
         whole_numbers(self)
+        if self.upsampling not in UPSAMPLING:
+            raise ValueError(f"upsampling must be one of {', '.join(UPSAMPLING)}, got {self.upsampling!r}")
         if self.levels > 8:
             raise ValueError(f"levels must be 8 or less, got {self.levels}")
         if self.size % 2**self.levels or not 2 ** (self.levels + 1) <= self.size <= LARGEST:
@@ -51,15 +57,17 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the grid: nearest neighbour, convolution 3 x 3, ReLU, normalisation."""
+    """Twice the grid: nearest neighbour or bilinear, convolution 3 x 3, ReLU, normalisation."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, smooth: bool = False):
         super().__init__()
+        self.smooth = smooth
         self.layer = nn.Conv2d(inputs, outputs, 3, 1, 1)
         self.norm = nn.GroupNorm(1, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(F.relu(self.layer(F.interpolate(x, scale_factor=2.0, mode="nearest"))))
+        larger = doubled(x) if self.smooth else F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return self.norm(F.relu(self.layer(larger)))
 
 
 class MapGenerator(nn.Module):
@@ -81,7 +89,8 @@ class MapGenerator(nn.Module):
         ups = [*reversed(widths[:-1]), architecture.width]
         skipped = [0, *reversed(widths[:-1])]
         before = [widths[-1], *ups]
-        self.up = nn.ModuleList(Up(b + s, u) for b, s, u in zip(before, skipped, ups))
+        smooth = architecture.upsampling == "bilinear"
+        self.up = nn.ModuleList(Up(b + s, u, smooth) for b, s, u in zip(before, skipped, ups))
         self.last = nn.Sequential(
             nn.Conv2d(architecture.width + 1, architecture.width, 3, 1, 1, padding_mode="reflect"),
             nn.ReLU(),

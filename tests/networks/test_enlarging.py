@@ -7,6 +7,8 @@ from engine.attri_net.fast import FastAttriNet
 from engine.attri_net.network import Architecture, AttriNet
 from engine.attri_net.train import PRESETS
 from engine.baselines import va_gan
+from engine.cx_gan import network as cx_gan
+from engine.cx_gan.fast import FastMapGenerator
 from engine.networks.enlarging import ResizeConvolution
 from engine.settings import with_changes
 
@@ -49,3 +51,19 @@ def test_the_folded_va_gan_says_what_the_trained_one_says():
     net = va_gan.MapGenerator(va_gan.Architecture(size=32, width=4, upsampling="resized")).eval().requires_grad_(False)
     x = torch.rand(2, 1, 32, 48) * 1.8 - 0.9
     torch.testing.assert_close(va_gan.folded(net)(x), net(x), atol=2e-6, rtol=0)
+
+
+def test_the_arranged_cx_gan_says_what_the_trained_one_says():
+    torch.manual_seed(0)
+    sizes = cx_gan.Architecture(size=32, width=4, levels=3, critic_width=4, upsampling="bilinear")
+    net = cx_gan.MapGenerator(sizes).eval().requires_grad_(False)
+    torch.nn.init.normal_(net.last[-1].weight, std=0.2)
+    x = torch.rand(2, 1, 32, 48) * 1.8 - 0.9
+    plain = net(x)
+    assert plain.std() > 0.02
+    torch.testing.assert_close(FastMapGenerator(net)(x), plain, atol=1e-5, rtol=0)
+    other = cx_gan.MapGenerator(cx_gan.Architecture(size=32, width=4, levels=3, critic_width=4))
+    other.load_state_dict(net.state_dict())
+    assert not torch.allclose(other(x), plain, atol=1e-3)  # the word is what decides
+    with pytest.raises(ValueError, match="upsampling must be one of nearest, bilinear"):
+        cx_gan.Architecture(upsampling="transposed")
