@@ -189,7 +189,7 @@ def test_a_picture_is_turned_over_once_however_often_the_file_says_so(photometri
     turned = photometric == "MONOCHROME1" or shape == "INVERSE"
     assert np.array_equal(scan.pixels, 4095 - STORED if turned else STORED)
     assert scan.window == (2595.0 if turned else 1500.0, 1000.0)
-    assert bool(scan.remarks) == (photometric == "MONOCHROME2" and shape == "INVERSE")
+    assert bool(scan.remarks) == ((photometric, shape) in (("MONOCHROME2", "INVERSE"), ("MONOCHROME1", "IDENTITY")))
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

@@ -152,11 +152,11 @@ def _turned(header: Header, picture: Picture, voi: Table | None) -> tuple[bool, 
     MONOCHROME1 and PresentationLUTShape INVERSE are one inversion, that of the last step (PS3.3 C.11.6 and C.7.6.3.1.2); a VOI
     table that falls is one of the step before.
     """
-    last = picture.photometric == "MONOCHROME1"
-    if not last and header.text("PresentationLUTShape").upper() == "INVERSE":
+    last, shape, why = picture.photometric == "MONOCHROME1", header.text("PresentationLUTShape").upper(), ""
+    if last and shape == "IDENTITY":  # which the standard rules out; makers err in the shape
+        why = "bright may not be dense: MONOCHROME1, but its PresentationLUTShape is IDENTITY"
+    if not last and shape == "INVERSE":
         last, why = True, "turned over: its PresentationLUTShape is INVERSE"
-    else:
-        why = ""
     if voi is not None and voi.falls:
         return not last, "not turned over: its VOI table turns it back" if last else "turned over: its VOI table falls"
     return last, why
