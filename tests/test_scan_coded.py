@@ -7,7 +7,6 @@ import numpy as np
 import openjpeg.utils as openjpeg
 import pytest
 from pydicom import dcmread
-from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -24,16 +23,11 @@ from engine.scan import UnreadableScan, bounds
 from engine.scan import read_scan_in_process as read_scan
 from engine.scan.codestreams import with_whole_spectrum
 from tests.scan_files import body, dicom, item, picture
+from tests.scan_parts import encapsulated, lossless_jpeg, sequential_jpeg
 
 STORED = body()
 FLAT = (STORED // 16).astype(np.uint8)
 SMOOTH = np.outer(np.linspace(0, 250, 40), np.linspace(0.2, 1, 50)).astype(np.uint8)
-
-
-def coded(frames: list[bytes], like: np.ndarray, syntax, **elements) -> bytes:
-    """A DICOM file of compressed frames; `like` gives size and depth."""
-    frames = [frame + b"\0" * (len(frame) % 2) for frame in frames]
-    return dicom(like, syntax, PixelData=encapsulate(frames), **elements)
 
 
 def run_lengths(words: np.ndarray) -> bytes:
@@ -42,33 +36,6 @@ def run_lengths(words: np.ndarray) -> bytes:
     out = io.BytesIO()
     file.save_as(out)
     return out.getvalue()
-
-
-def lossless_jpeg(values: np.ndarray, bits: int) -> bytes:
-    """ISO 10918-1, process 14, selection value 1, with a code of 5 bits for each of the 17 kinds of difference."""
-    values = values.astype(np.int64)
-    left = np.empty_like(values)
-    left[:, 1:], left[1:, 0], left[0, 0] = values[:, :-1], values[:-1, 0], 1 << (bits - 1)
-    written = []
-    for difference in ((values - left + 32_768) % 65_536 - 32_768).ravel().tolist():
-        kind = abs(difference).bit_length()
-        extra = difference if difference > 0 else difference + (1 << kind) - 1
-        written.append(f"{kind:05b}" + (f"{extra:0{kind}b}" if kind and kind < 16 else ""))
-    text = "".join(written)
-    text += "1" * (-len(text) % 8)
-    data = int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
-    table = b"\xff\xc4" + struct.pack(">HB", 19 + 17, 0) + bytes([0, 0, 0, 0, 17, *[0] * 11]) + bytes(range(17))
-    frame = b"\xff\xc3" + struct.pack(">HBHHB3B", 11, bits, *values.shape, 1, 1, 0x11, 0)
-    return b"\xff\xd8" + frame + table + b"\xff\xda" + bytes([0, 8, 1, 1, 0, 1, 0, 0]) + data + b"\xff\xd9"
-
-
-def extended(array: np.ndarray, end: int = 0, **options) -> bytes:
-    """A sequential JPEG of process 2 whose scan says that the spectrum ends at `end`."""
-    data = bytearray(picture(array, "JPEG", quality=95, **options))
-    data[data.index(b"\xff\xc0") + 1] = 0xC1
-    at = data.index(b"\xff\xda")
-    data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") - 2] = end
-    return bytes(data)
 
 
 def retold(file: bytes, told: str, other: str) -> bytes:
@@ -91,7 +58,7 @@ def meta_end(file: bytes) -> int:
 
 
 def test_the_encoder_of_these_tests_is_read_back():
-    assert np.array_equal(read_scan(coded([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=11)).pixels, STORED)
+    assert np.array_equal(read_scan(encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=11)).pixels, STORED)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -100,51 +67,51 @@ def test_compressed_words_are_shifted_to_their_high_bit_too(signed):
     words = values << 4
     deep = {"BitsStored": 12, "HighBit": 15, "PixelRepresentation": int(signed)}
     plain = words.view(np.uint16)
-    jpeg = coded([lossless_jpeg(plain, 16)], plain, JPEGLosslessSV1, **deep)
+    jpeg = encapsulated([lossless_jpeg(plain, 16)], plain, JPEGLosslessSV1, **deep)
     runs = dcmread(io.BytesIO(run_lengths(plain)))
     runs.BitsStored, runs.HighBit, runs.PixelRepresentation = 12, 15, int(signed)
     out = io.BytesIO()
     runs.save_as(out)
-    for file in (jpeg, out.getvalue(), coded([openjpeg.encode_array(words, bits_stored=16)], plain, JPEG2000Lossless, **deep)):
+    for file in (jpeg, out.getvalue(), encapsulated([openjpeg.encode_array(words, bits_stored=16)], plain, JPEG2000Lossless, **deep)):
         assert np.array_equal(read_scan(file).pixels, values)
 
 
 def test_a_stream_that_holds_the_values_themselves_is_not_shifted():
-    file = coded([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=15)
+    file = encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=15)
     assert np.array_equal(read_scan(file).pixels, STORED)
 
 
 @pytest.mark.parametrize("stored", [8, 12, 16])
 def test_8_bits_in_room_for_16_are_8_bits(stored):
     room = {"BitsAllocated": 16, "BitsStored": stored, "HighBit": stored - 1}
-    baseline = read_scan(coded([picture(SMOOTH, "JPEG", quality=95)], SMOOTH, JPEGBaseline8Bit, **room))
+    baseline = read_scan(encapsulated([picture(SMOOTH, "JPEG", quality=95)], SMOOTH, JPEGBaseline8Bit, **room))
     assert np.abs(baseline.pixels - SMOOTH).max() <= 4 and baseline.bits == 8 and baseline.window == (127.5, 255.0)
-    assert np.abs(read_scan(coded([extended(SMOOTH, 63)], SMOOTH, JPEGExtended12Bit, **room)).pixels - SMOOTH).max() <= 4
+    assert np.abs(read_scan(encapsulated([sequential_jpeg(SMOOTH, 63)], SMOOTH, JPEGExtended12Bit, **room)).pixels - SMOOTH).max() <= 4
     for lossless in (
-        coded([lossless_jpeg(FLAT, 8)], FLAT, JPEGLosslessSV1, **room),
-        coded([openjpeg.encode_array(FLAT, bits_stored=8)], FLAT, JPEG2000Lossless, **room),
+        encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLosslessSV1, **room),
+        encapsulated([openjpeg.encode_array(FLAT, bits_stored=8)], FLAT, JPEG2000Lossless, **room),
     ):
         assert np.array_equal(read_scan(lossless).pixels, FLAT)
-    turned = read_scan(coded([lossless_jpeg(FLAT, 8)], FLAT, JPEGLossless, PhotometricInterpretation="MONOCHROME1", **room))
+    turned = read_scan(encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLossless, PhotometricInterpretation="MONOCHROME1", **room))
     assert np.array_equal(turned.pixels, 255 - FLAT)
 
 
 def test_8_bit_colour_in_room_for_16_is_read():
     colour = np.stack([SMOOTH, SMOOTH, SMOOTH], axis=-1)
     frame = picture(colour, "JPEG", quality=95)
-    file = coded([frame], colour, JPEGBaseline8Bit, samples=3, PhotometricInterpretation="YBR_FULL_422", BitsAllocated=16, BitsStored=8, HighBit=7)
+    file = encapsulated([frame], colour, JPEGBaseline8Bit, samples=3, PhotometricInterpretation="YBR_FULL_422", BitsAllocated=16, BitsStored=8, HighBit=7)
     assert np.abs(read_scan(file).pixels - SMOOTH).max() <= 4
 
 
 def test_samples_for_which_there_is_no_room_are_named():
     with pytest.raises(UnreadableScan, match="12 bits a pixel, the header has room for 8"):
-        read_scan(coded([lossless_jpeg(STORED, 12)], FLAT, JPEGLosslessSV1))
+        read_scan(encapsulated([lossless_jpeg(STORED, 12)], FLAT, JPEGLosslessSV1))
 
 
 def test_frames_of_different_depths_are_named():
     frames = [lossless_jpeg(STORED, 12), lossless_jpeg(STORED, 16)]
     with pytest.raises(UnreadableScan, match="different depths"):
-        read_scan(coded(frames, np.stack([STORED] * 2), JPEGLosslessSV1))
+        read_scan(encapsulated(frames, np.stack([STORED] * 2), JPEGLosslessSV1))
 
 
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"restart_marker_rows": 1}])
@@ -152,8 +119,8 @@ def test_frames_of_different_depths_are_named():
 def test_a_sequential_scan_that_ends_at_0_is_read_to_its_end(options, frames):
     pictures = np.stack([SMOOTH, SMOOTH[::-1], SMOOTH[:, ::-1]])[:frames]
     like = pictures if frames > 1 else SMOOTH
-    right = read_scan(coded([extended(array, 63, **options) for array in pictures], like, JPEGExtended12Bit))
-    wrong = read_scan(coded([extended(array, 0, **options) for array in pictures], like, JPEGExtended12Bit))
+    right = read_scan(encapsulated([sequential_jpeg(array, 63, **options) for array in pictures], like, JPEGExtended12Bit))
+    wrong = read_scan(encapsulated([sequential_jpeg(array, 0, **options) for array in pictures], like, JPEGExtended12Bit))
     assert np.array_equal(wrong.pixels, right.pixels) and np.abs(right.pixels - like).max() <= 4
 
 
@@ -167,27 +134,27 @@ def test_a_full_size_film_in_lossless_jpeg_2000_is_read():
     film = grain.clip(0, 4095).astype(np.uint16)
     frame = openjpeg.encode_array(film, bits_stored=12)
     assert len(frame) > 6_000_000
-    assert np.array_equal(read_scan(coded([frame], film, JPEG2000Lossless, BitsStored=12, HighBit=11)).pixels, film)
+    assert np.array_equal(read_scan(encapsulated([frame], film, JPEG2000Lossless, BitsStored=12, HighBit=11)).pixels, film)
 
 
 def test_a_full_size_mammogram_is_not_refused_for_its_size():
     header = lossless_jpeg(STORED, 12).replace(struct.pack(">HH", *STORED.shape), struct.pack(">HH", 5928, 4728), 1)
     with pytest.raises(UnreadableScan, match="cannot be decoded|damaged"):  # as the rest of its data is missing
-        read_scan(coded([header], STORED, JPEGLosslessSV1, Rows=5928, Columns=4728))
+        read_scan(encapsulated([header], STORED, JPEGLosslessSV1, Rows=5928, Columns=4728))
 
 
 def test_the_bounds_of_slow_codecs_are_of_a_frame(monkeypatch):
     monkeypatch.setattr(bounds, "SLOW_VALUES", STORED.size)
     frame = openjpeg.encode_array(STORED, bits_stored=12)
     monkeypatch.setattr(bounds, "JPEG_2000_BYTES", len(frame) + len(frame) % 2)
-    scan = read_scan(coded([frame] * 4, np.stack([STORED] * 4), JPEG2000Lossless, BitsStored=12, HighBit=11))
+    scan = read_scan(encapsulated([frame] * 4, np.stack([STORED] * 4), JPEG2000Lossless, BitsStored=12, HighBit=11))
     assert np.array_equal(scan.pixels, np.stack([STORED] * 4))
     monkeypatch.setattr(bounds, "JPEG_2000_BYTES", len(frame) - 2)
     with pytest.raises(UnreadableScan, match="takes too long"):
-        read_scan(coded([frame], STORED, JPEG2000Lossless))
+        read_scan(encapsulated([frame], STORED, JPEG2000Lossless))
     monkeypatch.setattr(bounds, "SLOW_VALUES", STORED.size - 1)
     with pytest.raises(UnreadableScan, match="limit"):
-        read_scan(coded([frame], STORED, JPEG2000Lossless))
+        read_scan(encapsulated([frame], STORED, JPEG2000Lossless))
 
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, RLELossless])
@@ -198,7 +165,7 @@ def test_pixels_that_were_unpacked_under_a_syntax_that_was_left_are_read(syntax)
 
 
 def test_compressed_pixels_that_are_said_to_be_plain_are_named():
-    for file, told in ((run_lengths(STORED), RLELossless), (coded([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1), JPEGLosslessSV1)):
+    for file, told in ((run_lengths(STORED), RLELossless), (encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1), JPEGLosslessSV1)):
         with pytest.raises(UnreadableScan, match="not compressed"):
             read_scan(retold(file, told, ExplicitVRLittleEndian))
 

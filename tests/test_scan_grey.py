@@ -7,28 +7,11 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from engine.scan import UnreadableScan
 from engine.scan import read_scan_in_process as read_scan
 from tests.scan_files import body, dicom, item
+from tests.scan_parts import palette_elements, table_item
 
 STORED = body()
 TWELVE = {"BitsStored": 12, "HighBit": 11}
 SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian)
-
-
-def table(entries: np.ndarray, first: int = 0, bits: int = 16, count: int | None = None, vr: str = "US", data: bytes | None = None, order="<"):
-    """An item of a Modality LUT or VOI LUT sequence."""
-    made = item(LUTDescriptor=[len(entries) if count is None else count, first, bits], LUTData=b"")
-    made["LUTDescriptor"].VR, made["LUTData"].VR = vr, "OW"
-    made["LUTData"].value = np.asarray(entries, f"{order}u2").tobytes() if data is None else data
-    return made
-
-
-def palette(entries: np.ndarray, first: int, bits: int, count: int | None = None) -> dict:
-    """The same table for red, green and blue, so that luminance is the entry."""
-    elements = {"PhotometricInterpretation": "PALETTE COLOR"}
-    data = entries.astype(np.uint8).tobytes() if bits == 8 else entries.astype("<u2").tobytes()
-    for colour in ("Red", "Green", "Blue"):
-        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [(len(entries) if count is None else count) % 65536, first, bits]
-        elements[f"{colour}PaletteColorLookupTableData"] = data + b"\0" * (len(data) % 2)
-    return elements
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
@@ -67,7 +50,7 @@ def test_a_high_bit_that_cannot_be_is_not_meant(high):
 @pytest.mark.parametrize("missing", [1, 2, 95])
 def test_a_modality_table_that_ends_early_holds_its_last_entry(missing):
     entries = (np.arange(4001) ** 2 // 400).astype(np.uint16)
-    scan = read_scan(dicom(STORED, ModalityLUTSequence=[table(entries[:-missing], count=4001)]))
+    scan = read_scan(dicom(STORED, ModalityLUTSequence=[table_item(entries[:-missing], count=4001)]))
     assert np.array_equal(scan.pixels, entries[np.minimum(STORED, 4000 - missing)])
 
 
@@ -76,7 +59,7 @@ def test_a_modality_table_that_ends_early_holds_its_last_entry(missing):
 def test_a_modality_table_is_as_wide_as_its_descriptor_says(syntax, bits):
     order = ">" if syntax == ExplicitVRBigEndian else "<"
     entries = (np.arange(4096) * ((1 << bits) - 1) // 4095).astype(np.uint16)
-    scan = read_scan(dicom(STORED, syntax, ModalityLUTSequence=[table(entries, bits=bits, order=order)]))
+    scan = read_scan(dicom(STORED, syntax, ModalityLUTSequence=[table_item(entries, bits=bits, order=order)]))
     assert np.array_equal(scan.pixels, entries[STORED])
 
 
@@ -84,21 +67,21 @@ def test_a_modality_table_is_as_wide_as_its_descriptor_says(syntax, bits):
 def test_8_bit_entries_may_be_packed(syntax):
     entries = (np.arange(4096) // 16).astype(np.uint8)
     packed = entries.reshape(-1, 2)[:, ::-1].tobytes() if syntax == ExplicitVRBigEndian else entries.tobytes()
-    scan = read_scan(dicom(STORED, syntax, ModalityLUTSequence=[table(entries, bits=8, data=packed)]))
+    scan = read_scan(dicom(STORED, syntax, ModalityLUTSequence=[table_item(entries, bits=8, data=packed)]))
     assert np.array_equal(scan.pixels, STORED // 16)
 
 
 def test_a_table_half_as_long_as_it_says_is_not_guessed_at():
     entries = (np.arange(4096) // 16).astype(np.uint8)
     with pytest.raises(UnreadableScan, match="width of its entries"):
-        read_scan(dicom(STORED, ModalityLUTSequence=[table(entries, bits=16, data=entries.tobytes())]))
+        read_scan(dicom(STORED, ModalityLUTSequence=[table_item(entries, bits=16, data=entries.tobytes())]))
 
 
 @pytest.mark.parametrize("vr", ["US", "SS"])
 def test_the_first_mapped_value_of_signed_pixels_is_signed(vr):
     values = STORED.astype(np.int16) - 2000
     entries = (np.arange(4001) * 3).astype(np.uint16)
-    made = table(entries, first=0, vr=vr)
+    made = table_item(entries, first=0, vr=vr)
     made["LUTDescriptor"].value = [4001, -2000 if vr == "SS" else 63536, 16]
     scan = read_scan(dicom(values, ModalityLUTSequence=[made]))
     assert np.array_equal(scan.pixels, entries[STORED])
@@ -106,15 +89,15 @@ def test_the_first_mapped_value_of_signed_pixels_is_signed(vr):
 
 def test_the_first_mapped_value_of_unsigned_pixels_may_lie_above_32767():
     entries = (np.arange(4001) * 3).astype(np.uint16)
-    scan = read_scan(dicom(STORED + 40_000, ModalityLUTSequence=[table(entries, first=40_000)]))
+    scan = read_scan(dicom(STORED + 40_000, ModalityLUTSequence=[table_item(entries, first=40_000)]))
     assert np.array_equal(scan.pixels, entries[STORED])
 
 
 def test_a_descriptor_of_0_entries_means_65536():
     stored = body(top=65_535)
     entries = (65_535 - np.arange(65_536)).astype(np.uint16)
-    assert np.array_equal(read_scan(dicom(stored, ModalityLUTSequence=[table(entries, count=0)])).pixels, 65_535.0 - stored)
-    assert np.array_equal(read_scan(dicom(stored, **palette(entries, 0, 16, count=65_536))).pixels, 65_535.0 - stored)
+    assert np.array_equal(read_scan(dicom(stored, ModalityLUTSequence=[table_item(entries, count=0)])).pixels, 65_535.0 - stored)
+    assert np.array_equal(read_scan(dicom(stored, **palette_elements(entries, 0, 16, count=65_536))).pixels, 65_535.0 - stored)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -122,21 +105,21 @@ def test_a_descriptor_of_0_entries_means_65536():
 def test_a_palette_is_as_wide_as_it_says_and_its_last_entry_holds(bits, missing):
     entries = (np.arange(256) * (200 if bits == 16 else 1))[: 256 - missing]
     index = (STORED // 16).astype(np.uint8)
-    scan = read_scan(dicom(index, **palette(entries, 0, bits, count=256)))
+    scan = read_scan(dicom(index, **palette_elements(entries, 0, bits, count=256)))
     assert np.array_equal(scan.pixels, entries[np.minimum(index, 255 - missing)])
 
 
 def test_a_palette_may_begin_below_0_for_signed_pixels_and_above_for_others():
     entries = np.arange(4001) * 16
-    low = palette(entries, 0, 16)
+    low = palette_elements(entries, 0, 16)
     for name in ("Red", "Green", "Blue"):
         low[f"{name}PaletteColorLookupTableDescriptor"] = [4001, -2000, 16]
     assert np.array_equal(read_scan(dicom(STORED.astype(np.int16) - 2000, ImplicitVRLittleEndian, **low)).pixels, entries[STORED])
-    assert np.array_equal(read_scan(dicom(STORED + 500, **palette(entries, 500, 16))).pixels, entries[STORED])
+    assert np.array_equal(read_scan(dicom(STORED + 500, **palette_elements(entries, 500, 16))).pixels, entries[STORED])
 
 
 @pytest.mark.parametrize(
-    "broken", [[], [item()], [item(LUTExplanation="none")], [item(LUTDescriptor=b"", LUTData=b"")], [table(np.arange(9), bits=0)], [table(np.arange(0), count=9)]]
+    "broken", [[], [item()], [item(LUTExplanation="none")], [item(LUTDescriptor=b"", LUTData=b"")], [table_item(np.arange(9), bits=0)], [table_item(np.arange(0), count=9)]]
 )
 @pytest.mark.parametrize("sequence", ["ModalityLUTSequence", "VOILUTSequence"])
 def test_a_table_that_is_none_changes_nothing(sequence, broken):
@@ -151,7 +134,7 @@ def test_a_table_that_is_none_changes_nothing(sequence, broken):
 
 
 def test_a_damaged_modality_table_is_said_and_a_damaged_voi_table_is_not():
-    broken = [table(np.arange(9), bits=0)]
+    broken = [table_item(np.arange(9), bits=0)]
     assert "stored values" in read_scan(dicom(STORED, ModalityLUTSequence=broken)).remarks[0]
     assert read_scan(dicom(STORED, VOILUTSequence=broken)).remarks == ()
     assert read_scan(dicom(STORED, ModalityLUTSequence=[])).remarks == ()
@@ -195,7 +178,7 @@ def test_a_picture_is_turned_over_once_however_often_the_file_says_so(photometri
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_a_voi_table_that_falls_turns_the_picture_over_and_that_is_said(photometric):
     falls = np.clip(4095 - np.arange(4096) * 2, 0, 4095).astype(np.uint16)
-    scan = read_scan(dicom(STORED, PhotometricInterpretation=photometric, VOILUTSequence=[table(falls, bits=12)], **TWELVE))
+    scan = read_scan(dicom(STORED, PhotometricInterpretation=photometric, VOILUTSequence=[table_item(falls, bits=12)], **TWELVE))
     turned = photometric == "MONOCHROME2"  # its last step turns the other over once more
     assert np.array_equal(scan.pixels, 4095 - STORED if turned else STORED)
     assert "VOI" in scan.remarks[0]
@@ -204,13 +187,13 @@ def test_a_voi_table_that_falls_turns_the_picture_over_and_that_is_said(photomet
 
 
 def test_a_voi_table_that_falls_beside_a_window_is_only_said():
-    falls = [table((4095 - np.arange(4096)).astype(np.uint16), bits=12)]
+    falls = [table_item((4095 - np.arange(4096)).astype(np.uint16), bits=12)]
     scan = read_scan(dicom(STORED, VOILUTSequence=falls, WindowCenter=1500, WindowWidth=1000, **TWELVE))
     assert np.array_equal(scan.pixels, STORED) and "VOI" in scan.remarks[0]
 
 
 def test_the_first_value_of_a_voi_table_is_in_the_scanners_units():
-    rises = table(np.arange(1000), first=64_536)  # -1000
+    rises = table_item(np.arange(1000), first=64_536)  # -1000
     stored = STORED // 8
     assert read_scan(dicom(stored, RescaleSlope="1", RescaleIntercept="-1000", VOILUTSequence=[rises])).window == (-500.5, 999.0)
     apart = read_scan(dicom(stored + 64_536, VOILUTSequence=[rises]))

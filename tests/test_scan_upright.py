@@ -12,6 +12,7 @@ from engine.scan import UnreadableScan
 from engine.scan import read_scan_in_process as read_scan
 from engine.scan.orientation import exif_orientation, upright
 from tests.scan_files import body, picture, png, png_chunks, png_header, tiff
+from tests.scan_parts import exif_block, jpeg_with_exif, png_with_exif
 
 DEEP = body(top=60_000)
 FLAT = (DEEP // 256).astype(np.uint8)
@@ -34,24 +35,6 @@ def stored(array: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(STORED_AS[orientation](array))
 
 
-def exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
-    """An EXIF block with two fields, the orientation second."""
-    value = struct.pack(order + ("HH" if kind == 3 else "I"), *([orientation, 0] if kind == 3 else [orientation]))
-    fields = struct.pack(order + "HHII", 256, 4, 1, 7) + struct.pack(order + "HHI", 274, kind, 1) + value
-    return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, 2) + fields + bytes(4)
-
-
-def jpeg(array: np.ndarray, block: bytes) -> bytes:
-    plain = picture(array, "JPEG", quality=95)
-    return plain[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block + plain[2:]
-
-
-def with_exif(file: bytes, block: bytes, before: bytes = b"IDAT", checksum: int | None = None) -> bytes:
-    at = file.index(before) - 4
-    checksum = zlib.crc32(b"eXIf" + block) if checksum is None else checksum
-    return file[:at] + struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", checksum) + file[at:]
-
-
 @EACH
 def test_the_eight_orientations_are_those_of_pillow(orientation):
     turn = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
@@ -65,14 +48,14 @@ def test_the_eight_orientations_are_those_of_pillow(orientation):
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("kind", [3, 4])
 def test_jpeg_and_png_are_turned_as_their_exif_says(orientation, order, kind):
-    block = exif(orientation, order, kind)
+    block = exif_block(orientation, order, kind)
     smooth = np.outer(np.linspace(0, 250, 40), np.linspace(0.2, 1, 50)).astype(np.uint8)
-    scan = read_scan(jpeg(stored(smooth, orientation), block))
+    scan = read_scan(jpeg_with_exif(stored(smooth, orientation), block))
     assert scan.pixels.shape == smooth.shape and np.abs(scan.pixels - smooth).max() <= 4
     for array in (FLAT, DEEP, COLOUR):
         grey = read_scan(png(array))
-        assert read_scan(with_exif(png(stored(array, orientation)), block)).sha256 == grey.sha256
-        assert read_scan(with_exif(png(stored(array, orientation)), block, before=b"IEND")).sha256 == grey.sha256
+        assert read_scan(png_with_exif(png(stored(array, orientation)), block)).sha256 == grey.sha256
+        assert read_scan(png_with_exif(png(stored(array, orientation)), block, before=b"IEND")).sha256 == grey.sha256
 
 
 @EACH
@@ -104,22 +87,22 @@ def test_every_page_is_turned_and_all_must_stand_alike():
 
 
 @pytest.mark.parametrize(
-    "block", [b"", b"MM\0*", b"II*\0\xff\xff\xff\x7f", exif(0), exif(9), exif(65_535), exif(6)[:-20], b"Exif\0\0" + exif(6), b"II*\0\x08\0\0\0\xff\xff"]
+    "block", [b"", b"MM\0*", b"II*\0\xff\xff\xff\x7f", exif_block(0), exif_block(9), exif_block(65_535), exif_block(6)[:-20], b"Exif\0\0" + exif_block(6), b"II*\0\x08\0\0\0\xff\xff"]
 )
 def test_a_note_that_says_nothing_turns_nothing(block):
-    assert read_scan(with_exif(png(FLAT), block)).sha256 == read_scan(png(FLAT)).sha256
-    assert read_scan(jpeg(FLAT, block)).pixels.shape == FLAT.shape
+    assert read_scan(png_with_exif(png(FLAT), block)).sha256 == read_scan(png(FLAT)).sha256
+    assert read_scan(jpeg_with_exif(FLAT, block)).pixels.shape == FLAT.shape
     assert upright(FLAT, exif_orientation(block)) is FLAT
 
 
 def test_a_png_note_with_a_wrong_checksum_turns_nothing():
-    assert read_scan(with_exif(png(FLAT), exif(6), checksum=7)).sha256 == read_scan(png(FLAT)).sha256
+    assert read_scan(png_with_exif(png(FLAT), exif_block(6), checksum=7)).sha256 == read_scan(png(FLAT)).sha256
 
 
 def test_a_note_before_the_header_is_no_png():
     with pytest.raises(UnreadableScan):
         lines = zlib.compress(b"".join(b"\0" + row.tobytes() for row in FLAT))
-        read_scan(png_chunks((b"eXIf", exif(6)), (b"IDAT", lines), png_header(*FLAT.shape), (b"IEND", b"")))
+        read_scan(png_chunks((b"eXIf", exif_block(6)), (b"IDAT", lines), png_header(*FLAT.shape), (b"IEND", b"")))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
