@@ -1,12 +1,14 @@
 """What is shipped does on real files what the pages promise of it."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pydicom.data
 import pytest
 from PIL import Image
 
+from engine.checkpoints import open_checkpoint, shipped
 from engine.registry import UnsuitableScan, open_model
 from engine.scan import read_scan
 
@@ -38,3 +40,11 @@ def test_an_ultrasound_frame_is_refused_by_its_kind_and_marked_where_the_file_do
     png = io.BytesIO()
     Image.fromarray((255 * (frame - frame.min()) / np.ptp(frame)).astype(np.uint8)).save(png, "PNG")
     assert not nih.explain(read_scan(png.getvalue()), ["Pneumonia"])[0].like_training
+
+
+def test_what_was_seen_of_a_checkpoints_maps_stands_on_its_card_and_above_its_results():
+    page = (Path(__file__).parent.parent / "docs" / "by_eye.md").read_text(encoding="utf-8")
+    seen = [name for name in shipped() if f"**{name}**" in page]
+    assert len(seen) >= 13
+    for checkpoint in map(open_checkpoint, seen):
+        assert checkpoint.caution and checkpoint.caution in checkpoint.card, checkpoint.name
