@@ -9,10 +9,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from engine.checkpoints import Checkpoint
 from engine.datasets import NEED_NO_FOLDER
+from engine.export.bias_json import bias_json
 from engine.invariance import answers, request
 from engine.invariance.interventions import STRUCTURAL
 from engine.invariance.report import Affected, BiasReport, FindingReport, difference_scale
-from engine.invariance.request import DRAWN, Asked, Written
+from engine.invariance.request import DRAWN, Asked
 from engine.queue import Job
 from pages.parts import bias_cards, common
 from viewer import PanelView, linked_panels
@@ -24,12 +25,21 @@ WORDS = {"sex": "Sex", "view_position": "View position", "marker": "Marker"}
 
 
 def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
-    """The worker's job for this report."""
+    """The worker's job for this report, before its p values are corrected for all that is asked in this session."""
 
     def work(progress):
-        return common.inference().call(request.written, checkpoint, common.trained_on(checkpoint), asked, progress=progress, turns=True)
+        return common.inference().call(request.measured, checkpoint, common.trained_on(checkpoint), asked, progress=progress, turns=True)
 
     return common.ask(("bias", asked), work, long=True)
+
+
+def in_its_family(checkpoint: Checkpoint, asked: Asked, measured: BiasReport) -> BiasReport:
+    """The report with p values corrected for every report that this session has seen of the checkpoint on the same collection."""
+    from engine.invariance.bias import judged
+
+    seen = st.session_state.setdefault("bias families", {}).setdefault((checkpoint.identity, measured.collection), {})
+    seen[asked] = measured.question
+    return judged([measured], [question for other, question in seen.items() if other != asked])[0]
 
 
 def offered() -> list[Checkpoint]:
@@ -106,7 +116,7 @@ def result(offers: list[Checkpoint]) -> None:
     common.worker().keep_only(common.session(), [job.key])
     job.wait(0.3)
     if not job.done:
-        quiet(f"Every film is being shown otherwise, and the model asked about each. {asked.count} films take a minute or two.")
+        quiet(f"{asked.count} films are being shown otherwise, and the model is asked about each. This takes a minute or two; Stop gives it up.")
 
         def stop() -> None:
             wanted.remove(asked)
@@ -120,12 +130,12 @@ def result(offers: list[Checkpoint]) -> None:
             common.worker().forget(job.key)
             st.rerun(scope="fragment")
         return
-    written = job.answer()
+    report = in_its_family(checkpoint, asked, job.answer())
     known = "films not trained on" if common.method_of(checkpoint).trainable else "films"  # of another maker's model nobody knows
-    head.html(bias_cards.headline(asked.attribute, bias_cards.badges(written.report, known)))
+    head.html(bias_cards.headline(asked.attribute, bias_cards.badges(report, known)))
     with files:
-        take_home(written)
-    show(written.report)
+        take_home(report)
+    show(report)
 
 
 def empty(asked: Asked) -> None:
@@ -140,10 +150,15 @@ def quiet(words: str) -> None:
         st.markdown(words, text_alignment="center")
 
 
-def take_home(written: Written) -> None:
-    stem = f"bias-{written.report.checkpoint}-{written.report.attribute}"
-    st.download_button("PDF", written.pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf")
-    st.download_button("JSON", written.json, f"{stem}.json", "application/json", on_click="ignore", help="The same numbers", key="json")
+def take_home(report: BiasReport) -> None:
+    def pdf() -> bytes:  # set only when it is wanted
+        from engine.export.bias_pdf import bias_pdf
+
+        return bias_pdf(report)
+
+    stem = f"bias-{report.checkpoint}-{report.attribute}"
+    st.download_button("PDF", pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf")
+    st.download_button("JSON", bias_json([report]), f"{stem}.json", "application/json", on_click="ignore", help="The same numbers", key="json")
 
 
 def show(report: BiasReport) -> None:
@@ -151,6 +166,7 @@ def show(report: BiasReport) -> None:
     table, scatter = st.columns([2.15, 1], gap="small")
     with table:
         st.html(bias_cards.findings_card(report))
+        st.html(bias_cards.assumption_card(report))
     with scatter, st.container(key="bias-scatter"):
         names = [one.finding for one in report.findings]
         first = report.told[0].finding if report.told else names[0]
@@ -166,21 +182,21 @@ def panels(report: BiasReport, one: FindingReport) -> list[PanelView]:
     """The patients whose answer moves most: original, counterfactual, difference; one scale for all of them."""
     shown = one.affected[:SIDE_BY_SIDE]
     limit = difference_scale(shown)
-    return [view for number, person in enumerate(shown, 1) for view in _three(report.attribute, one, person, number, limit)]
+    return [view for number, person in enumerate(shown, 1) for view in _three(report, one, person, number, limit)]
 
 
-def _three(attribute: str, one: FindingReport, person: Affected, number: int, limit: float) -> list[PanelView]:
-    low, high = float(person.original.min()), float(person.original.max())
+def _three(report: BiasReport, one: FindingReport, person: Affected, number: int, limit: float) -> list[PanelView]:
+    attribute, low, high = report.attribute, float(person.original.min()), float(person.original.max())
     window = ((low + high) / 2, max(high - low, 1.0))
     taken, other = answers.otherwise(attribute, person.factual), answers.otherwise(attribute, person.other)
-    flips = ", flips" if person.flips else ""
+    flips, way = ", flips" if person.flips else "", " to ".join(answers.short(attribute, value) for value in report.values) if len(report.values) == 2 else ""
     whose = f"most affected patient {number}, {one.finding.lower()}"
     return [
         PanelView("As it is", f"{answers.short(attribute, person.factual)} p {person.before:.2f}", person.original, window=window,
                   alt=f"Film of the {whose}, {taken}, probability {person.before:.2f}"),
         PanelView("Otherwise", f"{answers.short(attribute, person.other)} p {person.after:.2f}{flips}", person.counterfactual, window=window,
                   alt=f"The same film {other}, {whose}, probability {person.after:.2f}{flips}"),
-        PanelView("Difference", "", map=person.counterfactual - person.original, map_limit=limit, map_unit="grey levels",
+        PanelView("Difference", way, map=person.difference(report.values), map_limit=limit, map_unit="grey levels",
                   alt=f"What changes between the two films, {whose}"),
     ]  # fmt: skip
 

@@ -46,7 +46,8 @@ def bias(
     card: Annotated[bool, typer.Option("--card", help="also put mean change and flips on the checkpoint's card; exact counterfactuals only")] = False,
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
-    from engine.invariance.answers import HEADER, answer, note, question, table, trust
+    from engine.invariance import notes
+    from engine.invariance.answers import HEADER, answer, question, table, trust
     from engine.invariance.bias import bias_reports
     from engine.invariance.interventions import open_interventions
     from engine.registry import open_model
@@ -79,19 +80,19 @@ def bias(
             bar.total = total
             bar.update(done - bar.n)
 
-        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed, margin)
+        reports = bias_reports(model, collection, indices, attribute, interventions, progress, seed, margin, split)
     for report in reports:
         print(question(report.attribute))
-        for line in filter(None, answer(report)):
+        for line in filter(None, (*answer(report), *notes.said_beside(report))):
             print(line)
         print("\nCan these counterfactuals be trusted?")
         for what, much, _ in trust(report):
             print(f"  {what.rstrip(':')}: {much}")
-        print()
-        print(aligned([HEADER, *table(report)]))
-        print(note(report))
-        print()
-        print(show(report.measures(), report.remarks))
+        print("\n" + "\n".join(notes.assumption(report)))
+        print("\n" + "\n".join(f"{what}: {how}" for what, how in notes.facts(report)))
+        print("\n" + aligned([HEADER, *table(report)]))
+        print(notes.columns(report) + "\n")
+        print(show(report.measures()))
         print()
     if json:
         from engine.export.bias_json import bias_json

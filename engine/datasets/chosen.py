@@ -29,6 +29,10 @@ class Chosen(Collection):
             raise AttributeError(name)
         return getattr(self.whole, name)
 
+    @property
+    def description(self) -> str:
+        return self.whole.description
+
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         return self.whole.image(index, size)
 

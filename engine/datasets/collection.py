@@ -36,6 +36,11 @@ class Collection(ABC):
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def description(self) -> str:
+        """The collection and what of it is a choice, for reports."""
+        return self.name
+
     @abstractmethod
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """Picture `index` as (H, W) float32 in the scanner's own units; resized to (size, size), aspect not kept, when `size` is given."""

@@ -138,6 +138,16 @@ class Phantom(Collection):
         """Film `index`, (size, size) float32 grey levels from 0 to 255, bright = dense."""
         return self.counterfactual(index, size)
 
+    @property
+    def description(self) -> str:
+        """Seed and number of patients, and of every marker its text and who carries it."""
+        shares = [
+            f"marker {one.text!r} on {100 * one.share_of_positives:g} of 100 films with {one.finding.lower()} and on "
+            f"{100 * one.share_of_negatives:g} of 100 without"
+            for one in self.markers
+        ]
+        return "; ".join([f"drawn films ({self.name}), patients of seed {self.seed}, {len(self)} in all", *shares])
+
     def counterfactual(
         self,
         index: int,

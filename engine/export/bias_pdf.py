@@ -1,34 +1,36 @@
-"""A bias report on paper: the answer, whether the pictures deserve trust, intervals, the most affected patients, and every number."""
+"""A bias report on paper: the answer, how it was come by and what it assumes, intervals, every film both ways, the most affected patients, and
+every number with what it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
 
 from engine import __version__
-from engine.invariance import answers
-from engine.invariance.report import BiasReport, FindingReport, difference_scale
+from engine.export.paper import ACCENT, BAD, BAND, BOTTOM, GOOD, HAND, INK, LEFT, LINE, QUIET, WIDTH, Paper, latin
+from engine.invariance import answers, notes
+from engine.invariance.report import DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport, difference_scale
+from engine.metrics.measure import Measure
 from engine.tables import number
 
-NOTICE = "Research use only, not for diagnosis"
-INK, QUIET, LINE, ACCENT, HAND = (25, 30, 36), (100, 108, 118), (205, 210, 216), (190, 95, 20), (45, 100, 180)
-GOOD, BAD = (30, 120, 70), (170, 50, 40)
-LEFT, WIDTH = 15, 180  # mm
-ROW = 6.5  # mm
+ROW = 5.6  # mm
+FINE = 6  # points, of the last page's numbers
 SHOWN = 2  # patients a finding
+GAP = 9  # mm between two scatters, for the numbers of an axis
+MOST_FINDINGS = 6  # whose patients are shown
 COLOURS = (("blue", HAND), ("orange", ACCENT), ("green", GOOD), ("red", BAD), ("grey", QUIET))  # of the values
 MARKS = ("dots", "squares", "diamonds")  # likewise, so that nothing is said by colour alone
 KINDS = {"good": GOOD, "bad": BAD, "quiet": QUIET}
+VERDICTS = {DEPENDS: ACCENT, NO_SIGN: GOOD}  # others are quiet
 
 
 def bias_pdf(report: BiasReport) -> bytes:
     """The report as a PDF; its numbers are those of `BiasReport.measures`."""
-    page = _Paper()
-    page.set_title(_latin(answers.question(report.attribute)))
+    page = Paper()
+    page.set_title(latin(answers.question(report.attribute)))
     page.set_creator(f"Otherwise {__version__}")
+    page.set_lang("en")
     page.add_page()
     _answer(page, report)
     _findings(page, report)
@@ -38,187 +40,219 @@ def bias_pdf(report: BiasReport) -> bytes:
     return bytes(page.output())
 
 
-class _Paper(FPDF):
-    """A4, quiet, with the notice at the foot of every page."""
-
-    def __init__(self):
-        super().__init__(format="A4")
-        self.set_margins(LEFT, 14, LEFT)
-        self.set_auto_page_break(True, 16)
-
-    def footer(self):
-        self.set_y(-12)
-        self.words(f"{NOTICE}. Otherwise {__version__}, page {self.page_no()}", 7.5, QUIET)
-
-    def words(self, text: str, size: float = 9, colour=INK, bold: bool = False, height: float | None = None) -> None:
-        """A paragraph over the whole width."""
-        self.set_font("Helvetica", "B" if bold else "", size)
-        self.set_text_color(*colour)
-        self.multi_cell(WIDTH, height or size * 0.48, _latin(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-    def cells(self, texts: Sequence[str], widths: Sequence[float], size: float = 8, colours=None, bold: bool = False, height: float = ROW) -> None:
-        """One line of a table."""
-        self.set_font("Helvetica", "B" if bold else "", size)
-        for k, (text, width) in enumerate(zip(texts, widths, strict=True)):
-            self.set_text_color(*(colours[k] if colours else INK))
-            self.cell(width, height, _latin(text))
-        self.ln(height)
-
-    def room_for(self, millimetres: float) -> None:
-        """A new page where fewer are left."""
-        if self.get_y() + millimetres > self.h - 18:
-            self.add_page()
-
-
-def _answer(page: _Paper, report: BiasReport) -> None:
-    page.words(answers.question(report.attribute), 16, bold=True)
-    groups = ", ".join(f"{value} {count}" for value, count in report.groups.items())
-    page.words(
-        f"{report.checkpoint} (sha256 {report.checkpoint_sha256[:12]}) on {report.n} pictures of {report.patients} patients, {report.collection}: {groups}. "
-        f"Pictures otherwise from: {report.generator}{' (exact)' if report.exact else ''}.", 8.5, QUIET,
-    )  # fmt: skip
-    page.ln(3)
+def _answer(page: Paper, report: BiasReport) -> None:
+    page.words(answers.question(report.attribute), 15, bold=True)
+    page.ln(1.5)
     first, rest = answers.answer(report)
-    page.words(first, 12, ACCENT, bold=True, height=5.6)
-    for text in filter(None, (rest, *report.remarks)):
-        page.ln(1)
-        page.words(text, 9.5, height=4.6)
-    page.ln(3)
-    page.words("Can these counterfactuals be trusted?", 10, bold=True)
-    for what, much, kind in answers.trust(report):
-        page.cells((what, much), (95, 85), 8.5, (INK, KINDS[kind]), height=4.8)
-    page.ln(3)
+    page.words(first, 11.5, ACCENT, bold=True)
+    for text in filter(None, (rest, *notes.said_beside(report))):
+        page.ln(0.8)
+        page.words(text, 9)
+    page.heading("How it was asked")
+    page.facts(notes.facts(report))
+    page.heading("What is assumed, and what was done to test it")
+    for text in notes.assumption(report):
+        page.words(text, 8.5)
+    page.heading("Can these counterfactuals be trusted?")
+    rows = answers.trust(report)
+    for what, much, kind in rows:
+        page.cells((what, much), (100, 80), 8, (INK, KINDS[kind]), height=4)
 
 
-def _findings(page: _Paper, report: BiasReport) -> None:
-    page.words("Per finding", 10, bold=True)
-    widths = (27, 40, 31, 28, 15, 17, 22)
-    page.cells(("finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "p", "corrected", "verdict"), widths, 7.5, [QUIET] * 7)
-    reach = max([0.02, *(abs(end) for one in report.findings for end in (one.change.low, one.change.high, one.change.value) if end is not None)])
-    lines = answers.table(report)
+def _findings(page: Paper, report: BiasReport) -> None:
+    start, end = (answers.short(report.attribute, value) for value in report.values[:2])
+    direction = f", {start} to {end}" if len(report.values) == 2 else ""
+    page.heading(f"Per finding{direction}", room=30)
+    widths, margin = (24, 32, 28, 24, 30, 11, 12, 19), f"{100 * report.margin:g}"
+    heads = "finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "verdict", "p", "corrected", "beyond"
+    page.cells(heads, widths, 7, [QUIET] * 8, height=3.4)
+    page.cells(("", "", "", "", "", "", "", f"-{margin}, +{margin}"), widths, 7, [QUIET] * 8, height=3.4)
+    reach = notes.reach(report)
+    lines, first = answers.table(report), page.get_y()
     for one, cells in zip(report.findings, lines, strict=True):
-        page.room_for(ROW)
+        page.room_for(ROW + 6)
         top = page.get_y()
-        name, change, between, flips, share, p, corrected, verdict = cells[:8]
-        colour = {"depends": ACCENT, "no sign of it": GOOD, "cannot tell": QUIET}[one.verdict]
-        page.cells((name, "", f"{change} ({between})", f"{flips} ({share})", p, corrected, verdict), widths, 8, [INK] * 6 + [colour])
-        _interval(page, one, LEFT + widths[0], top, widths[1] - 4, reach)
-    page.ln(1)
-    widths = (27, 24, 27, 19, 25, 18, 40)
-    heads = ("finding", "operating point", "detectable, points", "parity gap", "opportunity gap", "odds gap", "change from, to")
-    page.cells(heads, widths, 7.5, [QUIET] * 7)
+        name, pair, change, between, flips, share, verdict, p, corrected, sided = cells[:10]
+        colours = [INK] * 4 + [VERDICTS.get(one.verdict, QUIET)] + [INK] * 3
+        page.cells((name, "", f"{change} ({between})", f"{flips} ({share})", verdict, p, corrected, sided), widths, 7.5, colours, height=ROW)
+        _interval(page, one, LEFT + widths[0], top, widths[1] - 4, reach, report.margin)
+        if len(report.values) > 2:
+            page.at(LEFT + widths[0], top + ROW, pair, 5.5)
+    _axis(page, LEFT + widths[0], page.get_y(), widths[1] - 4, reach, report.margin)
+    page.set_y(page.get_y() + 7)
+    widths = (25, 26, 30, 33, 33, 33)
+    page.cells(("finding", "operating point", "detectable, points", "parity gap", "opportunity gap", "odds gap"), widths, 7, [QUIET] * 6, height=4)
     for one, cells in zip(report.findings, lines, strict=True):
-        page.cells((cells[0], number(one.threshold), *cells[8:]), widths, 8, height=5)
-    page.words(answers.note(report), 7.5, QUIET)
-    page.ln(3)
+        page.room_for(5)
+        gaps = [one.associations.decisions.get(name) for name in ("parity", "opportunity", "odds")]
+        said = ["-" if gap is None else f"{gap.gap:.2f} ({gap.low:.2f} to {gap.high:.2f})" for gap in gaps]
+        page.cells((cells[0], number(one.threshold), cells[10], *said), widths, 7.5, height=4.2)
+    page.ln(0.8)
+    page.words(notes.columns(report, points=False), 7, QUIET)
 
 
-def _interval(page: _Paper, one: FindingReport, left: float, top: float, width: float, reach: float) -> None:
-    """A dot and its interval against zero."""
+def _interval(page: Paper, one: FindingReport, left: float, top: float, width: float, reach: float, margin: float) -> None:
+    """A dot and its interval against zero, the margin as a band."""
 
     def across(value: float) -> float:
-        return left + width * (0.5 + 0.48 * value / reach)
+        return left + width * (0.5 + 0.5 * value / reach)
 
     middle = top + ROW / 2
+    page.set_fill_color(*BAND)
+    page.rect(across(-margin), top, across(margin) - across(-margin), ROW, style="F")
     page.set_draw_color(*LINE)
-    page.line(across(0), top + 0.5, across(0), top + ROW - 0.5)
+    page.line(across(0), top, across(0), top + ROW)
     page.set_draw_color(*HAND)
     page.set_fill_color(*HAND)
     if one.change.low is not None:
-        page.line(across(one.change.low), middle, across(one.change.high), middle)
-    page.circle(across(one.change.value), middle, 0.9, style="F")
+        page.line(across(max(one.change.low, -reach)), middle, across(min(one.change.high, reach)), middle)
+    page.circle(across(one.change.value), middle, 0.8, style="F")
 
 
-def _scatters(page: _Paper, report: BiasReport, side: float = 46, across: int = 3) -> None:
-    page.room_for(side + 22)
-    page.words("The same picture both ways: probability as photographed (across) and otherwise (up)", 10, bold=True)
+def _axis(page: Paper, left: float, top: float, width: float, reach: float, margin: float) -> None:
+    for value in (-margin, 0.0, margin):
+        page.at(left + width * (0.5 + 0.5 * value / reach), top + 2.6, f"{100 * value:+.3g}" if value else "0", 6, align="middle")
+    page.at(left + width / 2, top + 5, f"points; shaded: the margin", 5.5, align="middle")
+
+
+def _scatters(page: Paper, report: BiasReport) -> None:
+    across = min(max(len(report.findings), 3), 5)
+    side = WIDTH / across - GAP
+    page.heading("Every picture under both values", room=side + 22)
     colours = dict(zip(report.values, COLOURS, strict=False))
-    said = ", ".join(f"{answers.otherwise(report.attribute, v)}: {name} {MARKS[k % 3]}" for k, (v, (name, _)) in enumerate(colours.items()))
-    page.words(f"Photographed {said}.", 7.5, QUIET)
+    whose = ", ".join(f"{answers.short(report.attribute, value)} {name} {MARKS[k % 3]}" for k, (value, (name, _)) in enumerate(colours.items()))
+    page.words(
+        f"The probability under the first value (across) and under the second (up); dashed, the operating point. The patient's own value: {whose}.", 7.5, QUIET
+    )
     for start in range(0, len(report.findings), across):
-        page.room_for(side + 9)
-        top = page.get_y() + 6
+        page.room_for(side + 13)
+        top = page.get_y() + 4.5
         for k, one in enumerate(report.findings[start : start + across]):
-            left = LEFT + k * (side + 12)
-            page.set_font("Helvetica", "", 8)
-            page.set_text_color(*INK)
-            page.text(left, top - 1.5, _latin(one.finding))
-            page.set_draw_color(*LINE)
-            page.rect(left, top, side, side)
-            page.line(left, top + side, left + side, top)
-            for kind, (value, (_, colour)) in enumerate(colours.items()):
-                page.set_fill_color(*colour)
-                for x, y in zip(one.before[report.factual == value], one.after[report.factual == value], strict=True):
-                    _mark(page, left + side * float(x), top + side * (1 - float(y)), MARKS[kind % 3])
-        page.set_y(top + side + 2)
+            _scatter(page, report, one, LEFT + GAP - 1 + k * (side + GAP), top, side)
+        page.set_y(top + side + 8)
 
 
-def _mark(page: _Paper, x: float, y: float, kind: str, reach: float = 0.45) -> None:
-    if kind == "dots":
-        page.circle(x, y, reach, style="F")
-    elif kind == "squares":
-        page.rect(x - reach, y - reach, 2 * reach, 2 * reach, style="F")
-    else:
-        reach *= 1.3  # a diamond of that half width weighs as much as the others
-        page.polygon([(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)], style="F")
+def _scatter(page: Paper, report: BiasReport, one: FindingReport, left: float, top: float, side: float) -> None:
+    page.at(left, top - 1.2, one.finding, 7.5, INK)
+    page.set_draw_color(*LINE)
+    page.rect(left, top, side, side)
+    page.line(left, top + side, left + side, top)
+    page.set_dash_pattern(0.6, 0.8)
+    page.line(left + side * one.threshold, top, left + side * one.threshold, top + side)
+    page.line(left, top + side * (1 - one.threshold), left + side, top + side * (1 - one.threshold))
+    page.set_dash_pattern()
+    for value in (0.0, 0.5, 1.0):
+        page.at(left + side * value, top + side + 2.6, f"{value:g}", 6, align="middle")
+        page.at(left - 0.8, top + side * (1 - value) + 0.8, f"{value:g}", 6, align="right")
+    first, second = (answers.short(report.attribute, value) for value in one.pair)
+    page.at(left + side / 2, top + side + 5.2, f"probability, {first}", 6, align="middle")
+    with page.rotation(90, left - 5.2, top + side / 2):
+        page.at(left - 5.2, top + side / 2, f"probability, {second}", 6, align="middle")
+    for k, value in enumerate(report.values):
+        page.set_fill_color(*COLOURS[k % len(COLOURS)][1])
+        for x, y in np.clip(one.under[report.factual == value], 0, 1):
+            page.mark(left + side * float(x), top + side * (1 - float(y)), MARKS[k % 3])
 
 
-def _people(page: _Paper, report: BiasReport, side: float = 42) -> None:
-    if not report.told:
+def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
+    shown = [one for one in report.told if one.verdict == DEPENDS and not one.slight][:MOST_FINDINGS] or report.told[:1]
+    if not shown:
         return
-    page.add_page()
-    page.words("The most affected patients", 10, bold=True)
-    for one in report.told:
-        shown = one.affected[:SHOWN]
-        reach = difference_scale(shown)
-        for person in shown:
-            page.room_for(side + 14)
-            page.ln(2)
-            flips = ", flips the decision" if person.flips else ""
-            page.words(
-                f"{one.finding}, picture {person.index} of {report.collection}: {person.before:.2f} as photographed ({person.factual}), {person.null:.2f} with nothing "
-                f"changed, {person.after:.2f} {answers.otherwise(report.attribute, person.other)}{flips}.", 8.5,
-            )  # fmt: skip
-            top, low, high = page.get_y() + 1, float(person.original.min()), float(person.original.max())
-            difference = person.counterfactual - person.original
-            pictures = (_grey(person.original, low, high), _grey(person.counterfactual, low, high), _grey(difference, -reach, reach))
-            for k, (picture, title) in enumerate(zip(pictures, ("as photographed", "otherwise", "difference"), strict=True)):
-                page.image(picture, LEFT + k * (side + 4), top, side, side, alt_text=title)
-            _bar(page, LEFT + 3 * (side + 4), top, side, reach)
-            page.set_y(top + side + 1)
+    page.heading("The most affected patients", room=side + 26)
+    page.words(f"As photographed, under the other value, and the difference, always {_direction(report)}; one scale of differences for each finding.", 7.5, QUIET)
+    for one in shown:
+        page.room_for(side + 13)
+        people, top = one.affected[:SHOWN], page.get_y() + 1
+        reach = difference_scale(people)
+        lines = max(_person(page, report, one, person, LEFT + k * (3 * side + 6), top, side, reach) for k, person in enumerate(people))
+        _bar(page, LEFT + len(people) * (3 * side + 6), top + 2.9 * lines + 1, side, reach)
+        page.set_y(top + 2.9 * lines + side + 2.5)
 
 
-def _bar(page: _Paper, left: float, top: float, height: float, reach: float) -> None:
-    """What the greys of a difference mean; the same for all patients of a finding."""
-    page.image(_grey(np.linspace(1, -1, 128, dtype=np.float32)[:, None], -1, 1), left, top, 4, height, alt_text="scale of the difference")
-    page.set_font("Helvetica", "", 7.5)
-    page.set_text_color(*QUIET)
-    for text, share in ((f"{reach:+.3g} grey levels", 0.06), ("0", 0.52), (f"{-reach:+.3g}", 1.0)):
-        page.text(left + 5.5, top + height * share, text)
+def _direction(report: BiasReport) -> str:
+    if len(report.values) > 2:
+        return "the other value less the patient's own"
+    first, second = (answers.short(report.attribute, value) for value in report.values)
+    return f"{second} less {first}"
 
 
-def _grey(picture: np.ndarray, low: float, high: float):
-    from PIL import Image
-
-    span = high - low or 1.0
-    return Image.fromarray(np.clip((picture - low) / span * 255, 0, 255).astype(np.uint8))
-
-
-def _numbers(page: _Paper, report: BiasReport) -> None:
-    page.add_page()
-    page.words("Every number", 10, bold=True)
-    widths = (20, 104, 16, 30, 10)
-    page.cells(("metric", "subject", "value", "95 %", "n"), widths, 7, [QUIET] * 5, height=4.5)
-    for row in report.measures():
-        page.room_for(5)
-        between = "-" if row.low is None else f"{number(row.low)} to {number(row.high)}"
-        page.cells((row.metric, _short(row.subject), number(row.value), between, str(row.n)), widths, 7, height=4)
+def _person(page: Paper, report: BiasReport, one: FindingReport, person: Affected, left: float, top: float, side: float, reach: float) -> int:
+    """Three pictures below a caption; returns how many lines it takes."""
+    flips = ", flips" if person.flips else ""
+    null = "" if report.exact else f"{person.null:.2f} redrawn with nothing changed, "
+    own, other = (answers.short(report.attribute, value) for value in (person.factual, person.other))
+    said = f"{one.finding}, picture {person.index}: {person.before:.2f} as photographed ({own}), {null}{person.after:.2f} otherwise ({other}){flips}"
+    lines = page.wrapped(said, 3 * side + 2, 7)
+    for k, line in enumerate(lines):
+        page.at(left, top + 2.4 + 2.9 * k, line, 7, INK)
+    top, low, high = top + 2.9 * len(lines) + 1, float(person.original.min()), float(person.original.max())
+    page.picture(person.original, low, high, left, top, side, f"{one.finding}, as photographed")
+    page.picture(person.counterfactual, low, high, left + side + 1, top, side, f"{one.finding}, otherwise")
+    page.picture(person.difference(report.values), -reach, reach, left + 2 * side + 2, top, side, f"{one.finding}, the difference")
+    return len(lines)
 
 
-def _short(text: str, most: int = 82) -> str:
-    return text if len(text) <= most else text[: most - 2] + ".."
+def _bar(page: Paper, left: float, top: float, height: float, reach: float) -> None:
+    """What the greys of a difference mean."""
+    page.picture(np.linspace(1, -1, 128, dtype=np.float32)[:, None], -1, 1, left - 1, top, 2.5, "scale of the difference", height)
+    for text, share in ((f"{reach:+.3g}", 0.08), ("grey levels", 0.18), ("0", 0.52), (f"{-reach:+.3g}", 1.0)):
+        page.at(left + 2.3, top + height * share, text, 6)
 
 
-def _latin(text: str) -> str:
-    """The built-in fonts know Latin 1 only; a patient's or a finding's name may hold more."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+def _numbers(page: Paper, report: BiasReport) -> None:
+    """Two columns of blocks: the pictures', one for each finding, and what the less common numbers are."""
+    page.heading("Every number, and what it is", room=45)
+    page.words("Value, 95 % interval, number of pictures it rests on; p: a p value.", 7.5, QUIET)
+    page.ln(1)
+    pictures = [report.composition, *report.quality]
+    blocks = [_block(page, "The pictures", pictures, "")]
+    blocks += [_block(page, one.finding, one.measures(), one.eca.subject) for one in report.findings]
+    lines = [line for block in (*blocks, _glossary(page)) for line in block]
+    column, top, lowest = 0, page.get_y(), page.get_y()
+    for k, line in enumerate(lines):
+        needed = line.height + (lines[k + 1].height if line.bold else 0)  # a title is never the last of its column
+        if page.get_y() + needed > page.h - BOTTOM:
+            column += 1
+            if column == 2:
+                page.add_page()
+                column, top, lowest = 0, page.get_y(), page.get_y()
+            page.set_y(top)
+        _line(page, line, LEFT + 93 * column)
+        lowest = max(lowest, page.get_y())
+    page.set_y(lowest)
+
+
+class _Line:
+    """A line of a block: a title, a number with its name, or a paragraph."""
+
+    def __init__(self, lines: Sequence[str], row: Measure | None = None, bold: bool = False):
+        self.lines, self.row, self.bold = lines, row, bold
+
+    @property
+    def height(self) -> float:
+        return 2.7 * len(self.lines) + (3.2 if self.bold else 0)
+
+
+def _block(page: Paper, title: str, rows: Sequence[Measure], subject: str) -> list[_Line]:
+    named = []
+    for row in rows:
+        name = row.subject.removeprefix(subject).removeprefix(f"{title}: ").removeprefix(": ")
+        of_test = {"": "p of the calibrated test", "Holm": "p of the calibrated test, Holm"}
+        name = {"p_value": of_test.get(name, f"p: {name}"), "eca": "eca", "effect": name}.get(row.metric, f"{row.metric}: {name}")
+        named.append(_Line(page.wrapped(name, 48, FINE), row))
+    return [_Line([title], bold=True), *named]
+
+
+def _glossary(page: Paper) -> list[_Line]:
+    return [_Line(["What some of these are"], bold=True), *(_Line(page.wrapped(f"{name}: {what}", 86, FINE)) for name, what in notes.SMALL_PRINT.items())]
+
+
+def _line(page: Paper, line: _Line, left: float) -> None:
+    top = page.get_y() + (2 if line.bold else 0)
+    for k, text in enumerate(line.lines):
+        page.at(left, top + 2.2 + 2.7 * k, text, 7.5 if line.bold else FINE, INK, bold=line.bold)
+    if line.row is not None:
+        between = "-" if line.row.low is None else f"{number(line.row.low)} to {number(line.row.high)}"
+        for text, right in ((number(line.row.value), 58), (between, 81), (str(line.row.n), 87)):
+            page.at(left + right, top + 2.2, text, FINE, INK, align="right")
+    page.set_y(page.get_y() + line.height)

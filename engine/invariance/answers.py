@@ -20,25 +20,10 @@ OTHERWISE = {
 }  # fmt: skip
 SHORT = {("sex", "F"): "woman", ("sex", "M"): "man", ("marker", "present"): "marker", ("marker", "absent"): "no marker"}
 HEADER = (
-    "finding", "mean change, points", "95 %", "flips of 100", "95 %", "p", "corrected p", "verdict", "detectable", "parity gap",
-    "opportunity gap", "odds gap", "from, to",
+    "finding", "from, to", "mean change, points", "95 %", "flips of 100", "95 %", "verdict", "p", "corrected p", "beyond -, +margin",
+    "detectable", "parity gap", "opportunity gap", "odds gap",
 )  # fmt: skip
-NOTE = (
-    "Counterfactual invariance (CIT-LR), calibrated two-sided test, Holm's correction over the findings and attributes asked about together. "
-    "Detectable is the typical (root mean square) change in points that would have been found in 4 of 5 such samples. Parity, "
-    "opportunity and odds gaps compare groups of different patients and cannot tell the attribute from the illness; they are shown because "
-    "they are asked for."
-)
-EXACT = "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much the answer moves."
 UNCONFIRMED = "The test that asks the real pictures alone does not confirm it"
-PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
-
-
-def note(report: BiasReport) -> str:
-    """What the table's columns are, and when a decision flips."""
-    crossed = ", ".join(f"{one.finding.lower()} {number(one.threshold)}" for one in report.findings)
-    flips = f"A decision flips where the probability crosses the finding's operating point: {crossed}."
-    return " ".join([NOTE, *([EXACT] if report.exact else []), *([PICKED] if len(report.values) > 2 else []), flips])
 
 
 def named(attribute: str) -> str:
@@ -61,35 +46,50 @@ def short(attribute: str, value: str) -> str:
 
 
 def answer(report: BiasReport) -> tuple[str, str]:
-    """One sentence or two that answer the question with size and interval, and what else must be said."""
+    """One sentence or two that answer the question with size and interval, and what else must be said; what moves most comes first."""
     told = report.told
-    found = [one for one in told if one.verdict == DEPENDS and not (one.slight or one.by_pictures)]
+    large = [one for one in told if one.verdict == DEPENDS and not (one.small or one.by_pictures)]
     shown = [one for one in told if one.by_pictures]
+    small = [one for one in told if one.small and not one.slight]
     slight = [one for one in told if one.slight]
     spared = [one for one in told if one.verdict == NO_SIGN]
-    rest = []
-    if found:
-        first = f"Yes, for {together(found)}. {sized(report, found[0])}"
-        if shown:
-            rest += [f"Going by the pictures also for {together(shown)}: {sized(report, shown[0])}", f"{UNCONFIRMED}."]
+    rest, margin = [], f"{100 * report.margin:g}"
+    if large:
+        first = f"Yes{', most' if len(large) > 1 else ','} for {together(large[:1])}. {sized(report, large[0])}"
+        if len(large) > 1:
+            rest.append(f"Also for {each(large[1:])}.")
     elif shown:
         first = f"Yes, going by the pictures, for {together(shown)}. {sized(report, shown[0])}"
         rest.append(f"{UNCONFIRMED} (corrected p {p_value(shown[0].test.corrected_p)}).")
+    elif small:
+        first = f"A little, for {together(small[:1])}. {sized(report, small[0])}"
     elif slight:
-        first = f"Barely, for {together(slight)}. {sized(report, slight[0])}"
+        first = f"Barely, for {together(slight[:1])}. {sized(report, slight[0])}"
     elif spared:
         first = f"No sign of {_sign(spared)}, for {together(spared)}. {sized(report, spared[0])}"
     else:
         first = "That cannot be told from these pictures."
-    if slight and (found or shown):
-        rest.append(f"For {together(slight)} the dependence is slight: under one point and under 1 of 100 decisions.")
+    if large and shown:
+        rest.append(f"Going by the pictures also for {each(shown)}. {UNCONFIRMED}.")
+    others = small if large or shown else small[1:]
+    if others:
+        rest.append(f"A little, under {margin} points and under {margin} of 100 decisions, for {each(others)}.")
+    others = slight if large or shown or small else slight[1:]
+    if others:
+        rest.append(f"Barely, under one point and under 1 of 100 decisions, for {each(others)}.")
     if spared:
-        rest.append(_spared(spared, named_already=not (found or shown or slight)))
+        rest.append(_spared(spared, named_already=not (large or shown or small or slight)))
         if not report.exact:
             rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
     for reason, for_whom in _untold(report).items():
         rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
     return first, " ".join(rest)
+
+
+def each(findings: Sequence[FindingReport]) -> str:
+    """Every finding with its own size: 'edema (+3.5 points, 3.7 of 100 decisions flip) and effusion (...)'."""
+    parts = [f"{one.finding.lower()} ({100 * one.change.value:+.1f} points, {points(one.flips.value)} of 100 decisions flip)" for one in findings]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
@@ -118,19 +118,20 @@ def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
 
 
 def sized(report: BiasReport, one: FindingReport) -> str:
-    """How much one finding moves, with intervals."""
+    """How much one finding moves, with intervals, from the first value of its pair to the second as everywhere."""
     start, end = one.pair
-    value, low, high = one.change.value, one.change.low, one.change.high
-    if value < 0 and low is not None:
-        start, end, value, low, high = end, start, -value, -high, -low
-    between = "" if low is None else f" ({points(low)} to {points(high)})"
-    whose = f"The same chest {otherwise(report.attribute, end)} instead of {_before(report.attribute, start)}"
-    if low is not None and low > 0:
-        moved = f"raises the probability of {one.finding.lower()} by {points(value)} points on average{between}"
+    value, low, high, finding = one.change.value, one.change.low, one.change.high, one.finding.lower()
+    changed = otherwise(report.attribute, end)
+    whose = f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's probability of {finding}"
+    if low is not None and (low > 0 or high < 0):
+        ends = sorted((abs(low), abs(high)))
+        moved = f"{'rises' if value > 0 else 'falls'} by {points(abs(value))} points on average ({points(ends[0])} to {points(ends[1])})"
     else:
-        away = points(float(np.abs(one.after - one.before).mean()))
-        moved = f"moves the probability of {one.finding.lower()} by {away} points, up or down; on average by {points(value)}{between}"
-    return f"{whose} {moved} and flips {of_hundred(one.flips)}."
+        between = "" if low is None else f" ({points(low)} to {points(high)})"
+        away = points(float(np.abs(one.under[:, 1] - one.under[:, 0]).mean()))
+        moved = f"moves by {away} points, up or down, and on average by {points(value)}{between}"
+    share = "" if one.flips.low is None else f" ({points(one.flips.low)} to {points(one.flips.high)})"
+    return f"{whose} {moved}; {points(one.flips.value)} of 100 decisions flip{share}."
 
 
 def _before(attribute: str, value: str) -> str:
@@ -158,7 +159,7 @@ def together(findings: Sequence[FindingReport]) -> str:
 def trust(report: BiasReport) -> list[tuple[str, str, str]]:
     """(what, how much, 'good' | 'bad' | 'quiet'): whether the counterfactuals deserve trust, before any verdict."""
     if report.exact:
-        return [("drawn by the same model, from the same noise:", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
+        return [("drawn again from the same noise", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
     rows = []
     for measure in report.quality:
         between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
@@ -189,26 +190,32 @@ def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
 
 
 def table(report: BiasReport) -> list[tuple[str, ...]]:
-    """A line for each finding, cells as in `HEADER`."""
-    return [_line(one) for one in report.findings]
+    """A line for each finding, what moves most first, cells as in `HEADER`."""
+    return [_line(report.attribute, one) for one in report.findings]
 
 
-def _line(one: FindingReport) -> tuple[str, ...]:
+def _line(attribute: str, one: FindingReport) -> tuple[str, ...]:
     test = one.test
     gaps = [one.associations.decisions.get(name) for name in TITLES]
     return (
         one.finding,
+        " to ".join(short(attribute, value) for value in one.pair),
         f"{100 * one.change.value:+.1f}",
         _between(one.change),
         points(one.flips.value),
         _between(one.flips),
+        verdict(one),
         "-" if test is None else p_value(test.p_value),
         "-" if test is None or test.corrected_p is None else p_value(test.corrected_p),
-        verdict(one),
+        one_sided(one),
         "-" if one.detectable is None else points(one.detectable),
         *("-" if gap is None else f"{gap.gap:.2f}" for gap in gaps),
-        " to ".join(one.pair),
     )
+
+
+def one_sided(one: FindingReport) -> str:
+    """Both one-sided p values: of a change of -margin or less, and of margin or more."""
+    return f"{p_value(one.equivalence.p_below)}, {p_value(one.equivalence.p_above)}"
 
 
 def verdict(one: FindingReport) -> str:

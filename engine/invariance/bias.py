@@ -13,12 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
+from engine.cards import measures
 from engine.datasets.collection import Collection
 from engine.invariance.equivalence import MARGIN, mean_change, subtract_traces
 from engine.invariance.fairness import associations
+from engine.invariance.family import Question
+from engine.invariance.family import shown as shown_by
 from engine.invariance.interventions import Alternatives, Interventions, Progress
 from engine.invariance.regressions import as_known_from
 from engine.invariance.report import CANNOT_TELL, Affected, BiasReport, FindingReport
@@ -28,6 +32,7 @@ from engine.metrics.composition import composition
 from engine.metrics.intervals import DRAWS, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.registry import Model
+from engine.shortcuts import MARKER
 
 MOST_AFFECTED = 4  # patients that are shown for each finding
 CHUNK = 32  # pictures between two steps of progress
@@ -43,22 +48,34 @@ def bias_report(
     progress: Progress | None = None,
     seed: int = 0,
     margin: float = MARGIN,
+    split: str = "all",
 ) -> BiasReport:
-    """Tests every finding of `model` on the pictures at `indices`.
+    """Tests every finding of `model` on the pictures at `indices`, as a family of its own.
 
     Args:
         model: anything with findings, thresholds, believes and checkpoint; with `preprocessing`, it is shown films of that size.
         progress: called with (done, all) steps.
         margin: below which a mean change of the probability, or a share of decisions, is too small to matter.
+        split: the part of the collection that the pictures are from, for the report.
 
     Raises:
         ValueError: an attribute that the interventions cannot change, or that is known of no picture here.
     """
-    return _judged([_measured_report(model, collection, indices, attribute, interventions, progress, seed, margin)], interventions)[0]
+    return judged([measured_report(model, collection, indices, attribute, interventions, progress, seed, margin, split)])[0]
 
 
-def _measured_report(model, collection, indices, attribute, interventions, progress, seed, margin) -> BiasReport:
-    """`bias_report` before any verdict."""
+def measured_report(
+    model: Model,
+    collection: Collection,
+    indices: np.ndarray,
+    attribute: str,
+    interventions: Interventions,
+    progress: Progress | None = None,
+    seed: int = 0,
+    margin: float = MARGIN,
+    split: str = "all",
+) -> BiasReport:
+    """`bias_report` before any p value is corrected and any verdict given, which `judged` does: all that takes long."""
     values, indices = interventions.values_of(attribute), np.asarray(indices)
     given = len(indices)
     if attribute not in collection.attributes:
@@ -82,12 +99,19 @@ def _measured_report(model, collection, indices, attribute, interventions, progr
     span = float(np.ptp(made.original)) or 1.0
     answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
     truth = _truth(model, collection, indices)
-    findings = tuple(_measured(model, c, answers, truth[c], seed, margin) for c in range(len(model.findings)))
     quality = measured_quality(interventions, collection.name, attribute)
+    why = [poor(interventions, collection.name, attribute, values, finding) for finding in model.findings]
+    limits = [RESOLVED if interventions.exact else resolved(quality, finding) for finding in model.findings]
+    measured = [_measured(model, c, answers, truth[c], seed, margin) for c in range(len(model.findings))]
     return BiasReport(
         checkpoint=model.checkpoint.name,
         checkpoint_sha256=model.checkpoint.sha256,
+        checkpoint_identity=model.checkpoint.identity,
         collection=collection.name,
+        data=collection.description,
+        split=split,
+        seed=seed,
+        date=datetime.now(UTC).date().isoformat(),
         attribute=attribute,
         values=values,
         groups={value: int((made.factual == value).sum()) for value in values},
@@ -97,9 +121,10 @@ def _measured_report(model, collection, indices, attribute, interventions, progr
         exact=interventions.exact,
         quality=tuple(quality),
         composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
-        findings=findings,
+        findings=tuple(replace(one, poor=reason, limit=limit) for one, reason, limit in zip(measured, why, limits, strict=True)),
         factual=made.factual,
         remarks=(*remarks, *doubts(quality, model.findings)),
+        maps=tuple(row for row in measures(model.checkpoint.card) if row.metric == "confounder_sensitivity") if attribute == MARKER else (),
     )
 
 
@@ -112,25 +137,36 @@ def bias_reports(
     progress: Progress | None = None,
     seed: int = 0,
     margin: float = MARGIN,
+    split: str = "all",
 ) -> list[BiasReport]:
-    """`bias_report` of several attributes, with p values corrected for the number of findings and attributes together."""
+    """`bias_report` of several attributes, which are one family."""
     reports = []
     for place, attribute in enumerate(attributes):
 
         def within(done: int, every: int, place: int = place) -> None:
             progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
 
-        reports.append(_measured_report(model, collection, indices, attribute, interventions, within if progress else None, seed, margin))
-    return _judged(reports, interventions)
+        told = within if progress else None
+        reports.append(measured_report(model, collection, indices, attribute, interventions, told, seed, margin, split))
+    return judged(reports)
 
 
-def _judged(reports: Sequence[BiasReport], interventions: Interventions) -> list[BiasReport]:
-    """The same with every finding's verdict, p values corrected for all of them together."""
-    found = [(report, one) for report in reports for one in report.findings]
-    why = [poor(interventions, report.collection, report.attribute, report.values, one.finding) for report, one in found]
-    limits = [RESOLVED if interventions.exact else resolved(report.quality, one.finding) for report, one in found]
-    judged = iter(verdicts([one for _, one in found], why, interventions.exact, limits))
-    return [replace(report, findings=tuple(next(judged) for _ in report.findings)) for report in reports]
+def judged(reports: Sequence[BiasReport], asked_before: Sequence[Question] = ()) -> list[BiasReport]:
+    """Reports of one checkpoint on one collection, each finding with its verdict, p values corrected for all of them together.
+
+    Args:
+        asked_before: what else was asked of this checkpoint on this collection: the `question` of its reports.
+
+    Raises:
+        ValueError: reports of several checkpoints or collections, which are several families.
+    """
+    if len({(report.checkpoint_identity, report.collection) for report in reports}) > 1:
+        raise ValueError("a family holds reports of one checkpoint on one collection")
+    family, after = (*asked_before, *(report.question for report in reports)), []
+    for k, report in enumerate(reports):
+        others = [*asked_before, *(other.question for j, other in enumerate(reports) if j != k)]
+        after.append(replace(report, findings=tuple(verdicts(report.findings, report.exact, others)), family=family))
+    return after
 
 
 def size_for(model: Model) -> int | None:
@@ -184,12 +220,12 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
     away = np.abs(under - own[:, None])
     away[rows, codes] = -1
     strongest = away.argmax(1)
-    after = under[rows, strongest]
     null_moved, null_flipped = np.abs(null - original), (null > threshold) != (original > threshold)
     subject = f"{finding} by {made.attribute}"
     test, reason = _tested(finding, answers, original, np.clip(under, 0, 1), seed)
     named = f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}"
-    change, equivalence = mean_change(named, subtracted.change(a, b), patients, margin, pairs)
+    moved = subtracted.change(a, b)
+    change, equivalence = mean_change(named, moved, patients, margin, pairs)
     return FindingReport(
         finding=finding,
         threshold=threshold,
@@ -203,8 +239,7 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
         eca=replace(_share(subject, 1 - flipped, patients, seed), metric="eca"),
         null_change=_mean(f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed),
         null_flips=_share(f"{subject}: decisions that flip when nothing is changed", null_flipped.astype(float), patients, seed),
-        before=original,
-        after=after,
+        under=under[:, [a, b]],
         affected=tuple(
             Affected(
                 index=int(answers.indices[row]),
@@ -219,6 +254,9 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
             )
             for row in np.argsort(-away.max(1), kind="stable")[:MOST_AFFECTED]
         ),
+        poor="",
+        limit=None,
+        shown=shown_by(moved, flipped, patients, pairs),
         traces=subtracted.traces,
         unsubtracted=mean_change(f"{named}, traces not subtracted", shown[:, b] - shown[:, a], patients, margin, pairs)[0],
         equivalence=equivalence,

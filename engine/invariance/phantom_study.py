@@ -74,7 +74,7 @@ class Pooled:
 
     @property
     def checkpoint(self) -> SimpleNamespace:
-        return SimpleNamespace(name=self.name, sha256="")
+        return SimpleNamespace(name=self.name, sha256="", identity=self.name, card="")
 
     def believes(self, pictures: np.ndarray) -> np.ndarray:
         """(n, 1): probabilities, or labels of a classifier that has none."""
@@ -214,7 +214,7 @@ def outcome_of(attribute: str, kind: str, correlation: float, said: FindingRepor
         says=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS and not said.slight,
         blamed=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS,
         size=truth.size,
-        invariant=bool(np.array_equal(truth.before, truth.after)),
+        invariant=bool(np.array_equal(*truth.under.T)),
     )
 
 

@@ -1,4 +1,4 @@
-"""A bias report as it is asked for in the app: which model, which films, what is changed on them; and the files that hold the answer."""
+"""A bias report as it is asked for in the app: which model, which films, what is changed on them."""
 
 from __future__ import annotations
 
@@ -42,17 +42,8 @@ class Asked:
     device: str
 
 
-@dataclass(frozen=True)
-class Written:
-    """A report and the two files that hold its numbers."""
-
-    report: BiasReport
-    json: str
-    pdf: bytes
-
-
-def written(progress: Callable[[int, int], None], checkpoint: Checkpoint, collection: str, asked: Asked) -> Written:
-    """The report, for the inference process.
+def measured(progress: Callable[[int, int], None], checkpoint: Checkpoint, collection: str, asked: Asked) -> BiasReport:
+    """The report before its p values are corrected for all that was asked in its session, for the inference process.
 
     Args:
         progress: called with (done, all) after every step.
@@ -61,31 +52,28 @@ def written(progress: Callable[[int, int], None], checkpoint: Checkpoint, collec
     Raises:
         Unanswerable: the films, or what should change them, cannot be had.
     """
-    from engine.export.bias_json import bias_json
-    from engine.export.bias_pdf import bias_pdf
     from engine.inference.tasks import model_of
-    from engine.invariance.bias import bias_report
+    from engine.invariance.bias import measured_report
 
     model = model_of(checkpoint, asked.device)
     try:
-        opened, indices = films(collection, model.findings, asked)
+        opened, indices, split = films(collection, model.findings, asked)
         changes = open_interventions(opened, asked.generator, asked.device)
-        report = bias_report(model, opened, indices, asked.attribute, changes, progress)
+        return measured_report(model, opened, indices, asked.attribute, changes, progress, split=split)
     except (UnusableCollection, ValueError) as error:
         raise Unanswerable(str(error)) from error
-    return Written(report, bias_json([report]), bias_pdf(report))
 
 
-def films(collection: str, findings: Sequence[str], asked: Asked) -> tuple[Collection, np.ndarray]:
-    """The collection and the pictures of it that are asked about, none of which a checkpoint made here was trained on.
+def films(collection: str, findings: Sequence[str], asked: Asked) -> tuple[Collection, np.ndarray, str]:
+    """The collection, the pictures of it that are asked about, and the part that these are from; a checkpoint made here was trained on none.
 
     Raises:
         UnusableCollection: the films are not to be had.
     """
     if collection == DRAWN:
         marker = Marker() if asked.attribute == "marker" else None
-        return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all")
+        return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all"), "all"
     if asked.root is None:
         raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")
     real = open_collection(collection, asked.root, findings=tuple(findings))
-    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count])
+    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count]), "test"

@@ -18,9 +18,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.invariance.dependence import detectable_among
+from engine.invariance.family import Question
 from engine.invariance.interventions import Interventions
 from engine.invariance.report import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, FindingReport
-from engine.invariance.statistics import SMALLEST_OVERLAP, holm
+from engine.invariance.statistics import SMALLEST_OVERLAP, holm_corrected
 from engine.metrics.measure import Measure
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
@@ -111,28 +113,38 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
     return ""
 
 
-def verdicts(found: Sequence[FindingReport], poor: Sequence[str], exact: bool, limits: Sequence[float | None]) -> list[FindingReport]:
-    """The same with p values corrected for their number, and each with its verdict or the reason why there is none.
+def verdicts(found: Sequence[FindingReport], exact: bool, asked_before: Sequence[Question] = ()) -> list[FindingReport]:
+    """The same with p values corrected for the whole family, and each with its verdict or the reason why there is none.
 
     Args:
         found: of one attribute or of several that are asked about together.
-        poor: of each, why its pictures carry no verdict, "" where they do.
         exact: whether the pictures are true counterfactuals.
-        limits: of each, above what its pictures speak for themselves, see `resolved`; None where they do not.
+        asked_before: what was asked of the same checkpoint on the same collection before, in whatever report.
     """
-    corrected = iter(holm([one.test for one in found if one.test]))
-    found = [replace(one, test=next(corrected)) if one.test else one for one in found]
-    return [_judged(one, why, exact, limit) for one, why, limit in zip(found, poor, limits, strict=True)]
+    return [_judged(one, exact) for one in corrected(found, [p for question in asked_before for p in question.p_values])]
 
 
-def _judged(one: FindingReport, poor: str, exact: bool, limit: float | None) -> FindingReport:
-    if poor or one.test is None:
-        return replace(one, verdict=CANNOT_TELL, reason=poor or one.reason)
+def corrected(found: Sequence[FindingReport], beside: Sequence[float]) -> list[FindingReport]:
+    """The same with Holm's correction over all their hypotheses and those `beside` them."""
+    after = iter(holm_corrected([*(p for one in found for p in one.p_values), *beside]))
+    m, every = sum(len(one.p_values) for one in found) + len(beside), []
+    for one in found:
+        p = [next(after) for _ in one.p_values]
+        if one.test:
+            seen = None if one.test.detectable is None else detectable_among(one.test.detectable, one.test.together, m)
+            one = replace(one, test=replace(one.test, corrected_p=p[0], detectable=seen, together=m), shown_corrected_p=p[1] if len(p) > 1 else None)
+        every.append(one)
+    return every
+
+
+def _judged(one: FindingReport, exact: bool) -> FindingReport:
+    if one.poor or one.test is None:
+        return replace(one, verdict=CANNOT_TELL, reason=one.poor or one.reason)
     shaken = one.null_flips.value
     if shaken > MOST_NULL_FLIPS:
         reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
         return replace(one, verdict=CANNOT_TELL, reason=reason)
-    if one.test.corrected_p <= LEVEL or (limit is not None and _shown(one, max(limit, one.equivalence.margin))):
+    if one.test.corrected_p <= LEVEL or (one.shown_corrected_p is not None and one.shown_corrected_p <= LEVEL):
         return replace(one, verdict=DEPENDS, reason="")
     reason = _silence(one, exact)
     return replace(one, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
@@ -154,9 +166,4 @@ def unbounded(findings: Sequence[FindingReport]) -> str:
     """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
     ends = sorted({min(100, math.ceil(100 * (one.reaches or 1.0) - 1e-9)) for one in findings})
     room = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
-    return f"{NOT_BOUNDED} {room} of 100, and only up to {100 * findings[0].equivalence.margin:g} of 100 is it too small to matter."
-
-
-def _shown(one: FindingReport, limit: float) -> bool:
-    """Whether the interval of the mean change, or that of flips, lies beyond `limit`."""
-    return one.moves(limit) or (one.flips.low is not None and one.flips.low > limit)
+    return f"{NOT_BOUNDED} {room} of 100; it would be called too small to matter up to {100 * findings[0].equivalence.margin:g} of 100 only."

@@ -14,7 +14,7 @@ N, SIZE = 160, 8
 class Films:
     """Small pictures: the upper half is lighter in group b, the lower half where the finding is."""
 
-    name, findings = "films", ("Finding",)
+    name, description, findings = "films", "films of two halves", ("Finding",)
 
     def __init__(self, n=N, patients=None, unknown=0, few=None):
         random = np.random.default_rng(0)
@@ -83,7 +83,7 @@ class Classifier:
     """Log-odds that are a weighted sum of the two halves' means."""
 
     findings, thresholds = ("Finding",), np.array([0.5], np.float32)
-    checkpoint = SimpleNamespace(name="halves", sha256="0" * 64)
+    checkpoint = SimpleNamespace(name="halves", sha256="0" * 64, identity="1" * 64, card="")
 
     def __init__(self, upper, lower):
         self.upper, self.lower = upper, lower

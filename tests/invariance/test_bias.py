@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from engine.datasets.phantom import Marker, Phantom
-from engine.invariance.answers import answer, note, points, question, sized, table, trust, verdict
-from engine.invariance.bias import bias_report, bias_reports
+from engine.invariance.answers import answer, points, question, sized, table, trust, verdict
+from engine.invariance.bias import bias_report, bias_reports, judged
+from engine.invariance.family import Question, Shown, hypotheses, shown
 from engine.invariance.interventions import StructuralInterventions
+from engine.invariance.notes import assumption, columns, facts, family, missing, said_beside
 from engine.invariance.verdicts import NOT_BOUNDED, RESOLVED, doubts, findings_stay, poor, resolved, verdicts
 from engine.metrics.measure import Measure
 from engine.preprocessing import Preprocessing
@@ -21,7 +23,7 @@ def test_a_model_that_ignores_the_attribute_shows_no_sign_of_it():
     (one,) = report.findings
     assert one.verdict == "no sign of it" and one.eca.value == 1 and one.change.value == pytest.approx(0, abs=1e-6)
     first, rest = answer(report)
-    assert first.startswith("No sign of it, for finding.") and "0 of 100 decisions (0 to" in first
+    assert first.startswith("No sign of it, for finding.") and "0 of 100 decisions flip (0 to" in first
 
 
 def test_findings_that_need_more_pictures_are_told_in_one_sentence():
@@ -50,7 +52,7 @@ def test_a_model_that_is_the_attribute_depends_on_it():
     (one,) = report.findings
     assert one.verdict == "depends" and not one.slight and one.pair == ("a", "b")
     assert one.change.value > 0.9 and one.flips.value > 0.95 and one.test.corrected_p < 1e-6
-    assert answer(report)[0].startswith("Yes, for finding. The same chest with group b instead of with group a raises the probability of finding by 100 points")
+    assert answer(report)[0].startswith("Yes, for finding. With group b instead of with group a, the same chest's probability of finding rises by 100 points")
     assert all(person.flips and abs(person.after - person.before) > 0.9 for person in one.affected)
 
 
@@ -92,10 +94,10 @@ def test_the_margin_is_what_the_reader_says():
 def test_pictures_that_leave_room_for_more_than_the_margin_tell_nothing():
     (one,) = reported().findings
     weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2))
-    (told,) = verdicts([weak], [""], exact=False, limits=[None])
+    (told,) = verdicts([weak], exact=False)
     assert told.verdict == "no sign of it"
     for wide in (replace(weak, flips=replace(weak.flips, high=0.06)), replace(weak, change=replace(weak.change, low=-0.06))):
-        (told,) = verdicts([wide], [""], exact=False, limits=[None])
+        (told,) = verdicts([wide], exact=False)
         assert told.verdict == "cannot tell" and told.reason.startswith("The change may be as large as 6 of 100")
 
 
@@ -111,17 +113,19 @@ def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
     (one,) = reported(Classifier(0.02, 0.1)).findings
     weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, p_value=0.2, log10_p=-0.7, corrected_p=None, detectable=0.2))
     assert one.flips.low > RESOLVED or one.change.low > RESOLVED
-    (told,) = verdicts([weak], [""], exact=False, limits=[RESOLVED])
+    (told,) = verdicts([replace(weak, limit=RESOLVED)], exact=False)
     assert told.verdict == "depends" and told.by_pictures and not one.by_pictures
     assert verdict(told) == "depends, by the pictures" and told.measures()[0].remark == "depends (by the pictures)."
     first, rest = answer(replace(reported(), findings=(told,)))
     assert first.startswith("Yes, going by the pictures, for finding.") and "does not confirm it (corrected p 0.20)" in rest
-    (silent,) = verdicts([weak], [""], exact=False, limits=[None])
+    (silent,) = verdicts([weak], exact=False)
     assert silent.verdict == "cannot tell"
-    (traced,) = verdicts([weak], [""], exact=False, limits=[0.5])
+    (traced,) = verdicts([replace(weak, limit=0.5)], exact=False)
     assert traced.verdict == "cannot tell"
-    slight = replace(weak, change=replace(weak.change, low=0.001), flips=replace(weak.flips, low=0.04))
-    assert verdicts([slight], [""], exact=False, limits=[RESOLVED])[0].verdict == "cannot tell"
+    slight = replace(weak, limit=RESOLVED, shown=Shown(mean=0.06, error=0.02, freedom=N - 1, choices=1, flips=0.06, cases=N))
+    assert verdicts([slight], exact=False)[0].verdict == "cannot tell"
+    (many,) = verdicts([replace(weak, limit=RESOLVED)], exact=False, asked_before=[Question("group", "made-up", N, (0.5,) * 4000)])
+    assert many.shown_corrected_p == pytest.approx(min(1, 4002 * told.p_values[1]))
 
 
 @pytest.mark.parametrize("made, limit", [(shifted(0.03), RESOLVED), (shifted(-0.08), 0.08), (Made(), None)])
@@ -137,19 +141,19 @@ def test_exact_counterfactuals_show_every_change_so_that_nothing_is_merely_detec
     films = Films()
     report = bias_report(Classifier(0.02, 0.1), films, np.arange(N), "group", Exact())
     assert report.findings[0].verdict == "depends" and report.findings[0].detectable is None
-    assert "speaks against no change at all" in note(report) and "speaks against" not in note(reported())
+    assert "speaks against no change at all" in columns(report) and "speaks against" not in columns(reported())
     fair = bias_report(FAIR, films, np.arange(N), "group", Exact())
     (one,) = fair.findings
     assert one.verdict == "no sign of it" and "The probabilities did not move at all;" in answer(fair)[1]
-    (few,) = verdicts([replace(one, flips=replace(one.flips, high=0.2))], [""], exact=True, limits=[RESOLVED])
+    (few,) = verdicts([replace(one, flips=replace(one.flips, high=0.2))], exact=True)
     assert few.verdict == "cannot tell" and few.reason.startswith("The change may be as large as 20 of 100")
 
 
 def test_an_answer_that_goes_up_in_some_and_down_in_others_is_sized_without_a_direction():
     report = reported(Classifier(0.02, 0.1))
     one = replace(report.findings[0], change=replace(report.findings[0].change, value=0.01, low=-0.02, high=0.04))
-    away = points(float(np.abs(one.after - one.before).mean()))
-    assert f"moves the probability of finding by {away} points, up or down; on average by 1 (-2 to 4)" in sized(report, one)
+    away = points(float(np.abs(one.under[:, 1] - one.under[:, 0]).mean()))
+    assert f"moves by {away} points, up or down, and on average by 1 (-2 to 4)" in sized(report, one)
 
 
 def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():
@@ -248,7 +252,7 @@ def test_a_pair_that_was_picked_out_of_three_has_a_wider_interval():
     assert other.pair == ("a", "b") and other.change.value == pytest.approx(one.change.value)
     assert other.change.low < one.change.low - 0.05 * (one.change.value - one.change.low)
     assert other.change.high > one.change.high + 0.05 * (one.change.high - one.change.value)
-    assert table(three)[0][-1] == "a to b" and "furthest apart" in note(three) and "furthest apart" not in note(two)
+    assert table(three)[0][1] == "a to b" and "furthest apart" in columns(three) and "furthest apart" not in columns(two)
 
 
 def test_the_model_is_shown_films_of_the_size_that_it_looks_at():
@@ -321,7 +325,7 @@ def test_a_group_that_is_too_small_is_named():
     report = reported(ITSELF, Films(few=7))
     assert report.findings[0].verdict == "cannot tell" and "Group b has 7 patients" in report.findings[0].reason
     assert report.findings[0].change.value > 0.9  # the numbers stand, the verdict does not
-    assert table(report)[0][5] == "-"
+    assert table(report)[0][7] == "-"
 
 
 def test_many_pictures_of_few_patients_are_few_patients():
@@ -381,7 +385,7 @@ class Corner:
     """Says Cardiomegaly where the lower left corner, in which the marker is burned, is dark; knows nothing of the body."""
 
     findings, thresholds = ("Cardiomegaly",), np.array([0.5], np.float32)
-    checkpoint = SimpleNamespace(name="corner", sha256="0" * 64)
+    checkpoint = SimpleNamespace(name="corner", sha256="0" * 64, identity="1" * 64, card="")
 
     def __init__(self, ink):
         self.ink = ink
@@ -407,6 +411,130 @@ def test_attributes_that_are_asked_about_together_are_corrected_together():
     together = bias_reports(model, films, np.arange(220), ("sex", "marker"), drawn)
     alone = [bias_report(model, films, np.arange(220), attribute, drawn) for attribute in ("sex", "marker")]
     tests = [one.test for report in together for one in report.findings if one.test]
-    assert [test.corrected_p for test in tests] == pytest.approx(holm_corrected([test.p_value for test in tests]))
+    every = [p for report in together for one in report.findings for p in one.p_values]
+    after = dict(zip(every, holm_corrected(every), strict=True))
+    assert [test.corrected_p for test in tests] == pytest.approx([after[test.p_value] for test in tests])
     assert [one.verdict for one in together[1].findings] == [one.verdict for one in alone[1].findings]
     assert all(a.test.corrected_p >= b.test.corrected_p for x, y in zip(together, alone) for a, b in zip(x.findings, y.findings) if a.test)
+
+
+def test_attributes_that_are_asked_one_after_the_other_are_one_family_too():
+    films = Phantom(count=220, marker=Marker(share_of_positives=0.5, share_of_negatives=0.5))
+    model, drawn = Corner(films.marker_mask(None)), StructuralInterventions(films)
+    sex, marker = bias_reports(model, films, np.arange(220), ("sex", "marker"), drawn)
+    alone = bias_report(model, films, np.arange(220), "marker", drawn)
+    (after,) = judged([alone], asked_before=[sex.question])
+    assert [one.test.corrected_p for one in after.findings] == [one.test.corrected_p for one in marker.findings]
+    assert hypotheses(after.family) == hypotheses(marker.family) == 2 * hypotheses(alone.family)
+    assert after.record()["family"]["questions"] == [sex.question.record(), alone.question.record()]
+    assert "sex (220 pictures" in family(after) and "marker in the picture (220 pictures" in family(after)
+    (again,) = judged([after])  # back to a family of its own
+    assert [one.record() for one in again.findings] == [one.record() for one in alone.findings]
+
+
+def test_two_checkpoints_are_two_families():
+    one = reported()
+    with pytest.raises(ValueError, match="one checkpoint on one collection"):
+        judged([one, replace(one, checkpoint_identity="2" * 64)])
+
+
+def test_pictures_alone_seldom_accuse_at_the_limit_and_always_far_beyond_it():
+    random, wrong, found = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        change, flips = random.normal(0.05, 0.1, 200), random.random(200) < 0.05
+        wrong += shown(change, flips, None).p_value(0.05) <= 0.05
+        found += shown(change + 0.05, flips, None).p_value(0.05) <= 0.05
+    assert wrong <= 34 and found == 400  # 20 expected at most, and 3.5 standard errors
+    few = shown(np.full(30, 0.3), np.ones(30), np.repeat("one", 30))
+    assert few.p_value(0.05) == 1.0  # of one patient nothing is known of others
+
+
+def test_many_pictures_of_few_patients_are_few_patients_for_the_pictures_too():
+    random = np.random.default_rng(0)
+    change, flips, who = random.normal(0.08, 0.1, 40), random.random(40) < 0.2, np.repeat(np.arange(40), 5)
+    alone, repeated = shown(change, flips, None), shown(np.repeat(change, 5), np.repeat(flips, 5), who)
+    assert repeated.p_value(0.05) == pytest.approx(alone.p_value(0.05), rel=0.1)
+
+
+class Sizes:
+    """Three findings that lean on the upper half much, a little and hardly at all."""
+
+    findings, thresholds = ("Hardly", "Much", "Little"), np.full(3, 0.5, np.float32)
+    checkpoint = ITSELF.checkpoint
+
+    def believes(self, pictures):
+        return np.concatenate([Classifier(weight, 0.1).believes(pictures) for weight in (0.0004, 0.05, 0.006)], 1)
+
+
+def test_findings_are_sorted_by_size_and_a_small_effect_is_not_worded_like_a_large_one():
+    report = bias_report(Sizes(), Films(), np.arange(N), "group", Exact(), margin=0.1)
+    assert [one.finding for one in report.findings] == ["Much", "Little", "Hardly"] == [line[0] for line in table(report)]
+    assert [one.how for one in report.findings] == ["", "a little", "barely"]
+    first, rest = answer(report)
+    assert first.startswith("Yes, for much. ") and "little" not in first and "hardly" not in first
+    little, hardly = (f"{finding} ({100 * report.findings[k].change.value:+.1f} points" for k, finding in ((1, "little"), (2, "hardly")))
+    assert "A little, under 10 points and under 10 of 100 decisions, for " + little in rest
+    assert "Barely, under one point and under 1 of 100 decisions, for " + hardly in rest
+    without = replace(report, findings=report.findings[1:])
+    assert answer(without)[0].startswith("A little, for little. ")
+
+
+@pytest.mark.parametrize("upper", [0.05, -0.05])
+def test_one_direction_holds_for_table_sentence_and_chart(upper):
+    report = reported(Classifier(upper, 0.1))
+    (one,) = report.findings
+    up = upper > 0
+    assert (one.change.value > 0) == up == (table(report)[0][2].startswith("+"))
+    said = sized(report, one)
+    assert "With group b instead of with group a" in said and ("rises" in said) == up and ("falls" in said) == (not up)
+    assert (one.under[:, 1] - one.under[:, 0]).mean() == pytest.approx(one.change.value, abs=0.01)
+    ends = sorted(abs(end) for end in (one.change.low, one.change.high))
+    assert f"({points(ends[0])} to {points(ends[1])})" in said
+    for person in one.affected:  # and for the pictures: b is lighter above than a
+        assert person.difference(report.values)[:4].mean() == pytest.approx(30, abs=1)
+
+
+def test_a_report_says_how_it_was_asked():
+    report = bias_report(FAIR, Films(), np.arange(N), "group", Made(), seed=3, margin=0.04, split="test")
+    said = dict(facts(report))
+    assert "films of two halves; part test; 160 patients" in said["Pictures"] and "seed 3" in said["Date and seed"]
+    assert report.date in said["Date and seed"] and "0.05 after Holm" in said["Level"] and "margin 4 of 100" in said["Level"]
+    assert f"{report.overlap:.2f}" in said["Overlap of group and Z"]
+    record = report.record()
+    assert (record["seed"], record["split"], record["level"], record["margin"]) == (3, "test", 0.05, 0.04)
+    films = Phantom(20, size=32, marker=Marker("R2"))
+    assert films.description == (
+        "drawn films (phantom), patients of seed 1, 20 in all; marker 'R2' on 50 of 100 films with cardiomegaly and on 0 of 100 without"
+    )
+
+
+def test_what_is_assumed_stands_beside_what_was_done_to_test_it():
+    traced = reported(FAIR, traces=-4.0, disturbed=3.0)
+    assumed, tested = assumption(traced)
+    assert "adjustment set" in assumed and "same trace" in assumed
+    trace = max((trace for one in traced.findings for trace in one.traces), key=lambda trace: abs(trace.points))
+    assert f"{100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f})" in tested
+    assert "cannot be tested" in tested
+    exact = bias_report(FAIR, Films(), np.arange(N), "group", Exact())
+    assert "nothing has to be assumed about the pictures" in assumption(exact)[0]
+
+
+def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for():
+    films = Films()
+    films.labels[:] = np.nan
+    made = Made()
+    made.alternatives = lambda *args, **kw: replace(found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation))
+    films.severity = np.nan_to_num(films.severity)
+    said = missing(bias_report(ITSELF, films, np.arange(N), "group", made))
+    assert said == ["No equality of opportunity and equalised odds for finding: nobody knows who of these patients has the finding."]
+
+
+def test_a_map_that_is_free_of_the_marker_is_no_proof_beside_an_answer_that_moves():
+    films = Phantom(200, seed=3, size=32, marker=Marker(share_of_negatives=0.2))
+    model = Corner(films.marker_mask(None))
+    row = "| confounder_sensitivity | Cardiomegaly | 0.000 | - | 187 | 0.100 |"
+    model.checkpoint = SimpleNamespace(**{**Corner.checkpoint.__dict__, "card": f"## Metrics\n\n{row}\n"})
+    report = bias_report(model, films, np.arange(200), "marker", StructuralInterventions(films))
+    (said,) = said_beside(report)
+    assert "confounder sensitivity 0.000" in said and f"{100 * report.findings[0].change.value:+.1f} points" in said and "no proof" in said
+    assert bias_report(model, films, np.arange(200), "sex", StructuralInterventions(films)).maps == ()

@@ -1,5 +1,6 @@
 """The page Bias report, without a browser: empty, asked, answered, refused."""
 
+import html
 import re
 from base64 import b64decode
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.attri_net.produce import tiny
 from engine.datasets import UnusableCollection
 from engine.invariance.answers import points, table
 from engine.invariance.bias import bias_report
+from engine.invariance.notes import assumption, facts
 from engine.invariance.request import Asked, films
 from pages.parts import bias_cards, common
 from tests.invariance.halves import FAIR, ITSELF, Films, Three, reported
@@ -45,9 +47,9 @@ def said(at):
     return "\n".join(elements(at.main))
 
 
-def drawing(html):
+def drawing(card):
     """The SVG inside an <img>."""
-    return b64decode(re.search(r"base64,([^']+)'", html)[1]).decode()
+    return b64decode(re.search(r"base64,([^']+)'", card)[1]).decode()
 
 
 def test_nothing_is_asked_before_the_reader_asks(page):
@@ -72,7 +74,7 @@ def test_what_goes_wrong_is_one_sentence_and_can_be_tried_again(page, monkeypatc
     def refuse(*args, **kwargs):
         raise ValueError("no picture of phantom here has a known sex out of F, M.")
 
-    monkeypatch.setattr("engine.invariance.bias.bias_report", refuse)
+    monkeypatch.setattr("engine.invariance.bias.measured_report", refuse)
     page.selectbox[1].select(100).run()
     page.button(key="bias-ask").click().run()
     page = settled(page)
@@ -83,19 +85,20 @@ def test_what_goes_wrong_is_one_sentence_and_can_be_tried_again(page, monkeypatc
 def test_a_card_says_the_numbers_of_the_table_and_no_markup_of_a_finding():
     report = reported(ITSELF)
     card = bias_cards.findings_card(report)
-    assert all(cell in card for cell in table(report)[0][:4]) and "depends" in card
+    assert all(cell in card for cell in (table(report)[0][0], *table(report)[0][2:5])) and "depends" in card
     strange = SimpleNamespace(**{**ITSELF.__dict__, "findings": ("<img src=x>",), "thresholds": ITSELF.thresholds, "checkpoint": ITSELF.checkpoint, "believes": ITSELF.believes})
     films = Films()
     films.findings = ("<img src=x>",)
     hostile = reported(strange, films)
-    for html in (bias_cards.findings_card(hostile), bias_cards.answer_card(hostile), bias_cards.scatter_card(hostile, hostile.findings[0])):
-        assert "<img src=x" not in html and "&lt;img" in html
+    for card in (bias_cards.findings_card(hostile), bias_cards.answer_card(hostile), bias_cards.scatter_card(hostile, hostile.findings[0])):
+        assert "<img src=x" not in card and "&lt;img" in card
+    assert "<img src=x" not in bias_cards.assumption_card(hostile)
 
 
 def test_the_card_shows_all_that_its_note_speaks_of_and_each_findings_own_pair_where_it_was_picked():
     card = bias_cards.findings_card(reported(ITSELF))
-    assert all(f"<th scope='col'>{name}</th>" in card for name in ("parity", "opportunity", "odds")) and "Per finding, a to b" in card
-    assert table(reported(ITSELF))[0][10] in card and "operating point: finding 0.500." in card
+    assert all(f"<th scope='col'>{name}</th>" in card for name in ("parity gap", "opport. gap", "odds gap")) and "Per finding, a to b" in card
+    assert table(reported(ITSELF))[0][-1] in card and "operating point: finding 0.500." in card
     three = bias_report(ITSELF, Films(), np.arange(160), "group", Three())
     card = bias_cards.findings_card(three)
     assert "Per finding, between the two values furthest apart" in card and ", a to b</i>" in card
@@ -109,7 +112,7 @@ def test_a_folder_that_was_not_typed_is_asked_for_in_the_readers_words():
 def test_every_picture_has_words_for_those_who_cannot_see_it():
     report = reported(ITSELF)
     (one,) = report.findings
-    assert f"alt='Mean change for finding: {points(one.change.value)} points" in bias_cards.findings_card(report)
+    assert f"alt='Mean change for finding, a to b: {points(one.change.value)} points" in bias_cards.findings_card(report)
     scatter = bias_cards.scatter_card(report, one)
     assert "alt='160 films" in scatter
 
@@ -125,7 +128,31 @@ def test_the_scatter_holds_a_dot_for_each_film_and_its_legend_stands_outside():
 
 def test_an_interval_stands_where_its_numbers_are():
     (one,) = reported(FAIR).findings
-    assert "cx='75.0'" in drawing(bias_cards.interval(one, 0.1))
-    (one,) = reported(ITSELF).findings
-    at = float(re.search(r"cx='([\d.]+)'", drawing(bias_cards.interval(one, 1.08)))[1])
+    assert "cx='75.0'" in drawing(bias_cards.interval(reported(FAIR), one, 0.1))
+    report = reported(ITSELF)
+    (one,) = report.findings
+    whole = drawing(bias_cards.interval(report, one, 1.08))
+    at = float(re.search(r"cx='([\d.]+)'", whole)[1])
+    band = re.search(r"class='band' x='([\d.]+)' y='0' width='([\d.]+)'", whole)
+    assert float(band[1]) == pytest.approx(75 * (1 - 0.05 / 1.08), abs=0.1) and float(band[2]) == pytest.approx(150 * 0.05 / 1.08, abs=0.2)
     assert at == pytest.approx(75 * (1 + one.change.value / 1.08), abs=0.1)
+
+
+def test_what_is_asked_one_after_the_other_is_corrected_together_and_said_to_be(page):
+    page.selectbox[1].select(100).run()
+    page.button(key="bias-ask").click().run()
+    page = settled(page)
+    assert "4 hypotheses" in said(page) and "sex (100 pictures" in said(page)
+    page.segmented_control(key="bias attribute").set_value("view_position").run()
+    page.button(key="bias-ask").click().run()
+    page = settled(page)
+    assert not page.exception
+    assert "8 hypotheses" in said(page) and "sex (100 pictures" in said(page) and "view position (100 pictures" in said(page)
+    page.segmented_control(key="bias attribute").set_value("sex").run()
+    assert "8 hypotheses" in said(settled(page))  # and the first report says so too from now on
+
+
+def test_the_assumption_stands_on_the_page_with_how_it_was_asked():
+    report = reported(ITSELF)
+    card = bias_cards.assumption_card(report)
+    assert all(html.escape(words) in card for words in (*assumption(report), *(how for _, how in facts(report))))
