@@ -81,6 +81,33 @@ def test_a_stream_that_holds_the_values_themselves_is_not_shifted():
     assert np.array_equal(read_scan(file).pixels, STORED)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_bits_above_the_stored_ones_count_in_no_encoding(signed):
+    values = (STORED // 2).astype(np.int16) - 1000 if signed else STORED
+    words = ((values.view(np.uint16) & 0x0FFF) << 2) | (np.arange(50) % 3 == 0).astype(np.uint16) << 15  # an overlay above
+    told = {"BitsStored": 12, "HighBit": 13, "PixelRepresentation": int(signed)}
+    runs = dcmread(io.BytesIO(run_lengths(words)))
+    runs.BitsStored, runs.HighBit, runs.PixelRepresentation = told.values()
+    out = io.BytesIO()
+    runs.save_as(out)
+    for file in (
+        dicom(words, **told),
+        out.getvalue(),
+        encapsulated([lossless_jpeg(words, 16)], words, JPEGLosslessSV1, **told),
+        encapsulated([openjpeg.encode_array(words, bits_stored=16)], words, JPEG2000Lossless, **told),
+    ):
+        assert np.array_equal(read_scan(file).pixels, values)
+
+
+def test_what_a_lossy_encoder_adds_beyond_the_stored_range_ends_there():
+    steep = np.kron(np.random.default_rng(0).integers(0, 2, (8, 10)), np.ones((5, 5), np.uint8)) * 63  # rings on both sides
+    file = encapsulated([picture(steep.astype(np.uint8), "JPEG", quality=30)], steep.astype(np.uint8), JPEGBaseline8Bit, BitsStored=6, HighBit=5)
+    whole = encapsulated([picture(steep.astype(np.uint8), "JPEG", quality=30)], steep.astype(np.uint8), JPEGBaseline8Bit)
+    decoded = read_scan(whole).pixels
+    assert decoded.max() > 63
+    assert np.array_equal(read_scan(file).pixels, np.minimum(decoded, 63))
+
+
 @pytest.mark.parametrize("stored", [8, 12, 16])
 def test_8_bits_in_room_for_16_are_8_bits(stored):
     room = {"BitsAllocated": 16, "BitsStored": stored, "HighBit": stored - 1}

@@ -7,8 +7,11 @@ from dataclasses import replace
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     ExplicitVRLittleEndian,
+    JPEG2000,
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
     RLELossless,
@@ -21,6 +24,7 @@ from engine.scan.dicom_header import Header
 from engine.scan.dicom_picture import Coded, Picture
 from engine.scan.record import UnreadableScan
 
+LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEG2000, JPEGLSNearLossless)
 ITEM = b"\xfe\xff\x00\xe0"  # what compressed pixels begin with
 AS_PLAIN = "export the picture again as an uncompressed DICOM file or a 16-bit PNG"
 
@@ -49,10 +53,12 @@ def as_coded(header: Header, picture: Picture) -> Picture:
         raise UnreadableScan(
             f"The compressed picture has {depth} bits a pixel, the header has room for {picture.bits_allocated}; {AS_PLAIN}."
         )
-    if depth <= 8 < picture.bits_allocated and syntax != RLELossless:
+    if depth <= 8 < picture.bits_allocated and syntax != RLELossless:  # and what is stored is then at most that
         signed = picture.signed and picture.bits_stored <= 8  # of deeper words, 8 bits hold no sign
         return replace(picture, coded=frames, bits_allocated=8, bits_stored=min(picture.bits_stored, 8), shift=0, signed=signed)
-    return replace(picture, coded=frames, shift=picture.shift if depth >= picture.bits_stored + picture.shift else 0)
+    shift = picture.shift if depth >= picture.bits_stored + picture.shift else 0
+    above = max(depth - picture.bits_stored, 0) if syntax in LOSSY and not shift else 0
+    return replace(picture, coded=frames, shift=shift, above=above)
 
 
 def _coded(header: Header, picture: Picture) -> Coded:

@@ -37,7 +37,7 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
         columns=picture.columns,
         samples_per_pixel=picture.samples,
         bits_allocated=picture.bits_allocated,
-        bits_stored=picture.bits_stored + picture.shift,
+        bits_stored=picture.bits_stored + picture.shift + picture.above,
         pixel_representation=int(picture.signed),
         allow_excess_frames=False,
     )
@@ -54,7 +54,7 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
     try:
         for array, properties in decoder.iter_array(data, raw=True, **options):
             array = array[..., 0] if properties["photometric_interpretation"].startswith("YBR") else array
-            yield array >> picture.shift if picture.shift else array
+            yield _stored(array, picture)
             count += 1
             extension.extend()
             if count == picture.frames:
@@ -62,6 +62,17 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
     except RuntimeError as error:  # how pydicom reports that a codec failed
         raise UnreadableScan(f"The picture is encoded as {name}, and its data cannot be decoded; {AS_PLAIN}.") from error
     raise UnreadableScan(f"The file declares {picture.frames} frames but holds {count}; send the whole file.")
+
+
+def _stored(array: np.ndarray, picture: Picture) -> np.ndarray:
+    """The stored bits of decoded words, as signed or not (PS3.5 8.1.1)."""
+    if picture.above:
+        return np.clip(array, *picture.stored_range)
+    whole_words = picture.coded and picture.coded.depth == picture.bits_allocated  # of which some decoders leave all bits
+    above = 8 * array.itemsize - picture.bits_stored - picture.shift
+    if whole_words and above > 0:
+        array = (array << above) >> above
+    return array >> picture.shift if picture.shift else array
 
 
 def _check_native(picture: Picture, size: int) -> None:

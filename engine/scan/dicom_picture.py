@@ -39,6 +39,7 @@ class Picture:
         samples: 3 for COLOUR, else 1.
         shift: bits of a word below the stored ones, HighBit + 1 - BitsStored (PS3.5 8.1.1).
         syntax: the transfer syntax, which says how the pixels are encoded.
+        above: bits of a lossy sample above the stored ones, into which its error may run.
         coded: the compressed frames; None where the pixels stand in the file as they are.
     """
 
@@ -54,6 +55,7 @@ class Picture:
     signed: bool
     planar: int
     syntax: UID
+    above: int = 0
     coded: Coded | None = None
 
     @property
