@@ -218,6 +218,8 @@ def view(
         noun=words.noun(scan.kind),
         picture=_turn(opened),
         blank=blank,
+        slices=open_scans.place_of(opened),
+        on_slice=lambda index: open_scans.turn_slice(opened, index),
         key=VIEW,
     )
 

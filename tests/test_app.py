@@ -267,7 +267,8 @@ def test_a_scan_of_another_kind_is_told_what_would_work(checkpoints):
     assert any("No checkpoint here takes a MR slice" in text and "radiograph" in text for text in texts(at))
     digest = lambda: shown(at)["arrays"][shown(at)["scan"]]["digest"]  # noqa: E731
     first = digest()
-    at.slider[0].set_value(0).run()
+    at.session_state[f"slice {at.session_state.scan}"] = 0
+    at.run()
     assert not at.exception and digest() != first
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -80,6 +80,8 @@ def explain_view(
     noun: str = "picture",
     picture: str = "",
     blank: BlankFindings | None = None,
+    slices: tuple[int, int] | None = None,
+    on_slice: Callable[[int], None] | None = None,
     height: int | None = None,
     key: str,
 ) -> dict:
@@ -102,6 +104,8 @@ def explain_view(
         noun: what the reader calls such a scan in passing, for example "film" or "slice".
         picture: says which scan this is. Another one begins with its own first finding and its own view; what was chosen is dropped.
         blank: what is shown in place of `findings`, which are then empty.
+        slices: (which one this is, from 0, and how many there are) for a slice of a volume; wheel and arrow keys then ask for another.
+        on_slice: is told which slice is asked for, before the script runs again.
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
 
@@ -124,11 +128,12 @@ def explain_view(
         noun=noun,
         picture=picture,
         blank=blank,
+        slices=slices,
         height=height,
         key=key,
     )
     state = explain_state(key, findings, picture)
-    _mount(packer, header, {**state, "picture": picture, "joint": None if joint_probabilities is None else dict(joint_probabilities)})
+    _mount(packer, header, {**state, "picture": picture, "joint": None if joint_probabilities is None else dict(joint_probabilities)}, lambda: _turn_slice(key, slices, on_slice))
     return explain_state(key, findings, picture)
 
 
@@ -148,7 +153,7 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
 
 def explain_parts(
     pixels, window, findings, *, title, badges=(), spacing_mm=None, pixel_aspect=1.0, scale_note="", method="", presets=(),
-    difference_limit=None, grey_range=None, noun="picture", picture="", blank=None, height=None, key,
+    difference_limit=None, grey_range=None, noun="picture", picture="", blank=None, slices=None, height=None, key,
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
@@ -186,6 +191,7 @@ def explain_parts(
         "grey_range": grey_range,
         "visible_change": VISIBLE_CHANGE * grey_range,
         "picture": picture,
+        "slices": None if slices is None else {"index": int(slices[0]), "count": int(slices[1])},
         "blank": None if blank is None else asdict(replace(blank, names=list(blank.names))),
         "scan": packer.pixels(pixels),
         "findings": [
@@ -277,12 +283,20 @@ def _presets(pixels: np.ndarray, window: tuple[float, float], presets) -> list:
     return [[name, float(centre), float(width)] for name, centre, width in [*own, *presets]][:9]
 
 
-def _mount(packer: Packer, header: dict, news: dict) -> None:
+def _turn_slice(key: str, slices: tuple[int, int] | None, on_slice: Callable[[int], None] | None) -> None:
+    """Passes on which slice the browser asks for, if it is one of those there are."""
+    mounted = st.session_state.get(key)
+    wish = mounted.get("slice") if isinstance(mounted, Mapping) else None
+    if slices is not None and on_slice is not None and isinstance(wish, int) and not isinstance(wish, bool) and 0 <= wish < slices[1]:
+        on_slice(wish)
+
+
+def _mount(packer: Packer, header: dict, news: dict, slice_turned: Callable[[], None] = lambda: None) -> None:
     key = header["key"]
     arrays = _lent(packer, key)
     st.session_state[f"{key}-header"] = whole = {**header, "arrays": arrays}
     with st.container(gap=None):
-        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: _take_back(key))
+        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: _take_back(key), on_slice_change=slice_turned)
         _COURIER(data={"to": key, **news}, key=f"{key}-courier")
 
 

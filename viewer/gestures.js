@@ -101,6 +101,24 @@ function restSoon(v) {
   v.resting = setTimeout(() => rest(v), 160);
 }
 
+/** Turns to the slice `by` further; the pictures follow when the hand rests. */
+function turnSlices(v, by) {
+  const { index, count } = v.header.slices;
+  v.slice = Math.min(count - 1, Math.max(0, (v.slice ?? index) + by));
+  showSlice(v);
+  clearTimeout(v.turning);
+  v.turning = setTimeout(() => !v.closed && v.slice !== v.header.slices?.index && v.turn(v.slice), 90);
+}
+
+/** A notch of the wheel is a slice; a touchpad's small steps add up to one. */
+function rollSlices(v, delta) {
+  v.rolled = (v.rolled ?? 0) + delta;
+  const by = Math.abs(delta) >= 50 ? Math.sign(delta) : Math.trunc(v.rolled / 50);
+  if (!by) return;
+  v.rolled = 0;
+  turnSlices(v, by);
+}
+
 function listenToHands(v) {
   const { stage } = v, held = new Map();
   let drag = null;
@@ -110,6 +128,7 @@ function listenToHands(v) {
     if (!panel) return;
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 24 : event.deltaMode === 2 ? 240 : 1;
+    if (v.header.slices && !event.ctrlKey) return rollSlices(v, event.deltaY * lines);
     v.moving = true;
     zoomAt(v, insidePanel(panel, event), Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)));
     restSoon(v);

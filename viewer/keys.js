@@ -1,11 +1,12 @@
 // Keys, and the list of them.
 
-const KEY_ROWS = [
-  ["arrows up, down", "the finding before, the next"],
+const KEY_ROWS = (v) => [
+  ...(v.header.slices
+    ? [["arrows up, down", "the slice before, the next (on the list: the finding)"], ["Page up, down", "ten slices"], ["wheel", "slices; with the control key, zoom at the pointer"]]
+    : [["arrows up, down", "the finding before, the next"], ["wheel", "zoom at the pointer"]]),
   ["arrows left, right", "take away less, more (with the control key, a tenth)"],
   ["Home, End", "on the slider: nothing taken away, as much as can be"],
   ["N, P", "the next scan of the list, the one before"],
-  ["wheel", "zoom at the pointer"],
   ["drag", "move the picture"],
   ["right drag", "window (across) and level (up and down)"],
   ["Esc", "close, or show all panels again"],
@@ -80,6 +81,7 @@ function pressed(v, event) {
   if (key === "f") return fitView(v), true;
   if (key === "[" || key === "]") return fade(v, key === "]" ? 0.05 : -0.05), true;
   if (/^[1-9]$/.test(key)) return preset(v, Number(key) - 1);
+  if ((key === "PageUp" || key === "PageDown") && v.header.slices) return turnSlices(v, key === "PageUp" ? -10 : 10), true;
   if ((key === "Home" || key === "End") && target === v.thumb) return stepAmount(v, key === "Home" ? -2 : 2), true;
   const tool = [...TOOLS, ...QUIET_TOOLS].find((tool) => tool.key === key && has(v, tool.needs));
   if (!tool) return false;
@@ -95,6 +97,7 @@ function arrow(v, event, target) {
     const step = 4 / v.view.s, [height, width] = v.header.frame, cross = v.cross ?? { u: 0.5, v: 0.5 };
     return moveCross(v, cross.u + (across * step) / width, cross.v + (down * step) / height), true;
   }
+  if (v.header.slices && down && target !== v.thumb && target !== v.listbox) return turnSlices(v, down), true;
   if (!v.findings.length) return false;
   if (target === v.thumb && down) return stepAmount(v, -down * 0.05), true;
   if (down) return selectNext(v, down), true;
@@ -123,7 +126,7 @@ function openHelp(v) {
   close.onclick = () => closeHelp(v);
   v.help.replaceChildren(
     make("div", "sheet", {}, make("div", "line", {}, make("strong", "", {}, "Keys and gestures"), close),
-      make("dl", "", {}, ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => has(v, tool.needs)).map(of), ...KEY_ROWS.map(([key, text]) => row(key, text)))));
+      make("dl", "", {}, ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => has(v, tool.needs)).map(of), ...KEY_ROWS(v).map(([key, text]) => row(key, text)))));
   v.help.onclick = (event) => event.target === v.help && closeHelp(v);
   v.help.hidden = false;
   close.focus();

@@ -56,6 +56,14 @@ function buildToolbar(v) {
     }
     v.buttons.set(tool, entry);
   }
+  v.slices = null;
+  if (v.header.slices) {
+    const range = make("input", "small slices", { type: "range", min: "0", max: String(v.header.slices.count - 1), step: "1", "aria-label": "Slice" });
+    range.oninput = () => turnSlices(v, Number(range.value) - (v.slice ?? v.header.slices.index));
+    v.slices = { range, words: make("span", "tool slice") };
+    v.tools.append(v.slices.words, range);
+    showSlice(v);
+  }
   const more = make("button", "tool more", { type: "button", title: "all keys (?)", "aria-label": "Keys", "data-tool": "help", tabindex: "-1" }, make("span", "", {}, "Keys"), make("kbd", "", {}, "?"));
   more.onclick = () => openHelp(v);
   v.tools.append(more);
@@ -79,6 +87,14 @@ function rove(toolbar, event) {
   next.focus();
   event.preventDefault();
   event.stopPropagation();
+}
+
+function showSlice(v) {
+  const { index, count } = v.header.slices, at = v.slice ?? index;
+  setText(v.slices.words, `Slice ${at + 1} of ${count}`);
+  v.slices.range.value = at;
+  v.slices.range.style.setProperty("--share", `${(100 * at) / Math.max(1, count - 1)}%`);
+  v.slices.range.setAttribute("aria-valuetext", `${at + 1} of ${count}`);
 }
 
 function useTool(v, tool) {

@@ -70,6 +70,7 @@ function showHeader(v, header, grids) {
   v.root.classList.toggle("still", Boolean(header.blank && !header.blank.counterfactuals));
   v.root.dataset.blank = header.blank?.words ?? "";
   if (!samePicture) v.wanted = null;
+  if (!samePicture || v.slice === header.slices?.index) v.slice = null; // until then the hand is ahead of the pictures
   if (!samePicture) v.handled = false;
   writeHead(v);
   if (!samePicture) Object.assign(v, startingLook(), { cross: null });
@@ -105,6 +106,7 @@ function closeView(v) {
   cancelAnimationFrame(v.frame);
   clearInterval(v.blinking);
   clearTimeout(v.sending);
+  clearTimeout(v.turning);
   if (views.get(v.header.key)?.view === v) views.delete(v.header.key);
 }
 
@@ -125,7 +127,7 @@ async function load(mount, parent, header, wanted) {
   mount.kept = all;
   mount.tries = 0;
   const v = (mount.view ??= openView(parent));
-  v.send = mount.send;
+  Object.assign(v, { send: mount.send, turn: mount.turn });
   showHeader(v, header, header.arrays.map((entry) => all.get(nameOf(entry))));
   v.root.dataset.blobs = Number(v.root.dataset.blobs ?? 0) + 1;
   mount.shown = wanted;
@@ -140,8 +142,9 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   let mount = mounted.get(parentElement);
   if (!mount) mounted.set(parentElement, (mount = { view: null, wanted: "", shown: "", kept: new Map(), tries: 0 }));
   mount.send = (state) => setStateValue("view", state);
+  mount.turn = (index) => setTriggerValue("slice", index);
   mount.askAgain = () => setTriggerValue("again", true);
-  if (mount.view) mount.view.send = mount.send;
+  if (mount.view) Object.assign(mount.view, { send: mount.send, turn: mount.turn });
   const wanted = JSON.stringify({ ...header, arrays: header.arrays.map(nameOf) });
   if (mount.wanted !== wanted) {
     mount.wanted = wanted;

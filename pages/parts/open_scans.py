@@ -110,12 +110,24 @@ def chosen_slice(opened: OpenScan) -> Scan:
     """The slice on show, the very same record as long as it is the same slice."""
     if opened.slices == 1:
         return frame(opened.scan, 0)
-    index = st.session_state.get(f"slice {opened.id}", opened.slices // 2)
+    index, _ = place_of(opened)
     belongings = sessions.belongings()
     kept = belongings.get("slice on show")
     if kept is None or kept[:2] != (opened.scan.sha256, index):
         kept = belongings["slice on show"] = (opened.scan.sha256, index, frame(opened.scan, index))
     return kept[2]
+
+
+def place_of(opened: OpenScan) -> tuple[int, int] | None:
+    """Which slice is on show, from 0, and how many there are; None for a single picture."""
+    if opened.slices == 1:
+        return None
+    return min(st.session_state.get(f"slice {opened.id}", opened.slices // 2), opened.slices - 1), opened.slices
+
+
+def turn_slice(opened: OpenScan, index: int) -> None:
+    """Shows another slice."""
+    st.session_state[f"slice {opened.id}"] = index
 
 
 def turn_to(identity: str) -> None:

@@ -33,11 +33,6 @@ def sidebar() -> None:
     known = open_scans.scans()
     if known:
         show()
-    opened = open_scans.chosen()
-    if opened is not None and opened.slices > 1:
-        key = f"slice {opened.id}"
-        st.session_state.setdefault(key, opened.slices // 2)
-        st.slider("Slice", 0, opened.slices - 1, key=key)
     with st.container(horizontal=True, gap="small", key="closing"):
         entry = open_scans.chosen_entry()
         if entry is not None:

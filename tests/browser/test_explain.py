@@ -1,6 +1,7 @@
 """The Explain page in a real browser: what stands where from the first moment on, and that it says one thing."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,43 @@ def test_nothing_is_written_on_a_film(visit):
       const films = [...root.querySelectorAll('.film canvas')].map((c) => c.getBoundingClientRect());
       return [...root.querySelectorAll('.panel .name *, .panel .under *')].filter((w) => w.textContent.trim() && films.some((f) => inside(w.getBoundingClientRect(), f))).map((w) => w.textContent); } }""")
     assert over == []
+
+
+def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
+    from pydicom.data import get_testdata_file
+
+    data = Path(get_testdata_file("emri_small.dcm", download=False)).read_bytes()
+    visit.set_input_files("input[type=file]", files=[{"name": "a.dcm", "mimeType": "application/dicom", "buffer": data}])
+    visit.locator(".viewer .title", has_text="MR slice").wait_for(timeout=SLOW)
+    place = visit.locator(".viewer .tool.slice")
+    assert place.inner_text() == "Slice 6 of 10"
+
+    def picture():
+        return visit.locator(".film canvas").first.evaluate("c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 7; for (let i = 0; i < d.length; i += 4) h = (h * 31 + d[i]) | 0; return h }")
+
+    def until_it_changes(before):
+        for _ in range(400):
+            if picture() != before:
+                return
+            visit.wait_for_timeout(100)
+        raise AssertionError("the picture of another slice did not come")
+
+    visit.locator(".film").first.hover()
+    before = picture()
+    visit.mouse.wheel(0, 120)
+    visit.mouse.wheel(0, 120)
+    assert place.inner_text() == "Slice 8 of 10"
+    until_it_changes(before)
+    settled(visit)
+    zoom = visit.locator(".viewer").get_attribute("data-zoom")
+    before = picture()
+    visit.keyboard.press("ArrowUp")
+    assert place.inner_text() == "Slice 7 of 10"
+    until_it_changes(before)
+    assert visit.locator(".viewer").get_attribute("data-zoom") == zoom
+    visit.keyboard.down("Control")
+    visit.mouse.wheel(0, -240)
+    visit.keyboard.up("Control")
+    visit.wait_for_timeout(200)
+    assert place.inner_text() == "Slice 7 of 10" and float(visit.locator(".viewer").get_attribute("data-zoom")) > float(zoom)
+    assert visit.troubles == []
