@@ -10,10 +10,10 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from server import pixels, sessions
+from server import pixels, sessions, uploads
 from server.hosts import OwnHostOnly
 from server.readers import ReaderCookie
-from server.settings import BadSetting, Settings
+from server.settings import MEGABYTE, BadSetting, Settings
 
 
 def _settings() -> Settings:
@@ -24,6 +24,7 @@ def _settings() -> Settings:
 
 
 SETTINGS = _settings()
+UPLOADS = uploads.UploadLedger(SETTINGS.upload_megabytes * MEGABYTE, 2 * SETTINGS.upload_megabytes * MEGABYTE)
 MultiPartParser.spool_max_size = 1 << 40  # an upload stays in memory, within its limit: never on disk
 
 
@@ -33,11 +34,16 @@ def routes() -> list[BaseRoute]:
 
 def middleware() -> list[Middleware]:
     """The outermost first."""
-    return [Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts), Middleware(ReaderCookie)]
+    return [
+        Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts),
+        Middleware(ReaderCookie),
+        Middleware(uploads.UploadLimits, ledger=UPLOADS),
+    ]
 
 
 @asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
+    uploads.watch(UPLOADS)
     watching = asyncio.create_task(sessions.watch())
     try:
         yield

@@ -148,12 +148,13 @@ def show(opened: OpenScan) -> None:
     mine.started = True
 
 
-def take(files: Sequence[bytes]) -> None:
+def take(files: Sequence[bytes]) -> list[Entry]:
     """Lists uploaded files and has them read. What is on show stays until the first of them can be shown, see `settle`."""
     entries = reading.take(shelf.mine(), files)
     sessions.belongings()["drop"] = entries
     sessions.belongings()["turn to"] = entries
     entries[0].done.wait(1.0)  # one file is mostly read within that, and shown without a detour
+    return entries
 
 
 def settle() -> None:

@@ -186,7 +186,7 @@ async function look(list) {
 export default function ({ data, parentElement, setTriggerValue }) {
   let list = lists.get(parentElement);
   if (!list) lists.set(parentElement, (list = open(parentElement)));
-  list.turn = (id) => setTriggerValue("chosen", id);
+  list.turn = (id) => setTriggerValue("chosen", [id, ++list.wishes]);
   list.close = (id) => id && setTriggerValue("closed", id);
   list.rename = (both) => setTriggerValue("renamed", both);
   const said = JSON.stringify(data);
@@ -194,7 +194,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.said = said;
     list.address = data.address;
     list.entries = data.entries;
-    list.chosen = data.chosen;
+    list.wishes ??= data.heard;
+    if (data.heard >= list.wishes) list.chosen = data.chosen; // else this was drawn before Python heard of the last wish
     if (!list.naming) draw(list);
     lookLater(list);
   }

@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.parts import common, open_scans, shelf
 from pages.parts.shelf import SHELVES, Entry, Shelf
 from server import readers
+from server.doors import UPLOADS
 
 KEY = "scan list"
 PATH = "/scans/"
@@ -49,17 +50,20 @@ def upload() -> None:
     if files:
         st.session_state.notice = None
         with st.spinner("Reading"):
-            open_scans.take([file.getvalue() for file in files])
-        _let_go([file.file_id for file in files])
+            _let_go([file.file_id for file in files], open_scans.take([file.getvalue() for file in files]))
         st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the names
         st.rerun()
+    context = get_script_run_ctx()
+    if context is not None and (sentences := UPLOADS.turned_away(context.session_id)):
+        st.session_state.notice = f"{len(sentences)} {'file was' if len(sentences) == 1 else 'files were'} not taken. {sentences[0]}"
 
 
-def _let_go(file_ids: list[str]) -> None:
-    """Streamlit would keep the bytes of an upload until its session ends."""
+def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
+    """Streamlit would keep the bytes of an upload until its session ends; they count as on their way until they are read."""
     context = get_script_run_ctx()
     if context is not None and runtime.exists():
-        for file_id in file_ids:
+        for file_id, entry in zip(file_ids, entries, strict=True):
+            UPLOADS.hand_over(context.session_id, file_id, entry.done)
             runtime.get_instance().uploaded_file_mgr.remove_file(context.session_id, file_id)
 
 
@@ -80,6 +84,7 @@ def show() -> None:
     """The list itself."""
     mine = shelf.mine()
     data = {"address": f"{PATH[1:]}{mine.token}", "entries": described(mine), "chosen": st.session_state.get("scan")}
+    data["heard"] = st.session_state.get("wishes heard", 0)  # until its last wish is, the list stays where the reader has put it
     _LIST(data=data, key=KEY, on_chosen_change=_turn, on_closed_change=_close, on_renamed_change=_rename, on_changed_change=lambda: None)
 
 
@@ -89,8 +94,10 @@ def _sent(name: str) -> object:
 
 
 def _turn() -> None:
-    if isinstance(wish := _sent("chosen"), str):
-        open_scans.turn_to(wish)
+    match _sent("chosen"):
+        case [str(identity), int(count)]:
+            st.session_state["wishes heard"] = count
+            open_scans.turn_to(identity)
 
 
 def _close() -> None:

@@ -185,3 +185,16 @@ def test_without_retention_a_reload_finds_nothing(browser, serve, folder):
     read(page, 1)
     assert titles(page) == ["Sample radiograph"]
     context.close()
+
+
+def test_files_beyond_what_may_be_on_its_way_are_refused_with_a_sentence(browser, serve, folder):
+    context, page = visitor(browser, serve("app.py", env={**folder, "OTHERWISE_UPLOAD_MB": "1"}))
+    noise = np.random.default_rng(0).integers(0, 65535, (900, 900)).astype(np.uint16)  # 1.6 MB
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    page.set_input_files("input[type=file]", files=[{"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}])
+    page.get_by_text("1 file was not taken. Too many bytes are on their way").wait_for(timeout=SLOW)
+    page.set_input_files("input[type=file]", files=[film(1)])
+    read(page, 2)
+    assert titles(page) == ["Sample radiograph", "Picture 1"]
+    context.close()
