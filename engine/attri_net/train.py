@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 
+CLASSIFIERS_FOLLOW = 3  # of so many steps with made pairs alone, the classifiers learn in one
+
+
 @dataclass(frozen=True)
 class Preset:
     """Everything that decides what a training of Attri-Net does, but for data and devices.
@@ -56,7 +59,7 @@ class Preset:
         lambda_pairs: weight of the loss on made pairs (`pair_loss`), where there are any; not in the paper.
         made_pairs: of them in a batch.
         emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after `emphasis_steps`.
-        pairs_first: steps at the start in which M learns from made pairs alone.
+        pairs_first: steps at the start in which M learns from made pairs alone; `warm_steps` count from there.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -214,8 +217,8 @@ class AttriNetRecipe(Recipe):
         p = self.preset
         optimisers = self.optimisers()
         if step < p.pairs_first:
-            return self._taught_step(step, fabric, optimisers["generator"])
-        warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
+            return self._taught_step(step, fabric, optimisers)
+        warm = step - p.pairs_first < p.warm_steps or (p.warm_steps and step % 100 == 0)
         losses = {}
         for k in range(p.warm_critic_steps if warm else p.critic_steps):
             losses["critic"] = self._critic_step(self.batch(f"critic {k}", step, fabric), step, k, fabric, optimisers["critic"])
@@ -269,13 +272,16 @@ class AttriNetRecipe(Recipe):
         optimiser.step()
         return float(distance.detach())
 
-    def _taught_step(self, step: int, fabric: Fabric, optimiser) -> dict[str, float]:
-        """M alone, from made pairs alone."""
+    def _taught_step(self, step: int, fabric: Fabric, optimisers) -> dict[str, float]:
+        """M from made pairs alone; the classifiers follow, so that later they need no larger maps than the findings are."""
+        optimiser = optimisers["generator"]
         optimiser.zero_grad()
         loss = self.preset.lambda_pairs * self._pair_loss(step, fabric)
         fabric.backward(loss)
         average_gradients(self.net.generator.parameters(), fabric)
         optimiser.step()
+        if step % CLASSIFIERS_FOLLOW == 0:
+            self._classifier_step(self.batch("classifier 1", step, fabric), fabric, optimisers["classifiers"])
         follow(self.average, self.net, self.preset.averaging, step)
         return {"pairs": float(loss.detach())}
 
