@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -17,15 +16,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
+from engine.configuration import FORMAT, UnusableConfiguration, parsed
 from engine.files import replace_folder, scratch_beside, staged, unfinished, write_whole
+from engine.likeness import Likeness
 
 if TYPE_CHECKING:
     import torch
 
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
-FORMAT = 1
-CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
-LONGEST_CAUTION = 300  # characters, what is read at a glance above a result
 _CAUTION = "Caution: "
 CARD_SECTIONS = (
     "Intended use and limits",
@@ -44,7 +42,10 @@ SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 class RefusedCheckpoint(ValueError):
-    """A checkpoint that is not opened or not saved; the message is one sentence that says why and what would work."""
+    """A checkpoint that is not opened or not saved; the message is one sentence, in one line, that says why and what would work."""
+
+    def __init__(self, words: str):
+        super().__init__(" ".join(words.split()))  # it may quote what a library said on several
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Checkpoint:
     Attributes:
         name: the folder's name, or the repository's on the Hugging Face Hub.
         method: a name in `engine.registry.methods()`.
-        config: config.json; holds at least `CONFIG_KEYS`.
+        config: config.json, checked by `engine.configuration.Configuration`.
         card: card.md as text.
         sha256: of the weights file, 64 hexadecimal digits.
         folder: where the three files lie.
@@ -109,11 +110,14 @@ def shipped() -> list[str]:
     root = shipped_folder()
     if not root.is_dir():
         return []
-    return sorted(
-        folder.name
-        for folder in root.iterdir()
-        if not folder.name.startswith(".") and any((folder / file).exists() for file in (WEIGHTS, CONFIG, CARD))
-    )
+    return sorted(folder.name for folder in root.iterdir() if not folder.name.startswith(".") and _may_be_one(folder))
+
+
+def _may_be_one(folder: Path) -> bool:
+    try:
+        return any((folder / file).exists() for file in (WEIGHTS, CONFIG, CARD))
+    except OSError:  # it may not be looked into: it is listed, and refused with its reason
+        return True
 
 
 def open_checkpoint(where: str | Path) -> Checkpoint:
@@ -150,9 +154,10 @@ def examine(folder: str | Path) -> Checkpoint:
             if not (folder / file).is_file():
                 raise RefusedCheckpoint(_missing(folder, file))
         config, card = _read_config(folder), _read_text(folder / CARD)
-        sha256, _ = _read_weights(folder, _most(config["method"]))
+        sha256, arrays = _read_weights(folder, _most(config["method"]))
     except OSError as error:
         raise RefusedCheckpoint(f"{folder} cannot be read ({error.strerror}); check that its files may be read.") from error
+    _check_likeness(folder, arrays)
     sections = read_card(card)
     for title in CARD_SECTIONS:
         section = sections.get(title, "")
@@ -166,6 +171,16 @@ def examine(folder: str | Path) -> Checkpoint:
                 "save the checkpoint again, or copy it again from where it came."
             )
     return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder))
+
+
+def _check_likeness(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuses tensors called likeness that are none."""
+    if not any(name.startswith("likeness.") for name in arrays):
+        return
+    try:
+        Likeness.from_tensors(arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedCheckpoint(f"{folder.name} holds a likeness that is none ({error}); save the checkpoint again.") from None
 
 
 def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
@@ -301,52 +316,12 @@ def _read_text(path: Path) -> str:
 
 
 def _read_config(folder: Path) -> dict:
-    def refused(why: str) -> RefusedCheckpoint:
-        return RefusedCheckpoint(f"The {CONFIG} of {folder.name} {why}.")
-
-    def not_a_number(constant: str):
-        raise refused(f"holds {constant}; only finite numbers can be used")
+    from engine.registry import trained  # brings the rooms: only where it is needed
 
     try:
-        config = json.loads(_read_text(folder / CONFIG), parse_constant=not_a_number)
-    except RefusedCheckpoint:
-        raise
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
-        raise refused(f"is not valid JSON ({error}); save the checkpoint again") from None
-    if not isinstance(config, dict):
-        raise refused("must be a JSON object with the keys " + ", ".join(CONFIG_KEYS))
-    missing = [key for key in CONFIG_KEYS if key not in config]
-    if missing:
-        raise refused(f"lacks {', '.join(missing)}; it needs {', '.join(CONFIG_KEYS)}")
-    if config["format"] != FORMAT:
-        raise refused(f"has format {config['format']!r}; this version opens format {FORMAT}")
-    from engine.registry import trained  # brings the rooms, hence torch: only where it is needed
-
-    known = sorted(trained())
-    if config["method"] not in known:
-        raise refused(f"names the method {config['method']!r}; known are {', '.join(known)}")
-    findings, thresholds = config["findings"], config["thresholds"]
-    if not isinstance(findings, list) or not all(isinstance(name, str) and name for name in findings):
-        raise refused("must list findings as names")
-    if len(set(findings)) != len(findings):
-        raise refused("names a finding twice")
-    caution = config.get("caution", "")
-    if not isinstance(caution, str) or len(caution) > LONGEST_CAUTION or "\n" in caution:
-        raise refused(f"may hold a caution of one line and {LONGEST_CAUTION} characters")
-    against = config.get("against")
-    if against is not None and (not isinstance(against, str) or not against.strip() or against in findings):
-        raise refused(f"must name another finding under against, or give null there for normal, got {against!r}")
-    for key in ("network", "preprocessing", "thresholds"):
-        if not isinstance(config[key], dict):
-            raise refused(f"must hold an object under {key}")
-    for name in findings:
-        threshold = thresholds.get(name)
-        number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
-        if not number or not math.isfinite(threshold) or not 0 <= threshold <= 1:
-            raise refused(f"must give {name!r} a threshold in [0, 1], got {threshold!r}")
-    if not re.fullmatch(r"[0-9a-f]{64}", str(config["weights_sha256"])):
-        raise refused("must give weights_sha256 as 64 hexadecimal digits")
-    return config
+        return parsed(_read_text(folder / CONFIG), trained().keys())
+    except UnusableConfiguration as error:
+        raise RefusedCheckpoint(f"The {CONFIG} of {folder.name} {error}.") from None
 
 
 def most_weights(folder: str | Path) -> int:

@@ -27,6 +27,9 @@ class Likeness:
         spread: (K,) float32, standard deviation along each component.
         residual: mean squared residual of a training thumbnail.
         limit: the score that one validation picture in a hundred exceeds.
+
+    Raises:
+        ValueError: a shape, or a number that is not above 0.
     """
 
     mean: np.ndarray
@@ -34,6 +37,15 @@ class Likeness:
     spread: np.ndarray
     residual: float
     limit: float
+
+    def __post_init__(self):
+        kept = len(self.components) if self.components.ndim else 0
+        for name, shape in (("mean", (SIDE * SIDE,)), ("components", (kept, SIDE * SIDE)), ("spread", (kept,))):
+            array = getattr(self, name)
+            if not kept or array.shape != shape or array.dtype.kind != "f":
+                raise ValueError(f"{name} must be {shape} numbers, got {array.shape} {array.dtype}")
+        if not (self.spread > 0).all() or not self.residual > 0 or not self.limit > 0:
+            raise ValueError("spread, residual and limit must be above 0")
 
     @classmethod
     def of(cls, training: np.ndarray, validation: np.ndarray, components: int = 40) -> Likeness:
@@ -68,7 +80,7 @@ class Likeness:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> Likeness:
         part = {key: np.asarray(value) for key, value in tensors.items() if key.startswith("likeness.")}
-        residual, limit = part["likeness.numbers"]
+        residual, limit = part["likeness.numbers"].ravel()
         return cls(
             part["likeness.mean"], part["likeness.components"], part["likeness.spread"], float(residual), float(limit)
         )

@@ -41,7 +41,7 @@ def whole_numbers(sizes: object) -> None:
     """
     words = {name for name, one in sizes.__dataclass_fields__.items() if isinstance(one.default, str)}
     for name, value in vars(sizes).items():
-        if name not in words and (not isinstance(value, int) or value < 1):
+        if name not in words and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
 
 

@@ -144,6 +144,16 @@ def test_every_page_stands_without_any_checkpoint(page, tmp_path, monkeypatch):
     assert any("checkpoint" in text.lower() for text in texts(at))
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_stands_where_a_checkpoint_is_broken(page, tmp_path, monkeypatch):
+    folders = [method("attri_net").tiny(tmp_path / name).folder for name in ("good", "data", "findings")]
+    for folder, changes in zip(folders[1:], ({"data": ["phantom"]}, {"findings": [], "thresholds": {}})):
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | changes))
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    assert not settled(opened(page)).exception
+
+
 def test_first_start_explains_the_sample(checkpoints):
     at = settled(opened())
     view = shown(at)

@@ -20,6 +20,7 @@ from engine.checkpoints import (
     shipped,
     with_caution,
 )
+from engine.configuration import CONFIG_KEYS
 from engine.registry import methods
 
 CONFIG = {
@@ -200,7 +201,7 @@ def test_an_incomplete_card_is_refused_by_section(folder, title, fault):
         examine(folder)
 
 
-@pytest.mark.parametrize("key", checkpoints.CONFIG_KEYS)
+@pytest.mark.parametrize("key", CONFIG_KEYS)
 def test_a_missing_key_is_named(folder, key):
     rewrite(folder, **{key: None})
     with pytest.raises(RefusedCheckpoint, match=f"lacks {key}"):

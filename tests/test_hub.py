@@ -38,7 +38,7 @@ def checkpoint(tmp_path):
     return save_checkpoint(
         tmp_path / "small",
         method=sorted(methods())[0],
-        config={"findings": ["nodule"], "network": {}, "preprocessing": {}, "thresholds": {"nodule": 0.5}},
+        config={"findings": ["nodule"], "network": {}, "preprocessing": {"size": 32}, "thresholds": {"nodule": 0.5}},
         weights={"kernel": np.arange(4096, dtype=np.float32).reshape(64, 64)},  # 16 kB: travels through LFS
         card="".join(f"## {title}\n\nTold in full.\n\n" for title in CARD_SECTIONS[:-1]),
     )

@@ -59,7 +59,10 @@ class SupervisedModel(Model):
             self.kind = str(config["data"]["kind"])
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
-            self.calibration = torch.tensor([config["calibration"][f] for f in self.findings], device=self.device)  # (C, 2)
+            calibration = np.array([config["calibration"][f] for f in self.findings], np.float32)
+            if calibration.shape != (len(self.findings), 2):
+                raise ValueError(f"calibration must be two numbers a finding, got {calibration.shape}")
+            self.calibration = torch.from_numpy(calibration).to(self.device)  # (C, 2)
             weights = checkpoint.weights()
             self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
             self.net = with_weights(lambda: SupervisedUNet(len(self.findings), sizes), {k.removeprefix("net."): v for k, v in weights.items()})

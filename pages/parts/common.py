@@ -149,8 +149,15 @@ def usable() -> list[Checkpoint]:
 
 def _stamp(folder: Path) -> tuple:
     """Changes whenever one of the three files does."""
-    stats = [(folder / name).stat() if (folder / name).exists() else None for name in (WEIGHTS, CONFIG, CARD)]
-    return str(folder), *(stat and (stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+    def stamp(path: Path) -> tuple[int, int] | None:
+        try:
+            stat = path.stat()
+        except OSError:  # it is not there, or may not be looked at
+            return None
+        return stat.st_mtime_ns, stat.st_size
+
+    return str(folder), *(stamp(folder / name) for name in (WEIGHTS, CONFIG, CARD))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

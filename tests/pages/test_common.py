@@ -1,10 +1,12 @@
 """What every page says of a job that failed, and how it calls a checkpoint."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
-from engine.registry import UnsuitableScan
+from engine.registry import UnsuitableScan, trained
+from pages.parts import common
 from pages.parts.common import complaint, label
 
 
@@ -30,3 +32,14 @@ def test_a_refusal_is_told_as_it_is():
 )
 def test_a_checkpoint_is_called_as_people_write_it(method, name, said):
     assert label(SimpleNamespace(method=method, name=name)) == said
+
+
+def test_a_bad_checkpoint_is_listed_with_its_reason_beside_good_ones(tmp_path, monkeypatch):
+    for name in ("good", "bad"):
+        trained()["attri_net"].tiny(tmp_path / name)
+    config = json.loads((tmp_path / "bad" / "config.json").read_text())
+    (tmp_path / "bad" / "config.json").write_text(json.dumps({**config, "data": ["phantom"]}))
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    bad, good = common.everything()
+    assert (bad.name, bad.reason) == ("bad", "The config.json of bad must hold an object under data.")
+    assert common.usable() == [good] and common.kinds_of(good) and common.trained_on(good) == "phantom"
