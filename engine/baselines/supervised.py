@@ -112,7 +112,7 @@ class Preset:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     emphasis: float = 40.0
-    last_emphasis: float = 4.0
+    last_emphasis: float = 1.5
     easing: float = 0.6
     falling: float = 0.5
     averaging: float = 0.99

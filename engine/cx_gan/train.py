@@ -66,7 +66,7 @@ class Preset(Schedule):
     lambda_pairs: float = 5.0
     made_pairs: int = 4
     emphasis: float = 40.0
-    last_emphasis: float = 5.0
+    last_emphasis: float = 2.0
     emphasis_steps: int = 2000
     pairs_first: int = 0
 

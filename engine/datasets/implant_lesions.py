@@ -140,8 +140,8 @@ def opacity(finding: str, random: np.random.Generator, lungs: LungFields, place:
 
 def plate(random: np.random.Generator, lungs: LungFields, place: Place) -> Lesion:
     """A plate-like atelectasis: a thin band, a little bent, thinning out at both ends."""
-    place, strength = _within(place, lungs), random.uniform(0.35, 0.85)
-    half, thick = 0.5 * float(np.clip(place.width, 0.08, 0.28)), random.uniform(0.003, 0.009)
+    place, strength = _within(place, lungs), random.uniform(0.2, 0.65)
+    half, thick = 0.5 * float(np.clip(place.width, 0.08, 0.28)), random.uniform(0.004, 0.011)
     outward = 1.0 if place.x > 0.5 else -1.0
     turn, bend = outward * random.normal(0.1, 0.3), random.normal(0, 0.6)
     rough = fractal(random, 1.6)
