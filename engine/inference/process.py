@@ -17,7 +17,6 @@ from engine.memory import give_back
 
 PIXELS = 128_000_000  # bytes of scans that are kept for the next call
 IDLE = 10.0  # seconds without a call after which they are let go
-NICE = 5  # the interface goes before it
 
 
 class CalledOff(BaseException):
@@ -83,7 +82,6 @@ def _pickled(error: BaseException) -> bytes | None:
 def serve(fd: int) -> None:
     """Answers calls on this socket until nobody is at its other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; whoever started this hears it too
-    os.nice(NICE)
     from engine.inference import tasks
 
     tasks.warm()
