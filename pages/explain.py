@@ -43,7 +43,7 @@ def explaining(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str
         records.sort(
             key=lambda r: (bool(words.learned_nothing(r, rates, what)), words.log_odds(r.threshold) - words.log_odds(r.probability))
         )
-        views = tuple(words.finding_view(record, scan, rates, first=not place, drawn=drawn) for place, record in enumerate(records))
+        views = tuple(words.finding_view(record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding)) for place, record in enumerate(records))
         path = records[0].path
         difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
         return Explained(views, records[0].in_distribution, difference)
@@ -134,7 +134,7 @@ def result(opened: OpenScan) -> None:
     answered = together is not None and together.wait(0.3)
     common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
     if not shown:
-        view(opened, scan, checkpoint, badges, blank=_blank(checkpoint, "no result" if failed else "held back" if done else "working"))
+        view(opened, scan, checkpoint, badges, blank=_blank(opened, checkpoint, "no result" if failed else "held back" if done else "working"))
         if not done:
             common.wait_for(job, "Explaining the scan")
         return
@@ -176,9 +176,14 @@ def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Ex
     return True
 
 
-def _blank(checkpoint: Checkpoint, state: str, sentence: str = "") -> BlankFindings:
+def _truth_known(opened: OpenScan, checkpoint: Checkpoint) -> bool:
+    return all(open_scans.true_change(opened, finding) is not None for finding in checkpoint.config["findings"])
+
+
+def _blank(opened: OpenScan, checkpoint: Checkpoint, state: str, sentence: str = "") -> BlankFindings:
     """The checkpoint's findings while nothing is said of them; `state` is written where a result would stand."""
-    return BlankFindings(tuple(checkpoint.config["findings"]), state, sentence, common.method_of(checkpoint).counterfactuals)
+    counterfactuals = common.method_of(checkpoint).counterfactuals
+    return BlankFindings(tuple(checkpoint.config["findings"]), state, sentence, counterfactuals, counterfactuals and _truth_known(opened, checkpoint))
 
 
 def _turn(opened: OpenScan) -> str:

@@ -202,6 +202,18 @@ def test_a_finding_whose_auc_may_be_chance_comes_last_without_a_map(tmp_path, mo
     assert (first["name"], first["unsure"]) == ("Cardiomegaly", False) and (last["name"], last["unsure"]) == ("Atelectasis", True)
 
 
+def test_the_first_picture_is_a_drawn_patient_with_the_truth_beside_it_where_a_checkpoint_explains_it_well(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    checkpoint, patient = open_scans.EXPLAINED_WELL
+    tiny(tmp_path / checkpoint, collection="phantom", findings=("Effusion", "Consolidation"))
+    at = settled(opened())
+    assert on_shelf(at) == [patient, "Sample radiograph"] and on_show(at) == patient
+    view = shown(at)
+    truth = {finding["name"]: view["arrays"][finding["truth"]] for finding in view["findings"]}
+    assert truth["Effusion"]["shape"] == [512, 512] and truth["Consolidation"]["shape"] == [2, 2]  # drawn with the one and not the other
+    assert any(label == "recovery of the truth" for finding in view["findings"] for label, _ in finding["facts"])
+
+
 def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch):
     monkeypatch.setattr("pydicom.data.get_testdata_file", lambda name, download=True: None)
     open_scans.sample.clear()

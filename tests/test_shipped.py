@@ -11,6 +11,7 @@ from PIL import Image
 from engine.checkpoints import open_checkpoint, shipped
 from engine.registry import UnsuitableScan, open_model
 from engine.scan import read_scan
+from pages.parts import open_scans, words
 
 
 def packaged(name):
@@ -48,3 +49,14 @@ def test_what_was_seen_of_a_checkpoints_maps_stands_on_its_card_and_above_its_re
     assert len(seen) >= 13
     for checkpoint in map(open_checkpoint, seen):
         assert checkpoint.caution and checkpoint.caution in checkpoint.card, checkpoint.name
+
+
+def test_the_first_picture_is_explained_as_it_was_drawn():
+    name, patient = open_scans.EXPLAINED_WELL
+    opened = open_scans.phantom_patient(patient)
+    records = open_model(name, "cpu").explain(opened.scan)
+    assert {record.finding for record in records if record.positive} == set(opened.truth)
+    first = max(records, key=lambda r: words.log_odds(r.probability) - words.log_odds(r.threshold))
+    change = first.path.changes[int(np.argmin(np.abs(first.path.steps - 1)))]
+    assert first.like_training and first.path.flip(first.threshold) is not None
+    assert words.recovered(change, open_scans.true_change(opened, first.finding)) > 0.5

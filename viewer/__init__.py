@@ -168,6 +168,7 @@ def explain_parts(
         raise ValueError("either every finding of a view has a counterfactual or none has")
     if len(grids) > 1:
         raise ValueError(f"the changes of all findings must share one grid to be added, got {sorted(grids)}")
+    truth = bool(grids) and all(finding.truth is not None for finding in findings)
     for words, kind in badges:
         if kind not in BADGE_KINDS:
             raise ValueError(f"badge {words!r} must be one of {BADGE_KINDS}, got {kind!r}")
@@ -209,6 +210,7 @@ def explain_parts(
                 "counterfactual": finding.counterfactual,
                 "title": finding.evidence_title,
                 **(_path(finding, packer) if grids else {"changes": None}),
+                "truth": packer.change(finding.truth) if truth else None,
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
             }
             for finding in findings

@@ -38,6 +38,7 @@ class FindingView:
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
         counterfactual: the title of the scan at a, where it is another than 'Without' and the name.
         evidence_title: of the panel that shows the evidence, where it is another than 'Evidence for' and the name.
+        truth: (h, w), what the true counterfactual adds to the scan at a = 1, in its units, where that is known.
         unsure: the answer means nothing: its verdict and sentence are shown, and no number, bar, map or slider.
     """
 
@@ -57,6 +58,7 @@ class FindingView:
     unsure: bool = False
     counterfactual: str = ""
     evidence_title: str = ""
+    truth: np.ndarray | None = None
 
     def __post_init__(self):
         if not self.name:
@@ -66,6 +68,8 @@ class FindingView:
                 raise ValueError(f"{what} of {self.name} must lie in [0, 1], got {value}")
         _check_picture(f"evidence of {self.name}", self.evidence)
         _check_limit(f"evidence_limit of {self.name}", self.evidence_limit)
+        if self.truth is not None:
+            _check_picture(f"truth of {self.name}", self.truth)
         path = (self.steps, self.probabilities, self.changes)
         if any(part is None for part in path):
             if any(part is not None for part in path):
@@ -97,12 +101,14 @@ class BlankFindings:
         words: on the panels and cards, for example 'working'.
         sentence: what the reader should know meanwhile.
         counterfactuals: whether there will be panels for the scan without a finding, and a slider.
+        truth: whether there will be panels for the true counterfactual.
     """
 
     names: Sequence[str]
     words: str
     sentence: str = ""
     counterfactuals: bool = True
+    truth: bool = False
 
 
 @dataclass(frozen=True)

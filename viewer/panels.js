@@ -20,6 +20,9 @@ const signed = (value, digits) => (value < 0 ? "\u2212" : "+") + Math.abs(value)
 const digitsFor = (span) => Math.max(0, Math.min(4, 2 - Math.floor(Math.log10(Math.max(span, 1e-9)))));
 const sourceOf = (grid, levels = null) => ({ grid, levels, buffer: null, stamp: "" });
 
+/** A grid of changes in the scan's units. */
+const scaled = ({ data, scale, ...grid }) => ({ ...grid, data: Float32Array.from(data, (value) => value * scale), frames: 0, scale: 1 });
+
 /** Builds the panels of a view anew; `v.header` and `v.grids` are in place. */
 function buildPanels(v) {
   const { header, grids } = v;
@@ -36,9 +39,13 @@ function buildPanels(v) {
   if (header.kind === "explain") {
     const scan = baseOf(header.scan), offered = header.findings[0], blank = header.blank;
     const changes = blank ? blank.counterfactuals : offered && offered.changes !== null;
-    const kinds = !offered && !blank ? ["scan"] : changes ? ["scan", "evidence", "without", "difference"] : ["scan", "evidence"];
+    const truth = blank ? blank.truth : offered && offered.truth !== null;
+    const kinds = !offered && !blank ? ["scan"] : changes && truth ? ["scan", "without", "truth", "evidence", "difference", "true-difference"] : changes ? ["scan", "evidence", "without", "difference"] : ["scan", "evidence"];
     v.panels = kinds.map((kind) => ({ kind, base: scan, window: header.windows[0], map: null }));
-    for (const finding of v.findings) finding.evidence = sourceOf(grids[finding.evidence]);
+    for (const finding of v.findings) {
+      finding.evidence = sourceOf(grids[finding.evidence]);
+      if (finding.truth !== null) finding.truth = sourceOf(scaled(grids[finding.truth]));
+    }
     if (offered && offered.changes !== null) {
       const { width, height } = grids[v.findings[0].changes];
       v.change = sourceOf({ data: new Float32Array(width * height), width, height, factor: 1, version: 0 });
@@ -66,7 +73,7 @@ function buildPanel(v, panel, index) {
   panel.under = make("div", "under", { "aria-hidden": "true" });
   panel.element = make("div", "panel", { "data-kind": panel.kind, "data-index": index },
     make("div", "name", {}, panel.title, panel.subtitle, panel.low[0]), panel.film, panel.under);
-  if (panel.kind === "evidence" || panel.kind === "difference" || panel.map) {
+  if (["evidence", "difference", "true-difference"].includes(panel.kind) || panel.map) {
     panel.bar = { top: make("span"), bottom: make("span"), unit: make("span", "unit"), ramp: make("div", "ramp") };
     const { top, bottom, unit, ramp } = panel.bar;
     panel.bar.element = make("div", "bar", {}, bottom, ramp, top, unit);
@@ -96,8 +103,9 @@ function layoutPanels(v) {
     const rows = Math.ceil(shown.length / columns);
     const w = Math.floor((width - gap * (columns - 1)) / columns), h = Math.floor((height - gap * (rows - 1)) / rows) - strips;
     const scale = Math.min(w / frameWidth, h / (frameHeight * v.view.aspect));
-    if (scale > best.scale || (shown.length === 4 && columns === 2)) best = { scale, w, h, columns };
-    if (shown.length === 4 && columns === 2) break;
+    const whole = shown.length % 2 === 0 && columns === shown.length / 2 && shown.length >= 4; // two rows, of panels that belong together
+    if (scale > best.scale || whole) best = { scale, w, h, columns };
+    if (whole) break;
   }
   v.stage.style.gridTemplateColumns = `repeat(${best.columns}, ${best.w}px)`;
   v.stage.style.gridAutoRows = `${best.h + strips}px`;
@@ -225,9 +233,11 @@ function paintPanel(v, panel) {
     paintDim(dots, region, base, grey, BLANK_DIM, 0, all);
   } else if (content === "without") {
     paintGrey(dots, region, base, sampled(v, v.change), grey, split, all);
-  } else if (content === "difference") {
+  } else if (content === "truth") {
+    paintGrey(dots, region, base, sampled(v, v.byName.get(v.finding).truth), grey, 0, all);
+  } else if (content === "difference" || content === "true-difference") {
     const table = overlayTable({ opacity: 1, threshold: 0, lift: 6 });
-    paintMap(dots, region, base, sampled(v, v.change), v.header.difference_limit, table, grey, OTHER_DIM, 0, all);
+    paintMap(dots, region, base, sampled(v, mapOf(v, panel).map), v.header.difference_limit, table, grey, OTHER_DIM, 0, all);
   } else {
     const { map, limit, sequential } = mapOf(v, panel);
     if (map) {
@@ -236,13 +246,13 @@ function paintPanel(v, panel) {
     } else paintGrey(dots, region, base, null, grey, 0, all);
   }
   context.putImageData(image, 0, 0);
-  if (v.contour && content !== "scan" && content !== "blank" && content !== "difference") strokeContour(v, panel, split);
+  if (v.contour && ["evidence", "without", "free"].includes(content)) strokeContour(v, panel, split);
 }
 
 /** The map over a panel with its colour limit: evidence for the chosen finding, or the panel's own. */
 function mapOf(v, panel) {
   if (panel.kind === "free") return { map: panel.map, limit: panel.spec.limit, unit: panel.spec.unit, sequential: panel.spec.sequential };
-  if (panel.kind === "difference") return { map: v.change, limit: v.header.difference_limit, unit: "of the grey range", sequential: false, percent: 100 / v.header.grey_range };
+  if (["difference", "true-difference"].includes(panel.kind)) return { map: panel.kind === "difference" ? v.change : v.byName.get(v.finding).truth, limit: v.header.difference_limit, unit: "of the grey range", sequential: false, percent: 100 / v.header.grey_range };
   const finding = v.byName.get(v.finding);
   return { map: finding.evidence, limit: finding.limit, unit: finding.unit, sequential: finding.sequential };
 }

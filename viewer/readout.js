@@ -4,7 +4,7 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 function quadrant(u, v) {
   const across = u < 0.38 ? "left" : u > 0.62 ? "right" : "middle", down = v < 0.38 ? "upper" : v > 0.62 ? "lower" : "central";
-  return `${down} ${across} of the picture`;
+  return `${down} ${across} of the picture as it is shown`;
 }
 
 function peakOf(grid) {
@@ -44,7 +44,7 @@ function wordsOf(v, panel) {
     return { title: "Scan", subtitle: why, low: [windowWords, scanWords], label: `The scan as it is. ${windowWords}` };
   }
   if (content === "blank") {
-    const words = blankWords(v), title = { evidence: "Evidence", without: "Without the finding", difference: "Difference" }[panel.kind];
+    const words = blankWords(v), title = { evidence: "Evidence", without: "Without the finding", difference: "Difference", truth: "The truth", "true-difference": "True difference" }[panel.kind];
     return { title, subtitle: "", low: ["", ""], veil: words, label: `${title}: ${words}.` };
   }
   if (content === "without") {
@@ -54,6 +54,11 @@ function wordsOf(v, panel) {
     return { title, subtitle: `${several ? "" : `a = ${v.amounts.get(v.finding).toFixed(2)}`}${v.swipe ? "  scan to the left" : ""}`, low: [p, value],
       label: `The scan ${lower(title)}. ${p}` };
   }
+  if (content === "truth") {
+    const value = cross ? `${place}: ${(scanValue + valueAt(v.byName.get(v.finding).truth.grid, cross.u, cross.v)).toFixed(scanDigits)}` : "";
+    const title = `The truth without ${lower(v.finding)}`;
+    return { title, subtitle: "as drawn", low: ["", value], label: `${title}, drawn from the same patient.` };
+  }
   const { map, limit, unit, percent: perUnit = 0 } = mapOf(v, panel), digits = digitsFor(limit);
   const under = cross && map ? valueAt(map.grid, cross.u, cross.v) : 0;
   const mapWords = !cross || !map ? "" : perUnit ? `${signed(under * perUnit, 1)} %` : `${signed(under, digits)} ${unit}`;
@@ -62,6 +67,7 @@ function wordsOf(v, panel) {
     return { title: "Difference", subtitle: `${name} \u2212 scan`, low: [`changed ${percent(v.changedShare)} of the ${v.header.noun}`, mapWords],
       label: `Difference, ${name} minus scan: ${percent(v.changedShare)} of the ${v.header.noun} changed.` };
   }
+  if (content === "true-difference") return { title: "True difference", subtitle: "truth \u2212 scan", low: ["", mapWords], label: `True difference, the truth without ${lower(v.finding)} minus scan.` };
   if (content === "evidence") {
     const peak = peakOf(map.grid);
     const subtitle = v.header.method + (v.overlayOn ? "" : ", overlay off") + (v.swipe ? ", scan to the left" : "");

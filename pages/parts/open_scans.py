@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
+from engine.checkpoints import shipped
 from engine.datasets.phantom import Marker, Phantom
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.scan import Scan, frame, read_scan
@@ -25,10 +28,13 @@ PATIENTS = {  # name to (which patient, with a tag burned in)
     "Phantom patient 4": (2, False),
     "Phantom patient 5": (16, False),
     "Phantom patient 6": (4, False),
+    "Phantom patient 7": (32, False),
     "Phantom patient 2 with a tag": (21, True),
 }
 SYNTHETIC = {"Synthetic picture 1": 5, "Synthetic picture 2": 7, "Synthetic picture 3": 8}  # name to which; the last is normal
 LONGEST_LABEL = 60
+EXPLAINED_WELL = ("attri-net-phantom", "Phantom patient 7")  # the checkpoint that takes the effusions of this patient away as they were drawn
+_DRAWINGS: dict[str, str] = {}  # sha256 of a drawn scan to its name above
 _first_start = threading.Lock()
 
 
@@ -48,7 +54,9 @@ def phantom_patient(name: str) -> OpenScan:
     phantom = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=tag)
     tags = {"BodyPartExamined": "CHEST", "ViewPosition": str(phantom.attributes["view_position"][index])}
     truth = tuple(f for f, present in zip(phantom.findings, phantom.labels[index]) if present)
-    return OpenScan(name, Scan.of(phantom.image(index), "radiograph", tags=tags), phantom.name, truth)
+    scan = Scan.of(phantom.image(index), "radiograph", tags=tags)
+    _DRAWINGS[scan.sha256] = name
+    return OpenScan(name, scan, phantom.name, truth)
 
 
 @st.cache_resource(max_entries=len(SYNTHETIC), show_spinner=False)
@@ -56,7 +64,27 @@ def synthetic_picture(name: str) -> OpenScan:
     pictures = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED)
     picture = pictures.image(SYNTHETIC[name])
     truth = pictures.findings if pictures.labels[SYNTHETIC[name], 0] else ()
-    return OpenScan(name, Scan.of(picture, "unknown", window=(0.0, 1.2), bits=32), pictures.name, tuple(truth))
+    scan = Scan.of(picture, "unknown", window=(0.0, 1.2), bits=32)
+    _DRAWINGS[scan.sha256] = name
+    return OpenScan(name, scan, pictures.name, tuple(truth))
+
+
+def true_change(opened: OpenScan, finding: str) -> np.ndarray | None:
+    """(H, W) float32: what the same drawing without `finding` adds to a drawn scan; None where nobody knows."""
+    name = _DRAWINGS.get(opened.scan.sha256) if opened.drawn_by else None
+    if name is None:
+        return None
+    return _true_change(name, finding) if finding in opened.truth else np.zeros((2, 2), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _true_change(name: str, finding: str) -> np.ndarray:
+    if name in SYNTHETIC:
+        pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
+    else:
+        index, tagged = PATIENTS[name]
+        pictures = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=Marker(share_of_positives=1.0) if tagged else None)
+    return pictures.counterfactual(index, without=(finding,)) - pictures.image(index)
 
 
 def drawn(name: str) -> OpenScan:
@@ -65,7 +93,8 @@ def drawn(name: str) -> OpenScan:
 
 
 def scans() -> dict[str, Entry]:
-    """The reader's list by identity, in the order of opening; the sample, or a phantom in its place, on first start."""
+    """The reader's list by identity, in the order of opening; on first start the sample, or a phantom in its place,
+    and before it a drawn patient whom a checkpoint at hand explains well."""
     mine = shelf.mine()
     with _first_start:
         if not mine.started:
@@ -73,6 +102,8 @@ def scans() -> dict[str, Entry]:
             if first is None:
                 first = phantom_patient("Phantom patient 1")
                 st.session_state.notice = "The sample film needs the package pydicom-data; a drawn patient stands in for it."
+            if EXPLAINED_WELL[0] in shipped():
+                _add(phantom_patient(EXPLAINED_WELL[1]))
             _add(first)
             mine.started = True
     if st.session_state.get("scan") not in mine.entries:

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.explanation import Explanation
 from engine.metrics.measure import Measure
+from engine.preprocessing import enlarged
 from engine.scan import Scan
 from pages.parts.cards import rate
 from viewer import VISIBLE_CHANGE, FindingView
@@ -17,6 +18,7 @@ INDIFFERENT = 0.05  # of log-odds: less is no answer
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
 COUNTED = frozenset("lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split())  # last words that take an article
+FRONTAL = ("PA", "AP")  # view positions in which, by convention, the patient faces the reader
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
 KINDS = {
     "radiograph": "radiograph", "CT": "CT slice", "MR": "MR slice", "ultrasound": "ultrasound picture",
@@ -59,6 +61,11 @@ def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
     return max(shares)
 
 
+def whose_side(part: str) -> str:
+    """"the patient's right" for a part at the left of a picture in which the patient faces the reader."""
+    return f"the patient's {'right' if part.endswith('left') else 'left'}"
+
+
 def noun(kind: str) -> str:
     """What a reader calls a scan of a `Scan.kind` in passing."""
     return {"radiograph": "film", "CT": "slice", "MR": "slice", "ultrasound": "frame"}.get(kind, "picture")
@@ -72,13 +79,16 @@ def with_article(finding: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None, drawn: bool = False) -> str:
+def sentence(
+    explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None, drawn: bool = False, facing: bool = False
+) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
 
     Args:
         what: the scan is called, see `noun`.
         changed: which share of it the counterfactual changes, where that is what the model goes by.
         drawn: see `likeness_badge`.
+        facing: the patient faces the reader, as on a frontal film, so that the picture's left is the patient's right.
     """
     finding = explanation.finding.lower()
     if nothing := learned_nothing(explanation, rates, what):
@@ -93,11 +103,12 @@ def sentence(explanation: Explanation, rates: Sequence[Measure], what: str = "fi
         words.append(f"What speaks against it outweighs what speaks for it; it is called because the operating point is low ({explanation.threshold:.2f}).")
     elif explanation.positive and place is not None:
         share, part = place
+        side = f" ({whose_side(part)})" if facing else " as it is shown"
         ground = "the change that it asks for" if explanation.both_signs else "its evidence"
         words.append(
-            f"{100 * share:.0f} % of {ground} lies in the {part} of the picture."
+            f"{100 * share:.0f} % of {ground} lies in the {part} of the picture{side}."
             if share >= 0.3
-            else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part} holds most, {100 * share:.0f} %."
+            else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part}{side} holds most, {100 * share:.0f} %."
         )
     if explanation.positive and explanation.path is not None:
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
@@ -190,12 +201,15 @@ def full_change(explanation: Explanation) -> np.ndarray:
     return path.changes[int(np.argmin(np.abs(path.steps - 1)))]
 
 
-def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False, drawn: bool = False) -> FindingView:
+def finding_view(
+    explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False, drawn: bool = False, truth: np.ndarray | None = None
+) -> FindingView:
     """What the viewer needs of an explanation; the large pictures are left behind.
 
     Args:
         first: at the head of the list, where the verdict names its operating point in full.
         drawn: see `likeness_badge`.
+        truth: what the true counterfactual adds to the scan, see `FindingView`.
     """
     what = noun(scan.kind)
     unsure = bool(learned_nothing(explanation, rates, what))
@@ -210,15 +224,21 @@ def finding_view(explanation: Explanation, scan: Scan, rates: Sequence[Measure],
         unsure=unsure,
         counterfactual=counterfactual_title(explanation.finding, explanation.against),
         evidence_title=f"Change towards {(explanation.against or 'normal').lower()}" if explanation.both_signs else "",
-        sentence=sentence(explanation, rates, what, changed, drawn),
+        sentence=sentence(explanation, rates, what, changed, drawn, facing=scan.kind == "radiograph" and scan.tags.get("ViewPosition", "") in FRONTAL),
         evidence=np.zeros_like(explanation.evidence) if unsure else explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
-        **_slider(explanation, scan, unsure),
+        truth=truth,
+        **_slider(explanation, scan, unsure, truth),
     )
 
 
-def _slider(explanation: Explanation, scan: Scan, unsure: bool) -> dict:
+def recovered(change: np.ndarray, truth: np.ndarray) -> float:
+    """How much of the true change (H, W) a change (h, w) of the model brings: 1 for all of it, 0 for none, below 0 for harm (`engine.metrics.recovery`)."""
+    return float(1 - np.abs(enlarged(change, truth.shape) - truth).mean() / np.abs(truth).mean())
+
+
+def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarray | None) -> dict:
     """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual, no change for an `unsure` answer."""
     path = explanation.path
     if path is None:
@@ -231,7 +251,7 @@ def _slider(explanation: Explanation, scan: Scan, unsure: bool) -> dict:
         "steps": path.steps,
         "probabilities": path.probabilities,
         "changes": np.ascontiguousarray(whole) if linear else path.changes,
-        "facts": facts(explanation, scan),
+        "facts": facts(explanation, scan) + ([("recovery of the truth", f"{recovered(whole, truth):.2f} of 1")] if truth is not None and truth.any() else []),
     }
 
 

@@ -58,10 +58,23 @@ def test_the_degree_follows_the_distance_in_log_odds(probability, verdict):
 def test_a_positive_call_names_place_counterfactual_and_false_alarms():
     said = words.sentence(explained(), RATES)
     assert said == (
-        "The model sees effusion. 100 % of its evidence lies in the lower left of the picture. "
+        "The model sees effusion. 100 % of its evidence lies in the lower left of the picture as it is shown. "
         "Without that change in the film it would say no. "
         "Of 100 films without effusion that it was not trained on, it wrongly calls 16 (12 to 20)."
     )
+
+
+def test_on_a_frontal_film_the_side_is_the_patients():
+    assert "in the lower left of the picture (the patient's right)." in words.sentence(explained(), RATES, facing=True)
+    assert "the patient's right" in words.finding_view(explained(), a_scan(), RATES).sentence
+    assert "as it is shown" in words.finding_view(explained(), replace(a_scan(), tags={}), RATES).sentence
+
+
+def test_the_truth_is_recovered_wholly_in_part_or_not_at_all():
+    truth = np.zeros((16, 16), np.float32)
+    truth[4:9, 3:7] = -20
+    assert words.recovered(truth, truth) == 1 and words.recovered(0 * truth, truth) == 0
+    assert words.recovered(0.5 * truth, truth) == pytest.approx(0.5) and words.recovered(-truth, truth) == pytest.approx(-1)
 
 
 def test_a_negative_call_names_what_is_missed_and_no_evidence():
