@@ -119,13 +119,25 @@ def test_a_palette_may_begin_below_0_for_signed_pixels_and_above_for_others():
 
 
 @pytest.mark.parametrize(
-    "broken", [[], [item()], [item(LUTExplanation="none")], [item(LUTDescriptor=b"", LUTData=b"")], [table_item(np.arange(9), bits=0)], [table_item(np.arange(0), count=9)]]
+    "broken",
+    [
+        [],
+        [item()],
+        [item(LUTExplanation="none")],
+        [item(LUTDescriptor=b"", LUTData=b"")],
+        [item(LUTDescriptor=[4096, 0, 8])],
+        [item(LUTDescriptor=[4096, 0])],
+        [table_item(np.arange(9), bits=0)],
+        [table_item(np.arange(0), bits=8, count=9)],
+        [table_item(np.arange(0), bits=16, count=9)],
+    ],
 )
 @pytest.mark.parametrize("sequence", ["ModalityLUTSequence", "VOILUTSequence"])
 def test_a_table_that_is_none_changes_nothing(sequence, broken):
     for made in broken:
-        if "LUTDescriptor" in made and made["LUTDescriptor"].VR not in ("US", "SS"):
-            made["LUTDescriptor"].VR, made["LUTData"].VR = "US", "OW"
+        for name, vr in (("LUTDescriptor", "US"), ("LUTData", "OW")):
+            if name in made:
+                made[name].VR = vr
     plain = read_scan(dicom(STORED))
     scan = read_scan(dicom(STORED, **{sequence: broken}))
     assert scan.sha256 == plain.sha256 and scan.window == plain.window

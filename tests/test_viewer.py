@@ -50,6 +50,14 @@ def test_other_numbers_keep_their_unit_to_one_part_in_65535(scale, shift):
     assert np.abs(arrays[header["scan"]] - pixels).max() <= np.ptp(pixels) / 65535 + 1e-6 * abs(shift)
 
 
+def test_the_shape_of_pixels_and_the_note_at_the_scale_bar_are_sent():
+    pixels = np.arange(30, dtype=np.float32).reshape(5, 6)
+    plain, _ = sent(pixels)
+    assert (plain["spacing_mm"], plain["pixel_aspect"], plain["scale_note"]) == (None, 1.0, "")
+    told, _ = sent(pixels, spacing_mm=(0.4, 0.2), pixel_aspect=2, scale_note=" at the detector")
+    assert (told["spacing_mm"], told["pixel_aspect"], told["scale_note"]) == ([0.4, 0.2], 2.0, " at the detector")
+
+
 def test_a_flat_picture_can_be_shown():
     header, arrays = sent(np.full((5, 5), 7.5, np.float32))
     assert np.all(arrays[header["scan"]] == 7.5)

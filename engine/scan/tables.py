@@ -137,7 +137,7 @@ def _numbers(header: Header, name: str, bits: int) -> np.ndarray:
     if bits > 8:
         return header.words16(name)
     data = np.frombuffer(header.raw(name), np.uint8)
-    if len(data) % 2 == 0 and header.elements.get_item(Tag(name)).VR != "OB" and not header.little_endian(name):
+    if not header.little_endian(name) and len(data) % 2 == 0 and header.elements.get_item(Tag(name)).VR != "OB":
         return data.reshape(-1, 2)[:, ::-1].reshape(-1)
     return data
 
