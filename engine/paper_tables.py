@@ -316,4 +316,5 @@ TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-
 STUDIES = {  # tables without a checkpoint of their own: the module that has PRESETS, study and NOTE
     "invariance-scm": "engine.invariance.scm_study",
     "invariance-phantom": "engine.invariance.phantom_study",
+    "invariance-confounding": "engine.invariance.confounding_study",
 }

@@ -1,7 +1,7 @@
 """h(z) = E[Yhat | Z] and e(a | z) = P(A = a | Z), able to bend: what a test of dependence must know of Z to leave it out of account.
 
 A residual (Yhat - h)(1[A = a] - e) has mean 0 under the null hypothesis if either is right, so what hurts is a shape that both miss:
-attribute and answer that both follow a product z_1 z_2, or a threshold in z_1. So both choose from one list of shapes, forwards, one
+attribute and answer that both follow a product z_1 z_2, or a threshold in z_1 or in a sum over Z. So both choose from one list of shapes, forwards, one
 at a time, as multivariate adaptive regression splines do (Friedman 1991); how many is decided by the loss on folds that the fit has
 not seen. Each is then fitted to the shapes that *either* of them chose (double selection, Belloni, Chernozhukov and Hansen 2014): a
 shape that matters little for one and much for the other is missed by neither. Nobody is predicted by a fit that has seen them.
@@ -59,17 +59,17 @@ def nuisances(
     """
     indicators = (codes[:, None] == np.arange(codes.max() + 1)).astype(np.float64)  # (n, m)
     targets = [indicators[:, 1:], predictions[:, None]]
+    sums = [_ridge(z, indicators, fold), _ridge(z, targets[1], fold)]  # of e, of h
     offered = terms(z)
     paths = _forward(offered, targets, fold)
     shaped = splits(z, _pairs(paths, z.shape[1]))
-    if shaped.size:
-        offered = np.concatenate([offered, shaped], axis=1)
-        paths = _forward(offered, targets, fold)
+    along = one_number(standardised(np.concatenate([sums[0][:, 1:], sums[1]], axis=1)))
+    offered = np.concatenate([offered, shaped, along], axis=1)
+    paths = _forward(offered, targets, fold)
     count = [_best_count(offered, target, path, fold) for target, path in zip(targets, paths)]
     chosen = [sorted({*paths[0][k][: count[0]], *paths[1][k][: count[1]]}) for k in range(FOLDS)]
-    plain = with_squares(z)
-    of_e = [_by_folds(_logistic, offered, indicators, chosen, fold), _ridge(plain, indicators, fold)]
-    of_h = [_by_folds(_least_squares, offered, targets[1], chosen, fold), _ridge(plain, targets[1], fold)]
+    of_e = [_by_folds(_logistic, offered, indicators, chosen, fold), sums[0]]
+    of_h = [_by_folds(_least_squares, offered, targets[1], chosen, fold), sums[1]]
     if not np.isin(predictions, (0, 1)).all():
         of_h.append(_by_folds(_bent_least_squares, offered, targets[1], chosen, fold))
     if trees:
@@ -92,12 +92,17 @@ def terms(z: np.ndarray) -> np.ndarray:
     Of every number itself, its square, its distance from the middle, and a step, a bend and a bump at every knot; of every pair, its
     product and whether both lie on the same side of their medians. The pairs stand last, products before sides.
     """
-    knots = np.quantile(z, KNOTS, axis=0)[:, None]  # (9, 1, k)
-    one = [z, z**2, np.abs(z), *(z > knots), *np.maximum(z - knots, 0), *np.exp(-2 * (z - knots) ** 2)]
     first, second = np.triu_indices(z.shape[1], 1)
     upper = z > np.median(z, axis=0)
     two = [z[:, first] * z[:, second], upper[:, first] == upper[:, second]]
-    return standardised(np.concatenate([*one, *two], axis=1).astype(np.float64))
+    return np.concatenate([one_number(z), *(standardised(pair.astype(np.float64)) for pair in two)], axis=1)
+
+
+def one_number(z: np.ndarray) -> np.ndarray:
+    """(n, k) to (n, 30 k): the shapes in one number of `terms`."""
+    knots = np.quantile(z, KNOTS, axis=0)[:, None]  # (9, 1, k)
+    shapes = [z, z**2, np.abs(z), *(z > knots), *np.maximum(z - knots, 0), *np.exp(-2 * (z - knots) ** 2)]
+    return standardised(np.concatenate(shapes, axis=1).astype(np.float64))
 
 
 def splits(z: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -201,17 +206,20 @@ def _logistic(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> n
     return chances / np.maximum(chances.sum(1, keepdims=True), 1e-12)
 
 
-def _ridge(features: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """(n, c) by ridge regression on all features, with the penalty that predicts the left-out folds best."""
-    said = np.empty((len(ALPHAS), *target.shape))
-    for k in range(FOLDS):
-        out, rest = fold == k, fold != k
-        centre, mean = features[rest].mean(0), target[rest].mean(0)
-        left, sizes, right = np.linalg.svd(features[rest] - centre, full_matrices=False)
-        along, seen = left.T @ (target[rest] - mean), (features[out] - centre) @ right.T
-        for i, alpha in enumerate(ALPHAS):
-            said[i][out] = mean + seen @ ((sizes / (sizes**2 + alpha))[:, None] * along)
-    return said[((said - target) ** 2).sum((1, 2)).argmin()]
+def _ridge(z: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """(n, c) by ridge regression on Z or on Z and its squares, with the penalty that predicts the left-out folds best."""
+    said = []
+    for features in (z, with_squares(z)):
+        each = np.empty((len(ALPHAS), *target.shape))
+        for k in range(FOLDS):
+            out, rest = fold == k, fold != k
+            centre, mean = features[rest].mean(0), target[rest].mean(0)
+            left, sizes, right = np.linalg.svd(features[rest] - centre, full_matrices=False)
+            along, seen = left.T @ (target[rest] - mean), (features[out] - centre) @ right.T
+            for i, alpha in enumerate(ALPHAS):
+                each[i][out] = mean + seen @ ((sizes / (sizes**2 + alpha))[:, None] * along)
+        said += list(each)
+    return min(said, key=lambda one: float(((one - target) ** 2).sum()))
 
 
 def recalibrated(predictions: np.ndarray, h: np.ndarray, fold: np.ndarray) -> np.ndarray:
