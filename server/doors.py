@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from server import pixels, sessions, uploads
+from server.headers import SecurityHeaders
 from server.hosts import OwnHostOnly
 from server.readers import ReaderCookie
 from server.settings import MEGABYTE, BadSetting, Settings
@@ -36,6 +37,7 @@ def middleware() -> list[Middleware]:
     """The outermost first."""
     return [
         Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts),
+        Middleware(SecurityHeaders),
         Middleware(ReaderCookie),
         Middleware(uploads.UploadLimits, ledger=UPLOADS),
     ]
