@@ -98,6 +98,11 @@ def provenance(checkpoint: Checkpoint) -> str:
     return f"{of.title} ({of.paper}), trained on {films}. The weights {where}; sha256 {checkpoint.sha256[:12]}."
 
 
+def strong(words_: str) -> None:
+    """A line in bold. It may name what a checkpoint calls itself or its findings, so nothing in it is markup."""
+    st.html(f"<p><b>{escape(words_)}</b></p>")
+
+
 def show(checkpoint: Checkpoint) -> None:
     st.html(f"<h2 class='title'>{escape(common.label(checkpoint))}</h2>")
     st.text(provenance(checkpoint))
@@ -109,13 +114,13 @@ def show(checkpoint: Checkpoint) -> None:
     what = noun + "s"
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"**How well it tells {words.told_apart(checkpoint.config, noun)}**")
+        strong(f"How well it tells {words.told_apart(checkpoint.config, noun)}")
         if aucs:
             chart(aucs, f"AUC on {what} not trained on, with 95 % interval", "aucs")
         else:
             st.text("Its card gives no AUC.")
     with right:
-        st.markdown("**For whom**")
+        strong("For whom")
         if groups:
             chart(groups, "mean AUC, with 95 % interval", "groups")
         else:
@@ -133,7 +138,7 @@ def show_generator(rows: Sequence[Measure], attributes: tuple[str, ...], card: s
     ):
         chosen = [row for row in own if row.metric == metric and start in row.subject]
         with side:
-            st.markdown(f"**{title}**")
+            strong(title)
             if chosen:
                 chart(chosen, axis, metric, "no change")
             else:
@@ -150,7 +155,7 @@ def to_read(rows: Sequence[Measure], groups: Sequence[Measure], card: str) -> No
         with st.expander(f"All {len(groups)} measures of subgroups"):
             table(groups)
     with st.expander("The card", expanded=True):
-        st.markdown(card.replace("![", "["))  # a picture in a card would be fetched from wherever it points
+        st.html(cards.to_html(card))
 
 
 def open_another() -> None:
@@ -183,9 +188,9 @@ def main() -> None:
         if notice := st.session_state.pop("models notice", None):
             common.line(*notice)
         if refused:
-            st.markdown("**Not opened**")
+            strong("Not opened")
             for entry in refused:
-                st.markdown(f"**{entry.name}**")
+                strong(entry.name)
                 st.text(entry.reason)
     with shown:
         if good:

@@ -1,5 +1,9 @@
 """Promises of reading a card's tables back."""
 
+import re
+
+import pytest
+
 from engine.cards import table
 from engine.metrics.measure import Measure
 from pages.parts import cards
@@ -30,3 +34,21 @@ def test_a_rate_without_an_interval_is_not_used():
     assert cards.rate(cards.measures(CARD), "sensitivity", "Effusion").value == 0.7
     assert cards.rate(cards.measures(CARD), "confounder_sensitivity", "Effusion") is None
     assert cards.rate(cards.measures(CARD), "sensitivity", "Edema") is None
+
+
+@pytest.mark.parametrize(
+    "card",
+    ["![x](http://evil.example/x.png)", "!![x](http://evil.example/x.png)", "![x][y]\n\n[y]: http://evil.example/x.png", "<img src=http://evil.example/x.png>",
+     "<svg><image href='http://evil.example/x'/></svg>", "a <iframe src='//evil.example'></iframe>", "<style>@import 'http://evil.example'</style>",
+     "| a |\n|---|\n| ![x](http://evil.example/x.png) |", "[![x](http://evil.example/x.png)](http://evil.example)", "[x](javascript:alert(1))"],
+)  # fmt: skip
+def test_a_card_loads_nothing_whatever_stands_in_it(card):
+    html = cards.to_html(card)
+    assert set(re.findall(r"<(\w+)", html)) <= {"div", "p", "a", "table", "thead", "tbody", "tr", "th", "td"}
+    assert "javascript:" not in re.sub(r">[^<]*<", "><", html)
+
+
+def test_a_card_keeps_its_headings_tables_and_links():
+    html = cards.to_html(CARD + "\n[paper](https://example.org)\n")
+    assert "<h2>Metrics</h2>" in html and "<td>0.812" in html
+    assert '<a href="https://example.org" target="_blank" rel="noopener noreferrer">' in html
