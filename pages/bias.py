@@ -170,9 +170,7 @@ def show(report: BiasReport) -> None:
     with scatter, st.container(key="bias-scatter"):
         names = [one.finding for one in report.findings]
         first = report.told[0].finding if report.told else names[0]
-        kept = st.session_state.get("bias finding kept")
-        chosen = st.selectbox("Every film both ways", names, names.index(kept if kept in names else first))
-        st.session_state["bias finding kept"] = chosen
+        chosen = st.selectbox("Every film both ways", names, names.index(first), key=f"bias finding {report.attribute} {report.generator} {report.n}")
         one = report.findings[names.index(chosen)]
         st.html(bias_cards.scatter_card(report, one))
     linked_panels(panels(report, one), key="bias view", least_height=250)

@@ -82,8 +82,14 @@ def answer(report: BiasReport) -> tuple[str, str]:
         if not report.exact:
             rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
     for reason, for_whom in _untold(report).items():
-        rest.append(reason if len(for_whom) == len(report.findings) else f"It cannot be told for {together(for_whom)}. {reason}")
+        rest.append(reason if len(for_whom) == len(report.findings) else f"{_told_nothing(for_whom, bool(told))} {reason}")
     return first, " ".join(rest)
+
+
+def _told_nothing(for_whom: Sequence[FindingReport], others: bool) -> str:
+    """Before the reason; that nothing can be told is new only where something could be told of `others`."""
+    names = together(for_whom)
+    return f"It cannot be told for {names}." if others else f"{names[0].upper()}{names[1:]}:"
 
 
 def each(findings: Sequence[FindingReport]) -> str:
@@ -176,7 +182,9 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
     if moved:
         worst = max(moved, key=lambda row: abs(row.value))
         kind = "good" if abs(worst.value) <= RESOLVED else "bad"
-        rows.append((f"{worst.subject}: moves on average by, in points", f"{100 * worst.value:+.1f}", kind))
+        finding, _, value = worst.subject.removeprefix("probability of ").partition(f", {report.attribute} ")
+        made = f"in pictures made {otherwise(report.attribute, value)}, a fixed classifier's probability of {finding.lower()} moves by"
+        rows.append((made, f"{100 * worst.value:+.1f} points", kind))
     rows = rows or [("nobody measured how good they are", "", "bad")]
     moved = f"{100 * report.composition.value:.1f} % of the range"
     return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("average change of grey level when nothing is to change", moved, "quiet")]

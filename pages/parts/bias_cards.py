@@ -40,7 +40,7 @@ def answer_card(report: BiasReport) -> str:
     first, rest = answers.answer(report)
     kinds = {one.verdict for one in report.findings if not one.slight}
     kind = KINDS[DEPENDS if DEPENDS in kinds else NO_SIGN if report.told else CANNOT_TELL]
-    said = "".join(f"<p>{escape(text)}</p>" for text in (rest, *notes.map_and_answer(report)) if text)
+    said = "".join(f"<p>{escape(text)}</p>" for text in (rest, *notes.said_beside(report)) if text)
     return (
         f"<section class='answer {kind}'><div class='said'><p class='first'>{escape(first)}</p>{said}</div>"
         f"<div class='trust'><p>Can these counterfactuals be trusted?</p>{_trusted(report)}</div></section>"
@@ -64,12 +64,11 @@ def _row(row: tuple[str, str, str]) -> str:
 
 
 def assumption_card(report: BiasReport) -> str:
-    """What the verdicts assume and what was done to test it, how it was asked, and remarks: quiet, and there to read."""
+    """What the verdicts assume and what was done to test it, and how it was asked: quiet, and there to read."""
     assumed, tested = notes.assumption(report)
     facts = "".join(f"<dt>{escape(what)}</dt><dd>{escape(how)}</dd>" for what, how in notes.facts(report))
-    remarks = "".join(f"<p>{escape(text)}</p>" for text in report.remarks)
     return (
-        f"<section class='beside'><p><b>What is assumed.</b> {escape(assumed)} {escape(tested)}</p>{remarks}"
+        f"<section class='beside'><p><b>What is assumed.</b> {escape(assumed)} {escape(tested)}</p>"
         f"<details><summary>How it was asked</summary><dl>{facts}</dl></details></section>"
     )
 

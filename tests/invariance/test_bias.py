@@ -32,7 +32,7 @@ def test_findings_that_need_more_pictures_are_told_in_one_sentence():
     for name, end in (("Edema", 0.183), ("Effusion", 0.061), ("Nodule", 0.1)):
         reason = f"{NOT_BOUNDED} {100 * end:.0f} of 100"
         short.append(replace(one, finding=name, flips=replace(one.flips, high=end), verdict="cannot tell", reason=reason))
-    words = "The change may be as large as 7 to 19 of 100, and only up to 5 of 100 is it too small to matter."
+    words = "The change may be as large as 7 to 19 of 100; changes of up to 5 of 100 are called too small to matter."
     first, rest = answer(replace(reported(), findings=tuple(short)))
     assert first == "That cannot be told from these pictures." and rest == words
     _, rest = answer(replace(reported(), findings=(one, *short)))
@@ -133,7 +133,7 @@ def test_pictures_speak_only_above_the_traces_that_making_them_was_seen_to_leave
     assert resolved(made.quality["group"], "Finding") == limit
     films = Films()
     rows = {what: kind for what, _, kind in trust(bias_report(FAIR, films, np.arange(N), "group", made))}
-    said = rows.get("probability of Finding, group a: moves on average by, in points")
+    said = rows.get("in pictures made with group a, a fixed classifier's probability of finding moves by")
     assert said == {RESOLVED: "good", 0.08: "bad", None: None}[limit]
 
 
