@@ -202,7 +202,17 @@ def test_the_server_is_started_again_when_it_is_gone_and_takes_its_workers_with_
         with pytest.raises(Lost):
             made.call(JOBS + "sleep")
         assert gone(made.pid)
-    assert call(JOBS + "same", 1) == 1
+    for number in range(4):  # also at this very moment
+        assert call(JOBS + "same", number) == number
+        os.kill(worker._server.process.pid, signal.SIGKILL)
+    assert call(JOBS + "same", 4) == 4
+
+
+def test_a_machine_that_makes_no_process_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(worker, "_server", worker._Server())
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(Lost, match="could not be started"):
+        call(JOBS + "same", 1)
 
 
 @pytest.mark.parametrize("job", ["sleep", "spin"])

@@ -104,14 +104,15 @@ class _Server:
         data, workers = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with servers, workers, self.lock:
             for _ in range(2):
-                if self.process is None or self.process.poll() is not None:
-                    self._start()
                 try:
+                    if self.process is None or self.process.poll() is not None:
+                        self._start()
                     socket.send_fds(self.control, [json.dumps({"memory": memory}).encode()], [servers.fileno(), workers.fileno()])
                     return line, data
-                except OSError:  # it has just ended
-                    self.process.kill()
-                    self.process.wait()
+                except OSError:  # it has just ended, or cannot be made
+                    if self.process is not None:
+                        self.process.kill()
+                        self.process.wait()
         line.close()
         data.close()
         raise Lost
@@ -170,9 +171,15 @@ class Worker:
             Lost: no process could be made.
         """
         self._data: socket.socket | None = None
-        self._line, self._data = _server.worker(memory)
         self._owner = os.getpid()
-        self.pid = self._heard(time.monotonic() + STARTING, Limits(wall=STARTING))
+        for attempt in range(2):  # a server that dies at this moment takes the request with it
+            self._line, self._data = _server.worker(memory)
+            try:
+                self.pid = self._heard(time.monotonic() + STARTING, Limits(wall=STARTING))
+                return
+            except Lost:
+                if attempt:
+                    raise
 
     @property
     def gone(self) -> bool:
