@@ -22,6 +22,7 @@ import numpy as np
 KINDS = ("linear", "quadratic", "exponential", "interactive", "log-exponential", "sin")
 WEIGHTS = {"linear": 1.0, "quadratic": 4.0, "exponential": 1.0, "interactive": 1.0, "log-exponential": 1.0, "sin": 1.0}
 BIASES = {"linear": -1.5, "quadratic": 20.0, "exponential": 10.0, "interactive": 0.0, "log-exponential": 5.0, "sin": 0.0}
+LEANS = ("line", "product", "threshold", "finding")  # what of Z_T an attribute may lean on
 FLOOR = 1e-4  # of the logarithm, as in the authors' code
 TRIES = 500  # of weights and bias; at k = 32 a handful is enough
 PREVALENCE = (0.25, 0.75)  # weights and bias are drawn again until the share with the finding lies here
@@ -58,7 +59,8 @@ class StructuralModel:
         strength: 0 (the attribute changes nothing) to 1 (each value has matrices of its own).
         seed: of the parameters; the same seed gives the same parameters but for the turn at every strength.
         values: m, how many values the attribute has.
-        confounding: 0 for an attribute independent of Z_T; above, log-odds of its value per unit of Z_T[0].
+        confounding: 0 for an attribute independent of Z_T; else the log-odds of its values per unit of what it leans on.
+        leans: what that is: "line" Z_T[0], "product" Z_T[0] Z_T[1], "threshold" 1 or -1 by Z_T[0] > 0.5, "finding" 1 or -1 by Y.
         k: length of Z and of X. steps: T. sigma: noise.
 
     Raises:
@@ -75,7 +77,10 @@ class StructuralModel:
         k: int = 32,
         steps: int = 3,
         sigma: float = 0.01,
+        leans: str = "line",
     ):
+        if leans not in LEANS:
+            raise ValueError(f"an attribute leans on one of {', '.join(LEANS)}, got {leans!r}")
         if kind not in KINDS:
             raise ValueError(f"no structural model is called {kind!r}; there are {', '.join(KINDS)}.")
         if not 0 <= strength <= 1:
@@ -83,7 +88,7 @@ class StructuralModel:
         if values < 2 or steps < 2 or k < 2:
             raise ValueError(f"values, steps and k must each be at least 2, got {values}, {steps} and {k}")
         self.kind, self.strength, self.values, self.confounding = kind, strength, values, confounding
-        self.k, self.steps, self.sigma = k, steps, sigma
+        self.k, self.steps, self.sigma, self.leans = k, steps, sigma, leans
         random = np.random.default_rng([seed, KINDS.index(kind)])
         self.mixing = random.uniform(-1, 1, (k, k))  # M_X
         self.offset = random.uniform(-1, 1, k)  # r
@@ -112,11 +117,19 @@ class StructuralModel:
         bent = {"linear": lambda z: z, "quadratic": np.square, "exponential": np.exp, "sin": np.sin}[self.kind](z)
         return bent @ w + self.bias
 
+    def _leant_on(self, z: np.ndarray) -> np.ndarray:
+        """(n,) what the attribute leans on."""
+        if self.leans == "product":
+            return z[:, 0] * z[:, 1]
+        if self.leans == "line":
+            return z[:, 0]
+        return np.where(z[:, 0] > 0.5 if self.leans == "threshold" else self.logit(z) > 0, 1.0, -1.0)
+
     def draw(self, n: int, seed: int) -> Cases:
         """n cases with all their counterfactuals; the same seed gives the same patients at every strength."""
         random = np.random.default_rng(seed)
         z = random.standard_normal((n, self.k))
-        lean = self.confounding * z[:, :1] * np.linspace(-0.5, 0.5, self.values)  # (n, m) log-odds
+        lean = self.confounding * self._leant_on(z)[:, None] * np.linspace(-0.5, 0.5, self.values)  # (n, m) log-odds
         attribute = np.argmax(lean + random.gumbel(size=(n, self.values)), axis=1)
         under = np.repeat(z[:, None], self.values, 1)  # (n, m, k)
         for transition in self.transitions:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
 from types import SimpleNamespace
 
 import cv2
@@ -14,18 +14,21 @@ from sklearn.base import ClassifierMixin
 from engine.datasets.phantom import Marker, Phantom
 from engine.invariance.bias import bias_report
 from engine.invariance.classifiers import trained
+from engine.invariance.comparisons import COMPARISONS
 from engine.invariance.interventions import Alternatives, Interventions, StructuralInterventions, open_interventions
-from engine.invariance.report import CANNOT_TELL, DEPENDS, RELEVANT, FindingReport
+from engine.invariance.report import CANNOT_TELL, DEPENDS, LEVEL, RELEVANT, FindingReport
 from engine.invariance.verdicts import RESOLVED
 from engine.metrics.intervals import bootstrap, mean_interval, share_interval
 from engine.metrics.measure import Measure
 
+CIT = "CIT-LR, calibrated"
 FINDING = "Cardiomegaly"
 POOLED = 16  # cells a side that a classifier sees of a film
 ATTRIBUTES = ("sex", "view_position", "marker")
 TYPES = ("logistic regression", "random forest", "MLP (16, 4)", "linear SVC")
 BLIND = "blind to the marker's corner"
 TRAIN_SEED, TEST_SEED = 11, 12  # of the patients
+CORRELATED = Marker(finding=FINDING, share_of_positives=0.8, share_of_negatives=0.2)  # goes along with the finding in the films that are tested
 MARKER = Marker(finding=FINDING, share_of_negatives=0.5)  # on half of the films, whatever is on them: training sets make the correlation
 
 
@@ -55,7 +58,8 @@ NOTE = (
     f"right; the last row draws one line at {100 * RELEVANT:.0f} of 100 instead. 'Cannot tell' is never right. With structural "
     "interventions the estimate is the truth, and only the verdicts can be wrong. Classifiers of one attribute and correlation share what they are trained on and are "
     "resampled together; all of them are tested on the same films, of whose choice the intervals say nothing. The paper "
-    "has no such table: nobody can check its counterfactuals."
+    "has no such table: nobody can check its counterfactuals. The last rows are of films on which the marker goes along with the finding, "
+    "8 of 10 with it and 2 of 10 without: size and power of our test and of three that look at no generated picture."
 )
 
 
@@ -109,6 +113,8 @@ class Outcome:
         size: in truth, the larger of mean change and share of decisions that flip.
         blamed: whether the report says that it depends, however slightly; None for no verdict.
         invariant: whether no true counterfactual moves its answer at all.
+        confounded: whether the attribute goes along with the finding in the films that it was tested on.
+        p: of our test and of other papers', uncorrected; where `confounded` alone.
     """
 
     attribute: str
@@ -120,6 +126,8 @@ class Outcome:
     blamed: bool | None
     size: float
     invariant: bool
+    confounded: bool = False
+    p: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def depends(self) -> bool:
@@ -156,17 +164,25 @@ def study(
     films = Phantom(preset.test, seed=TEST_SEED, size=preset.size, marker=MARKER)
     interventions = open_interventions(films, generator, device)
     attributes = [name for name in ATTRIBUTES if name in interventions.attributes]
-    kinds = (len(attributes) + ("marker" in attributes)) * len(TYPES)
+    with_marker = "marker" in attributes
+    kinds = (len(attributes) + with_marker + 2 * with_marker) * len(TYPES)
+    runs = [run(preset, films, interventions, attributes)]
+    if with_marker:
+        leaning = Phantom(preset.test, seed=TEST_SEED, size=preset.size, marker=CORRELATED)
+        runs.append(run(preset, leaning, open_interventions(leaning, generator, device), ["marker"], confounded=True))
     outcomes = []
-    for outcome in run(preset, films, interventions, attributes):
+    for outcome in chain(*runs):
         outcomes.append(outcome)
         if progress:
             progress(len(outcomes), kinds * len(preset.correlations))
-    return measured(outcomes, interventions)
+    rows, remarks = measured([one for one in outcomes if not one.confounded], interventions)
+    return rows + rejections([one for one in outcomes if one.confounded]), remarks
 
 
-def run(preset: Preset, films: Phantom, interventions: Interventions, attributes: Sequence[str]) -> Iterator[Outcome]:
-    """Trains and tests one classifier after another."""
+def run(
+    preset: Preset, films: Phantom, interventions: Interventions, attributes: Sequence[str], confounded: bool = False
+) -> Iterator[Outcome]:
+    """Trains and tests one classifier after another; where the films are `confounded`, by other papers' tests as well."""
     patients = Phantom(preset.pool, seed=TRAIN_SEED, size=preset.size, marker=MARKER)
     x = np.concatenate([pooled(patients.pictures(block)) for block in np.array_split(np.arange(preset.pool), max(1, preset.pool // 100))])
     finding = patients.labels[:, patients.findings.index(FINDING)].astype(int)
@@ -185,7 +201,13 @@ def run(preset: Preset, films: Phantom, interventions: Interventions, attributes
                 model = Pooled(classifier, seen[words], f"{kind}{words}, {attribute}, {correlation}")
                 (said,) = bias_report(model, films, indices, attribute, made).findings
                 (truth,) = (said,) if interventions.exact else bias_report(model, films, indices, attribute, true).findings
-                yield outcome_of(attribute, f"{kind}{words}", correlation, said, truth)
+                outcome = outcome_of(attribute, f"{kind}{words}", correlation, said, truth)
+                if confounded and said.test is not None:
+                    shown_as = made.alternatives(films, indices, attribute)
+                    sample = model.believes(shown_as.original)[:, 0].astype(np.float64), (shown_as.factual == values[1]).astype(int), shown_as.representation
+                    p = {CIT: said.test.p_value} | {name: ask(*sample) for name, ask in COMPARISONS.items()}
+                    outcome = replace(outcome, p=p)
+                yield replace(outcome, confounded=confounded)
 
 
 def correlated(has: np.ndarray, finding: np.ndarray, correlation: float, count: int, seed: int) -> np.ndarray:
@@ -250,6 +272,20 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
         f"Pictures otherwise from: {interventions.name}{' (exact)' if interventions.exact else ''}.",
     ]
     return rows, remarks + ([f"No verdict was given for {untold} of them."] if untold else [])
+
+
+def rejections(outcomes: Sequence[Outcome]) -> list[Measure]:
+    """Size and power of every test on films in which the marker goes along with the finding."""
+    rows = []
+    for metric, words, chosen in (
+        ("type_1_error", "invariant classifiers", [one for one in outcomes if one.invariant and one.p]),
+        ("power", "classifiers that depend", [one for one in outcomes if one.depends and one.p]),
+    ):
+        for test in (CIT, *COMPARISONS) if chosen else ():
+            hits = np.array([one.p[test] <= LEVEL for one in chosen])
+            low, high = share_interval(hits, together(chosen))
+            rows.append(Measure(metric, f"{test}; {words}, marker along with the finding in the films tested", float(hits.mean()), low, high, len(hits), chance=LEVEL))
+    return rows
 
 
 def together(outcomes: Sequence[Outcome]) -> np.ndarray:

@@ -10,7 +10,9 @@ from scipy import stats
 from sklearn.base import ClassifierMixin
 
 from engine.datasets.invariance_scm import KINDS, Cases, StructuralModel
+from engine.datasets.invariance_scm import LEANS as SHAPES
 from engine.invariance.classifiers import TYPES, expected_counterfactual_accuracy, trained
+from engine.invariance.comparisons import COMPARISONS
 from engine.invariance.dependence import LEVEL, dependence
 from engine.invariance.fairness import log_p_of_equal_means
 from engine.metrics.intervals import DRAWS, resamples, share_interval
@@ -20,7 +22,8 @@ LEANS = 0.95  # classifiers with an ECA up to here ought to be found
 NEARLY = 0.90  # and those above this are the hard ones among them
 CIT, REGRESSION, T_TEST = "CIT-LR, calibrated", "CIT-LR, calibrated, g from Z alone", "the paper's paired t-test"
 PARITY, OPPORTUNITY = "demographic parity", "equality of opportunity"
-TESTS = (CIT, REGRESSION, T_TEST, PARITY, OPPORTUNITY)
+TESTS = (CIT, REGRESSION, T_TEST, PARITY, OPPORTUNITY, *COMPARISONS)
+OPPOSITE = "opposite"  # an attribute that leans on the finding against what it does to the answers
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Preset:
         train, generator, test: cases that a classifier, the learned mechanism and a test see.
         noise: draws of the learned mechanism's noise over which the predictions are averaged.
         null_draws, confounded_draws: further fresh samples on which every classifier of strength 0 is tested, the latter with an
-            attribute that leans on Z.
+            attribute that leans on Z, so many for every shape that it may lean on.
     """
 
     strengths: Sequence[float] = (0.0, 0.05, 0.15, 0.4, 1.0)
@@ -55,7 +58,9 @@ NOTE = (
     "patients would change. ECA is of true counterfactuals: the same mechanisms, the same noise. g is the classifier on X drawn from Z "
     "by a mechanism learned from other cases (a linear regression for each value of the attribute, which is the right form here), "
     "and 'g from Z alone' a ridge regression of the answers, as is the paper's t-test, whose g and h are cross-fitted too. Intervals "
-    "allow for classifiers of one structural model being tested on the same cases."
+    "allow for classifiers of one structural model being tested on the same cases. Where the attribute leans on a product, a threshold or "
+    "the finding itself, attribute and answers share more than straight lines; 'the other way' is an attribute that goes along with the "
+    "finding against what it does to the answers. GCM and PCM regress by kernels, the likelihood ratio is of logistic regressions."
 )
 
 
@@ -65,7 +70,7 @@ class Outcome:
 
     Attributes:
         kind, strength, seed: of the structural model. world: a number shared by all that are tested on the same cases.
-        classifier: one of `TYPES`. confounded: whether the attribute leans on Z.
+        classifier: one of `TYPES`. confounded: what of Z the attribute leans on, one of `SHAPES` or `OPPOSITE`; "" for nothing.
         eca: expected counterfactual accuracy on these cases. constant: whether the answer is always the same.
         log10_p: of each test that was run.
     """
@@ -75,7 +80,7 @@ class Outcome:
     seed: int
     world: int
     classifier: str
-    confounded: bool
+    confounded: str
     eca: float
     constant: bool
     log10_p: Mapping[str, float]
@@ -130,7 +135,7 @@ def run(preset: Preset) -> Iterator[list[Outcome]]:
     worlds = [(kind, strength, seed) for kind in KINDS for strength in preset.strengths for seed in range(preset.seeds)]
     for number, (kind, strength, seed) in enumerate(worlds):
         model = StructuralModel(kind, strength, seed)
-        leaning = StructuralModel(kind, strength, seed, confounding=1.0)
+        leaning = {shape: StructuralModel(kind, strength, seed, confounding=1.0, leans=shape) for shape in SHAPES}
         own = 10_000 * (number + 1)  # seeds of this world's samples
         training = model.draw(preset.train, own)
         mechanism = LearnedMechanism(model.draw(preset.generator, own + 1))
@@ -138,11 +143,16 @@ def run(preset: Preset) -> Iterator[list[Outcome]]:
         for t, name in enumerate(TYPES):
             classifier = trained(name, training.x, training.finding, seed)
             tested = [_tested(model, seed, own, name, classifier, mechanism, shared, preset.noise, every=True)]
-            for extra in range(preset.null_draws + preset.confounded_draws if strength == 0 else 0):
-                source = model if extra < preset.null_draws else leaning
+            if strength:
+                moved = np.diff([classifier.predict(shared.under[:, v]).mean() for v in (0, 1)])[0]
+                against = StructuralModel(kind, strength, seed, confounding=-2.0 if moved >= 0 else 2.0, leans="finding")
+                sources = [(OPPOSITE, against)]
+            else:
+                sources = [("", model)] * preset.null_draws + [one for one in leaning.items() for _ in range(preset.confounded_draws)]
+            for extra, (leans, source) in enumerate(sources):
                 sample = own + 3 + 100 * t + extra
                 fresh = source.draw(preset.test, sample)
-                tested.append(_tested(source, seed, sample, name, classifier, mechanism, fresh, preset.noise))
+                tested.append(_tested(source, seed, sample, name, classifier, mechanism, fresh, preset.noise, leans))
             yield tested
 
 
@@ -155,9 +165,10 @@ def _tested(
     mechanism: LearnedMechanism,
     cases: Cases,
     noise: int,
+    leans: str = "",
     every: bool = False,
 ) -> Outcome:
-    """One classifier on one sample; by `every` test on the sample that all of a world share."""
+    """One classifier on one sample; by `every` test on the sample that all of a world share, by other papers' where the attribute leans."""
     labels = classifier.predict(cases.x).astype(np.float64)
     alternatives = mechanism.answers(classifier, cases.representation, noise, world)
     sample = labels, cases.attribute, cases.representation
@@ -168,18 +179,24 @@ def _tested(
     if every:
         alone = dependence(*sample)
         found[REGRESSION], found[T_TEST] = alone.log10_p, np.log10(max(alone.t_p_value, 1e-300))
+    if every or leans:
+        found |= {test: np.log10(max(ask(*sample), 1e-300)) for test, ask in COMPARISONS.items()}
     eca = expected_counterfactual_accuracy(classifier, cases.under, cases.attribute)
     constant = bool(np.ptp(labels) == 0)
-    return Outcome(model.kind, model.strength, seed, world, name, model.confounding > 0, eca, constant, found)
+    return Outcome(model.kind, model.strength, seed, world, name, leans, eca, constant, found)
 
 
 def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     """The study's numbers and remarks from all that was tested."""
     null = [one for one in everything if one.strength == 0 and not one.confounded]
-    leaning = [one for one in everything if one.confounded]
     drawn = [one for one in everything if not one.confounded and REGRESSION in one.log10_p]  # one a classifier, all strengths
     rows = [rejected("type_1_error", test, null, test) for test in TESTS]
-    rows += [rejected("type_1_error", test, leaning, f"{test}; attribute leans on Z") for test in (CIT, PARITY) if leaning]
+    for shape in SHAPES:
+        leaning = [one for one in everything if one.confounded == shape]
+        on = "Z" if shape == "line" else f"a {shape} of Z" if shape != "finding" else "the finding"
+        rows += [rejected("type_1_error", test, leaning, f"{test}; attribute leans on {on}") for test in (CIT, PARITY, *COMPARISONS) if leaning]
+    against = [one for one in everything if one.confounded == OPPOSITE and one.eca <= LEANS]
+    rows += [rejected("power", test, against, f"{test}; attribute leans on the finding the other way; ECA up to {LEANS}") for test in (CIT, PARITY, *COMPARISONS) if against]
     biased = [one for one in drawn if one.eca <= LEANS]
     rows += [rejected("power", test, biased, f"{test}; ECA up to {LEANS}") for test in TESTS if biased]
     hard = [one for one in biased if one.eca > NEARLY]

@@ -11,8 +11,9 @@ from engine.commands.reproduce import reproduce
 from engine.datasets.phantom import FINDINGS, Phantom
 from engine.endings import OneSentence
 from engine.invariance import phantom_study
+from engine.invariance.comparisons import COMPARISONS
 from engine.invariance.interventions import StructuralInterventions
-from engine.invariance.phantom_study import BLIND, MARKER, PRESETS, TYPES, Outcome, Preset, correlated, measured, run, study
+from engine.invariance.phantom_study import BLIND, CIT, CORRELATED, MARKER, PRESETS, TYPES, Outcome, Preset, correlated, measured, run, study
 
 SMALL = Preset(correlations=(0.0, 0.9), pool=160, train=100, test=100, size=32)  # of 50 patients who do not move 7 of 100 might
 
@@ -51,6 +52,12 @@ def test_the_more_it_was_trained_to_lean_the_more_decisions_flip_and_the_blind_o
     leaning, free = found[TYPES[0], 0.9], found[TYPES[0], 0.0]
     assert leaning.eca < free.eca - 0.1 and leaning.says and leaning.depends
     assert all(one.invariant and one.eca == 1 and one.says is False for (kind, _), one in found.items() if kind.endswith(BLIND))
+
+
+def test_the_marker_goes_along_with_the_finding_in_films_that_are_made_to():
+    films = Phantom(400, seed=3, size=32, marker=CORRELATED)
+    finding = films.labels[:, films.findings.index(CORRELATED.finding)] == 1
+    assert films.marked[finding].mean() > 0.7 and films.marked[~finding].mean() < 0.3
 
 
 def test_errors_and_verdicts_are_counted():
@@ -100,6 +107,10 @@ def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_
     rows = json.loads(file.read_text())["rows"]
     assert {"eca_error", "accuracy"} <= {row["metric"] for row in rows}
     assert "4 classifiers" in capsys.readouterr().out
+    asked = {(row["metric"], row["subject"].split(";")[0]) for row in rows if "marker along with the finding" in row["subject"]}
+    assert asked == {(metric, test) for metric in ("type_1_error", "power") for test in (CIT, *COMPARISONS)}
+    blind = next(row for row in rows if row["metric"] == "type_1_error" and row["subject"].startswith(f"{CIT};"))
+    assert blind["value"] == 0  # exact counterfactuals do not move what is blind to the marker
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from engine.datasets.invariance_scm import StructuralModel
 from engine.endings import OneSentence
 from engine.invariance import scm_study
 from engine.invariance.classifiers import TYPES, trained
+from engine.invariance.comparisons import COMPARISONS
 from engine.invariance.scm_study import (
     CIT, OPPORTUNITY, PARITY, PRESETS, REGRESSION, T_TEST, LearnedMechanism, Preset, Outcome, rank_correlation, rejected, spearman,
 )  # fmt: skip
@@ -27,7 +28,7 @@ def few(monkeypatch):
 
 
 def outcome(world, p, eca, **changes):
-    return Outcome("linear", 0.5, 0, world, "logistic regression", False, eca, False, {CIT: np.log10(p)}, **changes)
+    return Outcome("linear", 0.5, 0, world, "logistic regression", "", eca, False, {CIT: np.log10(p)}, **changes)
 
 
 def test_every_preset_has_a_hundred_classifiers_a_structural_model_and_strengths_from_none():
@@ -53,9 +54,11 @@ def test_invariant_classifiers_pass_and_the_others_are_found(few):
     null = [one for one in everything if one.strength == 0]
     strong = [one for one in everything if one.strength == 1]
     assert all(one.eca == 1 for one in null) and all(one.eca < 0.9 for one in strong)
-    assert sum(one.log10_p[CIT] < np.log10(0.05) for one in null) <= 4  # of 16
+    assert sum(one.log10_p[CIT] < np.log10(0.05) for one in null) <= 6  # of 28
     assert all(one.log10_p[CIT] < -3 for one in strong)
-    assert sum(one.confounded for one in everything) == 4
+    confounded = [one.confounded for one in everything if one.confounded]
+    assert sorted(set(confounded)) == ["finding", "line", "opposite", "product", "threshold"] and len(confounded) == 16 + 8
+    assert all({*COMPARISONS} <= set(one.log10_p) for one in everything if one.confounded)
     shared = [one for one in everything if REGRESSION in one.log10_p]
     assert len(shared) == 12 and all(T_TEST in one.log10_p for one in shared)
 
