@@ -1,17 +1,24 @@
 """Enlarging by resizing: shapes, old checkpoints keep theirs, and the arranged networks say what the trained ones say."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
 from engine.attri_net.fast import FastAttriNet
-from engine.attri_net.network import Architecture, AttriNet
+from engine.attri_net.network import Architecture, AttriNet, Generator
 from engine.attri_net.train import PRESETS
 from engine.baselines import va_gan
 from engine.cx_gan import network as cx_gan
 from engine.cx_gan.fast import FastMapGenerator
+from engine.datasets.chestxray8 import ChestXray8
+from engine.metrics.stride_energy import stride_energy
 from engine.networks.enlarging import ResizeConvolution
+from engine.preprocessing import Preprocessing
 from engine.settings import with_changes
 
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nih1000"
 SMALL = {"size": 32, "width": 8, "residual_blocks": 1, "critic_layers": 4, "pool": 8, "code_repeat": 4}
 
 
@@ -67,3 +74,31 @@ def test_the_arranged_cx_gan_says_what_the_trained_one_says():
     assert not torch.allclose(other(x), plain, atol=1e-3)  # the word is what decides
     with pytest.raises(ValueError, match="upsampling must be one of nearest, bilinear"):
         cx_gan.Architecture(upsampling="transposed")
+
+
+def attri_net(upsampling):
+    generator = Generator(1, Architecture(size=112, width=8, pool=14, residual_blocks=2, upsampling=upsampling))
+    return lambda x: generator(x, torch.zeros(len(x), dtype=torch.long))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
+@pytest.mark.parametrize(
+    "make, marked, clean",
+    [
+        (attri_net, "transposed", "resized"),
+        (lambda word: va_gan.MapGenerator(va_gan.Architecture(112, 8, word)).eval(), "transposed", "resized"),
+        (lambda word: cx_gan.MapGenerator(cx_gan.Architecture(112, 8, 4, 8, word)), "nearest", "bilinear"),
+    ],
+    ids=["Attri-Net", "VA-GAN", "CX-GAN"],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_maps_of_real_films_have_no_grid_of_the_network(make, marked, clean, seed):
+    films, prep = ChestXray8(REAL), Preprocessing(112)
+    x = np.stack([prep.apply(films.image(int(i), 112)) for i in films.split("test")[:24]])
+    found = {}
+    for word in (marked, clean):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            maps = make(word)(torch.from_numpy(x)[:, None])[:, 0].numpy()
+        found[word] = stride_energy(maps, x, draws=20).value
+    assert found[clean] < 1.35 and found[marked] > 1.4 * found[clean]
