@@ -98,15 +98,15 @@ function layoutPanels(v) {
   const width = v.stage.clientWidth, height = v.stage.clientHeight, gap = 6, strips = STRIPS;
   if (!shown.length || width < 40 || height < 40) return;
   const [frameHeight, frameWidth] = v.header.frame;
-  let best = { scale: -1 };
+  let best = { scale: -1 }, whole = null; // whole: two rows, of panels that belong together
   for (let columns = 1; columns <= shown.length; columns++) {
     const rows = Math.ceil(shown.length / columns);
     const w = Math.floor((width - gap * (columns - 1)) / columns), h = Math.floor((height - gap * (rows - 1)) / rows) - strips;
     const scale = Math.min(w / frameWidth, h / (frameHeight * v.view.aspect));
-    const whole = shown.length % 2 === 0 && columns === shown.length / 2 && shown.length >= 4; // two rows, of panels that belong together
-    if (scale > best.scale || whole) best = { scale, w, h, columns };
-    if (whole) break;
+    if (scale > best.scale) best = { scale, w, h, columns };
+    if (shown.length % 2 === 0 && columns === shown.length / 2 && shown.length >= 4) whole = { scale, w, h, columns };
   }
+  if (whole && (shown.length === 4 || whole.scale >= 0.75 * best.scale)) best = whole; // unless it makes them much smaller
   v.stage.style.gridTemplateColumns = `repeat(${best.columns}, ${best.w}px)`;
   v.stage.style.gridAutoRows = `${best.h + strips}px`;
   const dots = window.devicePixelRatio || 1, ratio = v.coarse ? dots * 0.6 : dots;

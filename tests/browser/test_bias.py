@@ -61,6 +61,7 @@ def test_intervals_and_films_are_drawn_and_have_words(visit):
 def test_six_linked_panels_show_two_patients(visit):
     only(visit, ".viewer .panel", 6)
     assert visit.locator(".viewer .panel .name").first.inner_text().startswith("As it is")
+    assert visit.locator(".viewer .panel canvas").first.bounding_box()["height"] > 120  # a low view is one row rather than two of thumbnails
 
 
 def test_nothing_is_wider_than_the_screen(visit):
