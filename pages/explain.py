@@ -13,6 +13,7 @@ from engine.queue import Job, Progress
 from engine.scan import Scan, frame
 from pages.parts import ahead, cards, common, open_scans, scan_list, shelf, words
 from pages.parts.checkpoint_choice import choices, choose, offered, standing
+from pages.parts.drop_anywhere import drop_anywhere
 from pages.parts.shelf import Entry, OpenScan
 from viewer import BlankFindings, FindingView, explain_state, explain_view
 
@@ -232,6 +233,7 @@ def view(
 def main() -> None:
     with st.sidebar, st.container(key="scans"):
         scan_list.sidebar()
+        drop_anywhere()
     with st.container(key="notices"):
         if notice := st.session_state.get("notice"):
             common.line(notice, "warn")
@@ -240,7 +242,7 @@ def main() -> None:
     opened = open_scans.chosen()
     if opened is None:
         with st.container(key="empty"):
-            st.markdown("**No scan is open**  \nDrop one on the field at the left, or choose a drawn patient there.", text_alignment="center")
+            st.markdown("**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there.", text_alignment="center")
         return
     explain_ahead(opened)
     with st.container(key="explaining"):

@@ -15,6 +15,24 @@ BOXES = """() => { for (const e of document.querySelectorAll('*')) { const root 
   return Object.fromEntries([['stage', root.querySelector('.stage')], ['foot', root.querySelector('.foot')], ['findings', root.querySelector('.card')],
     ...[...root.querySelectorAll('.film')].map((film, i) => [`film ${i}`, film])].map(([name, one]) => [name, box(one)])); } }"""
 
+# Every visible piece of small text whose contrast against what is painted behind it is below 4.5 to 1 (WCAG 2.2, 1.4.3).
+TOO_FAINT = r"""() => {
+  const rgba = (text) => { const m = text.match(/[\d.]+/g)?.map(Number) ?? [0,0,0,0]; if (text.startsWith('color(srgb')) return [m[0]*255, m[1]*255, m[2]*255, m[3] ?? 1]; return [m[0], m[1], m[2], m[3] ?? 1]; };
+  const over = (top, low) => [0, 1, 2].map((i) => top[i] * top[3] + low[i] * (1 - top[3]));
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const parent = (e) => e.parentElement ?? e.getRootNode().host ?? null;
+  const ground = (e) => { const layers = []; for (let n = e; n; n = parent(n)) { const c = rgba(getComputedStyle(n).backgroundColor); if (c[3] > 0) layers.push(c); if (c[3] === 1) break; } return layers.reverse().reduce((low, top) => over(top, low), [11, 12, 15]); };
+  const faint = (e) => { let o = 1; for (let n = e; n; n = parent(n)) o *= Number(getComputedStyle(n).opacity); return o; };
+  const found = [];
+  const visit = (root) => { for (const e of root.querySelectorAll('*')) { if (e.shadowRoot) visit(e.shadowRoot);
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || ['STYLE','SCRIPT','TITLE'].includes(e.tagName)) continue;
+    if (!e.checkVisibility({ visibilityProperty: true, opacityProperty: true }) || e.disabled || e.closest(':disabled')) continue;
+    const box = e.getBoundingClientRect(); if (box.width < 2 || box.height < 2) continue;
+    const style = getComputedStyle(e); const ink = rgba(e instanceof SVGElement ? style.fill : style.color); if (parseFloat(style.fontSize) >= 18) continue;
+    const low = ground(e); ink[3] *= faint(e); const a = light(over(ink, low)), b = light(low), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push([ratio.toFixed(2), e.textContent.trim().slice(0, 40), e.className?.baseVal ?? e.className, style.color]); } };
+  visit(document); return found; }"""
+
 
 @pytest.fixture(scope="module")
 def address(serve, tmp_path_factory):
@@ -132,4 +150,30 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
     visit.keyboard.up("Control")
     visit.wait_for_timeout(200)
     assert place.inner_text() == "Slice 7 of 10" and float(visit.locator(".viewer").get_attribute("data-zoom")) > float(zoom)
+    assert visit.troubles == []
+
+
+def test_small_text_has_enough_contrast(visit):
+    turn_to(visit, "Sample radiograph")
+    visit.locator(".viewer .card:not(.blank)").first.wait_for(timeout=SLOW)
+    assert settled(visit).evaluate(TOO_FAINT) == []
+    visit.locator(".viewer [data-tool=help]").click()
+    visit.locator(".viewer .help dl").wait_for(timeout=SLOW)
+    assert visit.evaluate(TOO_FAINT) == []
+    visit.keyboard.press("Escape")
+
+
+def test_a_file_dropped_anywhere_is_opened(visit):
+    _, data = three_files()[1]
+    before = visit.locator("section.stSidebar").get_by_text(re.compile("^Picture")).count()
+    visit.evaluate(
+        """(bytes) => {
+          const carried = new DataTransfer(), target = document.querySelector('[data-testid=stMain]');
+          carried.items.add(new File([new Uint8Array(bytes)], 'x.png', { type: 'image/png' }));
+          for (const kind of ['dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true, composed: true }));
+        }""",
+        list(data),
+    )
+    visit.locator(".viewer .title", has_text="Picture of unstated kind").wait_for(timeout=SLOW)
+    assert before <= visit.locator("section.stSidebar").get_by_text(re.compile("^Picture")).count()
     assert visit.troubles == []
