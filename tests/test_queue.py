@@ -348,3 +348,13 @@ def test_short_jobs_have_all_the_time_that_a_long_one_leaves():
 
     assert queue.ask("report", work, long=True).wait(10) and all(job.wait(10) for job in asked)
     assert order[6:10] == ["a", "report", "b", "report"]
+
+
+def test_who_asked_is_never_logged(caplog):
+    caplog.set_level("DEBUG")
+    queue, asker = Queue(), f"{2**127:x}"  # no line of this file holds it, which a traceback would quote
+    job = queue.ask("key", lambda progress: 1 / 0, asker=asker)
+    assert job.wait(10)
+    queue.keep_only(asker, [])
+    queue.withdraw(asker, "key")
+    assert "ZeroDivisionError" in caplog.text and asker not in caplog.text + repr(job) + str(job.error)
