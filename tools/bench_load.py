@@ -191,13 +191,13 @@ async def visit(address: str, data: bytes, scan: Scan, patience: float, seen: Vi
             begun = time.monotonic()
             await client.upload("film.dcm", data)
 
-            viewer, until = Viewer(client), begun + patience
-            while (left := until - time.monotonic()) > 0 and await client.until(viewer.header, left):
+            viewer, until, looked_at = Viewer(client), begun + patience, -1
+            while await client.until(lambda: client.heard > looked_at and viewer.header(), until - time.monotonic()):
+                looked_at = client.heard
                 if np.array_equal(await viewer.scan(), scan.pixels):
                     seen.seconds = time.monotonic() - begun
                     seen.probabilities = {finding["name"]: finding["probability"] for finding in viewer.header()["findings"]}
                     break
-                await client.until_news(left)  # the explanation of what was open before
             if seen.seconds is None:
                 said = " | ".join(text for text in client.texts() if text.strip())
                 seen.errors.append(f"no explanation after {patience:.0f} s; the page says: {said[:300]}")
@@ -214,7 +214,7 @@ async def look(address: str, times: list[float], errors: list[str], stop: asynci
     async with Client(address, page="models") as client:
         await client.until(lambda: client.runs, 120)
         while not stop.is_set():
-            times.append(await client.rerun_and_wait())
+            times.append(await client.rerun_and_wait(30))
             await asyncio.sleep(0.5)
         errors += client.errors
 

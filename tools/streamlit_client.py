@@ -8,6 +8,7 @@ import json
 import re
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 
 import httpx
@@ -30,7 +31,7 @@ class Client:
         elements: what is on the page, by its place; an element is a protobuf message of Streamlit.
         uploader: the id of the first file uploader on the page, "" without one.
         errors: exceptions that the page showed and anything else that went wrong, as text.
-        runs: runs of the whole page that have ended.
+        runs: runs of the whole page that have ended. heard: messages of the server.
         received: bytes that came through the socket; largest: the longest message among them. fetched: bytes that were asked for by HTTP.
     """
 
@@ -39,13 +40,14 @@ class Client:
         self.elements: dict[tuple[int, ...], Message] = {}
         self._made: dict[tuple[int, ...], tuple[str, str]] = {}  # the run and the fragment that an element is of
         self.errors: list[str] = []
-        self.runs = self.received = self.largest = self.fetched = 0
+        self.runs = self.heard = self.received = self.largest = self.fetched = 0
         self._session = self._page_hash = self._run = ""
         self._widgets: dict[str, WidgetState] = {}
         self._messages: dict[str, ForwardMsg] = {}  # by hash: what the server refers to instead of sending it twice
         self._timers: dict[str, asyncio.Task] = {}
         self._upload_urls: dict[str, asyncio.Future] = {}
         self._changed = asyncio.Condition()
+        self.trail: deque = deque(maxlen=12)
 
     async def __aenter__(self) -> Client:
         self._web = httpx.AsyncClient(base_url=self._http, timeout=120)
@@ -69,10 +71,10 @@ class Client:
     async def __aexit__(self, *_) -> None:
         for timer in self._timers.values():
             timer.cancel()
-        await self._socket.close()
         self._reader.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._reader
+        await self._socket.close()
         await self._web.aclose()
 
     @property
@@ -94,14 +96,6 @@ class Client:
                     await asyncio.wait_for(self._changed.wait(), left)
         return True
 
-    async def until_news(self, seconds: float) -> bool:
-        """Waits for the next message of the server; whether one came within `seconds`."""
-        async with self._changed:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), seconds)
-                return True
-        return False
-
     async def rerun(self, fragment: str = "", by_itself: bool = False) -> None:
         """Asks for a run of the page, or of one fragment of it."""
         state = ClientState(page_script_hash=self._page_hash, fragment_id=fragment, is_auto_rerun=by_itself)
@@ -113,9 +107,10 @@ class Client:
     async def rerun_and_wait(self, seconds: float = 120) -> float:
         """Seconds from asking for a run of the whole page to its end."""
         before, start = self.runs, time.monotonic()
+        self.trail.append((round(start, 2), "asked"))
         await self.rerun()
         if not await self.until(lambda: self.runs > before, seconds):
-            self.errors.append(f"a run of the page had not ended after {seconds:.0f} s")
+            self.errors.append(f"a run of the page had not ended after {seconds:.0f} s: {list(self.trail)}")
         return time.monotonic() - start
 
     async def upload(self, name: str, data: bytes) -> None:
@@ -157,8 +152,10 @@ class Client:
                 elif message.metadata.cacheable and message.hash:
                     self._messages[message.hash] = message
                 self._take(message)
+                self.heard += 1
                 async with self._changed:
                     self._changed.notify_all()
+            self.errors.append("the server ended the connection")
         except ConnectionClosed:
             self.errors.append("the server closed the connection")
         except Exception as error:  # a message that cannot be read is a finding of the measurement, not its end
@@ -166,6 +163,8 @@ class Client:
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
+        if kind in ("new_session", "script_finished"):
+            self.trail.append((round(time.monotonic(), 2), kind, message.script_finished, message.metadata.run.script_run_id[:6], len(message.metadata.run.fragment_ids)))
         if kind == "new_session":
             self._session = message.new_session.initialize.session_id or self._session
             self._page_hash = message.new_session.page_script_hash
