@@ -1,7 +1,8 @@
 """Which sessions have a page open, and who is told when one has left.
 
-A session has left when its socket is closed. Streamlit keeps its state for two more minutes, in which the same page may come back;
-what is large therefore stands in `belongings`, which are dropped at once and can be had again.
+A session has left when its socket is closed. Its state is kept for half a minute, in which the same page may come back after its
+connection broke; then it is closed for good, as Streamlit itself would do only when the next one leaves. What is large stands in
+`belongings`, which are dropped at once and can be had again.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from engine.memory import give_back
+
 EVERY = 1.0  # seconds between two looks
-MAY_COME_BACK = 130.0  # seconds
+MAY_COME_BACK = 30.0  # seconds
 log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
@@ -73,8 +76,8 @@ def at_every_look(do: Callable[[], None]) -> Callable[[], None]:
     return do
 
 
-def look() -> None:
-    """Tells of every session that has left since the last look."""
+def look() -> list[str]:
+    """Tells of every session that has left since the last look; those, by Streamlit's own names, that will not come back any more."""
     now = time.monotonic()
     for name in list(_known):
         with _lock:
@@ -88,9 +91,12 @@ def look() -> None:
                 _belongings.pop(name, None)
             _call(_told_when_one_leaves, name)
     with _lock:
-        for name in [name for name, since in _left.items() if now - since > MAY_COME_BACK]:
-            del _left[name], _known[name]
+        over = [name for name, since in _left.items() if now - since > MAY_COME_BACK]
+        closing = [_known.pop(name) for name in over]
+        for name in over:
+            del _left[name]
     _call(_at_every_look)
+    return closing
 
 
 def _call(listeners: list[Callable], *words: str) -> None:
@@ -105,4 +111,9 @@ async def watch() -> None:
     """Looks once a second, for as long as the server runs."""
     while True:
         await asyncio.sleep(EVERY)
-        await asyncio.to_thread(look)
+        over = await asyncio.to_thread(look)
+        for name in over:  # on the loop's own thread, as Streamlit wants it
+            if runtime.exists() and not runtime.get_instance().is_active_session(name):
+                runtime.get_instance().close_session(name)
+        if over:
+            await asyncio.to_thread(give_back)
