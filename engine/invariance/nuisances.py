@@ -73,7 +73,8 @@ def nuisances(
     if not np.isin(predictions, (0, 1)).all():
         of_h.append(_by_folds(_bent_least_squares, offered, targets[1], chosen, fold))
     if trees:
-        of_e.append(np.stack([out_of_fold("boosting", z, column, fold, seed) for column in indicators.T], 1))
+        grown = np.stack([out_of_fold("boosting", z, column, fold, seed) for column in targets[0].T], 1)
+        of_e.append(np.concatenate([1 - grown.sum(1, keepdims=True), grown], axis=1))
         of_h.append(out_of_fold("boosting", z, predictions, fold, seed)[:, None])
     e = np.clip(_stacked(of_e, indicators, fold), LEAST_CHANCE, None)
     e = e / e.sum(1, keepdims=True)

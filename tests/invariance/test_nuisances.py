@@ -66,3 +66,11 @@ def test_terms_are_standardised_and_pairs_stand_last():
     assert np.allclose(found.mean(0), 0) and np.allclose(found.std(0), 1)
     assert np.allclose(found[:, -6], standardised((z[:, 0] * z[:, 1])[:, None])[:, 0])
     assert splits(z, [(0, 2)]).shape == (200, 49) and splits(z, []).shape == (200, 0)
+
+
+def test_boosted_trees_are_a_candidate_for_any_number_of_values():
+    random = np.random.default_rng(4)
+    z = random.standard_normal((150, 3))
+    for m in (2, 3):
+        found = nuisances(random.random(150), random.integers(0, m, 150), z, folds(np.arange(150), 0), trees=True)
+        assert found.e.shape == (150, m) and np.allclose(found.e.sum(1), 1) and found.e.min() > 0
