@@ -64,7 +64,7 @@ def _findings(page: Paper, report: BiasReport) -> None:
     direction = f", {start} to {end}" if len(report.values) == 2 else ""
     page.heading(f"Per finding{direction}", room=30)
     widths, margin = (24, 32, 28, 24, 30, 11, 12, 19), f"{100 * report.margin:g}"
-    heads = "finding", "mean change of the probability", "points, 95 %", "flips of 100, 95 %", "verdict", "p", "corrected", "beyond"
+    heads = "finding", "mean change", "points, 95 %", "flips of 100, 95 %", "verdict", "p", "corrected", "beyond"
     page.cells(heads, widths, 7, [QUIET] * 8, height=3.4)
     page.cells(("", "", "", "", "", "", "", f"-{margin}, +{margin}"), widths, 7, [QUIET] * 8, height=3.4)
     reach = notes.reach(report)
