@@ -10,7 +10,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from server import pixels, sessions, uploads
+from server import logs, pixels, sessions, uploads
 from server.headers import SecurityHeaders
 from server.hosts import OwnHostOnly
 from server.readers import ReaderCookie
@@ -46,6 +46,7 @@ def middleware() -> list[Middleware]:
 @asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
     uploads.watch(UPLOADS)
+    logs.name_no_session()
     watching = asyncio.create_task(sessions.watch())
     try:
         yield
