@@ -96,12 +96,22 @@ class Client:
                     await asyncio.wait_for(self._changed.wait(), left)
         return True
 
-    async def rerun(self, fragment: str = "", by_itself: bool = False) -> None:
+    async def press(self, label: str) -> bool:
+        """Presses the button of that label; whether there is one."""
+        for place, element in self.elements.items():
+            if element.WhichOneof("type") == "button" and element.button.label == label:
+                await self.rerun(self._made[place][1], pressed=element.button.id)
+                return True
+        return False
+
+    async def rerun(self, fragment: str = "", by_itself: bool = False, pressed: str = "") -> None:
         """Asks for a run of the page, or of one fragment of it."""
         state = ClientState(page_script_hash=self._page_hash, fragment_id=fragment, is_auto_rerun=by_itself)
         if not self._page_hash:
             state.page_name = self._page
         state.widget_states.widgets.extend(self._widgets.values())
+        if pressed:
+            state.widget_states.widgets.add(id=pressed, trigger_value=True)
         await self._send(BackMsg(rerun_script=state))
 
     async def rerun_and_wait(self, seconds: float = 120) -> float:
