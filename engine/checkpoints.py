@@ -18,7 +18,6 @@ from safetensors import numpy as safetensors_numpy
 
 from engine.configuration import FORMAT, UnusableConfiguration, parsed
 from engine.files import replace_folder, scratch_beside, staged, unfinished, write_whole
-from engine.likeness import Likeness
 
 if TYPE_CHECKING:
     import torch
@@ -177,6 +176,8 @@ def _check_likeness(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Refuses tensors called likeness that are none."""
     if not any(name.startswith("likeness.") for name in arrays):
         return
+    from engine.likeness import Likeness  # needs OpenCV, which doctor must be able to miss
+
     try:
         Likeness.from_tensors(arrays)
     except (KeyError, TypeError, ValueError) as error:

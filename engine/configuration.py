@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from engine.preprocessing import Preprocessing
 from engine.scan.record import KINDS
 
 FORMAT = 1
@@ -92,6 +91,8 @@ class Configuration:
         for name, values in self.attributes.items():
             if not _name(name) or not isinstance(values, (list, tuple)) or len(values) < 2 or not all(isinstance(value, str) for value in values):
                 raise UnusableConfiguration(f"must give the values of {name!r:.80} under attributes, two or more, as text")
+        from engine.preprocessing import Preprocessing  # needs OpenCV, which doctor must be able to miss
+
         try:
             Preprocessing(**self.preprocessing)
         except (TypeError, ValueError) as error:

@@ -28,7 +28,7 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
     """The worker's job for this report, before its p values are corrected for all that is asked in this session."""
 
     def work(progress):
-        return common.inference().call(request.measured, checkpoint, common.trained_on(checkpoint), asked, progress=progress, turns=True)
+        return common.inference().call(request.measured, checkpoint, common.trained_on(checkpoint), asked, progress=progress)
 
     return common.ask(("bias", asked), work, long=True)
 

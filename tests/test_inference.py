@@ -91,23 +91,22 @@ def test_progress_is_heard_step_by_step(inference):
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-@pytest.mark.parametrize("turns", [True, False])
-def test_what_progress_raises_calls_the_work_off(inference, tmp_path, turns):
+def test_what_progress_raises_calls_the_work_off(inference, tmp_path):
     def withdraw(done, every):
         raise Withdrawn
 
     with pytest.raises(Withdrawn):
-        inference.call(jobs.until, str(tmp_path / "never"), progress=withdraw, turns=turns)
+        inference.call(jobs.until, str(tmp_path / "never"), progress=withdraw)
     assert inference.call(jobs.add, 1, 1) == 2
 
 
-def test_another_call_goes_between_the_steps_of_one_that_takes_turns(inference):
+def test_another_call_goes_between_the_steps_of_one(inference):
     heard = []
 
     def progress(done, every):
         heard.append(inference.call(jobs.add, done, 10))
 
-    assert inference.call(jobs.steps, 3, progress=progress, turns=True) == 3
+    assert inference.call(jobs.steps, 3, progress=progress) == 3
     assert heard == [11, 12, 13]
 
 
@@ -127,7 +126,7 @@ def test_one_that_dies_between_steps_ends_both_and_no_third(inference):
         heard.append(inference.call(jobs.add, 1, 2))
 
     with pytest.raises(Lost):
-        inference.call(jobs.steps, 3, progress=progress, turns=True)
+        inference.call(jobs.steps, 3, progress=progress)
     assert heard == [3] and inference.call(jobs.add, 1, 1) == 2
 
 

@@ -16,7 +16,7 @@ from engine.baselines.supervised import HIGHEST, PRESETS, Architecture, Supervis
 from engine.cards import card, chest_subgroups, placeholder_card
 from engine.checkpoints import Checkpoint, RefusedCheckpoint, save_checkpoint
 from engine.datasets.collection import Collection
-from engine.explanation import Explanation, Path
+from engine.explanation import CHANGE_LIMIT, Explanation, Path, fitting_change_limit
 from engine.jobs import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
 from engine.likeness import ENOUGH, Likeness
 from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity, youden_threshold
@@ -59,6 +59,7 @@ class SupervisedModel(Model):
             self.kind = str(config["data"]["kind"])
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
+            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             calibration = np.array([config["calibration"][f] for f in self.findings], np.float32)
             if calibration.shape != (len(self.findings), 2):
                 raise ValueError(f"calibration must be two numbers a finding, got {calibration.shape}")
@@ -123,7 +124,7 @@ class SupervisedModel(Model):
                     attribution_limit=float(self.limits[c]),
                     evidence=evidence,
                     counterfactual=(scan.pixels + enlarged(drawn, scan.pixels.shape)).astype(np.float32),
-                    path=Path(STEPS, along.astype(np.float32), STEPS[:, None, None] * drawn),
+                    path=Path(STEPS, along.astype(np.float32), STEPS[:, None, None] * drawn, span * units, self.change_limit),
                     in_distribution=(self.likeness.score(picture), self.likeness.limit),
                     seconds=time.perf_counter() - started,
                     both_signs=True,
@@ -280,7 +281,8 @@ def _fitted(model: SupervisedModel, collection: Collection) -> dict:
         thresholds[finding] = round(float(youden_threshold(labels[known], believed, subject=finding)), 6)
         strength = np.abs(maps[labels == 1, c].astype(np.float32)) / (2 * model.preprocessing.reach)
         scales[finding] = float(f"{max(float(np.quantile(strength, 0.995)), 1e-6):.2g}")
-    return {"calibration": calibration, "thresholds": thresholds, "scales": scales}
+    limit = fitting_change_limit(maps, 2 * model.preprocessing.reach)
+    return {"calibration": calibration, "thresholds": thresholds, "scales": scales, "change_limit": limit}
 
 
 def tiny(folder: Folder, name: str, findings: tuple[str, ...] = ("Atelectasis", "Effusion"), seed: int = 0) -> Checkpoint:

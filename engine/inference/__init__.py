@@ -38,7 +38,7 @@ class Lost(RuntimeError):
 
 
 class Inference:
-    """The process, and the line to it. `call` is for one thread; a call's `progress` may make another call, if it takes turns."""
+    """The process, and the line to it. `call` is for one thread; a call's `progress` may make another call, which is answered first."""
 
     def __init__(self):
         self._line: Connection | None = None
@@ -79,13 +79,12 @@ class Inference:
             self._process.kill()
             self._process.wait()
 
-    def call(self, function: Callable, *arguments: Any, progress: Progress | None = None, turns: bool = False) -> Any:
+    def call(self, function: Callable, *arguments: Any, progress: Progress | None = None) -> Any:
         """What ``function(progress, *arguments)`` returns there.
 
         Args:
             function: of a module that can be imported there.
-            progress: called here with (done, all) after every step; what it raises ends the work at its next step and is raised.
-            turns: the work waits at every step until `progress` returns, which may make other calls meanwhile.
+            progress: called here with (done, all) after every step, which the work waits for; what it raises ends the work and is raised.
 
         Raises:
             Lost: the process ended. Otherwise whatever the function raised.
@@ -94,8 +93,8 @@ class Inference:
         line, number = self._line, next(self._numbers)
         request, scans = dumped((function, arguments))
         try:
-            line.send(("call", number, request, turns))
-            return self._answer(line, number, scans, progress or (lambda done, every: None), turns)
+            line.send(("call", number, request))
+            return self._answer(line, number, scans, progress or (lambda done, every: None))
         except (EOFError, OSError) as error:  # of the line: what the function raised comes as an answer
             with self._lock:
                 died = self._line is line
@@ -103,19 +102,24 @@ class Inference:
                 self.close()
             raise Lost from error
 
-    def _answer(self, line: Connection, number: int, scans: Mapping[str, Scan], progress: Progress, turns: bool) -> Any:
+    def _answer(self, line: Connection, number: int, scans: Mapping[str, Scan], progress: Progress) -> Any:
+        def received() -> tuple:
+            kind, whose, *said = line.recv()
+            if whose != number:  # an answer must never reach another question
+                raise EOFError(f"the answer to call {whose} came while call {number} was waited for")
+            return kind, *said
+
         while True:
-            kind, *said = line.recv()
+            kind, *said = received()
             if kind == "step":
                 try:
                     progress(*said)
                 except BaseException:
                     line.send(("call off", number))
-                    while line.recv()[0] not in ("returned", "raised"):
+                    while received()[0] not in ("returned", "raised"):
                         pass
                     raise
-                if turns:
-                    line.send(("go on", number))
+                line.send(("go on", number))
             elif kind == "scan":
                 line.send_bytes(memoryview(scans[said[0]].pixels).cast("B"))
             elif kind == "returned":

@@ -42,29 +42,29 @@ class _Line:
                 idle = False
                 self._call(*said)
 
-    def _call(self, number: int, request: bytes, turns: bool) -> None:
+    def _call(self, number: int, request: bytes) -> None:
         def progress(done: int, every: int) -> None:
-            self._connection.send(("step", done, every))
-            while turns or self._connection.poll():
+            self._connection.send(("step", number, done, every))
+            while True:
                 kind, *said = self._connection.recv()
                 if kind == "call":
                     self._call(*said)
-                elif kind == "call off" and said[0] == number:
+                elif kind == "call off":
                     raise CalledOff
-                elif kind == "go on":
-                    return
+                else:
+                    return  # go on
 
         try:
-            function, arguments = loads(request, self._pixels_of)
-            answer = ("returned", dumped(function(progress, *arguments))[0])
+            function, arguments = loads(request, lambda sha256, shape: self._pixels_of(number, sha256, shape))
+            answer = ("returned", number, dumped(function(progress, *arguments))[0])
         except (Exception, CalledOff) as error:
             words = "".join(traceback.format_exception(error))
-            answer = ("raised", _pickled(error), words)
+            answer = ("raised", number, _pickled(error), words)
         self._connection.send(answer)
 
-    def _pixels_of(self, sha256: str, shape: tuple[int, ...]) -> np.ndarray:
+    def _pixels_of(self, number: int, sha256: str, shape: tuple[int, ...]) -> np.ndarray:
         if sha256 not in self._pixels:
-            self._connection.send(("scan", sha256))
+            self._connection.send(("scan", number, sha256))
             self._pixels[sha256] = np.frombuffer(self._connection.recv_bytes(), np.float32).reshape(shape)
         self._pixels.move_to_end(sha256)
         while len(self._pixels) > 1 and sum(kept.nbytes for kept in self._pixels.values()) > PIXELS:
