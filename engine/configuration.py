@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from engine.scan.record import KINDS
 
 FORMAT = 1
 CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
@@ -62,6 +61,10 @@ class Configuration:
     caution: str = ""
 
     def __post_init__(self):
+        # Here, since they need OpenCV: doctor names a package that is missing, and so must run without it.
+        from engine.preprocessing import Preprocessing
+        from engine.scan.record import KINDS
+
         if not isinstance(self.findings, (list, tuple)) or not all(_name(name) for name in self.findings):
             raise UnusableConfiguration("must list findings as names")
         if not 1 <= len(self.findings) <= MOST_FINDINGS:
@@ -91,8 +94,6 @@ class Configuration:
         for name, values in self.attributes.items():
             if not _name(name) or not isinstance(values, (list, tuple)) or len(values) < 2 or not all(isinstance(value, str) for value in values):
                 raise UnusableConfiguration(f"must give the values of {name!r:.80} under attributes, two or more, as text")
-        from engine.preprocessing import Preprocessing  # needs OpenCV, which doctor must be able to miss
-
         try:
             Preprocessing(**self.preprocessing)
         except (TypeError, ValueError) as error:
