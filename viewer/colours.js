@@ -65,7 +65,7 @@ function paintGrey(out, region, base, change, grey, from, to) {
 
 /** Paints base as grey, dimmed to `dim`, into columns from..to. */
 function paintDim(out, region, base, grey, dim, from, to) {
-  const { top, bottom, stride } = region, k = grey.k * dim, b = grey.b * dim, most = 255 * dim;
+  const { top, bottom, stride } = region, k = grey.k * dim, b = grey.b * dim, most = (255 * dim) | 0; // whole, as it is spread over three channels
   const start = Math.max(region.left, from), end = Math.min(region.right, to);
   for (let row = top; row < bottom; row++) {
     for (let i = row * stride + start; i < row * stride + end; i++) {

@@ -18,12 +18,16 @@ function ownsKeys(v, event) {
   const path = event.composedPath();
   if (path.includes(v.root)) return true;
   const target = path[0];
-  if (target !== document.body && target !== document.documentElement && !isScroller(target)) return false;
+  const beside = isListed(target) ? !OF_LISTS.has(event.key) : target === document.body || target === document.documentElement || isScroller(target);
+  if (!beside) return false;
   return (listening.last ?? v) === v;
 }
 
 /** Streamlit's own page wrapper takes the focus on a click beside everything. */
 const isScroller = (element) => element.tagName === "SECTION" || element.tagName === "MAIN" || (element.tagName === "DIV" && !element.isContentEditable && !element.hasAttribute("role"));
+/** A list of scans keeps the focus after a click; it needs these keys itself, and all others are the viewer's. */
+const OF_LISTS = new Set(["ArrowUp", "ArrowDown", "Home", "End", "Enter", "Tab", "Delete", "F2", "n", "p", "N", "P"]);
+const isListed = (element) => !element.isContentEditable && element.tagName !== "INPUT" && element.matches?.("[role=listbox], [role=listbox] *") === true;
 const listening = { last: null };
 
 function listenToKeys(v) {

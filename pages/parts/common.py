@@ -15,6 +15,7 @@ from pathlib import Path
 import streamlit as st
 
 from engine.checkpoints import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint, shipped, shipped_folder
+from engine.datasets import NEED_NO_FOLDER
 from engine.inference import Inference, Lost, RemoteModel
 from engine.invariance.interventions import GENERATOR_METHOD
 from engine.invariance.request import Unanswerable
@@ -196,6 +197,8 @@ def kinds_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     """The scan kinds it takes: its method's or, for a method that takes any, the kind it was trained on; empty for all."""
     kinds = tuple(method_of(checkpoint).kinds)
     trained = checkpoint.config.get("data", {}).get("kind", "unknown")
+    if not kinds and trained == "unknown" and trained_on(checkpoint) in NEED_NO_FOLDER:
+        return ("unknown",)  # drawn pictures of nothing in particular: no scanner makes their like
     return kinds or (() if trained == "unknown" else (trained, "unknown"))
 
 

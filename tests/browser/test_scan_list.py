@@ -111,6 +111,16 @@ def test_keys_turn_to_the_next_and_the_one_before_past_what_was_refused(forty):
     assert page.troubles == []
 
 
+def test_the_viewers_keys_work_after_a_click_in_the_list(forty):
+    _, page = forty
+    page.locator(".scans .row").nth(2).click()
+    expect(page.locator(".viewer .card").first).to_be_visible(timeout=SLOW)
+    page.keyboard.press("?")
+    expect(page.locator(".viewer .help")).to_be_visible(timeout=SLOW)
+    page.keyboard.press("Escape")
+    expect(page.locator(".viewer .help")).to_be_hidden(timeout=SLOW)
+
+
 def test_a_reader_gives_a_label_of_his_own_and_markup_in_it_is_text(forty):
     _, page = forty
     page.locator(".scans .row").nth(6).click()

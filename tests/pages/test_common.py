@@ -43,3 +43,12 @@ def test_a_bad_checkpoint_is_listed_with_its_reason_beside_good_ones(tmp_path, m
     bad, good = common.everything()
     assert (bad.name, bad.reason) == ("bad", "The config.json of bad must hold an object under data.")
     assert common.usable() == [good] and common.kinds_of(good) and common.trained_on(good) == "phantom"
+
+
+@pytest.mark.parametrize(
+    ("collection", "kind", "taken"),
+    [("vagan_synthetic", "unknown", {"unknown"}), ("brain_mri", "MR", {"MR", "unknown"}), ("elsewhere", "unknown", {"CT", "MR", "unknown"})],
+)
+def test_drawn_pictures_of_nothing_in_particular_are_no_training_for_scans_of_a_scanner(collection, kind, taken):
+    checkpoint = SimpleNamespace(method="cx_gan", config={"data": {"collection": collection, "kind": kind}})
+    assert {k for k in ("CT", "MR", "unknown") if common.takes(checkpoint, k)} == taken
