@@ -306,7 +306,7 @@ def test_a_method_without_a_page_of_its_own_explains_a_drawn_picture(tmp_path, m
     for name in ("cx_gan", "va_gan"):
         tiny(tmp_path / name, name, collection="vagan_synthetic", kind="unknown")
     at = opened()
-    at.selectbox[1].select("Synthetic picture 3").run()
+    next(box for box in at.selectbox if box.label == "Or a drawn picture").select("Synthetic picture 3").run()
     at = settled(at)
     (finding,) = shown(at)["findings"]
     assert not at.exception and finding["name"] == "Lesion" and "discrepancy map" in told(at)
@@ -326,7 +326,7 @@ def test_a_model_from_elsewhere_shows_its_map_and_says_that_its_training_is_not_
 
 def test_a_checkpoint_for_another_kind_of_scan_is_not_offered_first(tmp_path, monkeypatch):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
-    made = method("cx_gan").tiny(tmp_path / "anything")
+    made = tiny(tmp_path / "anything", "cx_gan", collection="elsewhere", kind="unknown")
     data = {"collection": "busi", "kind": "ultrasound", "guidance": "none"}
     save_checkpoint(tmp_path / "a-breast", method="cx_gan", config={**made.config, "data": data}, weights=made.weights(), card=made.card)
     at = settled(opened())  # the sample is a radiograph
