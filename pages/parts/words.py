@@ -119,6 +119,10 @@ def sentence(
             if without > explanation.probability
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
         )
+    if not explanation.positive and explanation.path is not None:
+        without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
+        if without > explanation.threshold:
+            words.append(f"Its {what} without {finding} is wrong: the model would say yes of that ({without:.2f}).")
     words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what, drawn))
     if explanation.against is not None:
         words.append(f"It has seen {finding} and {explanation.against.lower()} {what}s only.")

@@ -138,6 +138,12 @@ def test_a_counterfactual_that_makes_the_model_more_sure_is_called_a_failure():
     assert "Taking it away makes the model more sure (0.70), so the film without it explains nothing here." in said
 
 
+def test_a_counterfactual_that_turns_a_no_into_a_yes_is_called_wrong():
+    said = words.sentence(explained(probability=0.2, without=0.7), RATES)
+    assert "the model would say yes of that (0.70)" in said
+    assert "would say yes" not in words.sentence(explained(probability=0.2, without=0.1), RATES)
+
+
 def test_evidence_that_speaks_against_a_call_is_not_said_to_carry_it():
     said = words.sentence(replace(explained(), evidence=-np.ones_like(explained().evidence)), RATES)
     assert "What speaks against it outweighs" in said and "% of its evidence" not in said
