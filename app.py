@@ -18,7 +18,7 @@ def show() -> None:
         position="hidden",
     )
 
-    from pages.parts import common, open_scans  # navigation comes first, always
+    from pages.components import common, open_scans
     from server import sessions
 
     st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
@@ -45,7 +45,7 @@ def show() -> None:
 if __name__ == "__main__":
     show()
 else:
-    from pages.parts import scan_list
+    from pages.components import scan_list
     from server import doors
 
     app = st.App(__file__, routes=[*doors.routes(), *scan_list.routes()], middleware=doors.middleware(), lifespan=doors.lifespan)

@@ -7,7 +7,7 @@ import sys
 from typer import BadParameter
 
 from engine.commands import app
-from engine.endings import MENDABLE, Stopped
+from engine.errors import MENDABLE, Stopped
 
 UsageError = BadParameter.__base__  # of click, or of typer's own copy of it
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-
 FORMAT = 1
 CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
 OBJECTS = ("network", "preprocessing", "thresholds", "scales", "data", "attributes", "quality", "training", "calibration", "guidance", "diffusion")

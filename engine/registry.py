@@ -6,16 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, ClassVar
 
 import numpy as np
 
-from engine.checkpoints import LARGEST_WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint
+import engine.methods as methods_package
+from engine.checkpoints.format import LARGEST_WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
-
-# packages of the engine that register methods; a new one adds its name here
-ROOMS = ("attri_net", "cx_gan", "baselines", "invariance", "foreign")
 
 _methods: dict[str, Trained] = {}
 
@@ -117,7 +116,7 @@ class Trained(ABC):
 
     @abstractmethod
     def train(self, job: Any) -> Checkpoint | None:
-        """Trains and saves one checkpoint; `job` is an `engine.jobs.TrainingJob`. None in all but the first of several processes."""
+        """Trains and saves one checkpoint; `job` is an `engine.training.job.TrainingJob`. None in all but the first of several processes."""
 
     @abstractmethod
     def evaluate(self, model: Any, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:
@@ -151,7 +150,7 @@ class Method(Trained):
 
 
 class Generator(Trained):
-    """A method that shows patients otherwise and explains no scan; `open` gives `engine.invariance.interventions.Interventions`."""
+    """A method that shows patients otherwise and explains no scan; `open` gives `engine.bias.interventions.Interventions`."""
 
 
 def register(method: type[Trained]) -> type[Trained]:
@@ -164,8 +163,8 @@ def register(method: type[Trained]) -> type[Trained]:
 
 def trained() -> Mapping[str, Trained]:
     """Everything that is registered, by name: methods that explain scans, and generators."""
-    for room in ROOMS:
-        import_module(f"engine.{room}")
+    for package in iter_modules(methods_package.__path__, f"{methods_package.__name__}."):
+        import_module(package.name)
     return dict(_methods)
 
 

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from engine.checkpoints import Checkpoint
+from engine.bias.interventions import STRUCTURAL
+from engine.bias.report import request
+from engine.bias.report import wording as answers
+from engine.bias.report.records import Affected, BiasReport, FindingReport, difference_scale
+from engine.bias.report.request import DRAWN, Asked
+from engine.checkpoints.format import Checkpoint
 from engine.datasets import NEED_NO_FOLDER
 from engine.export.bias_json import bias_json
-from engine.invariance import answers, request
-from engine.invariance.interventions import STRUCTURAL
-from engine.invariance.report import Affected, BiasReport, FindingReport, difference_scale
-from engine.invariance.request import DRAWN, Asked
 from engine.queue import Job
-from pages.parts import bias_cards, common
+from pages.components import bias_cards, common
 from viewer import PanelView, linked_panels
 
 DRAWN_ATTRIBUTES = ("sex", "view_position", "marker")
@@ -35,7 +36,7 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
 
 def in_its_family(checkpoint: Checkpoint, asked: Asked, measured: BiasReport) -> BiasReport:
     """The report with p values corrected for every report that this session has seen of the checkpoint on the same collection."""
-    from engine.invariance.bias import judged
+    from engine.bias.report.compute import judged
 
     seen = st.session_state.setdefault("bias families", {}).setdefault((checkpoint.identity, measured.collection), {})
     seen[asked] = measured.question

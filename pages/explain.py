@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from engine.checkpoints import Checkpoint
+from engine.checkpoints.format import Checkpoint
 from engine.datasets import NEED_NO_FOLDER
 from engine.queue import Job, Progress
 from engine.scan import Scan, frame
-from pages.parts import ahead, cards, common, open_scans, scan_list, shelf, words
-from pages.parts.checkpoint_choice import choices, choose, offered, standing
-from pages.parts.drop_anywhere import drop_anywhere
-from pages.parts.shelf import Entry, OpenScan
+from pages.components import ahead, cards, common, open_scans, scan_list, shelf, words
+from pages.components.checkpoint_choice import choices, choose, offered, standing
+from pages.components.drop_anywhere import drop_anywhere
+from pages.components.shelf import Entry, OpenScan
 from viewer import BlankFindings, FindingView, explain_state, explain_view
 
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from engine.checkpoints import Checkpoint
+from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres
 from engine.queue import Job
 from engine.shortcuts import both_numbers
-from pages.parts import cards, common
+from pages.components import cards, common
 from viewer import PanelView, linked_panels
 
 CELL = 24  # pixels a side that one weight is drawn with

@@ -9,11 +9,11 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from engine.checkpoints import Checkpoint, RefusedCheckpoint
-from engine.invariance.interventions import GENERATOR_METHOD
+from engine.bias.interventions import GENERATOR_METHOD
+from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.metrics.measure import Measure
-from pages.parts import cards, common, words
-from pages.parts.common import Refused
+from pages.components import cards, common, words
+from pages.components.common import Refused
 
 ACCENT, QUIET, EDGE, WORDS = "#e8923c", "#8a95a3", "#222830", "#d3dae3"
 ROW, LINE = 26, 16  # pixels of a row, and of each further line of its name

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.places import ROOT
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -43,7 +43,7 @@ def engine(monkeypatch, capsys):
 @pytest.fixture
 def inference_here(monkeypatch):
     """Models answer in this process, for tests that change a function of theirs."""
-    from pages.parts import common
+    from pages.components import common
 
     class Here:
         def start(self):

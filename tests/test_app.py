@@ -13,18 +13,18 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from engine.cards import placeholder_card, table
-from engine.checkpoints import save_checkpoint
-from engine.foreign.adopt import card_text, save
-from engine.foreign.card import parsed
-from engine.foreign.tiny import CARD, network
+from engine.checkpoints.card import placeholder_card, table
+from engine.checkpoints.format import save_checkpoint
 from engine.inference import tasks
+from engine.methods.onnx.adopt import card_text, save
+from engine.methods.onnx.card import parsed
+from engine.methods.onnx.tiny import CARD, network
 from engine.metrics.measure import Measure
 from engine.registry import method
-from pages.parts import common, open_scans, shelf, words
+from pages.components import common, open_scans, shelf, words
+from tests.places import ROOT
 from tests.tiny_checkpoints import tiny
 
-ROOT = Path(__file__).parent.parent
 PAGES = ("pages/explain.py", "pages/learned.py", "pages/bias.py", "pages/models.py")
 SECRET = "Jane_Doe_1970"
 
@@ -169,7 +169,7 @@ def button(at, key):
 
 @pytest.mark.parametrize("score, unlike", [(0.5, False), (50.0, True)])
 def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(score, unlike, checkpoints, monkeypatch, inference_here):
-    monkeypatch.setattr("engine.likeness.Likeness.score", lambda self, picture: score * self.limit)
+    monkeypatch.setattr("engine.ood.Likeness.score", lambda self, picture: score * self.limit)
     common.worker.clear()  # forgets what other tests were told
     at = settled(opened())
     page = "\n".join(elements(at.main))

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +11,8 @@ import onnx
 import pytest
 
 from engine import files
-from engine.foreign.tiny import CARD, network
+from engine.methods.onnx.tiny import CARD, network
+from tests.places import ROOT
 
 FINDINGS = ["A+", "A-"]
 
@@ -133,7 +133,7 @@ def test_a_caution_is_written_and_taken_back(engine, adopted):
 
 def test_nothing_in_the_engine_writes_a_file_but_through_one_door():
     """`engine.files` is the one place that opens a file to write; whatever else does is not whole when it is killed."""
-    root = Path(__file__).parents[1] / "engine"
+    root = ROOT / "engine"
     writes = re.compile(r"\.write_text\(|\.write_bytes\(|imwrite\(|save_file\(|savez?(_compressed)?\(str|\bopen\([^)]*[\"'][wax]b?[\"']")
     found = {path.name for path in sorted(root.rglob("*.py")) if writes.search(path.read_text(encoding="utf-8"))}
     assert found == {"files.py", "server.py"}  # the second writes to /proc, about itself

@@ -12,8 +12,7 @@ import pytest
 
 from engine import files
 from engine.files import UnwritableFile, file_stems, replace_folder, scratch_beside, staged, write_whole
-
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
 
 
 @pytest.fixture

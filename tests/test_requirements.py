@@ -3,9 +3,9 @@
 import ast
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.places import ROOT
+
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow", "fpdf": "fpdf2",
     "google": "protobuf", "markdown_it": "markdown-it-py", "openjpeg": "pylibjpeg-openjpeg",

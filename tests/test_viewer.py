@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.places import ROOT
 from viewer import FindingView, PanelView, explain_parts, panels_parts
 from viewer.blob import BadState, checked_state, unpacked
 
-VIEWER = Path(__file__).resolve().parents[1] / "viewer"
+VIEWER = ROOT / "viewer"
 WINDOW = (100.0, 200.0)
 NO_PATH = {"steps": None, "probabilities": None, "changes": None}
 
@@ -183,6 +183,7 @@ def test_an_honest_state_is_believed():
 def app():
     import numpy as np
     import streamlit as st
+
     from viewer import FindingView, explain_state, explain_view
 
     flat = np.zeros((4, 4), np.float32)

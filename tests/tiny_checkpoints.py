@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from engine.checkpoints import Checkpoint, save_checkpoint
+from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.registry import method
 
 
@@ -23,6 +23,6 @@ def tiny(folder: Path, room: str = "attri_net", *, collection: str = "chestxray8
 def _tiny(folder: Path, room: str, more: dict) -> Checkpoint:
     if not more:
         return method(room).tiny(folder)
-    from engine.attri_net.produce import tiny as of_attri_net
+    from engine.methods.attri_net.produce import tiny as of_attri_net
 
     return of_attri_net(folder, **more)

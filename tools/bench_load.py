@@ -32,7 +32,7 @@ import numpy as np  # noqa: E402
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid  # noqa: E402
 
-from engine.datasets.phantom import Phantom  # noqa: E402
+from engine.datasets.phantom.collection import Phantom  # noqa: E402
 from engine.scan import Scan, read_scan  # noqa: E402
 from tools.streamlit_client import Client  # noqa: E402
 from viewer.blob import unpacked  # noqa: E402
@@ -273,7 +273,7 @@ async def measure(address: str, pid: int, made: list[tuple[bytes, Scan]]) -> tup
 
 def foreign(first: Visit, visits: list[Visit], scans: list[Scan]) -> int:
     """How many visitors were shown probabilities that are not those of their own film, asked without the app."""
-    from engine.checkpoints import shipped
+    from engine.checkpoints.format import shipped
     from engine.registry import Model, open_model
 
     def alike(model: Model, seen: Visit, scan: Scan) -> bool:

@@ -112,7 +112,7 @@ class Judge:
 
 
 def main() -> int:
-    from tests.scan_pictures import PICTURES  # drawn for the tests
+    from tests.scan.picture_files import PICTURES  # drawn for the tests
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=60_000, help="mutants")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints import shipped_folder
+from engine.checkpoints.format import shipped_folder
 from engine.commands.outputs import checkpoint_name, writable_folder
 
 
@@ -28,7 +28,7 @@ def adopt(
     count as black and white, such as [0, 255]; else each picture's own ends do), mean and std (a number a channel), operating_points
     (finding to probability; else 0.5), input_name, output_name, intended_use, trained_on and maker.
     """
-    from engine.foreign.adopt import adopt as adopted
+    from engine.methods.onnx.adopt import adopt as adopted
 
     command = shlex.join(["python", "-m", "engine", "adopt", file.name, "--card", card.name, "--name", name])  # no folder of this machine
     checkpoint = adopted(file, card, name, out or shipped_folder(), command)

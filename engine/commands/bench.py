@@ -10,11 +10,11 @@ import typer
 from tqdm import tqdm
 
 from engine.commands.outputs import writable
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 from engine.tables import number, write_json
 
 # name -> module with `bench(rounds, progress)`
-BENCHES = {"attri-net": "engine.attri_net.bench", "cx-gan": "engine.cx_gan.bench", "invariance": "engine.invariance.bench"}
+BENCHES = {"attri-net": "engine.methods.attri_net.bench", "cx-gan": "engine.methods.cx_gan.bench", "invariance": "engine.methods.cit_lr.bench"}
 FIELDS = ("ours_s", "plain_s", "ratio", "max_difference")
 
 

@@ -11,17 +11,17 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from engine.cards import measures
+from engine.checkpoints.card import measures
 from engine.commands.outputs import writable
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 from engine.files import write_whole
 from engine.tables import show, write_text
 
 if TYPE_CHECKING:
-    from engine.checkpoints import Checkpoint
-    from engine.invariance.report import BiasReport
+    from engine.bias.report.records import BiasReport
+    from engine.checkpoints.format import Checkpoint
 
 
 def bias(
@@ -46,10 +46,10 @@ def bias(
     card: Annotated[bool, typer.Option("--card", help="also put mean change and flips on the checkpoint's card; exact counterfactuals only")] = False,
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
-    from engine.invariance import notes
-    from engine.invariance.answers import HEADER, answer, question, table, trust
-    from engine.invariance.bias import bias_reports
-    from engine.invariance.interventions import open_interventions
+    from engine.bias.interventions import open_interventions
+    from engine.bias.report import notes
+    from engine.bias.report.compute import bias_reports
+    from engine.bias.report.wording import HEADER, answer, question, table, trust
     from engine.registry import open_model
 
     if split not in SPLITS:
@@ -110,7 +110,7 @@ def bias(
 
 def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
     """Mean change and flips of every finding onto the card; where the card holds a map against a marker, both numbers in one sentence."""
-    from engine.cards import with_measures
+    from engine.checkpoints.card import with_measures
     from engine.shortcuts import both_numbers
 
     rows = [replace(row, remark="") for report in reports for one in report.findings for row in (one.change, one.flips)]

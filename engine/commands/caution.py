@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints import open_checkpoint, with_caution
+from engine.checkpoints.format import open_checkpoint, with_caution
 
 
 def caution(

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.outputs import writable
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 
 REQUIRED = Path(__file__).resolve().parent.parent.parent / "requirements.txt"
 IMPORTED = {
@@ -86,7 +86,7 @@ def system_libraries() -> list[dict]:
 
 def checkpoints() -> list[dict]:
     try:
-        from engine.checkpoints import RefusedCheckpoint, open_checkpoint, shipped
+        from engine.checkpoints.format import RefusedCheckpoint, open_checkpoint, shipped
     except ImportError as error:
         return [_row("checkpoints", f"cannot be looked for ({error})", False)]
     rows = []

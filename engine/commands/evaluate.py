@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints import Checkpoint
+from engine.checkpoints.format import Checkpoint
 from engine.commands.outputs import writable
 from engine.commands.shared import opened
 from engine.datasets import COLLECTIONS, SPLITS, collection_class
 from engine.datasets.collection import Collection
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 from engine.registry import Generator, open_generator, open_model
 from engine.tables import show, write_json
 

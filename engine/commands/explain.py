@@ -13,7 +13,7 @@ import typer
 
 from engine import __version__
 from engine.commands.outputs import writable, writable_folder
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
 from engine.registry import open_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 from engine.files import LONGEST_NAME, plain_name
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from engine import hub
-from engine.checkpoints import open_checkpoint
+from engine.checkpoints import hub
+from engine.checkpoints.format import open_checkpoint
 
 
 def push(

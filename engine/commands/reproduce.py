@@ -12,22 +12,22 @@ import typer
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from engine.checkpoints import shipped, shipped_folder
+from engine.checkpoints.format import shipped, shipped_folder
 from engine.commands.outputs import writable, writable_folder
 from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.train import guided
 from engine.datasets import NEED_NO_FOLDER
 from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
-from engine.endings import OneSentence
-from engine.jobs import RUNS, TrainingJob
+from engine.errors import OneSentence
 from engine.metrics.measure import Measure
-from engine.paper_tables import STUDIES, TABLES, TOGETHER
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproductions import SEED, Table, assembled
+from engine.reproduce.records import SEED, Table, assembled
+from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.tables import show, write_json
-from engine.training import STATE, Machine
+from engine.training.job import RUNS, TrainingJob
+from engine.training.loop import STATE, Machine
 
 
 def reproduce(

@@ -11,11 +11,11 @@ from pathlib import Path
 from engine.datasets import COLLECTIONS, NEED_NO_FOLDER, Collection, collection_class, open_collection
 from engine.datasets.against import Against
 from engine.datasets.chosen import Chosen
-from engine.endings import OneSentence
+from engine.errors import OneSentence
 
 NO_OPTIONS = ("root", "findings", "memory")  # of a collection, that are not given as name=value
 TERMS = {
-    "phantom": "Drawn by `engine/datasets/phantom.py`; no patient. Apache-2.0, as this project.",
+    "phantom": "Drawn by `engine/datasets/phantom/collection.py`; no patient. Apache-2.0, as this project.",
     "chestxray8": "NIH ChestX-ray8/14 (Wang et al. 2017), free to use with attribution to the NIH Clinical Center.",
     "chexpert": "CheXpert (Irvin et al. 2019), Stanford University Dataset Research Use Agreement.",
     "mimic_cxr": "MIMIC-CXR-JPG (Johnson et al. 2019) and MIMIC-IV, PhysioNet Credentialed Health Data License.",
@@ -81,7 +81,7 @@ def opened(
     if data != "phantom" and findings:
         chosen["findings"] = tuple(findings)
     if "marker" in chosen:
-        from engine.datasets.phantom import Marker
+        from engine.datasets.phantom.collection import Marker
 
         share = chosen.pop("marker_share", None)
         if share is not None and not (isinstance(share, int) and 0 <= share <= 100):

@@ -11,17 +11,17 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints import shipped_folder
+from engine.checkpoints.format import shipped_folder
 from engine.commands.outputs import checkpoint_name, writable_folder
 from engine.commands.shared import TERMS, opened, use_threads
 from engine.commands.shared import settings as parsed
 from engine.datasets import COLLECTIONS
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
-from engine.endings import OneSentence
-from engine.jobs import RUNS, TrainingJob
+from engine.errors import OneSentence
 from engine.registry import Trained, trained
 from engine.registry import method as registered
-from engine.training import Machine
+from engine.training.job import RUNS, TrainingJob
+from engine.training.loop import Machine
 
 PAIRS = ("implants",)
 GUIDANCE = ("none", "full", "pseudo", "mixed", "elsewhere")

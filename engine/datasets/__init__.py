@@ -12,7 +12,7 @@ __all__ = ["COLLECTIONS", "SPLITS", "Collection", "UnusableCollection", "collect
 
 # Name on the command line -> module and class, imported when asked for.
 COLLECTIONS = {
-    "phantom": ("engine.datasets.phantom", "Phantom"),
+    "phantom": ("engine.datasets.phantom.collection", "Phantom"),
     "chestxray8": ("engine.datasets.chestxray8", "ChestXray8"),
     "chexpert": ("engine.datasets.chexpert", "CheXpert"),
     "mimic_cxr": ("engine.datasets.mimic_cxr", "MimicCxr"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.invariance.answers import answer
-from engine.invariance.notes import assumption, said_beside
-from engine.invariance.report import BiasReport
+from engine.bias.report.notes import assumption, said_beside
+from engine.bias.report.records import BiasReport
+from engine.bias.report.wording import answer
 from engine.tables import as_json
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine import __version__
+from engine.bias.report import notes
+from engine.bias.report import wording as answers
+from engine.bias.report.records import DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport, difference_scale
 from engine.export.paper import ACCENT, BAD, BAND, BOTTOM, GOOD, HAND, INK, LEFT, LINE, QUIET, WIDTH, Paper, latin
-from engine.invariance import answers, notes
-from engine.invariance.report import DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport, difference_scale
 from engine.metrics.measure import Measure
 from engine.tables import number
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.checkpoints import Checkpoint
+from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.inference import tasks
 from engine.inference.messages import dumped, loads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from engine.checkpoints import Checkpoint
+from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.registry import Model, open_model
 from engine.scan import Scan

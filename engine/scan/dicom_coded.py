@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
-    ExplicitVRLittleEndian,
     JPEG2000,
+    ExplicitVRLittleEndian,
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,

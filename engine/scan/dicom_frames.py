@@ -9,7 +9,7 @@ from pydicom.pixels import get_decoder
 from pydicom.tag import Tag
 from pydicom.uid import JPEGBaseline8Bit, UID_dictionary
 
-from engine.scan.dicom_coded import AS_PLAIN, as_coded
+from engine.scan.dicom_coded import AS_PLAIN
 from engine.scan.dicom_header import Header
 from engine.scan.dicom_picture import Picture
 from engine.scan.record import UnreadableScan

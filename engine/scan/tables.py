@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
 from pydicom.tag import Tag
 
 from engine.scan.dicom_header import Header

@@ -23,7 +23,7 @@ def choose(page, count):
 @pytest.fixture(scope="module")
 def visit(browser, serve, tmp_path_factory):
     """One visitor for all tests, who has been answered."""
-    from engine.attri_net.produce import tiny
+    from engine.methods.attri_net.produce import tiny
 
     folder = tmp_path_factory.mktemp("checkpoints")
     tiny(folder / "attri-net-one")

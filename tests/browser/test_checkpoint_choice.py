@@ -36,7 +36,7 @@ def three_files():
     """An MR and a colour ultrasound in DICOM, and a drawn chest film as PNG, which does not say what it is."""
     from pydicom.data import get_testdata_file
 
-    from engine.datasets.phantom import Phantom
+    from engine.datasets.phantom.collection import Phantom
 
     drawn = Phantom(1, seed=3, size=256).image(0)
     drawn = 255 * (drawn - drawn.min()) / (drawn.max() - drawn.min())

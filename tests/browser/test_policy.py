@@ -31,7 +31,7 @@ def elsewhere():
 
 @pytest.fixture(scope="module")
 def address(serve, tmp_path_factory, elsewhere):
-    from engine.attri_net.produce import tiny
+    from engine.methods.attri_net.produce import tiny
 
     folder = tmp_path_factory.mktemp("checkpoints")
     to = f"http://{elsewhere[0]}"

@@ -27,7 +27,7 @@ def broken(name="x.dcm"):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from engine.attri_net.produce import tiny
+    from engine.methods.attri_net.produce import tiny
 
     made = tmp_path_factory.mktemp("checkpoints")
     tiny(made / "attri-net-one")

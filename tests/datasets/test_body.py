@@ -1,14 +1,14 @@
 """The body mask: on drawn films whose body is known, and on real ones."""
 
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from engine.datasets.body import body_mask
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nih1000"
+REAL = REAL_SCANS / "nih1000"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
 
 

@@ -1,6 +1,5 @@
 """Brain MR in its public layout: four classes in two halves, one view of the head; miniature folders and the real selection."""
 
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from engine.datasets import SPLITS, UnusableCollection, open_collection
 from engine.datasets.brain_mri import CLASSES, BrainMRI
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "brain_mri"
+REAL = REAL_SCANS / "brain_mri"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real slices are not at {REAL}")
 
 

@@ -1,6 +1,5 @@
 """Breast ultrasound in its public layout: classes, merged masks, crops and marks; miniature folders and the real selection."""
 
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +10,9 @@ from engine.datasets.busi import BUSI
 from engine.datasets.crop import beam_crop
 from engine.datasets.pictures import read_grey
 from engine.preprocessing import Preprocessing
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "busi"
+REAL = REAL_SCANS / "busi"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real frames are not at {REAL}")
 
 

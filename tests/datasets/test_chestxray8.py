@@ -1,6 +1,5 @@
 """The NIH collection: both releases of its table, its boxes, its parts; miniature folders and the real selection."""
 
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,8 +8,9 @@ import pytest
 from engine.datasets import SPLITS, UnusableCollection, open_collection
 from engine.datasets.chestxray8 import PAPER_FINDINGS, ChestXray8
 from engine.datasets.pictures import PictureMemory
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nih1000"
+REAL = REAL_SCANS / "nih1000"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
 
 NEW_HEADING = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex,View Position,OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"

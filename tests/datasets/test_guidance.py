@@ -1,6 +1,5 @@
 """Guidance masks: the three pseudo forms, the four strategies, and that nothing of validation or test reaches training."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,9 @@ from engine.datasets.chestxray8 import ChestXray8
 from engine.datasets.collection import Collection
 from engine.datasets.guidance import STRATEGIES, Guidance, bounding, central_square, coverage, union
 from engine.datasets.pictures import Box
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nih1000"
+REAL = REAL_SCANS / "nih1000"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
 
 SIDE = 100  # every patient's box is one pixel of its own on a 100 x 100 grid, so a mask tells whose boxes made it

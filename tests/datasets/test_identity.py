@@ -9,7 +9,7 @@ from engine.datasets import open_collection
 from engine.datasets.against import Against
 from engine.datasets.chosen import Chosen
 from engine.datasets.identity import PICTURES, agree, data_settings, in_words
-from engine.datasets.phantom import Marker, Phantom
+from engine.datasets.phantom.collection import Marker, Phantom
 from tests.datasets.test_busi import write_folder
 
 MARK = Marker(text="CXR-ROOM1")

@@ -1,6 +1,5 @@
 """Lesions in real films: the truth is the film, lesions stay in the chest and follow physics, and no held-back patient teaches."""
 
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,8 +12,9 @@ from engine.datasets.implant_lesions import AIRSPACE, LESIONS, Lesion, film_with
 from engine.datasets.implants import Implants
 from engine.datasets.lung_fields import lung_fields
 from tests.datasets.test_chestxray8 import write_folder
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nih1000"
+REAL = REAL_SCANS / "nih1000"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
 ALL = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion")
 

@@ -8,7 +8,7 @@ from engine.datasets import SPLITS, UnusableCollection, open_collection
 from engine.datasets.tuberculosis import Tuberculosis
 from engine.registry import method, open_model
 from engine.scan import Scan, read_scan
-from tests.discrepancy.test_producing import job
+from tests.methods.map_translation.test_produce import job
 
 
 def film(seed, height=100, width=80):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
+from engine.bias.report.notes import assumption, missing
+from engine.bias.report.wording import answer, question
 from engine.export.bias_json import bias_json
 from engine.export.bias_pdf import bias_pdf
-from engine.invariance.answers import answer, question
-from engine.invariance.notes import assumption, missing
 from engine.tables import number
-from tests.invariance.halves import FAIR, ITSELF, Classifier, Films, reported
+from tests.bias.halves import FAIR, ITSELF, Classifier, Films, reported
 
 
 def text(report):

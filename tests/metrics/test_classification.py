@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity, validation_score, youden_threshold
+from engine.metrics.classification import (
+    accuracy,
+    auc,
+    mean_auc,
+    sensitivity,
+    specificity,
+    validation_score,
+    youden_threshold,
+)
 from engine.metrics.intervals import wilson
 from engine.metrics.measure import NotMeasurable
 

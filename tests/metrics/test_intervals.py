@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.metrics.intervals import bootstrap, mean_interval, mean_of_means_interval, newcombe, resamples, share_interval, wilson
+from engine.metrics.intervals import (
+    bootstrap,
+    mean_interval,
+    mean_of_means_interval,
+    newcombe,
+    resamples,
+    share_interval,
+    wilson,
+)
 
 
 def covers(interval, truth):

@@ -1,24 +1,24 @@
 """Enlarging by resizing: shapes, old checkpoints keep theirs, and the arranged networks say what the trained ones say."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from engine.attri_net.fast import FastAttriNet
-from engine.attri_net.network import Architecture, AttriNet, Generator
-from engine.attri_net.train import PRESETS
-from engine.baselines import va_gan
-from engine.cx_gan import network as cx_gan
-from engine.cx_gan.fast import FastMapGenerator
 from engine.datasets.chestxray8 import ChestXray8
+from engine.methods.attri_net.fast import FastAttriNet
+from engine.methods.attri_net.network import Architecture, AttriNet, Generator
+from engine.methods.attri_net.train import PRESETS
+from engine.methods.cx_gan import network as cx_gan
+from engine.methods.cx_gan.fast import FastMapGenerator
+from engine.methods.va_gan import train as va_gan
 from engine.metrics.stride_energy import stride_energy
 from engine.networks.enlarging import ResizeConvolution
 from engine.preprocessing import Preprocessing
-from engine.settings import with_changes
+from engine.training.presets import with_changes
+from tests.places import REAL_SCANS
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nih1000"
+REAL = REAL_SCANS / "nih1000"
 SMALL = {"size": 32, "width": 8, "residual_blocks": 1, "critic_layers": 4, "pool": 8, "code_repeat": 4}
 
 

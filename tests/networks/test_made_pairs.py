@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from engine.attri_net.train import AttriNetRecipe
-from engine.cx_gan.network import Architecture as Sizes
-from engine.cx_gan.train import CxGanRecipe
-from engine.cx_gan.train import Preset as CxPreset
 from engine.datasets.chosen import Chosen
-from engine.datasets.phantom import Phantom
+from engine.datasets.phantom.collection import Phantom
+from engine.methods.attri_net.train import AttriNetRecipe
+from engine.methods.cx_gan.network import Architecture as Sizes
+from engine.methods.cx_gan.train import CxGanRecipe
+from engine.methods.cx_gan.train import Preset as CxPreset
 from engine.networks.augmentation import Augmentation
 from engine.networks.made_pairs import MadePairs, emphasis_at, pair_loss, pair_recovery, teachers
 from engine.preprocessing import Preprocessing
-from engine.training import Machine, UnusableRun, run
-from tests.attri_net.small import PATIENTS, DrawnOnce, patients, preset
-from tests.attri_net.small import recipe as attri_net
+from engine.training.loop import Machine, UnusableRun, run
+from tests.methods.attri_net.small import PATIENTS, DrawnOnce, patients, preset
+from tests.methods.attri_net.small import recipe as attri_net
 
 SIZE = 32
 PREP = Preprocessing(SIZE)

@@ -3,7 +3,6 @@
 import html
 import re
 from base64 import b64decode
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,17 +10,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine import datasets
-from engine.attri_net.produce import tiny
+from engine.bias.report.compute import bias_report
+from engine.bias.report.notes import assumption, facts
+from engine.bias.report.request import Asked, films
+from engine.bias.report.wording import points, table
 from engine.datasets import UnusableCollection
-from engine.invariance.answers import points, table
-from engine.invariance.bias import bias_report
-from engine.invariance.notes import assumption, facts
-from engine.invariance.request import Asked, films
-from pages.parts import bias_cards, common
-from tests.invariance.halves import FAIR, ITSELF, Films, Three, reported
+from engine.methods.attri_net.produce import tiny
+from pages.components import bias_cards, common
+from tests.bias.halves import FAIR, ITSELF, Films, Three, reported
+from tests.places import ROOT
 from tests.test_app import elements, settled
 
-APP = str(Path(__file__).parents[2] / "app.py")
+APP = str(ROOT / "app.py")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def one_checkpoint(tmp_path_factory):
 def page(one_checkpoint, monkeypatch, inference_here):
     """The page as it opens."""
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(one_checkpoint))
-    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.attri_net.small", "DrawnOnce"))
+    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.methods.attri_net.small", "DrawnOnce"))
     common.worker.clear()  # forgets what other tests were told
     at = AppTest.from_file(APP, default_timeout=240).run().switch_page("pages/bias.py").run()
     assert not at.exception
@@ -74,7 +74,7 @@ def test_what_goes_wrong_is_one_sentence_and_can_be_tried_again(page, monkeypatc
     def refuse(*args, **kwargs):
         raise ValueError("no picture of phantom here has a known sex out of F, M.")
 
-    monkeypatch.setattr("engine.invariance.bias.measured_report", refuse)
+    monkeypatch.setattr("engine.bias.report.compute.measured_report", refuse)
     page.selectbox[1].select(100).run()
     page.button(key="bias-ask").click().run()
     page = settled(page)

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.metrics.measure import Measure
-from pages.parts import common
+from pages.components import common
 
 LONG = "patients up to 3970 (Pneumonia, Infiltration, Atelectasis, Effusion only)"
 

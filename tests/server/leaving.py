@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import common
+from pages.components import common
 from server import sessions
 
 

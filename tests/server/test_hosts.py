@@ -8,12 +8,12 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
+
 ROUTES = ("/", "/learned", "/_stcore/health", "/_stcore/host-config", "/media/0.png", "/component/x/y.js", "/_stcore/bidi-components/x/y.js",
           "/_stcore/upload_file/a/b", "/static/js/x.js", "/pixels/x", "/nothing")  # fmt: skip
 

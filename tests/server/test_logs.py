@@ -13,7 +13,7 @@ def test_a_session_is_never_named_in_a_log(caplog):
     try:
         session = uuid.uuid4()
         with caplog.at_level(logging.INFO):
-            for name in ("streamlit.runtime.websocket_session_manager", "uvicorn.error", "pages.parts.common"):
+            for name in ("streamlit.runtime.websocket_session_manager", "uvicorn.error", "pages.components.common"):
                 logging.getLogger(name).warning("Session with id %s is already connected! %s", session, session.hex)
                 logging.getLogger(name).warning("/_stcore/upload_file/%s/file", str(session).upper())
             logging.getLogger("streamlit").warning("%d of %d files", 3, 4)

@@ -1,11 +1,11 @@
 """A browser's key: given once, believed only from this server, and out of reach of scripts and other sites."""
 
 import pytest
-from starlette.testclient import TestClient
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from server import readers
 

@@ -5,7 +5,14 @@ import torch
 from torch import nn
 
 from engine.methods.causal_alignment.counterfactual import minimise, minimise_l1
-from engine.methods.causal_alignment.distances import l1, median_absolute_deviation, scaled_l1, scaled_squared_l2, squared_l2, standard_deviation
+from engine.methods.causal_alignment.distances import (
+    l1,
+    median_absolute_deviation,
+    scaled_l1,
+    scaled_squared_l2,
+    squared_l2,
+    standard_deviation,
+)
 from tests.methods.causal_alignment.test_implicit import ALPHA, image_problem, objective_of
 
 

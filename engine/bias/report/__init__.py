@@ -1,0 +1,1 @@
+"""A bias report: computed, kept as records, judged and worded."""

@@ -1,0 +1,305 @@
+"""The bias report: would a model's answer change if only one attribute of the patient, or of the picture, were another?
+
+Whether the pictures deserve a verdict, and which one the numbers give, is said in `verdicts`.
+The test needs g(a, Z), the model's answer on pictures that depend on Z alone. Exact counterfactuals share all that is not the attribute,
+and a model that ignores it answers alike on all of them, so their answers are taken as they are. A generator's still know which value
+was the patient's own; of their answers only what Z foretells is taken.
+Sizes compare two generated pictures of one patient, and what the generator leaves in pictures under each value, as the null
+interventions show it, is subtracted from the answers first (`equivalence`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from engine.bias.interventions import Alternatives, Interventions, Progress
+from engine.bias.report.family import Question
+from engine.bias.report.family import shown as shown_by
+from engine.bias.report.records import CANNOT_TELL, Affected, BiasReport, FindingReport
+from engine.bias.report.verdicts import RESOLVED, doubts, measured_quality, poor, resolved, verdicts
+from engine.bias.statistics.equivalence import MARGIN, mean_change, subtract_traces
+from engine.bias.statistics.fairness import associations
+from engine.bias.statistics.regressions import as_known_from
+from engine.bias.statistics.summary import FEWEST, InvarianceResult, invariance_test
+from engine.checkpoints.card import measures
+from engine.datasets.collection import Collection
+from engine.metrics.composition import composition
+from engine.metrics.intervals import DRAWS, bootstrap, cluster_index, share_interval
+from engine.metrics.measure import Measure, NotMeasurable
+from engine.registry import Model
+from engine.shortcuts import MARKER
+
+MOST_AFFECTED = 4  # patients that are shown for each finding
+CHUNK = 32  # pictures between two steps of progress
+PARTS = 1000  # of the progress of several attributes together
+
+
+def bias_report(
+    model: Model,
+    collection: Collection,
+    indices: np.ndarray,
+    attribute: str,
+    interventions: Interventions,
+    progress: Progress | None = None,
+    seed: int = 0,
+    margin: float = MARGIN,
+    split: str = "all",
+) -> BiasReport:
+    """Tests every finding of `model` on the pictures at `indices`, as a family of its own.
+
+    Args:
+        model: anything with findings, thresholds, believes and checkpoint; with `preprocessing`, it is shown films of that size.
+        progress: called with (done, all) steps.
+        margin: below which a mean change of the probability, or a share of decisions, is too small to matter.
+        split: the part of the collection that the pictures are from, for the report.
+
+    Raises:
+        ValueError: an attribute that the interventions cannot change, or that is known of no picture here.
+    """
+    return judged([measured_report(model, collection, indices, attribute, interventions, progress, seed, margin, split)])[0]
+
+
+def measured_report(
+    model: Model,
+    collection: Collection,
+    indices: np.ndarray,
+    attribute: str,
+    interventions: Interventions,
+    progress: Progress | None = None,
+    seed: int = 0,
+    margin: float = MARGIN,
+    split: str = "all",
+) -> BiasReport:
+    """`bias_report` before any p value is corrected and any verdict given, which `judged` does: all that takes long."""
+    values, indices = interventions.values_of(attribute), np.asarray(indices)
+    given = len(indices)
+    if attribute not in collection.attributes:
+        raise ValueError(f"{collection.name} does not tell the {attribute} of its pictures here; choose another attribute.")
+    indices = indices[np.isin(collection.attributes[attribute][indices], values)]
+    if not len(indices):
+        raise ValueError(f"no picture of {collection.name} here has a known {attribute} out of {', '.join(values)}.")
+    remarks = [f"{given - len(indices)} pictures without a known {attribute} were left out."] if len(indices) < given else []
+    n, steps = len(indices), len(indices) * (2 + len(values))
+    step = progress or (lambda done, every: None)
+    made = interventions.alternatives(collection, indices, attribute, lambda done, _: step(done, steps), seed, size_for(model))
+    null = made.picked(made.pictures, own=True)
+    believed, done = {}, n
+    for value in values:
+        believed[value] = _asked(model, made.pictures[value], lambda k, done=done: step(done + k, steps))
+        done += n
+    own = made.picked(believed, own=True)
+    original = own if np.array_equal(null, made.original) else _asked(model, made.original, lambda k: step(done + k, steps))
+    step(steps, steps)
+    patients = collection.patients[indices]
+    span = float(np.ptp(made.original)) or 1.0
+    answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
+    truth = _truth(model, collection, indices)
+    quality = measured_quality(interventions, collection.name, attribute)
+    why = [poor(interventions, collection.name, attribute, values, finding) for finding in model.findings]
+    limits = [RESOLVED if interventions.exact else resolved(quality, finding) for finding in model.findings]
+    measured = [_measured(model, c, answers, truth[c], seed, margin) for c in range(len(model.findings))]
+    return BiasReport(
+        checkpoint=model.checkpoint.name,
+        checkpoint_sha256=model.checkpoint.sha256,
+        checkpoint_identity=model.checkpoint.identity,
+        collection=collection.name,
+        data=collection.description,
+        split=split,
+        seed=seed,
+        date=datetime.now(UTC).date().isoformat(),
+        attribute=attribute,
+        values=values,
+        groups={value: int((made.factual == value).sum()) for value in values},
+        n=n,
+        patients=len(np.unique(patients)),
+        generator=interventions.name,
+        exact=interventions.exact,
+        quality=tuple(quality),
+        composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
+        findings=tuple(replace(one, poor=reason, limit=limit) for one, reason, limit in zip(measured, why, limits, strict=True)),
+        factual=made.factual,
+        remarks=(*remarks, *doubts(quality, model.findings)),
+        maps=tuple(row for row in measures(model.checkpoint.card) if row.metric == "confounder_sensitivity") if attribute == MARKER else (),
+    )
+
+
+def bias_reports(
+    model: Model,
+    collection: Collection,
+    indices: np.ndarray,
+    attributes: Sequence[str],
+    interventions: Interventions,
+    progress: Progress | None = None,
+    seed: int = 0,
+    margin: float = MARGIN,
+    split: str = "all",
+) -> list[BiasReport]:
+    """`bias_report` of several attributes, which are one family."""
+    reports = []
+    for place, attribute in enumerate(attributes):
+
+        def within(done: int, every: int, place: int = place) -> None:
+            progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
+
+        told = within if progress else None
+        reports.append(measured_report(model, collection, indices, attribute, interventions, told, seed, margin, split))
+    return judged(reports)
+
+
+def judged(reports: Sequence[BiasReport], asked_before: Sequence[Question] = ()) -> list[BiasReport]:
+    """Reports of one checkpoint on one collection, each finding with its verdict, p values corrected for all of them together.
+
+    Args:
+        asked_before: what else was asked of this checkpoint on this collection: the `question` of its reports.
+
+    Raises:
+        ValueError: reports of several checkpoints or collections, which are several families.
+    """
+    if len({(report.checkpoint_identity, report.collection) for report in reports}) > 1:
+        raise ValueError("a family holds reports of one checkpoint on one collection")
+    family, after = (*asked_before, *(report.question for report in reports)), []
+    for k, report in enumerate(reports):
+        others = [*asked_before, *(other.question for j, other in enumerate(reports) if j != k)]
+        after.append(replace(report, findings=tuple(verdicts(report.findings, report.exact, others)), family=family))
+    return after
+
+
+def size_for(model: Model) -> int | None:
+    """Side in pixels of the films that `model` looks at; None where it does not say so, and takes whatever it is shown."""
+    preprocessing = getattr(model, "preprocessing", None)
+    return None if preprocessing is None else preprocessing.size
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the model said of n pictures: original, own (n, C), under every value (n, m, C)."""
+
+    made: Alternatives
+    indices: np.ndarray
+    patients: np.ndarray
+    original: np.ndarray
+    under: np.ndarray
+    own: np.ndarray
+    exact: bool
+
+
+def _asked(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> np.ndarray:
+    """(n, C) in chunks, so that something moves while it takes long."""
+    found = []
+    for start in range(0, len(pictures), CHUNK):
+        found.append(model.believes(pictures[start : start + CHUNK]))
+        step(min(start + CHUNK, len(pictures)))
+    return np.concatenate(found).astype(np.float64)
+
+
+def _truth(model: Model, collection: Collection, indices: np.ndarray) -> list[np.ndarray | None]:
+    """(n,) labels of each of the model's findings, NaN where unknown; None for one that the collection is not labelled for."""
+    known = list(collection.findings)
+    return [collection.labels[indices, known.index(finding)] if finding in known else None for finding in model.findings]
+
+
+def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None, seed: int, margin: float) -> FindingReport:
+    """Everything about finding `c` but the verdict."""
+    made, patients, n = answers.made, answers.patients, len(answers.indices)
+    finding, threshold = model.findings[c], float(model.thresholds[c])
+    shown, null, original = answers.under[:, :, c], answers.own[:, c], answers.original[:, c]
+    codes = np.array([made.values.index(str(value)) for value in made.factual])
+    rows = np.arange(n)
+    subtracted = subtract_traces(shown, original, codes, made.values, patients)
+    under = subtracted.answers
+    own, means = under[rows, codes], under.mean(0)
+    a, b = (0, 1) if len(means) == 2 else sorted((int(means.argmin()), int(means.argmax())))
+    pairs = math.comb(len(means), 2)  # out of which this one is picked
+    stays = (under > threshold) == (own > threshold)[:, None]  # (n, m)
+    flipped = 1 - (stays.sum(1) - 1) / (stays.shape[1] - 1)  # (n,) share of the other values that flip the decision
+    away = np.abs(under - own[:, None])
+    away[rows, codes] = -1
+    strongest = away.argmax(1)
+    null_moved, null_flipped = np.abs(null - original), (null > threshold) != (original > threshold)
+    subject = f"{finding} by {made.attribute}"
+    test, reason = _tested(finding, answers, original, np.clip(under, 0, 1), seed)
+    named = f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}"
+    moved = subtracted.change(a, b)
+    change, equivalence = mean_change(named, moved, patients, margin, pairs)
+    return FindingReport(
+        finding=finding,
+        threshold=threshold,
+        verdict=CANNOT_TELL,
+        reason=reason or "not judged yet",
+        test=test,
+        associations=associations(original, threshold, made.factual, truth, patients),
+        pair=(made.values[a], made.values[b]),
+        change=change,
+        flips=_share(f"{subject}: decisions that flip", flipped, patients, seed),
+        eca=replace(_share(subject, 1 - flipped, patients, seed), metric="eca"),
+        null_change=_mean(f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed),
+        null_flips=_share(f"{subject}: decisions that flip when nothing is changed", null_flipped.astype(float), patients, seed),
+        under=under[:, [a, b]],
+        affected=tuple(
+            Affected(
+                index=int(answers.indices[row]),
+                factual=str(made.factual[row]),
+                other=made.values[strongest[row]],
+                original=made.original[row],
+                counterfactual=made.pictures[made.values[strongest[row]]][row],
+                before=float(original[row]),
+                after=float(shown[row, strongest[row]]),
+                null=float(null[row]),
+                flips=bool(not stays[row, strongest[row]]),
+            )
+            for row in np.argsort(-away.max(1), kind="stable")[:MOST_AFFECTED]
+        ),
+        poor="",
+        limit=None,
+        shown=shown_by(moved, flipped, patients, pairs),
+        traces=subtracted.traces,
+        unsubtracted=mean_change(f"{named}, traces not subtracted", shown[:, b] - shown[:, a], patients, margin, pairs)[0],
+        equivalence=equivalence,
+    )
+
+
+def _tested(finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, seed: int) -> tuple[InvarianceResult | None, str]:
+    """The calibrated test with the generated pictures as its g; without one, the sentence that says why."""
+    made, patients = answers.made, answers.patients
+    units, count = cluster_index(patients, len(under))
+    few = count < FEWEST  # the test will say so
+    g = under if answers.exact or few else as_known_from(made.representation, under, units, seed)
+    try:
+        test = invariance_test(
+            original,
+            made.factual,
+            made.representation,
+            alternatives=dict(zip(made.values, g.T, strict=True)),
+            patients=patients,
+            trees=not answers.exact,
+            finding=finding,
+            name=made.attribute,
+            seed=seed,
+        )
+    except NotMeasurable as reason:
+        return None, sentence(str(reason))
+    return replace(test, detectable=None) if answers.exact else test, ""  # of exact counterfactuals any change at all is seen
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return text[0].upper() + text[1:].rstrip(".") + "."
+
+
+def _mean(subject: str, values: np.ndarray, patients: np.ndarray, seed: int) -> Measure:
+    """Mean of (n,) with patients resampled."""
+    low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, DRAWS, seed)
+    return Measure("effect", subject, values.mean(), low, high, len(values), chance=0.0)
+
+
+def _share(subject: str, values: np.ndarray, patients: np.ndarray, seed: int) -> Measure:
+    """Mean of (n,) shares in [0, 1]: Wilson's interval of plain hits, else patients resampled."""
+    if not np.isin(values, (0, 1)).all():
+        return _mean(subject, values, patients, seed)
+    low, high = share_interval(values > 0, patients)
+    return Measure("effect", subject, values.mean(), low, high, len(values))

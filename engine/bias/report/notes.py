@@ -1,0 +1,152 @@
+"""What stands beside a bias report's answer: who was asked how, what is assumed and what was done to test it, and what each number is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.bias.report import wording as answers
+from engine.bias.report.family import hypotheses
+from engine.bias.report.records import LEVEL, BiasReport, FindingReport
+from engine.bias.report.wording import named, of_hundred, short
+from engine.bias.statistics.equivalence import Trace
+from engine.bias.statistics.fairness import TITLES
+from engine.metrics.measure import Measure
+from engine.shortcuts import both_numbers
+from engine.tables import number
+
+TEST = (
+    "Calibrated two-sided test of counterfactual invariance (CIT-LR): p is the chance of so large a statistic if the answer, given Z (what is known "
+    "of each picture but the attribute), did not depend on the attribute. 'Corrected' is after Holm's correction for the whole family."
+)
+EXACT = "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much the answer moves."
+PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
+DETECTABLE = "Detectable is the typical (root mean square) change in points that the test would have found in 4 of 5 such samples."
+GAPS = (
+    "Parity, opportunity and odds gaps compare the decisions of groups of different patients, on the pictures as they are. They cannot tell "
+    "the attribute from the illness, and are shown because they are asked for."
+)
+SMALL_PRINT = {
+    "E Var(g | Z)": "g is the model's expected answer given Z under each value of the attribute. Its variance over the values, averaged over "
+    "patients: 0 for a model that ignores the attribute, at most 0.25.",
+    "Overlap": "E Var(A | Z) / Var(A): 1 where Z says nothing about the attribute A, 0 where it gives it away and nothing can be tested.",
+    "eca": "Expected counterfactual accuracy: the share of decisions that stay.",
+    "Paired t-test": "The test that the paper prints. Its p values are not calibrated, and no verdict rests on them.",
+    "... of the mean probability": "The same gap of the groups' mean probabilities, which says nothing about decisions.",
+}  # fmt: skip
+
+
+def facts(report: BiasReport) -> list[tuple[str, str]]:
+    """(what, how it was here): all that somebody needs who is to repeat the report or to judge it."""
+    films = f"{report.n} pictures of {report.patients} patients" if report.patients != report.n else f"{report.n} patients, one picture each"
+    groups = ", ".join(f"{short(report.attribute, value)} {count}" for value, count in report.groups.items())
+    exact = ", exact: the same drawing from the same noise" if report.exact else ""
+    overlap = "not known, since no test could be done" if report.overlap is None else f"{report.overlap:.2f} (1: Z says nothing about it; 0: Z gives it away)"
+    return [
+        ("Model", f"{report.checkpoint}; sha256 of its weights {report.checkpoint_sha256[:16]}, of weights and configuration {report.checkpoint_identity[:16]}"),
+        ("Pictures", f"{report.data}; part {report.split}; {films}: {groups}"),
+        ("Made otherwise by", f"{report.generator}{exact}"),
+        ("Date and seed", f"{report.date} (UTC), seed {report.seed}"),
+        ("Level", f"{LEVEL:g} after Holm's correction; intervals cover 95 %, patients taken together; margin {100 * report.margin:g} of 100"),
+        ("Family", family(report)),
+        (f"Overlap of {named(report.attribute)} and Z", overlap),
+    ]
+
+
+def family(report: BiasReport) -> str:
+    """What p values were corrected together."""
+    asked = ", ".join(f"{named(one.attribute)} ({one.n} pictures, {one.generator})" for one in report.family)
+    m = hypotheses(report.family)
+    return f"{m} {'hypothesis' if m == 1 else 'hypotheses'}, all that was asked of this checkpoint on this data set in one session or call: {asked}"
+
+
+def assumption(report: BiasReport) -> tuple[str, str]:
+    """What the verdicts assume, in one sentence, and what was done to test it."""
+    if report.exact:
+        assumed = (
+            f"These counterfactuals are exact: the same drawing from the same noise with another {named(report.attribute)}, so nothing has to "
+            "be assumed about the pictures."
+        )
+        return assumed, "What is found holds for drawn films; nothing here says how the model answers on patients."
+    assumed = (
+        f"The verdicts assume that what is known of each picture but the {named(report.attribute)} (Z) accounts for every other difference "
+        "between the groups (an adjustment set), and that making a picture leaves the same trace in it under a patient's own value as under another."
+    )
+    overlap = "" if report.overlap is None else f" Z and the {named(report.attribute)} overlap by {report.overlap:.2f} (1 is full)."
+    return assumed, f"{_traces(report)}{overlap} Whether Z holds everything that matters cannot be tested."
+
+
+def _traces(report: BiasReport) -> str:
+    """How large the generator's traces are, and that they are subtracted."""
+    traces = [(one.finding, trace) for one in report.findings for trace in one.traces if trace.low is not None]
+    if not traces:
+        return "Pictures that were made under each patient's own value left the answers as they were."
+    finding, trace = max(traces, key=lambda pair: abs(pair[1].points))
+    return (
+        "To test it, every picture was also made under the patient's own value: what this moves the answer by is the trace, which is subtracted "
+        f"and whose uncertainty widens every interval. In pictures made {answers.otherwise(report.attribute, trace.value)} "
+        f"it is largest for {finding.lower()}: {100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f}). "
+        f"With nothing changed {of_hundred(_worst(report))} flip."
+    )
+
+
+def _worst(report: BiasReport) -> Measure:
+    return max((one.null_flips for one in report.findings), key=lambda share: share.value)
+
+
+def trace_words(trace: Trace, attribute: str) -> str:
+    """A trace in a cell: 'under F +0.05 (0.01 to 0.09)', in log-odds."""
+    between = "" if trace.low is None else f" ({trace.low:+.2f} to {trace.high:+.2f})"
+    return f"{short(attribute, trace.value)} {trace.shift:+.2f}{between}"
+
+
+def columns(report: BiasReport, points: bool = True) -> str:
+    """What the table's columns are, and when a decision flips; with the operating points, unless they stand elsewhere."""
+    margin = f"{100 * report.margin:g}"
+    equal = (
+        f"'Beyond -{margin}, +{margin}' are the two one-sided tests of the mean change against the margin: where both p are at most 0.025 its "
+        f"95 % interval lies within {margin} points. 'No sign of it' is said only where the intervals of the change and of the flips do; it never rests on a large p."
+    )
+    crossed = f": {', '.join(f'{one.finding.lower()} {number(one.threshold)}' for one in report.findings)}" if points else ""
+    flips = f"A decision flips where the probability crosses the finding's operating point{crossed}."
+    detectable = [DETECTABLE] if any(one.detectable is not None for one in report.findings) else []
+    return " ".join([TEST, *([EXACT] if report.exact else detectable), equal, *([PICKED] if len(report.values) > 2 else []), flips, GAPS, *missing(report)])
+
+
+def missing(report: BiasReport) -> list[str]:
+    """Why gaps are not there: one sentence for each reason, with the gaps and the findings that it is the reason for."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for one in report.findings:
+        for name, reason in one.associations.missing.items():
+            reasons.setdefault(reason, {}).setdefault(one.finding.lower(), []).append(TITLES[name])
+    said = []
+    for reason, whose in reasons.items():
+        gaps = _and(list(dict.fromkeys(title for titles in whose.values() for title in titles)))
+        said.append(f"No {gaps} for {_and(list(whose))}: {reason[0].lower()}{reason[1:]}")
+    return said
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def map_and_answer(report: BiasReport) -> list[str]:
+    """Where the model's card holds its map against a marker: that number and the answer's together, a sentence a finding."""
+    return both_numbers([*report.maps, *(row for one in report.findings for row in (one.change, one.flips))])
+
+
+def said_beside(report: BiasReport) -> list[str]:
+    """All sentences that a reader must see beside the answer: remarks, and what a map alone does not prove."""
+    return [*map_and_answer(report), *report.remarks]
+
+
+def reach(report: BiasReport) -> float:
+    """Where the axis of the intervals ends on both sides, in [0.02, 1]: beyond all of them, and beyond the margin."""
+    ends = [abs(end) for one in report.findings for end in (one.change.low, one.change.high, one.change.value) if end is not None]
+    return min(1.0, max(0.02, report.margin, *ends) * 1.08)
+
+
+def caption(report: BiasReport, one: FindingReport) -> str:
+    """The interval of one finding in words, for those who cannot see the drawing."""
+    between = "" if one.change.low is None else f", {answers.points(one.change.low)} to {answers.points(one.change.high)}"
+    start, end = (short(report.attribute, value) for value in one.pair)
+    return f"Mean change for {one.finding.lower()}, {start} to {end}: {answers.points(one.change.value)} points{between}"

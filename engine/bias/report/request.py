@@ -1,0 +1,79 @@
+"""A bias report as it is asked for in the app: which model, which films, what is changed on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.bias.interventions import open_interventions
+from engine.bias.report.records import BiasReport
+from engine.checkpoints.format import Checkpoint
+from engine.datasets import UnusableCollection, open_collection
+from engine.datasets.phantom.collection import Marker
+
+if TYPE_CHECKING:
+    from engine.datasets.collection import Collection
+
+DRAWN = "phantom"  # the collection with a structural model, whose attributes can be changed exactly
+SEED = 2  # of drawn films, the seed of no checkpoint's training data
+
+
+class Unanswerable(ValueError):
+    """What was asked for cannot be done; the message is a sentence for the reader."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a report was asked for; there is one answer for each.
+
+    Attributes:
+        checkpoint: the model's identity. attribute, count: what is changed, on how many films.
+        generator: `interventions.STRUCTURAL`, or a checkpoint's folder. root: the films' folder, None for drawn ones or when none was typed.
+    """
+
+    checkpoint: str
+    attribute: str
+    count: int
+    generator: str
+    root: str | None
+    device: str
+
+
+def measured(progress: Callable[[int, int], None], checkpoint: Checkpoint, collection: str, asked: Asked) -> BiasReport:
+    """The report before its p values are corrected for all that was asked in its session, for the inference process.
+
+    Args:
+        progress: called with (done, all) after every step.
+        collection: that the checkpoint was trained on.
+
+    Raises:
+        Unanswerable: the films, or what should change them, cannot be had.
+    """
+    from engine.bias.report.compute import measured_report
+    from engine.inference.tasks import model_of
+
+    model = model_of(checkpoint, asked.device)
+    try:
+        opened, indices, split = films(collection, model.findings, asked)
+        changes = open_interventions(opened, asked.generator, asked.device)
+        return measured_report(model, opened, indices, asked.attribute, changes, progress, split=split)
+    except (UnusableCollection, ValueError) as error:
+        raise Unanswerable(str(error)) from error
+
+
+def films(collection: str, findings: Sequence[str], asked: Asked) -> tuple[Collection, np.ndarray, str]:
+    """The collection, the pictures of it that are asked about, and the part that these are from; a checkpoint made here was trained on none.
+
+    Raises:
+        UnusableCollection: the films are not to be had.
+    """
+    if collection == DRAWN:
+        marker = Marker() if asked.attribute == "marker" else None
+        return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all"), "all"
+    if asked.root is None:
+        raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")
+    real = open_collection(collection, asked.root, findings=tuple(findings))
+    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count]), "test"

@@ -1,0 +1,169 @@
+"""When a verdict may be given: first how good the pictures are, then what the test says of each finding.
+
+A verdict is given only where the generated pictures deserve it:
+- a classifier of its own finds the value that was asked for in at least `LEAST_EFFECTIVENESS` of them (lower end of the 95 % interval,
+  each value of the attribute for itself);
+- the finding that was asked about is still in them, see `findings_stay`; where the generator does not know that finding, all that it knows;
+- the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
+  decisions (finding by finding).
+
+Then a dependence is told where the calibrated test finds it, which needs no trust in how the pictures were made, or where the pictures
+themselves show it beyond what generated pictures resolve, see `resolved`. "No sign of it" is told where the same intervals, of the mean
+change and of the decisions that flip, lie within the margin of an equivalence test; where neither holds nothing can be told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.bias.interventions import Interventions
+from engine.bias.report.family import Question
+from engine.bias.report.records import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, FindingReport
+from engine.bias.statistics.dependence import detectable_among
+from engine.bias.statistics.summary import SMALLEST_OVERLAP, holm_corrected
+from engine.metrics.measure import Measure
+
+LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
+RESOLVED = 0.05  # mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see `phantom_study`
+NOT_BOUNDED = "The change may be as large as"
+MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
+
+
+def of_findings(quality: Sequence[Measure]) -> list[Measure]:
+    """The rows that say by how much the AUC of a finding changes from the originals to the generated pictures."""
+    return [row for row in quality if row.metric == "effect" and row.subject.startswith("AUC of")]
+
+
+def findings_stay(row: Measure) -> bool | None:
+    """Whether a finding is as well seen in the generated pictures as in the originals.
+
+    A change of its AUC may be `MOST_AUC_CHANGE` either way. True where the whole 95 % interval lies within that; False where all of it
+    lies beyond, or its value beyond twice as much. None where the interval reaches over the limit: the sample is too small to say, which
+    bars no verdict and is said beside it. Without an interval the value stands for it.
+    """
+    low, high = (row.value, row.value) if row.low is None else (row.low, row.high)
+    if -MOST_AUC_CHANGE <= low and high <= MOST_AUC_CHANGE:
+        return True
+    if low > MOST_AUC_CHANGE or high < -MOST_AUC_CHANGE or abs(row.value) > 2 * MOST_AUC_CHANGE:
+        return False
+    return None
+
+
+def shifts(quality: Sequence[Measure], finding: str) -> list[Measure]:
+    """The rows that say by how much the fixed classifier's probability of `finding` moves from the originals to the generated pictures, on
+    average, for each value that they were made under."""
+    return [row for row in quality if row.metric == "effect" and row.subject.startswith(f"probability of {finding}, ")]
+
+
+def resolved(quality: Sequence[Measure], finding: str) -> float | None:
+    """Above which mean change, or share of decisions, generated pictures speak for themselves: `RESOLVED`, or the largest of the `shifts`,
+    in which what making a picture leaves in it that looks like more or less of `finding` is seen. None where nobody measured these."""
+    rows = shifts(quality, finding)
+    return max((RESOLVED, *(abs(row.value) for row in rows))) if rows else None
+
+
+def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
+    """Sentences for the findings that fade in the pictures though nobody asked about them, and for those of which too little is known.
+
+    Args:
+        asked: the tested model's findings; what fades of them is the reason of their verdicts.
+    """
+    rows, said = of_findings(quality), []
+    faded = [row for row in rows if findings_stay(row) is False and row.subject.removeprefix("AUC of ") not in asked]
+    if faded:
+        said.append(
+            f"The pictures made do not keep every finding: {', '.join(f'{row.subject} moves by {row.value:+.2f}' for row in faded)}, where "
+            f"{MOST_AUC_CHANGE} is allowed. A model that takes one of these for a sign of another finding would seem to lean on the attribute."
+        )
+    unknown = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in rows if findings_stay(row) is None]
+    if unknown:
+        said.append(f"How far the findings stay in the pictures made is not known well enough: {', '.join(unknown)}, where {MOST_AUC_CHANGE} is allowed.")
+    return said
+
+
+def measured_quality(interventions: Interventions, collection: str, attribute: str) -> Sequence[Measure]:
+    """How good its pictures of this collection are; nothing where another collection's were measured."""
+    return interventions.quality.get(attribute, ()) if interventions.collection in (None, collection) else ()
+
+
+def poor(interventions: Interventions, collection: str, attribute: str, values: Sequence[str], finding: str) -> str:
+    """Why these pictures of `collection` can carry no verdict about `finding`, "" where they can."""
+    if interventions.exact:
+        return ""
+    if interventions.collection not in (None, collection):
+        return f"Nobody measured how good its pictures of {collection} are."
+    measures = measured_quality(interventions, collection, attribute)
+    for value in values:
+        row = next((m for m in measures if m.metric == "effectiveness" and m.subject == f"{attribute} {value}"), None)
+        if row is None:
+            return f"Nobody measured whether pictures made under {attribute} {value} show it."
+        low = row.value if row.low is None else row.low
+        if low < LEAST_EFFECTIVENESS:
+            return (
+                f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be {low:.2f}, "
+                f"where {LEAST_EFFECTIVENESS:.2f} is needed."
+            )
+    rows = of_findings(measures)
+    for row in [row for row in rows if row.subject == f"AUC of {finding}"] or rows:
+        if findings_stay(row) is False:
+            return f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where {MOST_AUC_CHANGE} is allowed."
+    return ""
+
+
+def verdicts(found: Sequence[FindingReport], exact: bool, asked_before: Sequence[Question] = ()) -> list[FindingReport]:
+    """The same with p values corrected for the whole family, and each with its verdict or the reason why there is none.
+
+    Args:
+        found: of one attribute or of several that are asked about together.
+        exact: whether the pictures are true counterfactuals.
+        asked_before: what was asked of the same checkpoint on the same collection before, in whatever report.
+    """
+    return [_judged(one, exact) for one in corrected(found, [p for question in asked_before for p in question.p_values])]
+
+
+def corrected(found: Sequence[FindingReport], beside: Sequence[float]) -> list[FindingReport]:
+    """The same with Holm's correction over all their hypotheses and those `beside` them."""
+    after = iter(holm_corrected([*(p for one in found for p in one.p_values), *beside]))
+    m, every = sum(len(one.p_values) for one in found) + len(beside), []
+    for one in found:
+        p = [next(after) for _ in one.p_values]
+        if one.test:
+            seen = None if one.test.detectable is None else detectable_among(one.test.detectable, one.test.together, m)
+            one = replace(one, test=replace(one.test, corrected_p=p[0], detectable=seen, together=m), shown_corrected_p=p[1] if len(p) > 1 else None)
+        every.append(one)
+    return every
+
+
+def _judged(one: FindingReport, exact: bool) -> FindingReport:
+    if one.poor or one.test is None:
+        return replace(one, verdict=CANNOT_TELL, reason=one.poor or one.reason)
+    shaken = one.null_flips.value
+    if shaken > MOST_NULL_FLIPS:
+        reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
+        return replace(one, verdict=CANNOT_TELL, reason=reason)
+    if one.test.corrected_p <= LEVEL or (one.shown_corrected_p is not None and one.shown_corrected_p <= LEVEL):
+        return replace(one, verdict=DEPENDS, reason="")
+    reason = _silence(one, exact)
+    return replace(one, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
+
+
+def _silence(one: FindingReport, exact: bool) -> str:
+    """Why nothing that was found does not mean nothing there, "" where it does."""
+    test = one.test
+    if test.overlap < SMALLEST_OVERLAP:
+        return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
+    if one.within_margin:
+        return ""
+    if one.moves() and one.size >= one.equivalence.margin:
+        return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
+    return unbounded([one])
+
+
+def unbounded(findings: Sequence[FindingReport]) -> str:
+    """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
+    ends = sorted({min(100, math.ceil(100 * (one.reaches or 1.0) - 1e-9)) for one in findings})
+    room = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
+    return f"{NOT_BOUNDED} {room} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 are called too small to matter."

@@ -1,0 +1,246 @@
+"""A bias report in plain words: the question, the answer with its size and interval, how far to trust it, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.bias.report.records import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
+from engine.bias.report.verdicts import (
+    LEAST_EFFECTIVENESS,
+    MOST_NULL_FLIPS,
+    NOT_BOUNDED,
+    RESOLVED,
+    findings_stay,
+    of_findings,
+    shifts,
+    unbounded,
+)
+from engine.bias.statistics.fairness import TITLES
+from engine.metrics.measure import Measure
+
+NAMES = {"view_position": "view position", "marker": "marker in the picture"}
+OTHERWISE = {
+    ("sex", "F"): "as a woman's", ("sex", "M"): "as a man's",
+    ("view_position", "AP"): "taken AP", ("view_position", "PA"): "taken PA",
+    ("marker", "present"): "with the marker", ("marker", "absent"): "without the marker",
+}  # fmt: skip
+SHORT = {("sex", "F"): "woman", ("sex", "M"): "man", ("marker", "present"): "marker", ("marker", "absent"): "no marker"}
+HEADER = (
+    "finding", "from, to", "mean change, points", "95 %", "flips of 100", "95 %", "verdict", "p", "corrected p", "beyond -, +margin",
+    "detectable", "parity gap", "opportunity gap", "odds gap",
+)  # fmt: skip
+UNCONFIRMED = "The test that asks the real pictures alone does not confirm it"
+
+
+def named(attribute: str) -> str:
+    """The attribute as a reader knows it."""
+    return NAMES.get(attribute, attribute.replace("_", " "))
+
+
+def question(attribute: str) -> str:
+    return f"Would the answer change if only the {named(attribute)} changed?"
+
+
+def otherwise(attribute: str, value: str) -> str:
+    """'taken PA', 'with the marker', or 'with race Black' for an attribute without words of its own."""
+    return OTHERWISE.get((attribute, value), f"with {named(attribute)} {value}")
+
+
+def short(attribute: str, value: str) -> str:
+    """A value in a word or two, for a panel: 'PA', 'woman', 'no marker'."""
+    return SHORT.get((attribute, value), value)
+
+
+def answer(report: BiasReport) -> tuple[str, str]:
+    """One sentence or two that answer the question with size and interval, and what else must be said; what moves most comes first."""
+    told = report.told
+    large = [one for one in told if one.verdict == DEPENDS and not (one.small or one.by_pictures)]
+    shown = [one for one in told if one.by_pictures]
+    small = [one for one in told if one.small and not one.slight]
+    slight = [one for one in told if one.slight]
+    spared = [one for one in told if one.verdict == NO_SIGN]
+    rest, margin = [], f"{100 * report.margin:g}"
+    if large:
+        first = f"Yes{', most' if len(large) > 1 else ','} for {together(large[:1])}. {sized(report, large[0])}"
+        if len(large) > 1:
+            rest.append(f"Also for {each(large[1:])}.")
+    elif shown:
+        first = f"Yes, going by the pictures, for {together(shown)}. {sized(report, shown[0])}"
+        rest.append(f"{UNCONFIRMED} (corrected p {p_value(shown[0].test.corrected_p)}).")
+    elif small:
+        first = f"A little, for {together(small[:1])}. {sized(report, small[0])}"
+    elif slight:
+        first = f"Barely, for {together(slight[:1])}. {sized(report, slight[0])}"
+    elif spared:
+        first = f"No sign of {_sign(spared)}, for {together(spared)}. {sized(report, spared[0])}"
+    else:
+        first = "That cannot be told from these pictures."
+    if large and shown:
+        rest.append(f"Going by the pictures also for {each(shown)}. {UNCONFIRMED}.")
+    others = small if large or shown else small[1:]
+    if others:
+        rest.append(f"A little, under {margin} points and under {margin} of 100 decisions, for {each(others)}.")
+    others = slight if large or shown or small else slight[1:]
+    if others:
+        rest.append(f"Barely, under one point and under 1 of 100 decisions, for {each(others)}.")
+    if spared:
+        rest.append(_spared(spared, named_already=not (large or shown or small or slight)))
+        if not report.exact:
+            rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
+    for reason, for_whom in _untold(report).items():
+        rest.append(reason if len(for_whom) == len(report.findings) else f"{_told_nothing(for_whom, bool(told))} {reason}")
+    return first, " ".join(rest)
+
+
+def _told_nothing(for_whom: Sequence[FindingReport], others: bool) -> str:
+    """Before the reason; that nothing can be told is new only where something could be told of `others`."""
+    names = together(for_whom)
+    return f"It cannot be told for {names}." if others else f"{names[0].upper()}{names[1:]}:"
+
+
+def each(findings: Sequence[FindingReport]) -> str:
+    """Every finding with its own size: 'edema (+3.5 points, 3.7 of 100 decisions flip) and effusion (...)'."""
+    parts = [f"{one.finding.lower()} ({100 * one.change.value:+.1f} points, {points(one.flips.value)} of 100 decisions flip)" for one in findings]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
+    """Reason -> the findings that have no verdict for it; those that would need more pictures stand together."""
+    untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
+    few = [one for one in untold if one.reason.startswith(NOT_BOUNDED)]
+    too_few = unbounded(few) if few else ""
+    reasons: dict[str, list[FindingReport]] = {}
+    for one in untold:
+        reasons.setdefault(too_few if one in few else one.reason, []).append(one)
+    return reasons
+
+
+def _sign(spared: Sequence[FindingReport]) -> str:
+    """What there is no sign of; with an interval beside it that leaves zero out that would be too much to say of 'it'."""
+    return "more than a trace" if any(one.moves() for one in spared) else "it"
+
+
+def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
+    whom = "" if named_already else f"For {together(spared)} no sign of {_sign(spared)} was found; "
+    margin = f"{100 * spared[0].equivalence.margin:g}"
+    shown = f"the whole interval lies within {margin} points, and under {margin} of 100 decisions flip."
+    if not any(one.size for one in spared):
+        shown = f"the probabilities did not move at all; {shown}"
+    return whom + shown if whom else shown[0].upper() + shown[1:]
+
+
+def sized(report: BiasReport, one: FindingReport) -> str:
+    """How much one finding moves, with intervals, from the first value of its pair to the second as everywhere."""
+    start, end = one.pair
+    value, low, high, finding = one.change.value, one.change.low, one.change.high, one.finding.lower()
+    changed = otherwise(report.attribute, end)
+    whose = f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's probability of {finding}"
+    if low is not None and (low > 0 or high < 0):
+        ends = sorted((abs(low), abs(high)))
+        moved = f"{'rises' if value > 0 else 'falls'} by {points(abs(value))} points on average ({points(ends[0])} to {points(ends[1])})"
+    else:
+        between = "" if low is None else f" ({points(low)} to {points(high)})"
+        away = points(float(np.abs(one.under[:, 1] - one.under[:, 0]).mean()))
+        moved = f"moves by {away} points, up or down, and on average by {points(value)}{between}"
+    share = "" if one.flips.low is None else f" ({points(one.flips.low)} to {points(one.flips.high)})"
+    return f"{whose} {moved}; {points(one.flips.value)} of 100 decisions flip{share}."
+
+
+def _before(attribute: str, value: str) -> str:
+    """`otherwise` as it stands after 'instead of': 'a woman's', 'without it'."""
+    return otherwise(attribute, value).removeprefix("as ").replace(f" the {attribute}", " it")
+
+
+def of_hundred(share: Measure) -> str:
+    """'9 of 100 decisions', with the interval in brackets."""
+    between = "" if share.low is None else f" ({points(share.low)} to {points(share.high)})"
+    return f"{points(share.value)} of 100 decisions{between}"
+
+
+def points(share: float) -> str:
+    """0.071 as '7.1': hundredths, with one decimal."""
+    return f"{100 * share + 0.0:.1f}".replace("-0.0", "0").removesuffix(".0")
+
+
+def together(findings: Sequence[FindingReport]) -> str:
+    """'edema, effusion and pneumonia'."""
+    names = [one.finding.lower() for one in findings]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def trust(report: BiasReport) -> list[tuple[str, str, str]]:
+    """(what, how much, 'good' | 'bad' | 'quiet'): whether the counterfactuals deserve trust, before any verdict."""
+    if report.exact:
+        return [("drawn again from the same noise", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
+    rows = []
+    for measure in report.quality:
+        between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
+        if measure.metric == "effectiveness":
+            good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
+            value = measure.subject.removeprefix(f"{report.attribute} ")
+            asked_for = "on average" if measure.subject == f"{report.attribute}, mean" else otherwise(report.attribute, value)
+            rows.append((f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
+    for measure in of_findings(report.quality):
+        between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
+        kind = {True: "good", False: "bad", None: "quiet"}[findings_stay(measure)]
+        rows.append((f"{measure.subject} moves by", f"{measure.value:+.2f}{between}", kind))
+    moved = [row for one in report.findings for row in shifts(report.quality, one.finding)]
+    if moved:
+        worst = max(moved, key=lambda row: abs(row.value))
+        kind = "good" if abs(worst.value) <= RESOLVED else "bad"
+        finding, _, value = worst.subject.removeprefix("probability of ").partition(f", {report.attribute} ")
+        made = f"in pictures made {otherwise(report.attribute, value)}, a fixed classifier's probability of {finding.lower()} moves by"
+        rows.append((made, f"{100 * worst.value:+.1f} points", kind))
+    rows = rows or [("nobody measured how good they are", "", "bad")]
+    moved = f"{100 * report.composition.value:.1f} % of the range"
+    return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("average change of grey level when nothing is to change", moved, "quiet")]
+
+
+def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
+    worst = max(report.findings, key=lambda one: one.null_flips.value)
+    kind = "good" if worst.null_flips.value <= most else "bad"
+    whose = "" if worst.null_flips.value == 0 else f", {worst.finding.lower()}"
+    return "flips when nothing is changed", of_hundred(worst.null_flips) + whose, kind
+
+
+def table(report: BiasReport) -> list[tuple[str, ...]]:
+    """A line for each finding, what moves most first, cells as in `HEADER`."""
+    return [_line(report.attribute, one) for one in report.findings]
+
+
+def _line(attribute: str, one: FindingReport) -> tuple[str, ...]:
+    test = one.test
+    gaps = [one.associations.decisions.get(name) for name in TITLES]
+    return (
+        one.finding,
+        " to ".join(short(attribute, value) for value in one.pair),
+        f"{100 * one.change.value:+.1f}",
+        _between(one.change),
+        points(one.flips.value),
+        _between(one.flips),
+        verdict(one),
+        "-" if test is None else p_value(test.p_value),
+        "-" if test is None or test.corrected_p is None else p_value(test.corrected_p),
+        one_sided(one),
+        "-" if one.detectable is None else points(one.detectable),
+        *("-" if gap is None else f"{gap.gap:.2f}" for gap in gaps),
+    )
+
+
+def one_sided(one: FindingReport) -> str:
+    """Both one-sided p values: of a change of -margin or less, and of margin or more."""
+    return f"{p_value(one.equivalence.p_below)}, {p_value(one.equivalence.p_above)}"
+
+
+def verdict(one: FindingReport) -> str:
+    return f"{one.verdict}, {one.how}" if one.how else one.verdict
+
+
+def p_value(p: float) -> str:
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
+
+
+def _between(measure: Measure) -> str:
+    return "-" if measure.low is None else f"{points(measure.low)} to {points(measure.high)}"

@@ -1,0 +1,1 @@
+"""The tests of a bias report: the statistic, its null, the regressions, and fairness by groups."""

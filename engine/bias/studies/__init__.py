@@ -1,0 +1,1 @@
+"""Simulated studies of the bias test, where the truth is known."""

@@ -1,0 +1,1 @@
+"""Plain classifiers that are explained or compared with."""

@@ -1,0 +1,1 @@
+"""Drawn chest radiographs from a structural causal model, whose true counterfactuals are known."""

@@ -1,0 +1,160 @@
+"""A trained Attri-Net looks at a scan: local explanations, counterfactual paths and class centres (3.6)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.explanation import CHANGE_LIMIT, ClassCentres, Explanation, Path
+from engine.methods.attri_net import AttriNetMethod
+from engine.methods.attri_net.fast import FastAttriNet, suited_precision
+from engine.methods.attri_net.network import HIGHEST, Architecture, AttriNet
+from engine.networks.weights import with_weights
+from engine.ood import Likeness
+from engine.preprocessing import Preprocessing, enlarged
+from engine.registry import Model, UnsuitableScan
+from engine.scan import Scan
+
+BATCH = 16  # pictures that go through the network at once
+STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
+EVIDENCE_UNIT = "log-odds per cell"
+
+
+class AttriNetModel(Model):
+    """An opened Attri-Net checkpoint.
+
+    Args:
+        checkpoint: its configuration holds `network` (an `Architecture`), `preprocessing` and, a finding each,
+            `thresholds` and `scales` (limit of the colour bar).
+        device: "cpu" or "cuda".
+
+    Attributes:
+        precision: of M's layers, chosen once: bfloat16 for a network of the paper's width on a CPU that has it in
+            hardware (probabilities within 0.01 of float32), else float32.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str):
+        config = checkpoint.config
+        self.checkpoint, self.device = checkpoint, torch.device(device)
+        self.findings = tuple(config["findings"])
+        try:
+            architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            if self.preprocessing.size != architecture.size:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {architecture.size}")
+            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
+            self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
+            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
+            weights = checkpoint.weights()
+            self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
+            own = {k.removeprefix("net."): v for k, v in weights.items()}
+            self.net = with_weights(lambda: AttriNet(self.findings, architecture), own)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train.") from error
+        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.precision = suited_precision(self.device, self.net.architecture)
+        self._fast = FastAttriNet(self.net, self.precision)
+
+    def every_task(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Prepared pictures (B, 1, size, size) on the device: maps (B, C, size, size) and log-odds (B, C), float32."""
+        return self._fast.every_task(x)
+
+    def prepared(self, scan: Scan) -> np.ndarray:
+        """The scan as the network sees it, (size, size) float32; the display window takes no part.
+
+        Raises:
+            UnsuitableScan: a volume, or a scan of another kind.
+        """
+        if scan.kind not in AttriNetMethod.kinds:
+            raise UnsuitableScan(f"Attri-Net explains radiographs, this scan is of kind {scan.kind}; choose another method.")
+        if scan.pixels.ndim != 2:
+            raise UnsuitableScan(f"Attri-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+        return self.preprocessing.apply(scan.pixels)
+
+    def looked_at(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Attribution maps (C, size, size) and probabilities (C,) of one prepared picture."""
+        maps, logits = self.every_task(self._tensor(picture[None]))
+        return maps[0].cpu().numpy(), torch.sigmoid(logits[0]).cpu().numpy()
+
+    def probabilities(self, scan: Scan) -> np.ndarray:
+        with torch.inference_mode():
+            return self.looked_at(self.prepared(scan))[1]
+
+    @torch.inference_mode()
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        found = []
+        for start in range(0, len(pictures), BATCH):
+            prepared = np.stack([self.preprocessing.apply(picture) for picture in pictures[start : start + BATCH]])
+            found.append(torch.sigmoid(self.every_task(self._tensor(prepared))[1]).cpu().numpy())
+        return np.concatenate(found)
+
+    @torch.inference_mode()
+    def explain(
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[Explanation]:
+        picture = self.prepared(scan)
+        units = self.preprocessing.scan_units(scan.pixels)
+        alike = self.likeness.score(picture), self.likeness.limit
+        chosen = self.places(findings)
+        x = self._tensor(picture[None])
+        opened = self._fast.opened(x)
+        records = []
+        for done, c in enumerate(chosen):
+            started = time.perf_counter()
+            change, logit = self._fast.task(x, c, opened)  # M_c(x), (1, 1, s, s)
+            evidence = self.net.classifiers.weighted(change, torch.tensor([c], device=self.device))[0, 0].cpu().numpy()
+            probabilities = np.concatenate([torch.sigmoid(logit).cpu().numpy(), self._along(x, change, c)])
+            drawn = change[0, 0].cpu().numpy() * units
+            records.append(
+                Explanation(
+                    scan_sha256=scan.sha256,
+                    checkpoint_sha256=self.checkpoint.sha256,
+                    finding=self.findings[c],
+                    probability=float(probabilities[0]),
+                    threshold=float(self.thresholds[c]),
+                    attribution=enlarged(evidence, scan.pixels.shape),
+                    attribution_unit=EVIDENCE_UNIT,
+                    attribution_limit=float(self.limits[c]),
+                    evidence=evidence,
+                    counterfactual=scan.pixels + enlarged(drawn, scan.pixels.shape),
+                    path=Path(
+                        STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * drawn, 2 * self.preprocessing.reach * units, self.change_limit
+                    ),
+                    in_distribution=alike,
+                    seconds=time.perf_counter() - started,
+                )
+            )
+            if progress:
+                progress(done + 1, len(chosen))
+        return records
+
+    @torch.inference_mode()
+    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        picture = self.prepared(scan)
+        maps, _ = self.looked_at(picture)
+        changed = picture + sum(a * maps[c] for c, a in zip(self.places([*amounts]), amounts.values(), strict=True))
+        _, probabilities = self.looked_at(np.clip(changed, -HIGHEST, HIGHEST).astype(np.float32))
+        return {finding: float(p) for finding, p in zip(self.findings, probabilities)}
+
+    def centres(self) -> list[ClassCentres]:
+        values = self.net.centres.value.cpu().numpy()
+        weights, biases = self.net.classifiers.weight.cpu().numpy(), self.net.classifiers.bias.cpu().numpy()
+        limit = float(np.quantile(np.abs(values), 0.999)) or 1e-6
+        return [
+            ClassCentres(finding, values[c, 1], values[c, 0], weights[c], float(biases[c]), limit)
+            for c, finding in enumerate(self.findings)
+        ]
+
+    def _along(self, x: Tensor, change: Tensor, c: int) -> np.ndarray:
+        """The model's own probability at every step after the first."""
+        steps = torch.from_numpy(STEPS[1:]).to(x)[:, None, None, None]
+        frames = (x + steps * change).clamp(-HIGHEST, HIGHEST).to(memory_format=torch.channels_last)
+        _, logits = self._fast.task(frames, c)
+        return torch.sigmoid(logits).cpu().numpy()
+
+    def _tensor(self, pictures: np.ndarray) -> Tensor:
+        return torch.from_numpy(pictures)[:, None].to(self.device, memory_format=torch.channels_last)

@@ -1,0 +1,223 @@
+"""How good the counterfactuals of a generator are, on pictures that it has not seen: before any verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.bias.interventions import StructuralInterventions
+from engine.datasets.collection import Collection
+from engine.datasets.phantom.collection import Phantom
+from engine.methods.cit_lr.generator import BATCH, DiffusionInterventions
+from engine.methods.cit_lr.sampling import Sampler
+from engine.metrics.classification import weighted_auc
+from engine.metrics.composition import composition
+from engine.metrics.effectiveness import effectiveness
+from engine.metrics.fid import fid
+from engine.metrics.intervals import bootstrap, mean_interval
+from engine.metrics.measure import Measure, NotMeasurable
+
+FIXED = "a classifier trained on real pictures only, of which the generator knows no more than how much guidance convinces it"
+FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
+PLAIN = "noise drawn, no disentangling"
+BLIND = "inverted without the attributes, no disentangling"
+BETA_VAE = "beta-VAE"
+EXACT = "drawn anew, exact"
+BESIDE = 40  # pictures that these are measured on, but for the exact ones, which cost little
+Show = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+def quality(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, progress=None) -> dict[str, list[Measure]]:
+    """Composition, effectiveness, FID and what becomes of the findings, for every attribute.
+
+    Args:
+        indices: of held-out pictures; those whose value is unknown take no part, and there are no rows where it is unknown of all.
+    """
+    return {name: _of_attribute(generator, collection, indices, name, progress) for name in generator.attributes}
+
+
+def evaluate(
+    generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, found: Mapping[str, Sequence[Measure]] | None = None
+) -> tuple[list[Measure], list[str]]:
+    """All rows, with what the same networks do without disentangling and what a beta-VAE and, of drawn films, exact pictures do beside
+    them, and remarks on what could not be measured.
+
+    Args:
+        found: what `quality` said of these pictures, where it has been asked already.
+    """
+    rows: list[Measure] = []
+    found = quality(generator, collection, indices) if found is None else found
+    for name, measured in found.items():
+        rows += _said_of(name, measured)
+    some = indices[:: max(1, len(indices) // BESIDE)]
+    beside = {PLAIN: (_plain(generator), some), BLIND: (_blind(generator), some), BETA_VAE: (_beta_vae(generator), some)}
+    if isinstance(getattr(collection, "whole", collection), Phantom):
+        beside[EXACT] = _exact(generator, collection), indices
+    for words, (show, chosen) in beside.items():
+        for name in generator.attributes:
+            rows += _said_of(name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), f"{words}: ")
+    return rows, [f"no picture here has a known {name}, so nothing was measured of it" for name, measured in found.items() if not measured]
+
+
+def _said_of(attribute: str, rows: Sequence[Measure], words: str = "") -> list[Measure]:
+    return [replace(row, subject=f"{words}{row.subject if attribute in row.subject else f'{attribute}: {row.subject}'}") for row in rows]
+
+
+def _of_attribute(
+    generator: DiffusionInterventions,
+    collection: Collection,
+    indices: np.ndarray,
+    name: str,
+    progress=None,
+    show: Show | None = None,
+    of_findings: bool = True,
+) -> list[Measure]:
+    values, k = generator.attributes[name], [*generator.attributes].index(name)
+    codes = generator.codes(collection, indices)
+    indices, codes = indices[codes[:, k] >= 0], codes[codes[:, k] >= 0]
+    if not len(indices):
+        return []
+    patients, reach = collection.patients[indices], generator.preprocessing.reach
+    x = np.stack([generator.preprocessing.apply(collection.image(int(i), generator.size)) for i in indices])
+    made = {value: np.empty_like(x) for value in values}
+    for start in range(0, len(x), BATCH):
+        chosen = slice(start, start + BATCH)
+        base, changed = (show or _ours(generator))(indices[chosen], x[chosen], codes[chosen], k)
+        for m, value in enumerate(values):
+            made[value][chosen] = x[chosen] + changed[:, m] - base
+        if progress:
+            progress(min(start + BATCH, len(x)), len(x))
+    own = np.array(values)[codes[:, k]]
+    null = np.stack([made[value][n] for n, value in enumerate(own)])
+    rows = [composition(x, null, 2 * reach, subject="null intervention", groups=patients)]
+    before, believed, features = generator.judged(x)
+    wanted_of, said, whose, was, others, other_features, moved = [], [], [], [], [], [], []
+    for value in values:
+        changed_to = own != value
+        if not changed_to.any():
+            continue
+        after, probabilities, seen = generator.judged(made[value][changed_to])
+        wanted_of += [value] * int(changed_to.sum())
+        said += [*after[name]]
+        whose += [*patients[changed_to]]
+        was += [*before[name][changed_to]]
+        others.append((np.flatnonzero(changed_to), probabilities))
+        if of_findings:
+            moved += _shifts(probabilities - believed[changed_to], generator.findings, f"{name} {value}", patients[changed_to])
+        other_features.append(seen)
+    right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
+    rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}")
+    labels = collection.labels[indices]
+    for c, finding in enumerate(generator.findings if of_findings else ()):
+        rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
+    rows += moved
+    try:
+        rows.append(fid(features, np.concatenate(other_features), subject="alternatives", groups_a=patients, groups_b=whose, remark=FEATURES))
+    except NotMeasurable:
+        pass  # fewer pictures than features: nothing to be said, and no row says it
+    return rows
+
+
+def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patients: np.ndarray) -> list[Measure]:
+    """By how much the judge's probability of each finding moves on average, (n, C), from the originals to the pictures made under one value.
+
+    The judge was trained not to read findings off attributes, so that most of this are traces of making a picture.
+    """
+    rows = []
+    for c, finding in enumerate(findings):
+        low, high = mean_interval(moved[:, c], patients)
+        rows.append(Measure("effect", f"probability of {finding}, {made_under}", float(moved[:, c].mean()), low, high, len(moved), chance=0.0, remark=f"of {FIXED}"))
+    return rows
+
+
+def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, finding: str, patients: np.ndarray) -> list[Measure]:
+    """By how much the judge's AUC of a finding changes from the originals to their alternatives."""
+    where = np.concatenate([n for n, _ in others])
+    after = np.concatenate([probabilities[:, c] for _, probabilities in others])
+    known = ~np.isnan(label[where])
+    where, after = where[known], after[known]
+    positive = label[where] == 1
+    if positive.all() or not positive.any():
+        return []
+    area_before, area_after = weighted_auc(positive, before[where]), weighted_auc(positive, after)
+    low, high = bootstrap(lambda weights: area_after(weights) - area_before(weights), len(where), patients[where])
+    once = np.ones((1, len(where)))
+    was, now = float(area_before(once)[0]), float(area_after(once)[0])
+    return [Measure("effect", f"AUC of {finding}", now - was, low, high, len(where), chance=0.0, remark=f"of {FIXED}: {was:.3f} before")]
+
+
+def _ours(generator: DiffusionInterventions) -> Show:
+    def show(indices, x, codes, k):
+        found = generator.sampled(x, codes, k)
+        return found.base, found.changed
+
+    return show
+
+
+def _plain(generator: DiffusionInterventions) -> Show:
+    """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is drawn, and the picture goes home under the codes."""
+    random = np.random.default_rng(0)
+
+    def start(z: Tensor, codes: Tensor, k: int) -> Tensor:
+        d = generator.diffusion
+        noise = torch.from_numpy(random.standard_normal(z.shape, np.float32)).to(z)
+        return d.noised(z, torch.full((len(z),), int(d.path()[-1]) - 1, dtype=torch.int64), noise)
+
+    return _from_noise(generator, start)
+
+
+def _blind(generator: DiffusionInterventions) -> Show:
+    """Inverted as if the attribute were not known, so that the noise keeps what it says of it."""
+
+    def start(z: Tensor, codes: Tensor, k: int) -> Tensor:
+        unknown = codes.clone()
+        unknown[:, k] = -1
+        return Sampler(generator.nets, generator.diffusion).noise_of(z, unknown, k)
+
+    return _from_noise(generator, start)
+
+
+def _beta_vae(generator: DiffusionInterventions) -> Show:
+    """The beta-VAE's own drawing under each value, whole: what it cannot draw is gone, in the null intervention too."""
+
+    def show(indices, x, codes, k):
+        wanted, net = generator.wanted(codes, k), generator.nets.beta_vae
+        n, m = wanted.shape[:2]
+        with torch.inference_mode():
+            z, _ = net.encode(torch.from_numpy(x[:, None]).to(generator.device), torch.from_numpy(codes).to(generator.device))
+            drawn = net.decode(z.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)).clamp(-1, 1)
+        return x, drawn[:, 0].cpu().numpy().reshape(n, m, *x.shape[1:])
+
+    return show
+
+
+def _exact(generator: DiffusionInterventions, collection: Collection) -> Show:
+    """The phantom's own structural model: how the judge takes perfect counterfactuals, which is what the others can be held against."""
+    structural = StructuralInterventions(collection)
+
+    def show(indices, x, codes, k):
+        name, values = [*generator.attributes.items()][k]
+        pictures = structural.alternatives(collection, indices, name, size=generator.size).pictures
+        drawn = [[generator.preprocessing.apply(film) for film in pictures[value]] for value in values]
+        return x, np.stack(drawn, 1)
+
+    return show
+
+
+def _from_noise(generator: DiffusionInterventions, start: Callable[[Tensor, Tensor, int], Tensor]) -> Show:
+    def show(indices, x, codes, k):
+        wanted, nets = generator.wanted(codes, k), generator.nets
+        n, m = wanted.shape[:2]
+        with torch.inference_mode():
+            z = nets.autoencoder.encode(torch.from_numpy(x[:, None]).to(generator.device))
+            noise = start(z, torch.from_numpy(codes).to(z.device), k).repeat_interleave(m, 0)
+            asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)
+            home = Sampler(nets, generator.diffusion).picture_of(noise, asked, k)
+            drawn = nets.autoencoder.decode(torch.cat([z, home])).clamp(-1, 1)[:, 0].cpu().numpy()
+        return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
+
+    return show

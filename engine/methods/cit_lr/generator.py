@@ -1,0 +1,154 @@
+"""A trained CIT-LR generator shows the same patients under every value of an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.bias.interventions import Alternatives, Interventions
+from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.datasets.collection import Collection
+from engine.methods.cit_lr.diffusion import Diffusion
+from engine.methods.cit_lr.material import encoded
+from engine.methods.cit_lr.network import Architecture, Networks
+from engine.methods.cit_lr.sampling import Sampler
+from engine.metrics.measure import Measure
+from engine.networks.precision import bfloat16_in_hardware
+from engine.networks.weights import with_weights
+from engine.preprocessing import Preprocessing, enlarged
+
+BATCH = 16  # patients at once
+POOLED = 3  # the representation is averaged to a grid of so many cells a side
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Prepared pictures (n, size, size) in [-reach, reach] and what they became.
+
+    Attributes:
+        base: through the autoencoder and back.
+        changed: (n, m, size, size), under each value.
+        noise: (n, latent, h, w) the disentangled representation.
+    """
+
+    base: np.ndarray
+    changed: np.ndarray
+    noise: np.ndarray
+
+
+class DiffusionInterventions(Interventions):
+    """An opened checkpoint of CIT-LR.
+
+    What changes between its pictures is added to the film as it is, enlarged to the film's own grid: x + D(z_a) - D(E(x)).
+    So detail that the autoencoder cannot say stays, in the null intervention as in the others.
+
+    Args:
+        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `strength`, `guidance` and
+            `quality`.
+        device: "cpu" or "cuda".
+
+    Attributes:
+        precision: of the denoiser: bfloat16 where the processor has it in hardware.
+    """
+
+    exact = False
+
+    def __init__(self, checkpoint: Checkpoint, device: str):
+        config = checkpoint.config
+        self.checkpoint, self.name, self.device = checkpoint, checkpoint.name, torch.device(device)
+        self.findings, self.collection = tuple(config["findings"]), config.get("data", {}).get("collection", "")
+        try:
+            architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            if self.preprocessing.size != architecture.size:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {architecture.size}")
+            self.attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
+            self.diffusion, strength = Diffusion(**config["diffusion"]), float(config["strength"])
+            self.quality = {name: [Measure(**row) for row in rows] for name, rows in config["quality"].items()}
+            self.nets = with_weights(lambda: Networks(architecture, self.attributes, self.findings, strength), checkpoint.weights())
+            self.nets.guidance = tuple(float(config["guidance"][name]) for name in self.attributes)
+            if not np.isfinite(self.nets.guidance).all():
+                raise ValueError(f"guidance must be finite, got {self.nets.guidance}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train.") from error
+        self.size = architecture.size
+        self.nets.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.precision = torch.bfloat16 if self.device.type == "cuda" or bfloat16_in_hardware() else torch.float32
+        self.nets.denoiser.to(self.precision)
+
+    def codes(self, collection: Collection, indices: np.ndarray) -> np.ndarray:
+        """(n, K + C) int64, see `encoded`."""
+        return encoded(collection, indices, self.attributes, self.findings)
+
+    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Alternatives:
+        """As `Interventions.alternatives`; nothing in it is random."""
+        values, size, k = self.values_of(attribute), size or self.size, [*self.attributes].index(attribute)
+        original = np.stack([collection.image(int(i), size) for i in indices]).astype(np.float32)
+        codes = self.codes(collection, indices)
+        pictures = {value: np.empty_like(original) for value in values}
+        noise = []
+        for start in range(0, len(indices), BATCH):
+            chosen = slice(start, start + BATCH)
+            prepared = np.stack([self.preprocessing.apply(film) for film in original[chosen]])
+            found = self.sampled(prepared, codes[chosen], k)
+            noise.append(found.noise)
+            for n, film in enumerate(original[chosen]):
+                units = self.preprocessing.scan_units(film)
+                for m, value in enumerate(values):
+                    change = enlarged((found.changed[n, m] - found.base[n]) * np.float32(units), film.shape)
+                    pictures[value][start + n] = film + change
+            if progress:
+                progress(min(start + BATCH, len(indices)), len(indices))
+        pooled = F.adaptive_avg_pool2d(torch.from_numpy(np.concatenate(noise)), POOLED).flatten(1).numpy()
+        return Alternatives(attribute, values, collection.attributes[attribute][indices], original, pictures, pooled)
+
+    def wanted(self, codes: np.ndarray, attribute: int) -> np.ndarray:
+        """(n, m, K + C): `codes` (n, K + C) with every value of the attribute in turn."""
+        m = len([*self.attributes.values()][attribute])
+        asked = np.repeat(codes[:, None], m, 1)
+        asked[:, range(m), attribute] = np.arange(m)
+        return asked
+
+    def sampled(self, prepared: np.ndarray, codes: np.ndarray, attribute: int) -> Sampled:
+        """Pictures under every value of one attribute.
+
+        Args:
+            prepared: (n, size, size) in [-reach, reach]; codes: (n, K + C), their own; attribute: which of the K.
+        """
+        wanted = self.wanted(codes, attribute)
+        n, m = wanted.shape[:2]
+        sampler = Sampler(self.nets, self.diffusion)
+        x, own = self._tensor(prepared[:, None]), torch.from_numpy(codes).to(self.device)
+        with torch.inference_mode():
+            z = self.nets.autoencoder.encode(x)
+            noise = self.nets.perturbation(sampler.noise_of(z, own, attribute))
+            asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(self.device)
+            changed = sampler.picture_of(noise.repeat_interleave(m, 0), asked, attribute)
+            drawn = self.nets.autoencoder.decode(torch.cat([z, changed])).clamp(-1, 1)[:, 0].cpu().numpy()
+        return Sampled(drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:]), noise.float().cpu().numpy())
+
+    def judged(self, prepared: np.ndarray) -> tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]:
+        """What the judge, trained on real pictures only, says of prepared pictures (n, size, size).
+
+        Returns:
+            attribute -> (n,) str; (n, C) probabilities of the findings; (n, k) features.
+        """
+        said: dict[str, list] = {name: [] for name in self.attributes}
+        findings, features = [], []
+        with torch.inference_mode():
+            for start in range(0, len(prepared), 64):
+                seen = self.nets.judge.features(self._tensor(prepared[start : start + 64, None]))
+                logits, odds = self.nets.judge.on(seen)
+                for (name, values), one in zip(self.attributes.items(), logits):
+                    said[name].append(np.array(values)[one.argmax(1).cpu().numpy()])
+                findings.append(torch.sigmoid(odds).cpu().numpy())
+                features.append(seen.float().cpu().numpy())
+        return {name: np.concatenate(parts) for name, parts in said.items()}, np.concatenate(findings), np.concatenate(features)
+
+    def _tensor(self, pictures: np.ndarray | Sequence) -> Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device)
+        return x.to(memory_format=torch.channels_last)

@@ -1,0 +1,194 @@
+"""A trained discrepancy map looks at a scan: its counterpart of the other class, every pixel of the difference, and how sure it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.datasets.crop import CROPS, Crop
+from engine.explanation import CHANGE_LIMIT, Explanation, Path
+from engine.methods.map_translation.train import FAINTEST, map_size, translated
+from engine.networks.precision import suited_to
+from engine.networks.weights import with_weights
+from engine.ood import Likeness
+from engine.preprocessing import Preprocessing, enlarged
+from engine.registry import Model, UnsuitableScan
+from engine.scan import Scan
+
+BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
+STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`
+FULL = int(np.flatnonzero(STEPS == 1)[0])
+WIDE = 16  # channels of the first layer from which bfloat16 is quicker; the probability then moves by less than 0.01
+
+
+class DiscrepancyModel(Model):
+    """An opened checkpoint of a method that learns x- = x+ + M(x+) for one finding.
+
+    Neither CX-GAN nor VA-GAN holds a classifier. The probability here is a logistic function of the logarithm of the
+    map's size, fitted on validation pictures: what would have to change is the only ground on which a picture is called.
+
+    Args:
+        title: of the method, for messages.
+        architecture: dataclass of the network's sizes, `size` among them; `network` in the configuration holds them.
+        generator: makes the map generator of an architecture.
+        arranged: (map generator, precision) -> the same function, arranged for looking at pictures.
+
+    Attributes:
+        net: the map generator as it was trained, float32.
+        fast: the same as `arranged` for this device; what every answer comes from.
+        crop: finds the part of a scan that the network gets to see.
+        against: the finding that its pictures without the own one had instead; None where these were normal.
+        other: what the other class is called in a sentence.
+        cut: |M| above which a pixel counts as changed, in the network's units (`measures.fixed_cut`).
+    """
+
+    def __init__(
+        self,
+        title: str,
+        architecture: Callable[..., Any],
+        generator: Callable[[Any], nn.Module],
+        arranged: Callable[[nn.Module, torch.dtype], Callable[[Tensor], Tensor]],
+        checkpoint: Checkpoint,
+        device: str,
+    ):
+        config = checkpoint.config
+        self.title, self.checkpoint, self.device = title, checkpoint, torch.device(device)
+        self.findings = tuple(config["findings"])
+        try:
+            if len(self.findings) != 1:
+                raise ValueError(f"one finding is told from another class, not {len(self.findings)}")
+            sizes, self.preprocessing = architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            if self.preprocessing.size != sizes.size:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {sizes.size}")
+            self.kind, self.against = str(config["data"]["kind"]), config.get("against")
+            self.other = "normal" if self.against is None else self.against.lower()
+            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
+            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
+            self.limit = float(config["scales"][self.findings[0]])
+            self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
+            self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
+            weights = checkpoint.weights()
+            self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
+            self.net = with_weights(lambda: generator(sizes), {k.removeprefix("net."): v for k, v in weights.items()})
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole {title} ({error}); save it again with engine train.") from error
+        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.fast = arranged(self.net, suited_to(self.device, sizes.width, WIDE))
+
+    def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Prepared pictures (B, 1, size, size) on the device: maps M(x) of the same shape and probabilities (B,), float32."""
+        change = self.fast(x)
+        return change, self.probability_of(change)
+
+    def probability_of(self, change: Tensor) -> Tensor:
+        """Maps (B, 1, size, size) to probabilities (B,)."""
+        return torch.sigmoid(self.slope * ((map_size(change) + FAINTEST).log() - self.middle))
+
+    def prepared(self, scan: Scan) -> np.ndarray:
+        """The scan as the network sees it, (size, size) float32; the display window takes no part.
+
+        Raises:
+            UnsuitableScan: a volume, or a scan of another kind than the checkpoint was trained on.
+        """
+        if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint."
+            )
+        if scan.pixels.ndim != 2:
+            raise UnsuitableScan(f"{self.title} explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+        return self.preprocessing.apply(self.crop(scan.pixels).cut(scan.pixels))
+
+    def probabilities(self, scan: Scan) -> np.ndarray:
+        with torch.inference_mode():
+            return self.map_of(self._tensor(self.prepared(scan)))[1].cpu().numpy()
+
+    @torch.inference_mode()
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        found = []
+        for start in range(0, len(pictures), BATCH):
+            prepared = np.stack([self.preprocessing.apply(self.crop(p).cut(p)) for p in pictures[start : start + BATCH]])
+            x = torch.from_numpy(prepared)[:, None].to(self.device, memory_format=torch.channels_last)
+            found.append(self.map_of(x)[1][:, None].cpu().numpy())
+        return np.concatenate(found)
+
+    @torch.inference_mode()
+    def explain(
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[Explanation]:
+        started = time.perf_counter()
+        chosen = self.places(findings)
+        picture = self.prepared(scan)
+        maps, along = self.looked_at(picture[None])
+        drawn, probabilities = maps[0], along[0]
+        crop = self.crop(scan.pixels)
+        placed = _on_the_scan(drawn, crop)
+        units = self.preprocessing.scan_units(crop.cut(scan.pixels))
+        change = placed * units
+        coarse = cv2.resize(scan.pixels, placed.shape[::-1], interpolation=cv2.INTER_AREA)
+        moved = np.stack([crop.in_scan_units(coarse, a * change) for a in STEPS])  # (K, h, w)
+        evidence = placed / (2 * self.preprocessing.reach)
+        records = [
+            Explanation(
+                scan_sha256=scan.sha256,
+                checkpoint_sha256=self.checkpoint.sha256,
+                finding=self.findings[c],
+                probability=float(probabilities[0]),
+                threshold=float(self.thresholds[0]),
+                attribution=enlarged(evidence, scan.pixels.shape),
+                attribution_unit=f"of the grey range, towards {self.other}",
+                attribution_limit=self.limit,
+                evidence=evidence,
+                counterfactual=(scan.pixels + enlarged(moved[FULL], scan.pixels.shape)).astype(np.float32),
+                path=Path(STEPS, probabilities.astype(np.float32), moved, crop.span(2 * self.preprocessing.reach * units), self.change_limit),
+                in_distribution=(self.likeness.score(picture), self.likeness.limit),
+                seconds=time.perf_counter() - started,
+                both_signs=True,
+                against=self.against,
+            )
+            for c in chosen
+        ]
+        if progress:
+            for done in range(len(records)):
+                progress(done + 1, len(records))
+        return records
+
+    @torch.inference_mode()
+    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        self.places([*amounts])
+        x = self._tensor(self.prepared(scan))
+        change, probability = self.map_of(x)
+        for amount in amounts.values():
+            probability = self.map_of(translated(x, change, amount))[1]
+        return {self.findings[0]: float(probability)}
+
+    @torch.inference_mode()
+    def looked_at(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prepared pictures (B, size, size): their maps, of the same shape, and probabilities (B, K) at each of `STEPS`."""
+        maps, paths = [], []
+        for some in torch.from_numpy(pictures)[:, None].split(BATCH):
+            x = some.to(self.device, memory_format=torch.channels_last)
+            change, probability = self.map_of(x)
+            frames = torch.cat([translated(x, change, float(a)) for a in STEPS[1:]])  # ((K - 1) B, 1, size, size)
+            along = [probability, *(self.map_of(part)[1] for part in frames.split(BATCH))]
+            maps.append(change[:, 0].cpu())
+            paths.append(torch.cat(along).reshape(len(STEPS), len(x)).T.cpu())
+        return torch.cat(maps).numpy(), torch.cat(paths).numpy()
+
+    def _tensor(self, picture: np.ndarray) -> Tensor:
+        return torch.from_numpy(picture)[None, None].to(self.device, memory_format=torch.channels_last)
+
+
+def _on_the_scan(grid: np.ndarray, crop: Crop) -> np.ndarray:
+    """A map over a crop, (h, w), as a map over the whole scan with pixels of about the same size; 0 beside the crop."""
+    height, width = crop.seen.shape
+    if (crop.top, crop.left, crop.height, crop.width) == (0, 0, height, width) and crop.seen.all():
+        return grid
+    shape = [min(side, max(round(side * part / whole), 1)) for side, part, whole in zip((height, width), grid.shape, (crop.height, crop.width))]
+    return cv2.resize(crop.put_back(grid), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,35 @@
+"""How well somebody else's model does on labelled pictures: all that can be asked of a black box."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.datasets.collection import Collection
+from engine.methods.onnx.explain import AT_ONCE, ForeignModel
+from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity
+from engine.metrics.measure import Measure, collected
+
+
+def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
+    """AUC, and sensitivity, specificity and accuracy at the operating points, on the pictures at `indices`.
+
+    Args:
+        collection: its findings are those of the model, in the same order.
+    """
+    parts = [indices[start : start + AT_ONCE] for start in range(0, len(indices), AT_ONCE)]
+    said = np.concatenate([model.believes(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts])
+    labels, patients = collection.labels[indices], collection.patients[indices]
+    rows, measured, remarks = collected()
+    remarks.append("nobody here knows what the model was trained on: these pictures may have been among it")
+    measured(mean_auc, labels, said, model.findings, groups=patients)
+    for c, finding in enumerate(model.findings):
+        known = ~np.isnan(labels[:, c])
+        y, p, who = labels[known, c], said[known, c], patients[known]
+        measured(auc, y, p, subject=finding, groups=who)
+        for call in (sensitivity, specificity, accuracy):
+            measured(call, y, p, float(model.thresholds[c]), subject=finding, groups=who)
+    return rows, remarks
+
+
+def _seen(model: ForeignModel, collection: Collection, index: int) -> np.ndarray:
+    return collection.image(index, model.preprocessing.size)

@@ -1,0 +1,116 @@
+"""Somebody else's model looks at a scan: its probabilities, and where hiding changes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.explanation import Explanation
+from engine.methods.onnx.card import Interface
+from engine.methods.onnx.isolated import IsolatedNetwork
+from engine.methods.onnx.network import UnusableNetwork
+from engine.methods.onnx.occlusion import UNIT, occlusion
+from engine.preprocessing import Preprocessing, enlarged
+from engine.registry import Model, UnsuitableScan
+from engine.scan import Scan
+
+FILE = "onnx"  # the tensor that holds the file's bytes
+AT_ONCE = 8  # pictures
+
+
+class ForeignModel(Model):
+    """An opened checkpoint whose weights are the bytes of an ONNX file.
+
+    Nobody here knows what it was trained on, so it never says whether a scan is like its training pictures.
+
+    Raises:
+        RefusedCheckpoint: configuration and network do not belong together.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str):
+        config = checkpoint.config
+        self.checkpoint, self.findings = checkpoint, tuple(config["findings"])
+        try:
+            interface, self.preprocessing = Interface(**config["network"]), Preprocessing(**config["preprocessing"])
+            if tuple(interface.findings) != self.findings:
+                raise ValueError(f"outputs for {', '.join(interface.findings)}, but findings {', '.join(self.findings)}")
+            if self.preprocessing.size != interface.size or self.preprocessing.reach != 0.5:
+                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {interface.size}")
+            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
+            self.limits = [float(config["scales"][f]) for f in self.findings]
+            self.kind = str(config["data"]["kind"])
+            weights = checkpoint.weights()
+            if [*weights] != [FILE] or weights[FILE].dtype != torch.uint8 or weights[FILE].ndim != 1:
+                raise ValueError(f"the weights must be one file of bytes called {FILE!r}")
+            self.network = IsolatedNetwork(weights[FILE].numpy().tobytes(), interface, device, torch.get_num_threads())
+        except UnusableNetwork as reason:
+            raise RefusedCheckpoint(f"{checkpoint.name}: {reason}") from reason
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole ONNX model ({error}); bring it in again with engine adopt.") from error
+
+    def prepared(self, scan: Scan) -> np.ndarray:
+        """The scan as it is handed on, (size, size) float32 in [-0.5, 0.5]; the display window takes no part.
+
+        Raises:
+            UnsuitableScan: a volume, another kind than the card names, or grey values that the card's black and white do not fit.
+        """
+        if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
+            raise UnsuitableScan(f"{self.checkpoint.name} takes scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint.")
+        if scan.pixels.ndim != 2:
+            raise UnsuitableScan(f"An ONNX model is shown single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+        return self._prepared(scan.pixels)
+
+    def probabilities(self, scan: Scan) -> np.ndarray:
+        return self._answers(self.prepared(scan)[None])[0]
+
+    def believes(self, pictures: np.ndarray) -> np.ndarray:
+        prepared = np.stack([self._prepared(picture) for picture in pictures])
+        return np.concatenate([self._answers(prepared[start : start + AT_ONCE]) for start in range(0, len(prepared), AT_ONCE)])
+
+    def explain(
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[Explanation]:
+        started = time.perf_counter()
+        chosen = self.places(findings)
+        picture = self.prepared(scan)
+        probabilities = self._answers(picture[None])[0]
+        maps = occlusion(self._answers, picture, progress)
+        seconds = time.perf_counter() - started
+        return [
+            Explanation(
+                scan_sha256=scan.sha256,
+                checkpoint_sha256=self.checkpoint.sha256,
+                finding=self.findings[c],
+                probability=float(probabilities[c]),
+                threshold=float(self.thresholds[c]),
+                attribution=enlarged(maps[c], scan.pixels.shape),
+                attribution_unit=UNIT,
+                attribution_limit=self.limits[c],
+                evidence=maps[c],
+                counterfactual=None,
+                path=None,
+                in_distribution=None,
+                seconds=seconds,
+            )
+            for c in chosen
+        ]
+
+    def _prepared(self, pixels: np.ndarray) -> np.ndarray:
+        fixed = self.preprocessing.fixed
+        if fixed is not None and np.mean(pixels > fixed[1]) > 0.5:
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} takes {fixed[1]:g} for white, and most of this scan is brighter; export it with grey values from "
+                f"{fixed[0]:g} to {fixed[1]:g}."
+            )
+        return self.preprocessing.apply(pixels)
+
+    def _answers(self, prepared: np.ndarray) -> np.ndarray:
+        """Prepared pictures (n, size, size) to probabilities (n, C)."""
+        try:
+            return self.network(prepared)
+        except UnusableNetwork as reason:
+            raise UnsuitableScan(f"{self.checkpoint.name} gives no answer on this scan: {reason}") from reason

@@ -1,0 +1,1 @@
+"""Training: the loop, the settings and the job."""

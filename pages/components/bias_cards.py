@@ -1,0 +1,164 @@
+"""The cards of a bias report: the answer beside how far to trust it, intervals against zero, and every film both ways."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from engine.bias.report import notes
+from engine.bias.report import wording as answers
+from engine.bias.report.records import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
+
+SIDE, EDGE = 230, 34  # of the scatter, in its own units
+ACROSS = 150  # of one interval
+MOST_TRUST = 5  # lines beside the answer; more of them can be opened
+DOTS = ("#5b9bf0", "#e8923c", "#7fce9f", "#f09a90", "#b9a5f0")  # of the values, in their order
+SHAPES = {"circle": "\u25cf", "square": "\u25a0", "diamond": "\u25c6"}  # so that nothing is said by colour alone; and as text
+STYLE = (
+    "<style>text{font:10.5px sans-serif;fill:#98a3b0}.field{fill:#0a0c10;stroke:#222830}.same{stroke:#46515f;stroke-dasharray:3 3}"
+    ".point{stroke:#39434f;stroke-dasharray:2 3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}.band{fill:#1a2330}</style>"
+)
+KINDS = {DEPENDS: "found", NO_SIGN: "spared", CANNOT_TELL: "untold"}
+GAPS = ("parity", "opportunity", "odds")
+
+
+def badges(report: BiasReport, what: str = "films not trained on") -> list[str]:
+    """Who was asked about, in a few words each; `what` is all that is known of the films."""
+    groups = ", ".join(f"{answers.short(report.attribute, value)} {count}" for value, count in report.groups.items())
+    films = f"{report.n} {what}"
+    return [groups, films if report.patients == report.n else f"{films}, {report.patients} patients"]
+
+
+def headline(attribute: str, words: Sequence[str] = ()) -> str:
+    chips = "".join(f"<span class='chip'>{escape(text)}</span>" for text in words)
+    return f"<div class='bias-head'><h1 class='title'>{escape(answers.question(attribute))}</h1>{chips}</div>"
+
+
+def answer_card(report: BiasReport) -> str:
+    first, rest = answers.answer(report)
+    kinds = {one.verdict for one in report.findings if not one.slight}
+    kind = KINDS[DEPENDS if DEPENDS in kinds else NO_SIGN if report.told else CANNOT_TELL]
+    said = "".join(f"<p>{escape(text)}</p>" for text in (rest, *notes.said_beside(report)) if text)
+    return (
+        f"<section class='answer {kind}'><div class='said'><p class='first'>{escape(first)}</p>{said}</div>"
+        f"<div class='trust'><p>Can these counterfactuals be trusted?</p>{_trusted(report)}</div></section>"
+    )
+
+
+def _trusted(report: BiasReport) -> str:
+    """What is bad, and what counts most, at a glance; the rest can be opened."""
+    rows = answers.trust(report)
+    kept = [row for row in rows if row[2] == "bad"] + [row for row in rows if row[2] != "bad"]
+    short, more = (kept, []) if len(kept) <= MOST_TRUST else (kept[: MOST_TRUST - 1], kept[MOST_TRUST - 1 :])
+    shown = f"<ul>{''.join(map(_row, short))}</ul>"
+    if not more:
+        return shown
+    return f"{shown}<details><summary>{len(more)} more</summary><ul>{''.join(map(_row, more))}</ul></details>"
+
+
+def _row(row: tuple[str, str, str]) -> str:
+    what, much, mark = row
+    return f"<li>{escape(what)} <b class='{mark}'>{escape(much)}</b></li>"
+
+
+def assumption_card(report: BiasReport) -> str:
+    """What the verdicts assume and what was done to test it, and how it was asked: quiet, and there to read."""
+    assumed, tested = notes.assumption(report)
+    facts = "".join(f"<dt>{escape(what)}</dt><dd>{escape(how)}</dd>" for what, how in notes.facts(report))
+    return (
+        f"<section class='beside'><p><b>What is assumed.</b> {escape(assumed)} {escape(tested)}</p>"
+        f"<details><summary>How it was asked</summary><dl>{facts}</dl></details></section>"
+    )
+
+
+def findings_card(report: BiasReport) -> str:
+    """One row a finding, what moves most first; the interval stands against zero and the margin, on one scale for all."""
+    reach, rows, two = notes.reach(report), [], len(report.values) == 2
+    margin = f"{100 * report.margin:g}"
+    for one, cells in zip(report.findings, answers.table(report), strict=True):
+        name, pair, change, between, flips, share, verdict, p, corrected, sided, detectable, *gaps = cells
+        between = between if two else f"{between}, {pair}"
+        why = f" title='{escape(one.reason, quote=True)}'" if one.reason else ""
+        reasons = [one.associations.missing.get(gap, "") for gap in GAPS]
+        shown = "".join(f"<td{_title(reason)}>{gap}</td>" for gap, reason in zip(gaps, reasons, strict=True))
+        rows.append(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, one, reach)}</td><td>{change} <i>{escape(between)}</i></td>"
+            f"<td>{flips} <i>{share}</i></td><td class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td>"
+            f"<td title='p {escape(p)} before the correction'>{escape(corrected)}</td><td>{escape(sided)}</td>{shown}</tr>"
+        )
+    of_what = " to ".join(answers.short(report.attribute, value) for value in report.values) if two else "between the two values furthest apart"
+    names = "finding", f"mean change, -{margin} to +{margin} shaded", "points <i>95 %</i>", "flips of 100 <i>95 %</i>", "verdict", "corrected p", f"p beyond -{margin}, +{margin}"
+    heads = "".join(f"<th scope='col'>{head}</th>" for head in (*names, "parity gap", "opport. gap", "odds gap"))
+    return (
+        f"<section class='per-finding'><h2>Per finding, {escape(of_what)}</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"<details><summary>What the columns are</summary><p class='note'>{escape(notes.columns(report))}</p></details></section>"
+    )
+
+
+def _title(reason: str) -> str:
+    return f" title='{escape(reason, quote=True)}'" if reason else ""
+
+
+def interval(report: BiasReport, one: FindingReport, reach: float) -> str:
+    """A dot and its 95 % interval; the upright is zero, the band the margin."""
+
+    def x(value: float) -> float:
+        return round(ACROSS / 2 * (1 + max(-1.0, min(1.0, value / reach))), 1)
+
+    change, margin = one.change, report.margin
+    line = "" if change.low is None else f"<line class='bar' x1='{x(change.low)}' x2='{x(change.high)}' y1='9' y2='9'/>"
+    band = f"<rect class='band' x='{x(-margin)}' y='0' width='{round(x(margin) - x(-margin), 1)}' height='18'/>"
+    drawing = f"{band}<line class='zero' x1='{ACROSS / 2}' x2='{ACROSS / 2}' y1='1' y2='17'/>{line}<circle class='mean' cx='{x(change.value)}' cy='9' r='3.6'/>"
+    return picture("interval", ACROSS, 18, drawing, notes.caption(report, one))
+
+
+def picture(kind: str, width: float, height: float, drawing: str, said: str) -> str:
+    """An SVG as an <img>: Streamlit takes drawings out of the HTML that it is given, but not pictures. `said` is its text."""
+    whole = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>{STYLE}{drawing}</svg>"
+    data = b64encode(whole.encode()).decode()
+    return f"<img class='{kind}' alt='{escape(said, quote=True)}' src='data:image/svg+xml;base64,{data}'>"
+
+
+def scatter_card(report: BiasReport, one: FindingReport) -> str:
+    """Every film under the first value (across) and the second (up), the operating point dashed; above it, outside the plot, whose dot is whose."""
+    marks = []
+    for k, value in enumerate(report.values):
+        points = np.clip(one.under[report.factual == value], 0, 1)
+        marks += [_dot(EDGE + SIDE * float(a), EDGE / 2 + SIDE * (1 - float(b)), k) for a, b in points]
+    at, bottom = (EDGE + SIDE * one.threshold, EDGE / 2 + SIDE * (1 - one.threshold)), EDGE / 2 + SIDE
+    legend = " ".join(
+        f"<span><b style='color:{DOTS[k % len(DOTS)]}'>{[*SHAPES.values()][k % len(SHAPES)]}</b> {escape(answers.short(report.attribute, value))}</span>"
+        for k, value in enumerate(report.values)
+    )
+    first, second = (answers.short(report.attribute, value) for value in one.pair)
+    moved = int(abs(one.under[:, 1] - one.under[:, 0]).argmax())
+    said = (
+        f"{report.n} films, probability of {one.finding.lower()}, {first} across and {second} up; {answers.of_hundred(one.flips)} flip; "
+        f"the furthest goes from {one.under[moved, 0]:.2f} to {one.under[moved, 1]:.2f}"
+    )
+    numbers = "".join(
+        f"<text x='{EDGE + SIDE * v}' y='{bottom + 13}' text-anchor='middle'>{v:g}</text>"
+        f"<text x='{EDGE - 3}' y='{EDGE / 2 + SIDE * (1 - v) + 4}' text-anchor='end'>{v:g}</text>"
+        for v in (0.0, 0.5, 1.0)
+    )
+    drawing = (
+        f"<rect class='field' x='{EDGE}' y='{EDGE / 2}' width='{SIDE}' height='{SIDE}'/>"
+        f"<line class='same' x1='{EDGE}' y1='{bottom}' x2='{EDGE + SIDE}' y2='{EDGE / 2}'/>"
+        f"<line class='point' x1='{at[0]:.1f}' x2='{at[0]:.1f}' y1='{EDGE / 2}' y2='{bottom}'/>"
+        f"<line class='point' x1='{EDGE}' x2='{EDGE + SIDE}' y1='{at[1]:.1f}' y2='{at[1]:.1f}'/>{''.join(marks)}{numbers}"
+        f"<text x='{EDGE + SIDE / 2}' y='{bottom + 28}' text-anchor='middle'>probability, {escape(first)}</text>"
+        f"<text transform='rotate(-90)' x='{-(EDGE / 2 + SIDE / 2)}' y='9' text-anchor='middle'>probability, {escape(second)}</text>"
+    )
+    whole = SIDE + 2 * EDGE
+    return f"<p class='legend'>The patient's own: {legend}</p>{picture('scatter', whole, whole - EDGE / 2, drawing, said)}"
+
+
+def _dot(x: float, y: float, k: int) -> str:
+    colour, shape = DOTS[k % len(DOTS)], [*SHAPES][k % len(SHAPES)]
+    if shape == "circle":
+        return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.4' fill='{colour}'/>"
+    turn = f" transform='rotate(45 {x:.1f} {y:.1f})'" if shape == "diamond" else ""
+    return f"<rect class='dot' x='{x - 2:.1f}' y='{y - 2:.1f}' width='4' height='4' fill='{colour}'{turn}/>"

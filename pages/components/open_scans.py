@@ -1,0 +1,240 @@
+"""The scans that a reader has open: the sample, drawn patients and uploads. File names are never kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from engine.checkpoints.format import shipped
+from engine.datasets.phantom.collection import Marker, Phantom
+from engine.datasets.vagan_synthetic import VAGANSynthetic
+from engine.scan import Scan, frame, read_scan
+from pages.components import reading, shelf
+from pages.components.shelf import Entry, OpenScan
+from server import sessions
+
+SAMPLE = "RG1_UNCR.dcm"  # of the package pydicom-data
+PHANTOM_SIZE, PHANTOM_SEED = 512, 2  # the seed of no checkpoint's training data
+PATIENTS = {  # name to (which patient, with a tag burned in)
+    "Phantom patient 1": (7, False),
+    "Phantom patient 2": (21, False),
+    "Phantom patient 3": (15, False),
+    "Phantom patient 4": (2, False),
+    "Phantom patient 5": (16, False),
+    "Phantom patient 6": (4, False),
+    "Phantom patient 7": (32, False),
+    "Phantom patient 2 with a tag": (21, True),
+}
+SYNTHETIC = {"Synthetic picture 1": 5, "Synthetic picture 2": 7, "Synthetic picture 3": 8}  # name to which; the last is normal
+LONGEST_LABEL = 60
+EXPLAINED_WELL = ("attri-net-phantom", "Phantom patient 7")  # the checkpoint that takes the effusions of this patient away as they were drawn
+_DRAWINGS: dict[str, str] = {}  # sha256 of a drawn scan to its name above
+_first_start = threading.Lock()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def sample() -> OpenScan | None:
+    """The sample radiograph of pydicom-data, or None where that package is missing."""
+    from pydicom.data import get_testdata_file
+
+    path = get_testdata_file(SAMPLE, download=False)
+    return None if path is None else OpenScan("Sample radiograph", read_scan(Path(path).read_bytes()))
+
+
+@st.cache_resource(max_entries=len(PATIENTS), show_spinner=False)
+def phantom_patient(name: str) -> OpenScan:
+    index, tagged = PATIENTS[name]
+    tag = Marker(share_of_positives=1.0) if tagged else None
+    phantom = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=tag)
+    tags = {"BodyPartExamined": "CHEST", "ViewPosition": str(phantom.attributes["view_position"][index])}
+    truth = tuple(f for f, present in zip(phantom.findings, phantom.labels[index]) if present)
+    scan = Scan.of(phantom.image(index), "radiograph", tags=tags)
+    _DRAWINGS[scan.sha256] = name
+    return OpenScan(name, scan, phantom.name, truth)
+
+
+@st.cache_resource(max_entries=len(SYNTHETIC), show_spinner=False)
+def synthetic_picture(name: str) -> OpenScan:
+    pictures = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED)
+    picture = pictures.image(SYNTHETIC[name])
+    truth = pictures.findings if pictures.labels[SYNTHETIC[name], 0] else ()
+    scan = Scan.of(picture, "unknown", window=(0.0, 1.2), bits=32)
+    _DRAWINGS[scan.sha256] = name
+    return OpenScan(name, scan, pictures.name, tuple(truth))
+
+
+def true_change(opened: OpenScan, finding: str) -> np.ndarray | None:
+    """(H, W) float32: what the same drawing without `finding` adds to a drawn scan; None where nobody knows."""
+    name = _DRAWINGS.get(opened.scan.sha256) if opened.drawn_by else None
+    if name is None:
+        return None
+    return _true_change(name, finding) if finding in opened.truth else np.zeros((2, 2), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _true_change(name: str, finding: str) -> np.ndarray:
+    if name in SYNTHETIC:
+        pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
+    else:
+        index, tagged = PATIENTS[name]
+        pictures = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=Marker(share_of_positives=1.0) if tagged else None)
+    return pictures.counterfactual(index, without=(finding,)) - pictures.image(index)
+
+
+def drawn(name: str) -> OpenScan:
+    """The drawn picture called `name`, of `PATIENTS` or `SYNTHETIC`."""
+    return synthetic_picture(name) if name in SYNTHETIC else phantom_patient(name)
+
+
+def scans() -> dict[str, Entry]:
+    """The reader's list by identity, in the order of opening; on first start the sample, or a phantom in its place,
+    and before it a drawn patient whom a checkpoint at hand explains well."""
+    mine = shelf.mine()
+    with _first_start:
+        if not mine.started:
+            first = sample()
+            if first is None:
+                first = phantom_patient("Phantom patient 1")
+                st.session_state.notice = "The sample film needs the package pydicom-data; a drawn patient stands in for it."
+            if EXPLAINED_WELL[0] in shipped():
+                _add(phantom_patient(EXPLAINED_WELL[1]))
+            _add(first)
+            mine.started = True
+    if st.session_state.get("scan") not in mine.entries:
+        known = [key for key, entry in mine.entries.items() if entry.packed is not None]
+        st.session_state.scan = mine.chosen if mine.chosen in known else known[0] if known else None
+    return mine.entries
+
+
+def _add(opened: OpenScan) -> Entry:
+    entry = Entry(opened.name, opened.name)
+    entry.open(opened)
+    entry.done.set()
+    shelf.mine().add(entry)
+    return entry
+
+
+def chosen_entry() -> Entry | None:
+    """The line of the list that is on show."""
+    return scans().get(st.session_state.get("scan"))
+
+
+def chosen() -> OpenScan | None:
+    """The scan on show: the very same record as long as it is the same scan."""
+    entry = chosen_entry()
+    if entry is None or entry.packed is None:
+        return None
+    belongings = sessions.belongings()
+    kept = belongings.get("scan on show")
+    if kept is None or kept[0] is not entry:
+        kept = belongings["scan on show"] = (entry, entry.opened())
+    return kept[1] if kept[1].name == entry.title else replace(kept[1], name=entry.title)
+
+
+def chosen_slice(opened: OpenScan) -> Scan:
+    """The slice on show, the very same record as long as it is the same slice."""
+    if opened.slices == 1:
+        return frame(opened.scan, 0)
+    index, _ = place_of(opened)
+    belongings = sessions.belongings()
+    kept = belongings.get("slice on show")
+    if kept is None or kept[:2] != (opened.scan.sha256, index):
+        kept = belongings["slice on show"] = (opened.scan.sha256, index, frame(opened.scan, index))
+    return kept[2]
+
+
+def place_of(opened: OpenScan) -> tuple[int, int] | None:
+    """Which slice is on show, from 0, and how many there are; None for a single picture."""
+    if opened.slices == 1:
+        return None
+    return min(st.session_state.get(f"slice {opened.id}", opened.slices // 2), opened.slices - 1), opened.slices
+
+
+def turn_slice(opened: OpenScan, index: int) -> None:
+    """Shows another slice."""
+    st.session_state[f"slice {opened.id}"] = index
+
+
+def turn_to(identity: str) -> None:
+    """Shows another scan of the list; one that is not in it, or not read yet, is ignored, since the wish comes from the browser."""
+    mine = shelf.mine()
+    entry = mine.entries.get(identity)
+    if entry is not None and entry.packed is not None:
+        st.session_state.scan = mine.chosen = identity
+        st.session_state.notice = None
+        sessions.belongings().pop("turn to", None)
+
+
+def show(opened: OpenScan) -> None:
+    """Opens a drawn scan, or turns to it when it is open already."""
+    mine = shelf.mine()
+    same = next((key for key, entry in scans().items() if entry.small and entry.small.name == opened.name and entry.small.drawn_by == opened.drawn_by), None)
+    turn_to(same or _add(opened).id)
+    mine.started = True
+
+
+def take(files: Sequence[bytes]) -> list[Entry]:
+    """Lists uploaded files and has them read. What is on show stays until the first of them can be shown, see `settle`."""
+    entries = reading.take(shelf.mine(), files)
+    sessions.belongings()["drop"] = entries
+    sessions.belongings()["turn to"] = entries
+    entries[0].done.wait(1.0)  # one file is mostly read within that, and shown without a detour
+    return entries
+
+
+def settle() -> None:
+    """After a drop: turns to the first file that could be opened, and says once all are read which could not."""
+    belongings = sessions.belongings()
+    if (entry := next_to_show()) is not None and entry.done.is_set():
+        turn_to(entry.same_as or entry.id)
+    entries = belongings.get("drop", ())
+    if entries and all(entry.done.is_set() for entry in entries):
+        del belongings["drop"]
+        belongings.pop("turn to", None)
+        refused = [entry.reason for entry in entries if entry.reason]
+        if refused:
+            st.session_state.notice = (f"{len(refused)} of {len(entries)} files could not be opened. " if len(entries) > 1 else "") + refused[0]
+
+
+def next_to_show() -> Entry | None:
+    """The dropped file that the page turns to when it is read, unless the reader turns to another scan before."""
+    return next((entry for entry in sessions.belongings().get("turn to", ()) if not entry.reason), None)
+
+
+def rename(identity: str, label: str) -> None:
+    """Gives a scan the reader's own label; an empty one takes it back."""
+    entry = shelf.mine().entries.get(identity)
+    if entry is not None:
+        entry.label = "".join(letter for letter in label if letter.isprintable()).strip()[:LONGEST_LABEL]
+
+
+def close(identity: str) -> None:
+    """Closes a scan; `reopen` brings it back, if it was one."""
+    mine = shelf.mine()
+    entry = mine.entries.get(identity)
+    if entry is None:
+        return
+    place = list(mine.entries).index(identity)
+    mine.remove(identity)
+    if not entry.reason:
+        mine.closed = (place, entry)
+    if st.session_state.get("scan") == identity:
+        left = [key for key, other in mine.entries.items() if other.packed is not None]
+        before = sum(list(mine.entries).index(key) < place for key in left)
+        st.session_state.scan = mine.chosen = left[min(before, len(left) - 1)] if left else None
+
+
+def reopen() -> None:
+    """Brings back the scan that was closed last."""
+    mine = shelf.mine()
+    if mine.closed is not None:
+        place, entry = mine.closed
+        mine.closed = None
+        mine.add(entry, place)
+        st.session_state.scan = mine.chosen = entry.id

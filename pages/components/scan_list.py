@@ -1,0 +1,149 @@
+"""The list of open scans in the sidebar: thumbnails, labels and states, kept up to date by the browser itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages.components import open_scans, shelf
+from pages.components.shelf import SHELVES, Entry, Shelf
+from server import readers
+from server.doors import UPLOADS
+
+KEY = "scan list"
+PATH = "/scans/"
+_HERE = Path(__file__).parent
+_LIST = st.components.v2.component(
+    "otherwise_scan_list",
+    html="<div class='scans'></div>\n",
+    css=(_HERE / "scan_list.css").read_text(encoding="utf-8"),
+    js=(_HERE / "scan_list.js").read_text(encoding="utf-8"),
+)
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def sidebar() -> None:
+    """Which scan is on show, opening others, and closing them."""
+    open_scans.settle()
+    known = open_scans.scans()
+    if known:
+        show()
+    with st.container(horizontal=True, gap="small", key="closing"):
+        entry = open_scans.chosen_entry()
+        if entry is not None:
+            st.button("Close", help=f"Close {entry.title}", on_click=open_scans.close, args=(entry.id,), type="tertiary", key="close")
+        if closed := shelf.mine().closed:
+            st.button(f"Undo: reopen {closed[1].title}", on_click=open_scans.reopen, type="tertiary", key="reopen")
+    upload()
+    draw(known)
+
+
+def upload() -> None:
+    round_ = st.session_state.setdefault("uploads", 0)
+    files = st.file_uploader("Open DICOM, PNG, JPEG, TIFF", accept_multiple_files=True, key=f"upload {round_}")
+    if files:
+        st.session_state.notice = None
+        with st.spinner("Reading"):
+            _let_go([file.file_id for file in files], open_scans.take([file.getvalue() for file in files]))
+        st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the names
+        st.rerun()
+    context = get_script_run_ctx()
+    if context is not None and (sentences := UPLOADS.turned_away(context.session_id)):
+        st.session_state.notice = f"{len(sentences)} {'file was' if len(sentences) == 1 else 'files were'} not taken. {sentences[0]}"
+
+
+def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
+    """Streamlit would keep the bytes of an upload until its session ends; they count as on their way until they are read."""
+    context = get_script_run_ctx()
+    if context is not None and runtime.exists():
+        for file_id, entry in zip(file_ids, entries, strict=True):
+            UPLOADS.hand_over(context.session_id, file_id, entry.done)
+            runtime.get_instance().uploaded_file_mgr.remove_file(context.session_id, file_id)
+
+
+def draw(known: dict[str, Entry]) -> None:
+    patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
+    patient = st.selectbox(
+        "Or a drawn picture", patients, index=None, placeholder="Choose one", key=f"patient {len(known)} {st.session_state.uploads}"
+    )
+    if patient:
+        st.session_state.notice = None
+        with st.spinner("Drawing the picture"):
+            open_scans.show(open_scans.drawn(patient))
+        st.session_state.uploads += 1
+        st.rerun()
+
+
+def show() -> None:
+    """The list itself."""
+    mine = shelf.mine()
+    data = {"address": f"{PATH[1:]}{mine.token}", "entries": described(mine), "chosen": st.session_state.get("scan")}
+    data["heard"] = st.session_state.get("wishes heard", 0)  # until its last wish is, the list stays where the reader has put it
+    _LIST(data=data, key=KEY, on_chosen_change=_turn, on_closed_change=_close, on_renamed_change=_rename, on_changed_change=lambda: None)
+
+
+def _sent(name: str) -> object:
+    """What the list sent in this run; the browser may send anything."""
+    return getattr(st.session_state.get(KEY), name, None)
+
+
+def _turn() -> None:
+    match _sent("chosen"):
+        case [str(identity), int(count)]:
+            st.session_state["wishes heard"] = count
+            open_scans.turn_to(identity)
+
+
+def _close() -> None:
+    if isinstance(wish := _sent("closed"), str):
+        open_scans.close(wish)
+
+
+def _rename() -> None:
+    match _sent("renamed"):
+        case [str(identity), str(label)]:
+            open_scans.rename(identity, label)
+
+
+def described(mine: Shelf) -> list[dict]:
+    """What the list shows of each entry."""
+    return [
+        {"id": entry.id, "title": entry.title, "state": entry.state, "why": entry.reason or entry.note, "pictured": bool(entry.thumbnail)}
+        for entry in list(mine.entries.values())
+    ]
+
+
+@st.fragment(run_every=1.0)
+def wait_for_reading(entry: Entry) -> None:
+    """One quiet line while the scan that is to be shown is read; the page runs again when it is."""
+    st.container(key="waiting-to-read").progress(0.0, "Reading the scan")
+    if entry.done.wait(0.7):
+        st.rerun()
+
+
+def _shelf_of(request: Request) -> Shelf | None:
+    return SHELVES.by_token(request.path_params["token"], readers.of_request(request.scope))
+
+
+async def _entries(request: Request) -> Response:
+    mine = _shelf_of(request)
+    return JSONResponse([], 404, headers=HEADERS) if mine is None else JSONResponse(described(mine), headers=HEADERS)
+
+
+async def _thumbnail(request: Request) -> Response:
+    mine = _shelf_of(request)
+    entry = mine and mine.entries.get(request.path_params["entry"])
+    if not entry or not entry.thumbnail:
+        return PlainTextResponse("There is no picture.", 404, headers=HEADERS)
+    return Response(entry.thumbnail, media_type="image/png", headers={**HEADERS, "Cache-Control": "private, max-age=600"})
+
+
+def routes() -> list[Route]:
+    """For the server: the list as it is now, and its thumbnails, to the reader whose they are."""
+    return [Route(PATH + "{token}", _entries, methods=["GET"]), Route(PATH + "{token}/{entry}", _thumbnail, methods=["GET"])]

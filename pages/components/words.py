@@ -1,0 +1,323 @@
+"""An explanation in plain language: verdicts, the sentence, and the facts beside the slider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from engine.explanation import Explanation
+from engine.metrics.measure import Measure
+from engine.preprocessing import enlarged
+from engine.scan import Scan
+from pages.components.cards import rate
+from viewer import VISIBLE_CHANGE, FindingView
+
+INDIFFERENT = 0.05  # of log-odds: less is no answer
+SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
+JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
+COUNTED = frozenset("lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split())  # last words that take an article
+FRONTAL = ("PA", "AP")  # view positions in which, by convention, the patient faces the reader
+ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
+KINDS = {
+    "radiograph": "radiograph", "CT": "CT slice", "MR": "MR slice", "ultrasound": "ultrasound picture",
+    "mammogram": "mammogram", "unknown": "picture of unstated kind",
+}  # fmt: skip
+
+
+def log_odds(probability: float) -> float:
+    p = min(max(float(probability), 1e-6), 1 - 1e-6)
+    return float(np.log(p / (1 - p)))
+
+
+def degree(probability: float, threshold: float) -> str:
+    """'far below', 'below', 'just below', 'just above', 'above' or 'far above'."""
+    distance = log_odds(probability) - log_odds(threshold)
+    side = "above" if probability > threshold else "below"
+    size = "just " if abs(distance) < JUST else "far " if abs(distance) >= FAR else ""
+    return size + side
+
+
+def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
+    """Where most of the evidence for a finding lies.
+
+    Args:
+        evidence: (h, w); only what is above zero counts.
+
+    Returns:
+        The largest share that one of six parts holds, in [0, 1], and the part's name as seen on the picture
+        (a frontal film's left is the patient's right); None without any.
+    """
+    positive = np.clip(evidence, 0, None)
+    total = float(positive.sum())
+    if total <= 0:
+        return None
+    shares = [
+        (float(part.sum()) / total, f"{row} {column}")
+        for row, band in zip(ROWS, np.array_split(positive, 3, axis=0))
+        for column, part in zip(COLUMNS, np.array_split(band, 2, axis=1))
+    ]
+    return max(shares)
+
+
+def whose_side(part: str) -> str:
+    """"the patient's right" for a part at the left of a picture in which the patient faces the reader."""
+    return f"the patient's {'right' if part.endswith('left') else 'left'}"
+
+
+def noun(kind: str) -> str:
+    """What a reader calls a scan of a `Scan.kind` in passing."""
+    return {"radiograph": "film", "CT": "slice", "MR": "slice", "ultrasound": "frame"}.get(kind, "picture")
+
+
+def with_article(finding: str) -> str:
+    """A finding within a sentence: 'a lesion', 'an old fracture', 'pneumonia'."""
+    words = finding.lower()
+    if not COUNTED & {*re.split(r"[ /]", words)[-1:]}:
+        return words
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def sentence(
+    explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None, drawn: bool = False, facing: bool = False
+) -> str:
+    """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
+
+    Args:
+        what: the scan is called, see `noun`.
+        changed: which share of it the counterfactual changes, where that is what the model goes by.
+        drawn: see `likeness_badge`.
+        facing: the patient faces the reader, as on a frontal film, so that the picture's left is the patient's right.
+    """
+    finding = explanation.finding.lower()
+    if nothing := learned_nothing(explanation, rates, what):
+        return nothing
+    words = [f"The model {'sees' if explanation.positive else 'does not see'} {with_article(finding)}."]
+    if changed is not None and not explanation.positive:
+        start = f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
+        words.append(f"{start}: {100 * changed:.1f} % of it would change.")
+    place = whereabouts(np.abs(explanation.evidence) if explanation.both_signs else explanation.evidence)
+    against = explanation.positive and not explanation.both_signs and float(explanation.evidence.sum()) < 0
+    if against:
+        words.append(f"What speaks against it outweighs what speaks for it; it is called because the operating point is low ({explanation.threshold:.2f}).")
+    elif explanation.positive and place is not None:
+        share, part = place
+        side = f" ({whose_side(part)})" if facing else " as it is shown"
+        ground = "the change that it asks for" if explanation.both_signs else "its evidence"
+        words.append(
+            f"{100 * share:.0f} % of {ground} lies in the {part} of the picture{side}."
+            if share >= 0.3
+            else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part}{side} holds most, {100 * share:.0f} %."
+        )
+    if explanation.positive and explanation.path is not None:
+        without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
+        words.append(
+            f"{'After' if explanation.both_signs else 'Without'} that change in the {what} it would say no."
+            if without <= explanation.threshold
+            else f"Taking it away makes the model more sure ({without:.2f}), so the {what} without it explains nothing here."
+            if without > explanation.probability
+            else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
+        )
+    if not explanation.positive and explanation.path is not None:
+        without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
+        if without > explanation.threshold:
+            words.append(f"Its {what} without {finding} is wrong: the model would say yes of that ({without:.2f}).")
+    words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what, drawn))
+    if explanation.against is not None:
+        words.append(f"It has seen {finding} and {explanation.against.lower()} {what}s only.")
+    return " ".join(filter(None, words))
+
+
+def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
+    """Why this answer means nothing, as a sentence; "" where it may mean something.
+
+    Either the model's answer stands at its operating point whatever is taken away, or the interval of its AUC on pictures that it
+    was not trained on holds chance.
+    """
+    finding, path = with_article(explanation.finding), explanation.path
+    near = abs(log_odds(explanation.probability) - log_odds(explanation.threshold)) < INDIFFERENT
+    if near and path is not None and log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT:
+        return f"The model has not learned {finding}: its answer hardly depends on the {what}. No result is shown."
+    auc = rate(list(rates), "auc", explanation.finding)
+    if auc is not None and auc.chance is not None and auc.low <= auc.chance:
+        return (
+            f"The model has not been shown to know {finding}: on {what}s that it was not trained on its AUC is {auc.value:.2f} "
+            f"({auc.low:.2f} to {auc.high:.2f}), and {auc.chance:.2f} is chance. No result is shown."
+        )
+    return ""
+
+
+def counterfactual_title(finding: str, against: str | None) -> str:
+    """'With benign instead of malignant'; "" for a finding that is told from its absence, whose title the viewer makes."""
+    return "" if against is None else f"With {against.lower()} instead of {finding.lower()}"
+
+
+def told_apart(config: Mapping, what: str) -> str:
+    """What a checkpoint of this configuration tells apart: 'films with a finding from films without'.
+
+    Args:
+        what: a scan is called, see `noun`.
+    """
+    if (against := config.get("against")) is None:
+        return f"{what}s with a finding from {what}s without"
+    return f"{config['findings'][0].lower()} {what}s from {against.lower()} {what}s"
+
+
+def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str, drawn: bool) -> str:
+    """The error that this very call could be, from films not trained on; `finding` with its article."""
+    row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
+    if row is None:
+        return "Its card does not say how often such calls are wrong."
+    low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
+    often = f"{wrong} ({low} to {high})" if high else "fewer than 1"
+    if explanation.positive:
+        other = "" if explanation.against is None else f"{explanation.against.lower()} "
+        words = f"Of 100 {other}{what}s without {finding} that it was not trained on, it wrongly calls {often}."
+    else:
+        words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {often}."
+    if explanation.like_training is None and not drawn:
+        return words + " Whether this one is like those is not known."
+    return words if explanation.like_training and not drawn else words + f" This {what} is unlike those, so the number may not hold."
+
+
+def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
+    """How large the change is that takes the finding away fully (a = 1)."""
+    share = changed_share(explanation)
+    rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
+    if scan.spacing_mm is not None:
+        area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
+        rows.append(("that is", f"{area:,.0f} mm\u00b2{measured_at(scan)}"))
+    rows.append(("counted from", f"{100 * VISIBLE_CHANGE:.2g} % of the grey range"))
+    largest = float(np.abs(full_change(explanation)).max())
+    rows.append(("largest change", f"{100 * largest / explanation.path.grey_range:.0f} % of the grey range"))
+    return rows
+
+
+def changed_share(explanation: Explanation) -> float:
+    """The share of the scan that visibly changes at a = 1, from 0 to 1."""
+    return float((np.abs(full_change(explanation)) > VISIBLE_CHANGE * explanation.path.grey_range).mean())
+
+
+def full_change(explanation: Explanation) -> np.ndarray:
+    """(h, w): what is added to the scan at a = 1, in its units."""
+    path = explanation.path
+    return path.changes[int(np.argmin(np.abs(path.steps - 1)))]
+
+
+def finding_view(
+    explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False, drawn: bool = False, truth: np.ndarray | None = None
+) -> FindingView:
+    """What the viewer needs of an explanation; the large pictures are left behind.
+
+    Args:
+        first: at the head of the list, where the verdict names its operating point in full.
+        drawn: see `likeness_badge`.
+        truth: what the true counterfactual adds to the scan, see `FindingView`.
+    """
+    what = noun(scan.kind)
+    unsure = bool(learned_nothing(explanation, rates, what))
+    only_change = explanation.both_signs and explanation.path is not None
+    changed = changed_share(explanation) if only_change else None
+    point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"
+    return FindingView(
+        name=explanation.finding,
+        probability=explanation.probability,
+        threshold=explanation.threshold,
+        verdict="cannot tell" if unsure else f"{degree(explanation.probability, explanation.threshold)} {point}",
+        unsure=unsure,
+        counterfactual=counterfactual_title(explanation.finding, explanation.against),
+        evidence_title=f"Change towards {(explanation.against or 'normal').lower()}" if explanation.both_signs else "",
+        sentence=sentence(explanation, rates, what, changed, drawn, facing=scan.kind == "radiograph" and scan.tags.get("ViewPosition", "") in FRONTAL),
+        evidence=np.zeros_like(explanation.evidence) if unsure else explanation.evidence,
+        evidence_limit=explanation.attribution_limit,
+        evidence_unit=explanation.attribution_unit,
+        truth=truth,
+        **_slider(explanation, scan, unsure, truth),
+    )
+
+
+def recovered(change: np.ndarray, truth: np.ndarray) -> float:
+    """How much of the true change (H, W) a change (h, w) of the model brings: 1 for all of it, 0 for none, below 0 for harm (`engine.metrics.recovery`)."""
+    return float(1 - np.abs(enlarged(change, truth.shape) - truth).mean() / np.abs(truth).mean())
+
+
+def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarray | None) -> dict:
+    """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual, no change for an `unsure` answer."""
+    path = explanation.path
+    if path is None:
+        return {}
+    whole = full_change(explanation)
+    if unsure:
+        return {"steps": path.steps, "probabilities": path.probabilities, "changes": np.zeros_like(whole)}
+    linear = np.allclose(path.changes, path.steps[:, None, None] * whole, atol=1e-4 * path.grey_range)
+    return {
+        "steps": path.steps,
+        "probabilities": path.probabilities,
+        "changes": np.ascontiguousarray(whole) if linear else path.changes,
+        "facts": facts(explanation, scan) + ([("recovery of the truth", f"{recovered(whole, truth):.2f} of 1")] if truth is not None and truth.any() else []),
+    }
+
+
+def scan_title(scan: Scan) -> str:
+    """'Chest radiograph, PA', from what the file says of itself."""
+    part = scan.tags.get("BodyPartExamined", "").lower()
+    kind = KINDS[scan.kind]
+    words = f"{part} {kind}".strip() if scan.kind != "unknown" else kind
+    view = scan.tags.get("ViewPosition", "")
+    return words[0].upper() + words[1:] + (f", {view}" if view else "")
+
+
+def scan_badges(scan: Scan) -> list[tuple[str, str]]:
+    """Size, depth, spacing, and what a reader must know of how the file was read, as the viewer's badges."""
+    height, width = scan.pixels.shape[-2:]
+    size = (f"{width} x {height}, {scan.bits} bit", "quiet")
+    remarks = [(remark, "warn") for remark in scan.remarks]
+    if scan.spacing_mm is None:
+        return [size, ("no pixel spacing", "quiet"), *remarks]
+    row, column = scan.spacing_mm
+    spacing = f"{row:.3g} mm a pixel" if abs(row - column) < 1e-3 * row else f"{row:.3g} x {column:.3g} mm a pixel"
+    return [size, (spacing + measured_at(scan), "quiet"), *remarks]
+
+
+def measured_at(scan: Scan) -> str:
+    """What follows a length in millimetres: nothing where it is of the patient."""
+    return " at the detector" if scan.spacing_at == "detector" else ""
+
+
+def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", drawn: bool = False) -> tuple[str, str]:
+    """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is not known.
+
+    Args:
+        what: those are called, see `noun`.
+        drawn: the checkpoint has seen drawn pictures only and the scan is a person's, which no score makes alike.
+    """
+    if drawn:
+        return (f"trained on drawn {what}s only", "bad")
+    if likeness is None:
+        return (f"training {what}s not known", "warn")
+    score, limit = likeness
+    share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
+    return (f"like the training {what}s ({share})", "good") if score <= limit else (f"unlike the training {what}s ({share})", "bad")
+
+
+def unlike(likeness: tuple[float, float] | None, what: str, drawn: bool) -> str:
+    """Why a scan is not like those the checkpoint was trained on, as a sentence; "" where nothing says that. Arguments as for `likeness_badge`."""
+    if drawn:
+        return f"This checkpoint was trained on drawn {what}s only, and this is none of them."
+    if likeness is not None and likeness[0] > likeness[1]:
+        return f"This scan is unlike the {what}s this checkpoint was trained on."
+    return ""
+
+
+def window_presets(scan: Scan) -> list[tuple[str, float, float]]:
+    """(name, centre, width), from the picture's own grey levels; no preset changes a pixel."""
+    step = max(1, int(np.sqrt(scan.pixels.size / 250_000)))
+    sample = scan.pixels[::step, ::step]
+    low, dark, bright, high = (float(v) for v in np.percentile(sample, (1, 5, 60, 99)))
+    presets = []
+    if high > low:
+        presets.append(("1 to 99 %", (low + high) / 2, high - low))
+    if scan.kind in ("radiograph", "unknown") and bright > dark:
+        presets.append(("Lungs", (dark + bright) / 2, bright - dark))
+    return presets

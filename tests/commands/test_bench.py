@@ -1,0 +1,78 @@
+"""The bench compares like with like, and says what it could not measure."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from engine.commands.bench import bench, shown
+from engine.errors import OneSentence
+from engine.methods.attri_net import bench as attri_net_bench
+from engine.methods.attri_net.network import Architecture, AttriNet
+from engine.methods.attri_net.produce import tiny
+from engine.methods.cx_gan import CxGanMethod
+from engine.methods.cx_gan import bench as cx_gan_bench
+
+ROW = {"name", "ours_s", "plain_s", "ratio", "max_difference"}
+
+
+@pytest.fixture
+def narrow(monkeypatch, tmp_path):
+    """The same bench with a network and a folder of checkpoints that a test has time for."""
+    small = Architecture(size=32, width=4, residual_blocks=1, critic_layers=4, pool=8, code_repeat=4)
+    monkeypatch.setattr(attri_net_bench, "Architecture", lambda: small)
+    monkeypatch.setattr(attri_net_bench, "FILMS", 2)
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path / "shipped"))
+    return tmp_path / "shipped"
+
+
+def test_an_unknown_bench_is_refused_by_naming_the_known_ones():
+    with pytest.raises(OneSentence, match="there are attri-net"):
+        bench("attri_net")
+
+
+def test_every_row_has_the_same_fields_and_the_json_holds_the_table(narrow, tmp_path, capsys):
+    tiny(narrow / "attri-net-tiny")
+    bench("attri-net", rounds=1, json=tmp_path / "bench.json")
+    table, written = capsys.readouterr().out, json.loads((tmp_path / "bench.json").read_text())
+    assert written["command"] == "bench" and len(written["rows"]) == 3
+    for row in written["rows"]:
+        assert set(row) == ROW and row["ours_s"] > 0 and row["name"] in table
+        if row["plain_s"] is not None:
+            assert row["ratio"] == pytest.approx(row["plain_s"] / row["ours_s"])
+            assert row["max_difference"] < 1e-4  # both sides did the same sums
+
+
+def test_without_a_shipped_checkpoint_the_others_are_measured(narrow, capsys):
+    bench("attri-net", rounds=1)
+    printed = capsys.readouterr().out
+    assert "no Attri-Net checkpoint is shipped" in printed and "one drawn film" in printed
+
+
+def test_cx_gan_is_measured_on_a_shipped_checkpoint_or_says_that_there_is_none(narrow, monkeypatch, capsys):
+    with pytest.raises(OneSentence, match="no CX-GAN checkpoint is shipped"):
+        bench("cx-gan", rounds=1)
+    monkeypatch.setattr(cx_gan_bench, "PICTURES", 3)
+    monkeypatch.setattr(cx_gan_bench, "SIDE", 32)
+    CxGanMethod().tiny(narrow / "cx-gan-tiny")
+    bench("cx-gan", rounds=1)
+    assert "3 pictures of 32 x 32 explained, cx-gan-tiny" in capsys.readouterr().out
+    (row,), _ = cx_gan_bench.bench(1)
+    assert row["max_difference"] < 1e-4  # both sides did the same sums
+
+
+def test_a_difference_between_the_two_ways_is_reported():
+    torch.manual_seed(0)
+    net = AttriNet(("Edema", "Effusion"), Architecture(size=32, width=8, residual_blocks=2, critic_layers=4, pool=8, code_repeat=4))
+    net.requires_grad_(False)
+    torch.nn.init.normal_(net.classifiers.weight, std=3.0)
+    picture = np.random.default_rng(0).uniform(-0.9, 0.9, (32, 32)).astype(np.float32)
+    exact = attri_net_bench.compared(net, picture, 1, torch.float32)
+    rounded = attri_net_bench.compared(net, picture, 1, torch.bfloat16)
+    assert exact["max_difference"] < 1e-4 < rounded["max_difference"]
+
+
+def test_a_number_that_was_not_measured_is_a_dash():
+    row = dict.fromkeys(ROW) | {"name": "a film", "ours_s": 0.0125}
+    assert shown([row]).splitlines()[1].split() == ["a", "film", "0.013", "-", "-", "-"]
