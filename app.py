@@ -48,4 +48,6 @@ else:
     from pages.components import scan_list
     from server import doors
 
-    app = st.App(__file__, routes=[*doors.routes(), *scan_list.routes()], middleware=doors.middleware(), lifespan=doors.lifespan)
+    app = st.App(
+        __file__, routes=[*doors.routes(), *scan_list.routes()], middleware=doors.middleware(), lifespan=doors.lifespan
+    )

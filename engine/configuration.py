@@ -11,7 +11,19 @@ from typing import Any
 
 FORMAT = 1
 CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
-OBJECTS = ("network", "preprocessing", "thresholds", "scales", "data", "attributes", "quality", "training", "calibration", "guidance", "diffusion")
+OBJECTS = (
+    "network",
+    "preprocessing",
+    "thresholds",
+    "scales",
+    "data",
+    "attributes",
+    "quality",
+    "training",
+    "calibration",
+    "guidance",
+    "diffusion",
+)
 LONGEST_CAUTION = 300  # characters, what is read at a glance above a result
 LONGEST_NAME = 300  # characters of a finding, a class or an attribute
 MOST_FINDINGS = 1000
@@ -67,32 +79,49 @@ class Configuration:
         if not isinstance(self.findings, (list, tuple)) or not all(_name(name) for name in self.findings):
             raise UnusableConfiguration("must list findings as names")
         if not 1 <= len(self.findings) <= MOST_FINDINGS:
-            raise UnusableConfiguration(f"must list at least one finding and at most {MOST_FINDINGS}, got {len(self.findings)}")
+            raise UnusableConfiguration(
+                f"must list at least one finding and at most {MOST_FINDINGS}, got {len(self.findings)}"
+            )
         if len(set(self.findings)) != len(self.findings):
             raise UnusableConfiguration("names a finding twice")
         if not isinstance(self.caution, str) or len(self.caution) > LONGEST_CAUTION or "\n" in self.caution:
             raise UnusableConfiguration(f"may hold a caution of one line and {LONGEST_CAUTION} characters")
         if self.against is not None and (not _name(self.against) or self.against in self.findings):
-            raise UnusableConfiguration(f"must name another finding under against, or give null there for normal, got {self.against!r:.80}")
+            raise UnusableConfiguration(
+                f"must name another finding under against, or give null there for normal, got {self.against!r:.80}"
+            )
         for name in self.findings:
             threshold = self.thresholds.get(name)
             if not _number(threshold) or not 0 <= threshold <= 1:
                 raise UnusableConfiguration(f"must give {name!r:.80} a threshold in [0, 1], got {threshold!r:.80}")
             if self.scales and not (_number(self.scales.get(name)) and self.scales[name] > 0):
-                raise UnusableConfiguration(f"must give {name!r:.80} a scale above 0, got {self.scales.get(name)!r:.80}")
+                raise UnusableConfiguration(
+                    f"must give {name!r:.80} a scale above 0, got {self.scales.get(name)!r:.80}"
+                )
         if not re.fullmatch(r"[0-9a-f]{64}", str(self.weights_sha256)):
             raise UnusableConfiguration("must give weights_sha256 as 64 hexadecimal digits")
         for name, value in self.data.items():
             if not isinstance(value, str):
                 raise UnusableConfiguration(f"must give {name!r:.80} under data as text, got {value!r:.80}")
         if self.data.get("kind", "unknown") not in KINDS:
-            raise UnusableConfiguration(f"must give one of {', '.join(KINDS)} as kind under data, got {self.data['kind']!r:.80}")
+            raise UnusableConfiguration(
+                f"must give one of {', '.join(KINDS)} as kind under data, got {self.data['kind']!r:.80}"
+            )
         for name, value in self.calibration.items():
             if not all(_number(part) for part in (value if isinstance(value, list) else [value])):
-                raise UnusableConfiguration(f"must give {name!r:.80} under calibration as a number or numbers, got {value!r:.80}")
+                raise UnusableConfiguration(
+                    f"must give {name!r:.80} under calibration as a number or numbers, got {value!r:.80}"
+                )
         for name, values in self.attributes.items():
-            if not _name(name) or not isinstance(values, (list, tuple)) or len(values) < 2 or not all(isinstance(value, str) for value in values):
-                raise UnusableConfiguration(f"must give the values of {name!r:.80} under attributes, two or more, as text")
+            if (
+                not _name(name)
+                or not isinstance(values, (list, tuple))
+                or len(values) < 2
+                or not all(isinstance(value, str) for value in values)
+            ):
+                raise UnusableConfiguration(
+                    f"must give the values of {name!r:.80} under attributes, two or more, as text"
+                )
         try:
             Preprocessing(**self.preprocessing)
         except (TypeError, ValueError) as error:
@@ -125,7 +154,9 @@ def parsed(text: str, methods: Collection[str]) -> dict[str, Any]:
     if config["format"] != FORMAT or isinstance(config["format"], bool):
         raise UnusableConfiguration(f"has format {config['format']!r:.80}; this version opens format {FORMAT}")
     if not isinstance(config["method"], str) or config["method"] not in methods:
-        raise UnusableConfiguration(f"names the method {config['method']!r:.80}; known are {', '.join(sorted(methods))}")
+        raise UnusableConfiguration(
+            f"names the method {config['method']!r:.80}; known are {', '.join(sorted(methods))}"
+        )
     for key in OBJECTS:
         if key in config and not isinstance(config[key], dict):
             raise UnusableConfiguration(f"must hold an object under {key}")

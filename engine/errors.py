@@ -14,4 +14,7 @@ class Stopped(Exception):
     """
 
 
-MENDABLE = (ValueError, OSError)  # every refusal of the engine (a scan, a checkpoint, a collection, a setting) is a ValueError
+MENDABLE = (
+    ValueError,
+    OSError,
+)  # every refusal of the engine (a scan, a checkpoint, a collection, a setting) is a ValueError

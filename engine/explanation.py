@@ -47,7 +47,9 @@ class Path:
                 f"{self.probabilities.shape} and {self.changes.shape}"
             )
         if not (np.isfinite(self.grey_range) and self.grey_range > 0 and 0 < self.change_limit <= 1):
-            raise ValueError(f"grey_range must be above 0 and change_limit in (0, 1], got {self.grey_range} and {self.change_limit}")
+            raise ValueError(
+                f"grey_range must be above 0 and change_limit in (0, 1], got {self.grey_range} and {self.change_limit}"
+            )
         if self.steps[0] != 0 or np.any(np.diff(self.steps) <= 0):
             raise ValueError("steps must rise strictly from 0")
 
@@ -121,7 +123,9 @@ class Explanation:
             raise ValueError("counterfactual and path must both be there or both be None")
         other = self.attribution.shape if self.counterfactual is None else self.counterfactual.shape
         if self.attribution.ndim != 2 or self.attribution.shape != other:
-            raise ValueError(f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {other}")
+            raise ValueError(
+                f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {other}"
+            )
         if not np.isfinite(self.attribution).all():
             raise ValueError("attribution must be finite")
 
@@ -156,7 +160,8 @@ class Explanation:
             "path": None if self.path is None else self.path.record(self.threshold),
             "in_distribution": None
             if self.in_distribution is None
-            else dict(zip(("score", "limit"), map(float, self.in_distribution))) | {"like_training": bool(self.like_training)},
+            else dict(zip(("score", "limit"), map(float, self.in_distribution)))
+            | {"like_training": bool(self.like_training)},
             "seconds": round(float(self.seconds), 4),
         }
 

@@ -94,7 +94,9 @@ def unfinished(path: Path) -> bool:
 def unwritable(folder: Path, error: OSError) -> UnwritableFile:
     """What to tell whoever wanted files in `folder`."""
     if error.errno in FULL:
-        return UnwritableFile(f"The disk is full: nothing was written to {folder}; make room there, or name another folder.")
+        return UnwritableFile(
+            f"The disk is full: nothing was written to {folder}; make room there, or name another folder."
+        )
     return UnwritableFile(f"Nothing could be written to {folder} ({error.strerror or error}); name another folder.")
 
 

@@ -31,7 +31,9 @@ class Preprocessing:
         if not isinstance(self.size, int) or self.size < 1:
             raise ValueError(f"size must be a whole number of pixels, got {self.size!r}")
         if not 0 <= self.percentile < 50 or not 0 < self.reach < 1:
-            raise ValueError(f"percentile must lie in [0, 50) and reach in (0, 1), got {self.percentile} and {self.reach}")
+            raise ValueError(
+                f"percentile must lie in [0, 50) and reach in (0, 1), got {self.percentile} and {self.reach}"
+            )
         if self.fixed is not None:
             low, high = map(float, self.fixed)
             if not low < high < float("inf"):

@@ -115,7 +115,12 @@ class Queue:
         self._thread: threading.Thread | None = None
 
     def ask(
-        self, key: Hashable, work: Callable[[Progress], Any], asker: Hashable = None, long: bool = False, background: bool = False
+        self,
+        key: Hashable,
+        work: Callable[[Progress], Any],
+        asker: Hashable = None,
+        long: bool = False,
+        background: bool = False,
     ) -> Job:
         """The job called `key`: kept, running or waiting already, or new in the queue.
 
@@ -210,7 +215,11 @@ class Queue:
 
     def _turn_of(self, asker: Hashable, background: bool) -> int:
         """The turn that a job of `asker` has: the present one, or the one after those that theirs have."""
-        theirs = [job._turn for job in (*self._running, *self._waiting) if asker in job._askers and job.background == background]
+        theirs = [
+            job._turn
+            for job in (*self._running, *self._waiting)
+            if asker in job._askers and job.background == background
+        ]
         return max([self._turn, *(turn + 1 for turn in theirs)])
 
     def _serve(self) -> None:

@@ -209,7 +209,9 @@ def open_model(where: str | Path | Checkpoint, device: str = "auto") -> Model:
     checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
     room = method(checkpoint.method)
     if not isinstance(room, Method):
-        raise RefusedCheckpoint(f"{checkpoint.name} shows patients otherwise and explains no scans; the bias report uses it.")
+        raise RefusedCheckpoint(
+            f"{checkpoint.name} shows patients otherwise and explains no scans; the bias report uses it."
+        )
     return room.open(checkpoint, choose_device(device))
 
 
@@ -222,5 +224,7 @@ def open_generator(where: str | Path | Checkpoint, device: str = "auto") -> Any:
     checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
     room = method(checkpoint.method)
     if not isinstance(room, Generator):
-        raise RefusedCheckpoint(f"{checkpoint.name} explains scans and cannot change an attribute; choose a checkpoint of cit_lr.")
+        raise RefusedCheckpoint(
+            f"{checkpoint.name} explains scans and cannot change an attribute; choose a checkpoint of cit_lr."
+        )
     return room.open(checkpoint, choose_device(device))

@@ -36,13 +36,16 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
          number(m.chance), number(m.paper))
         for m in measures
     ]  # fmt: skip
-    kept = [c for c, name in enumerate(HEADER) if name not in ("chance", "paper") or any(line[c] != "-" for line in lines)]
+    kept = [
+        c for c, name in enumerate(HEADER) if name not in ("chance", "paper") or any(line[c] != "-" for line in lines)
+    ]
     grid = [[line[c] for c in kept] for line in (HEADER, *lines)]
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
 
     def align(line: Sequence[str]) -> str:
         cells = [
-            cell.rjust(width) if HEADER[c] in RIGHT else cell.ljust(width) for cell, width, c in zip(line, widths, kept, strict=True)
+            cell.rjust(width) if HEADER[c] in RIGHT else cell.ljust(width)
+            for cell, width, c in zip(line, widths, kept, strict=True)
         ]
         return "  ".join(cells).rstrip()
 
@@ -50,7 +53,9 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
     alike: dict[tuple[str, str], list[str]] = {}
     for m in measures:
         alike.setdefault((m.metric, m.remark), []).append(m.subject)
-    notes = [f"{metric}, {'; '.join(subjects)}: {remark}" for (metric, remark), subjects in alike.items() if remark] + list(remarks)
+    notes = [
+        f"{metric}, {'; '.join(subjects)}: {remark}" for (metric, remark), subjects in alike.items() if remark
+    ] + list(remarks)
     return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body, *([""] if notes else []), *notes])
 
 

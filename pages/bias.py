@@ -29,7 +29,9 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
     """The worker's job for this report, before its p values are corrected for all that is asked in this session."""
 
     def work(progress):
-        return common.inference().call(request.measured, checkpoint, common.trained_on(checkpoint), asked, progress=progress)
+        return common.inference().call(
+            request.measured, checkpoint, common.trained_on(checkpoint), asked, progress=progress
+        )
 
     return common.ask(("bias", asked), work, long=True)
 
@@ -55,7 +57,14 @@ def choose(offers: list[Checkpoint]) -> Checkpoint:
     with st.container(key="checkpoint"):
         kept = st.session_state.get("bias checkpoint kept")
         place = list(names).index(kept) if kept in names else 0
-        chosen = st.selectbox("Checkpoint", list(names), place, format_func=lambda s: names[s], label_visibility="collapsed", key="bias checkpoint")
+        chosen = st.selectbox(
+            "Checkpoint",
+            list(names),
+            place,
+            format_func=lambda s: names[s],
+            label_visibility="collapsed",
+            key="bias checkpoint",
+        )
     st.session_state["bias checkpoint kept"] = chosen
     return next(c for c in offers if c.identity == chosen)
 
@@ -117,7 +126,9 @@ def result(offers: list[Checkpoint]) -> None:
     common.worker().keep_only(common.session(), [job.key])
     job.wait(0.3)
     if not job.done:
-        quiet(f"{asked.count} films are being shown otherwise, and the model is asked about each. This takes a minute or two; Stop gives it up.")
+        quiet(
+            f"{asked.count} films are being shown otherwise, and the model is asked about each. This takes a minute or two; Stop gives it up."
+        )
 
         def stop() -> None:
             wanted.remove(asked)
@@ -132,7 +143,9 @@ def result(offers: list[Checkpoint]) -> None:
             st.rerun(scope="fragment")
         return
     report = in_its_family(checkpoint, asked, job.answer())
-    known = "films not trained on" if common.method_of(checkpoint).trainable else "films"  # of another maker's model nobody knows
+    known = (
+        "films not trained on" if common.method_of(checkpoint).trainable else "films"
+    )  # of another maker's model nobody knows
     head.html(bias_cards.headline(asked.attribute, bias_cards.badges(report, known)))
     with files:
         take_home(report)
@@ -158,8 +171,18 @@ def take_home(report: BiasReport) -> None:
         return bias_pdf(report)
 
     stem = f"bias-{report.checkpoint}-{report.attribute}"
-    st.download_button("PDF", pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf")
-    st.download_button("JSON", bias_json([report]), f"{stem}.json", "application/json", on_click="ignore", help="The same numbers", key="json")
+    st.download_button(
+        "PDF", pdf, f"{stem}.pdf", "application/pdf", on_click="ignore", help="The report on paper", key="pdf"
+    )
+    st.download_button(
+        "JSON",
+        bias_json([report]),
+        f"{stem}.json",
+        "application/json",
+        on_click="ignore",
+        help="The same numbers",
+        key="json",
+    )
 
 
 def show(report: BiasReport) -> None:
@@ -171,7 +194,12 @@ def show(report: BiasReport) -> None:
     with scatter, st.container(key="bias-scatter"):
         names = [one.finding for one in report.findings]
         first = report.told[0].finding if report.told else names[0]
-        chosen = st.selectbox("Every film both ways", names, names.index(first), key=f"bias finding {report.attribute} {report.generator} {report.n}")
+        chosen = st.selectbox(
+            "Every film both ways",
+            names,
+            names.index(first),
+            key=f"bias finding {report.attribute} {report.generator} {report.n}",
+        )
         one = report.findings[names.index(chosen)]
         st.html(bias_cards.scatter_card(report, one))
     linked_panels(panels(report, one), key="bias view", least_height=250)
@@ -188,7 +216,10 @@ def _three(report: BiasReport, one: FindingReport, person: Affected, number: int
     attribute, low, high = report.attribute, float(person.original.min()), float(person.original.max())
     window = ((low + high) / 2, max(high - low, 1.0))
     taken, other = answers.otherwise(attribute, person.factual), answers.otherwise(attribute, person.other)
-    flips, way = ", flips" if person.flips else "", " to ".join(answers.short(attribute, value) for value in report.values) if len(report.values) == 2 else ""
+    flips, way = (
+        ", flips" if person.flips else "",
+        " to ".join(answers.short(attribute, value) for value in report.values) if len(report.values) == 2 else "",
+    )
     whose = f"most affected patient {number}, {one.finding.lower()}"
     return [
         PanelView("As it is", f"{answers.short(attribute, person.factual)} p {person.before:.2f}", person.original, window=window,
@@ -204,7 +235,10 @@ def main() -> None:
     offers = offered()
     if not offers:
         st.html("<h1 class='title'>Bias report</h1>")
-        common.line("No checkpoint here can be tested: one that was trained on drawn films can, or one with a generator for its films.", "quiet")
+        common.line(
+            "No checkpoint here can be tested: one that was trained on drawn films can, or one with a generator for its films.",
+            "quiet",
+        )
         return
     result(offers)
 

@@ -33,7 +33,9 @@ class Explained:
     difference: tuple[float, float] | None
 
 
-def explaining(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -> tuple[tuple, Callable[[Progress], Explained]]:
+def explaining(
+    opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str
+) -> tuple[tuple, Callable[[Progress], Explained]]:
     """Key and work of the worker's job for this scan, a slice of the opened one, and checkpoint."""
     drawn = _only_drawn(opened, checkpoint)
     rates = cards.measures(checkpoint.card)
@@ -42,9 +44,15 @@ def explaining(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str
     def work(progress):
         records = common.model_of(checkpoint, device).explain(scan, progress=progress)
         records.sort(
-            key=lambda r: (bool(words.learned_nothing(r, rates, what)), words.log_odds(r.threshold) - words.log_odds(r.probability))
+            key=lambda r: (
+                bool(words.learned_nothing(r, rates, what)),
+                words.log_odds(r.threshold) - words.log_odds(r.probability),
+            )
         )
-        views = tuple(words.finding_view(record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding)) for place, record in enumerate(records))
+        views = tuple(
+            words.finding_view(record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding))
+            for place, record in enumerate(records)
+        )
         path = records[0].path
         difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
         return Explained(views, records[0].in_distribution, difference)
@@ -81,7 +89,9 @@ def explain_ahead(opened: OpenScan) -> None:
         if not any(common.takes(c, other.scan.kind) for c in offers):
             return None
         checkpoint = standing(other, offers, made)
-        return checkpoint.identity, *explaining(other, frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device)
+        return checkpoint.identity, *explaining(
+            other, frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device
+        )
 
     def failed(entry: Entry, error: BaseException) -> None:
         entry.note = str(error) if isinstance(error, common.EXPECTED) else "not explained: something went wrong"
@@ -92,13 +102,17 @@ def explain_ahead(opened: OpenScan) -> None:
         if entry.small is not None:
             offers = offered(entry.small, usable)
             takes = any(common.takes(c, entry.small.scan.kind) for c in offers)
-            entry.wanted, entry.note = (standing(entry.small, offers, made).identity, "") if takes else ("", "no model here takes it")
+            entry.wanted, entry.note = (
+                (standing(entry.small, offers, made).identity, "") if takes else ("", "no model here takes it")
+            )
     ahead.plan(common.worker(), [*entries[here + 1 :], *entries[:here]], work_for, failed)
 
 
 def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint) -> None:
     """The answer on show is kept as long as the scan is, so that it stands there at once when the reader comes back."""
-    common.worker().ask(*explaining(opened, scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True)
+    common.worker().ask(
+        *explaining(opened, scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True
+    )
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.explained_with.add(checkpoint.identity)
 
@@ -122,24 +136,40 @@ def result(opened: OpenScan) -> None:
     trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     drawn = _only_drawn(opened, checkpoint)
     job = explain(opened, scan, checkpoint, common.device())
-    done = job.wait(0.3)  # an answer that is kept, or quick, is shown without a detour; one that comes later, in the next run
+    done = job.wait(
+        0.3
+    )  # an answer that is kept, or quick, is shown without a detour; one that comes later, in the next run
     failed = done and job.error is not None
     explained = job.answer() if done and not failed else None
     if explained:
         keep(opened, scan, checkpoint)
     with st.container(key="lines"):
-        shown = _lines(scan, checkpoint, job if failed else None, explained, words.unlike(explained.likeness, trained_on, drawn) if explained else "")
+        shown = _lines(
+            scan,
+            checkpoint,
+            job if failed else None,
+            explained,
+            words.unlike(explained.likeness, trained_on, drawn) if explained else "",
+        )
     badges = [words.likeness_badge(explained.likeness, trained_on, drawn)] if explained else []
     amounts = explain_state(VIEW, explained.findings, _turn(opened))["amounts"] if shown else {}
     together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
     answered = together is not None and together.wait(0.3)
     common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
     if not shown:
-        view(opened, scan, checkpoint, badges, blank=_blank(opened, checkpoint, "no result" if failed else "held back" if done else "working"))
+        view(
+            opened,
+            scan,
+            checkpoint,
+            badges,
+            blank=_blank(opened, checkpoint, "no result" if failed else "held back" if done else "working"),
+        )
         if not done:
             common.wait_for(job, "Explaining the scan")
         return
-    view(opened, scan, checkpoint, badges, explained, together.answer() if answered and together.error is None else None)
+    view(
+        opened, scan, checkpoint, badges, explained, together.answer() if answered and together.error is None else None
+    )
     if together is not None and not answered:
         common.wait_for(together, "Taking several findings away")
 
@@ -153,7 +183,10 @@ def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Ex
     """
     if not common.takes(checkpoint, scan.kind):
         made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
-        common.line(f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.", "bad")
+        common.line(
+            f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.",
+            "bad",
+        )
     if checkpoint.caution:
         common.line(checkpoint.caution, "warn")
     if failed is not None:
@@ -168,12 +201,20 @@ def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Ex
     if unlike and this not in asked:
         with st.container(key="held", horizontal=True, gap="medium"):
             st.text(f"{unlike} What it says here may mean nothing, so it is held back.")
-            st.button("Show it anyway", key="show anyway", help="Show what the checkpoint says all the same", on_click=asked.add, args=(this,))
+            st.button(
+                "Show it anyway",
+                key="show anyway",
+                help="Show what the checkpoint says all the same",
+                on_click=asked.add,
+                args=(this,),
+            )
         return False
     if unlike:
         common.line(f"{unlike} Do not rely on what it says here.", "warn")
     elif explained.likeness is None:
-        common.line("This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn")
+        common.line(
+            "This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn"
+        )
     return True
 
 
@@ -184,7 +225,13 @@ def _truth_known(opened: OpenScan, checkpoint: Checkpoint) -> bool:
 def _blank(opened: OpenScan, checkpoint: Checkpoint, state: str, sentence: str = "") -> BlankFindings:
     """The checkpoint's findings while nothing is said of them; `state` is written where a result would stand."""
     counterfactuals = common.method_of(checkpoint).counterfactuals
-    return BlankFindings(tuple(checkpoint.config["findings"]), state, sentence, counterfactuals, counterfactuals and _truth_known(opened, checkpoint))
+    return BlankFindings(
+        tuple(checkpoint.config["findings"]),
+        state,
+        sentence,
+        counterfactuals,
+        counterfactuals and _truth_known(opened, checkpoint),
+    )
 
 
 def _turn(opened: OpenScan) -> str:
@@ -204,7 +251,9 @@ def view(
     truth = []
     if opened.drawn_by:
         title = ", ".join(filter(None, (opened.name, scan.tags.get("ViewPosition", ""))))
-        truth = [("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")]
+        truth = [
+            ("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")
+        ]
     method = common.method_of(checkpoint) if checkpoint else None
     limit, grey_range = (explained.difference if explained else None) or (None, None)
     explain_view(
@@ -242,7 +291,10 @@ def main() -> None:
     opened = open_scans.chosen()
     if opened is None:
         with st.container(key="empty"):
-            st.markdown("**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there.", text_alignment="center")
+            st.markdown(
+                "**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there.",
+                text_alignment="center",
+            )
         return
     explain_ahead(opened)
     with st.container(key="explaining"):

@@ -94,7 +94,11 @@ def in_cells(weights: np.ndarray) -> np.ndarray:
 
 def on_the_marker(shown: list[tuple[Checkpoint, dict]], finding: str) -> list[str]:
     """For each checkpoint whose card holds its map against a marker, how much of it the map covers and how far the answer moves with it."""
-    said = [(common.label(checkpoint), words) for checkpoint, _ in shown for words in both_numbers(cards.measures(checkpoint.card), [finding])]
+    said = [
+        (common.label(checkpoint), words)
+        for checkpoint, _ in shown
+        for words in both_numbers(cards.measures(checkpoint.card), [finding])
+    ]
     return [f"{whose}. {words}" for whose, words in said]
 
 
@@ -118,7 +122,9 @@ def result(chosen: list[Checkpoint]) -> None:
         return
     for words in on_the_marker(shown, finding):
         common.line(words, "quiet")
-    views = [view for checkpoint, centres in shown for view in panels(checkpoint, centres, finding, named=len(shown) > 1)]
+    views = [
+        view for checkpoint, centres in shown for view in panels(checkpoint, centres, finding, named=len(shown) > 1)
+    ]
     linked_panels(views, key="learned view")
 
 

@@ -60,7 +60,15 @@ def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, call
     )  # fmt: skip
     if chance is not None:
         figure.add_vline(chance, line={"color": QUIET, "width": 1, "dash": "dash"})
-        figure.add_annotation(x=chance, y=1.0, yref="paper", yanchor="bottom", text=called, showarrow=False, font={"size": 11, "color": QUIET})
+        figure.add_annotation(
+            x=chance,
+            y=1.0,
+            yref="paper",
+            yanchor="bottom",
+            text=called,
+            showarrow=False,
+            font={"size": 11, "color": QUIET},
+        )
     return figure
 
 
@@ -93,7 +101,9 @@ def table(rows: Sequence[Measure]) -> None:
 
 def provenance(checkpoint: Checkpoint) -> str:
     of = common.method_of(checkpoint)
-    films = common.COLLECTIONS.get(common.trained_on(checkpoint), common.trained_on(checkpoint) or "pictures its card names")
+    films = common.COLLECTIONS.get(
+        common.trained_on(checkpoint), common.trained_on(checkpoint) or "pictures its card names"
+    )
     where = {"shipped": "came with the app"}.get(checkpoint.source, "from " + checkpoint.source)
     return f"{of.title} ({of.paper}), trained on {films}. The weights {where}; sha256 {checkpoint.sha256[:12]}."
 
@@ -133,8 +143,20 @@ def show_generator(rows: Sequence[Measure], attributes: tuple[str, ...], card: s
     own = [row for row in rows if row.subject.startswith(attributes)]  # what is measured beside it is named first
     left, right = st.columns(2, gap="medium")
     for side, title, metric, start, axis in (
-        (left, "How often its pictures are taken for what they are to be", "effectiveness", "", "share, with 95 % interval"),
-        (right, "How far findings become harder or easier to see", "effect", "AUC", "change of an AUC, with 95 % interval"),
+        (
+            left,
+            "How often its pictures are taken for what they are to be",
+            "effectiveness",
+            "",
+            "share, with 95 % interval",
+        ),
+        (
+            right,
+            "How far findings become harder or easier to see",
+            "effect",
+            "AUC",
+            "change of an AUC, with 95 % interval",
+        ),
     ):
         chosen = [row for row in own if row.metric == metric and start in row.subject]
         with side:
@@ -181,7 +203,9 @@ def main() -> None:
         if good:
             names = {c.identity: common.label(c) for c in good}
             films = [common.COLLECTIONS.get(common.trained_on(c), common.trained_on(c)) for c in good]
-            chosen = st.radio("Checkpoints", list(names), format_func=lambda s: names[s], captions=films, label_visibility="collapsed")
+            chosen = st.radio(
+                "Checkpoints", list(names), format_func=lambda s: names[s], captions=films, label_visibility="collapsed"
+            )
         else:
             st.text("No checkpoint is here yet.")
         open_another()

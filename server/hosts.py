@@ -45,7 +45,10 @@ class OwnHostOnly:
         # The comparison is Streamlit's own, letter by letter: where both agree it asks nothing further.
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return "Requests from other origins are not answered."
-        if header(scope, b"sec-fetch-site") in ("cross-site", "same-site") and header(scope, b"sec-fetch-mode") != "navigate":
+        if (
+            header(scope, b"sec-fetch-site") in ("cross-site", "same-site")
+            and header(scope, b"sec-fetch-mode") != "navigate"
+        ):
             return "Requests from other sites are not answered."
         return ""
 

@@ -51,7 +51,9 @@ class PixelStore:
         """A new token for each of `chunks`, for this reader's requests only."""
         tokens, until = [secrets.token_urlsafe(24) for _ in chunks], self._clock() + self.lifetime
         with self._lock:
-            self._lent |= {token: _Lent(chunk, reader, session, until) for token, chunk in zip(tokens, chunks, strict=True)}
+            self._lent |= {
+                token: _Lent(chunk, reader, session, until) for token, chunk in zip(tokens, chunks, strict=True)
+            }
         return tokens
 
     def take_back(self, tokens: Sequence[str]) -> None:
@@ -104,7 +106,9 @@ def lend(chunks: Sequence[bytes]) -> list[str]:
 async def _answer(request: Request) -> Response:
     data = STORE.get(request.path_params["token"], readers.of_request(request.scope))
     if data is None:
-        return PlainTextResponse("These pixels are not here any more; the page asks for them anew.", 404, headers=HEADERS)
+        return PlainTextResponse(
+            "These pixels are not here any more; the page asks for them anew.", 404, headers=HEADERS
+        )
     return Response(data, media_type="application/octet-stream", headers=HEADERS)
 
 

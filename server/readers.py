@@ -71,7 +71,9 @@ class ReaderCookie:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or of_request(scope) is not None:
             return await self.app(scope, receive, send)
-        opens_page = header(scope, b"sec-fetch-dest") in (None, "document") and header(scope, b"sec-fetch-site") not in ("cross-site", "same-site")
+        opens_page = header(scope, b"sec-fetch-dest") in (None, "document") and header(
+            scope, b"sec-fetch-site"
+        ) not in ("cross-site", "same-site")
         asked_first = scope["path"].endswith(FIRST_ASKED)
 
         async def give(message: Message) -> None:
@@ -80,7 +82,10 @@ class ReaderCookie:
                 a_page = message["status"] == 304 or headers.get("content-type", "").startswith("text/html")
                 if asked_first or (opens_page and a_page):
                     secure = "; Secure" if scope["scheme"] == "https" else ""
-                    headers.append("set-cookie", f"{cookie_name(scope['server'][1])}={new_value()}; Path=/; HttpOnly; SameSite=Strict{secure}")
+                    headers.append(
+                        "set-cookie",
+                        f"{cookie_name(scope['server'][1])}={new_value()}; Path=/; HttpOnly; SameSite=Strict{secure}",
+                    )
             await send(message)
 
         await self.app(scope, receive, give)

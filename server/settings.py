@@ -35,10 +35,14 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Raises BadSetting, which names the variable."""
-        hosts = tuple(filter(None, (name.strip().lower() for name in environment.get("OTHERWISE_ALLOWED_HOSTS", "").split(","))))
+        hosts = tuple(
+            filter(None, (name.strip().lower() for name in environment.get("OTHERWISE_ALLOWED_HOSTS", "").split(",")))
+        )
         for name in hosts:
             if not HOST.fullmatch(name):
-                raise BadSetting(f"OTHERWISE_ALLOWED_HOSTS holds host names, as in reading-room.example.org, with commas between, got {name!r}.")
+                raise BadSetting(
+                    f"OTHERWISE_ALLOWED_HOSTS holds host names, as in reading-room.example.org, with commas between, got {name!r}."
+                )
         return cls(
             hosts,
             _number(environment, "OTHERWISE_RETENTION_MINUTES", cls.retention_minutes, 0),

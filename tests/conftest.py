@@ -63,7 +63,9 @@ def serve(tmp_path_factory):
     def start(script_path, *args: str, env: dict[str, str] | None = None) -> str:
         wanted = (str(script_path), args, tuple(sorted((env or {}).items())))
         if wanted not in running:
-            running[wanted] = _started(ROOT / script_path, args, env or {}, tmp_path_factory.mktemp("served") / "log.txt")
+            running[wanted] = _started(
+                ROOT / script_path, args, env or {}, tmp_path_factory.mktemp("served") / "log.txt"
+            )
         return running[wanted][1]
 
     yield start
@@ -80,12 +82,35 @@ def _started(script: Path, args: tuple[str, ...], env: dict[str, str], log: Path
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.address", "127.0.0.1"]
-    command += ["--server.headless", "true", "--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false", "--theme.base", "dark"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        "--server.port",
+        str(port),
+        "--server.address",
+        "127.0.0.1",
+    ]
+    command += [
+        "--server.headless",
+        "true",
+        "--server.fileWatcherType",
+        "none",
+        "--browser.gatherUsageStats",
+        "false",
+        "--theme.base",
+        "dark",
+    ]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, "--", *args], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": paths, **env}
+            [*command, "--", *args],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": paths, **env},
         )
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60

@@ -76,7 +76,9 @@ def told(at):
 
 def on_shelf(at):
     """The list of open scans: titles of those that are not refused."""
-    return [entry.title for entry in shelf.SHELVES.of(None, at.session_state.session).entries.values() if not entry.reason]
+    return [
+        entry.title for entry in shelf.SHELVES.of(None, at.session_state.session).entries.values() if not entry.reason
+    ]
 
 
 def on_show(at):
@@ -106,19 +108,31 @@ def huge_png():
     """A few bytes that claim 60,000 x 60,000 pixels."""
     chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))  # noqa: E731
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    )
 
 
 def test_no_page_imports_torch():
     for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             assert not any(name.split(".")[0] == "torch" for name in names), path
 
 
 def test_navigation_comes_first():
     calls = [node for node in ast.walk(ast.parse((ROOT / "app.py").read_text())) if isinstance(node, ast.Call)]
-    ours = [c for c in calls if isinstance(c.func, ast.Attribute) and getattr(c.func.value, "id", "") == "st" and c.func.attr != "Page"]
+    ours = [
+        c
+        for c in calls
+        if isinstance(c.func, ast.Attribute) and getattr(c.func.value, "id", "") == "st" and c.func.attr != "Page"
+    ]
     assert min(ours, key=lambda c: c.lineno).func.attr == "navigation"
 
 
@@ -168,7 +182,9 @@ def button(at, key):
 
 
 @pytest.mark.parametrize("score, unlike", [(0.5, False), (50.0, True)])
-def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(score, unlike, checkpoints, monkeypatch, inference_here):
+def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(
+    score, unlike, checkpoints, monkeypatch, inference_here
+):
     monkeypatch.setattr("engine.ood.Likeness.score", lambda self, picture: score * self.limit)
     common.worker.clear()  # forgets what other tests were told
     at = settled(opened())
@@ -189,20 +205,35 @@ def test_a_model_of_drawn_films_holds_back_what_it_says_of_a_real_one(tmp_path, 
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
     tiny(tmp_path / "attri-net-drawn", collection="phantom")
     at = settled(opened())
-    assert shown(at)["findings"] == [] and "trained on drawn films only" in told(at) and "like the training" not in told(at)
+    assert (
+        shown(at)["findings"] == []
+        and "trained on drawn films only" in told(at)
+        and "like the training" not in told(at)
+    )
     at.selectbox[1].select("Phantom patient 6").run()
     assert shown(settled(at))["findings"] and "like the training" in told(at)
 
 
 def test_a_finding_whose_auc_may_be_chance_comes_last_without_a_map(tmp_path, monkeypatch):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
-    rows = [Measure("auc", "Atelectasis", 0.6, 0.4, 0.8, 90, chance=0.5), Measure("auc", "Cardiomegaly", 0.9, 0.8, 0.95, 90, chance=0.5)]
-    tiny(tmp_path / "attri-net-half", card=placeholder_card().replace("## Metrics\n\n", f"## Metrics\n\n{table(rows)}\n\n"))
+    rows = [
+        Measure("auc", "Atelectasis", 0.6, 0.4, 0.8, 90, chance=0.5),
+        Measure("auc", "Cardiomegaly", 0.9, 0.8, 0.95, 90, chance=0.5),
+    ]
+    tiny(
+        tmp_path / "attri-net-half",
+        card=placeholder_card().replace("## Metrics\n\n", f"## Metrics\n\n{table(rows)}\n\n"),
+    )
     first, last = shown(settled(opened()))["findings"]
-    assert (first["name"], first["unsure"]) == ("Cardiomegaly", False) and (last["name"], last["unsure"]) == ("Atelectasis", True)
+    assert (first["name"], first["unsure"]) == ("Cardiomegaly", False) and (last["name"], last["unsure"]) == (
+        "Atelectasis",
+        True,
+    )
 
 
-def test_the_first_picture_is_a_drawn_patient_with_the_truth_beside_it_where_a_checkpoint_explains_it_well(tmp_path, monkeypatch):
+def test_the_first_picture_is_a_drawn_patient_with_the_truth_beside_it_where_a_checkpoint_explains_it_well(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
     checkpoint, patient = open_scans.EXPLAINED_WELL
     tiny(tmp_path / checkpoint, collection="phantom", findings=("Effusion", "Consolidation"))
@@ -210,7 +241,10 @@ def test_the_first_picture_is_a_drawn_patient_with_the_truth_beside_it_where_a_c
     assert on_shelf(at) == [patient, "Sample radiograph"] and on_show(at) == patient
     view = shown(at)
     truth = {finding["name"]: view["arrays"][finding["truth"]] for finding in view["findings"]}
-    assert truth["Effusion"]["shape"] == [512, 512] and truth["Consolidation"]["shape"] == [2, 2]  # drawn with the one and not the other
+    assert truth["Effusion"]["shape"] == [512, 512] and truth["Consolidation"]["shape"] == [
+        2,
+        2,
+    ]  # drawn with the one and not the other
     assert any(label == "recovery of the truth" for finding in view["findings"] for label, _ in finding["facts"])
 
 
@@ -225,7 +259,11 @@ def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch
         open_scans.sample.clear()
 
 
-@pytest.mark.parametrize("data", [b"not a picture at all " * 9, png()[:200], huge_png(), b"\x00" * 5000], ids=["text", "cut", "huge", "zeros"])
+@pytest.mark.parametrize(
+    "data",
+    [b"not a picture at all " * 9, png()[:200], huge_png(), b"\x00" * 5000],
+    ids=["text", "cut", "huge", "zeros"],
+)
 def test_a_bad_upload_leaves_one_sentence_and_the_scan_as_it_was(data, checkpoints):
     at = opened()
     upload(at, f"{SECRET}.dcm", data)
@@ -242,7 +280,9 @@ def test_an_upload_is_opened_and_its_name_forgotten(checkpoints):
     settled(at)
     assert [f["name"] for f in shown(at)["findings"]]
     assert "Picture 1" in told(at) and SECRET not in told(at)
-    assert SECRET not in repr(at.session_state) and SECRET not in str(shelf.SHELVES.of(None, at.session_state.session).entries)
+    assert SECRET not in repr(at.session_state) and SECRET not in str(
+        shelf.SHELVES.of(None, at.session_state.session).entries
+    )
 
 
 def test_the_same_scan_twice_is_one_scan(checkpoints):
@@ -262,7 +302,13 @@ def test_no_more_scans_than_fit_are_open(checkpoints, monkeypatch):
 
 def test_several_files_of_one_drop_are_all_listed_and_the_first_that_opens_is_shown(checkpoints):
     at = opened()
-    at.file_uploader[0].set_value([("a.png", b"no picture " * 99, "image/png"), ("b.png", png(64, 1), "image/png"), ("c.png", png(64, 2), "image/png")])
+    at.file_uploader[0].set_value(
+        [
+            ("a.png", b"no picture " * 99, "image/png"),
+            ("b.png", png(64, 1), "image/png"),
+            ("c.png", png(64, 2), "image/png"),
+        ]
+    )
     at = settled(at)
     for entry in list(shelf.SHELVES.of(None, at.session_state.session).entries.values()):
         assert entry.done.wait(120)
@@ -328,7 +374,13 @@ def test_a_checkpoint_for_another_kind_of_scan_is_not_offered_first(tmp_path, mo
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
     made = tiny(tmp_path / "anything", "cx_gan", collection="elsewhere", kind="unknown")
     data = {"collection": "busi", "kind": "ultrasound", "guidance": "none"}
-    save_checkpoint(tmp_path / "a-breast", method="cx_gan", config={**made.config, "data": data}, weights=made.weights(), card=made.card)
+    save_checkpoint(
+        tmp_path / "a-breast",
+        method="cx_gan",
+        config={**made.config, "data": data},
+        weights=made.weights(),
+        card=made.card,
+    )
     at = settled(opened())  # the sample is a radiograph
     assert not at.exception and next(box for box in at.selectbox if box.label == "Checkpoint").value == made.identity
 
@@ -342,7 +394,9 @@ def test_switching_pages_keeps_the_scans(checkpoints):
 
 def test_several_findings_taken_away_together_are_asked_of_the_model(checkpoints, monkeypatch):
     amounts = {"Atelectasis": 1.0, "Cardiomegaly": 0.5}
-    monkeypatch.setattr("viewer.explain_state", lambda key, findings, picture: {"finding": "Atelectasis", "amounts": amounts})
+    monkeypatch.setattr(
+        "viewer.explain_state", lambda key, findings, picture: {"finding": "Atelectasis", "amounts": amounts}
+    )
     at = settled(opened())
     heard = [e for e in at.get("bidi_component") if "courier" in str(e)]
     job = next(job for key, job in common.worker()._kept.items() if key[0] == "without")
@@ -372,7 +426,11 @@ def test_two_checkpoints_are_seen_side_by_side_or_one_alone(checkpoints):
     at.selectbox[1].select_index(1)
     settled(at)
     panels = shown(at, "learned view")["panels"]
-    assert [p["title"] for p in panels] == ["Films with cardiomegaly", "Films without cardiomegaly", "Weights for cardiomegaly"] * 2
+    assert [p["title"] for p in panels] == [
+        "Films with cardiomegaly",
+        "Films without cardiomegaly",
+        "Weights for cardiomegaly",
+    ] * 2
     assert panels[0]["limit"] == panels[1]["limit"]
 
 
@@ -405,14 +463,21 @@ def adopted(folder, **changes):
     return save(folder, data, said, card_text(folder.name, "tiny.onnx", data, said, 0.001, "none: drawn for a test"))
 
 
-def test_one_onnx_file_under_two_cards_is_two_models_and_a_corrected_card_takes_the_place_of_the_first(checkpoints, tmp_path):
-    first, second = adopted(tmp_path / "onnx-model-as-sent"), adopted(tmp_path / "onnx-model-darker", value_range=[0, 0.5])
+def test_one_onnx_file_under_two_cards_is_two_models_and_a_corrected_card_takes_the_place_of_the_first(
+    checkpoints, tmp_path
+):
+    first, second = (
+        adopted(tmp_path / "onnx-model-as-sent"),
+        adopted(tmp_path / "onnx-model-darker", value_range=[0, 0.5]),
+    )
     at = opened("pages/models.py")
     for checkpoint in (first, second):
         at.text_input[0].set_value(str(checkpoint.folder))
         at.button[0].click().run()
     assert at.radio[0].options[-2:] == ["ONNX model, as sent", "ONNX model, darker"]
-    assert tasks.model_of(first, "cpu").network.interface.values != tasks.model_of(second, "cpu").network.interface.values
+    assert (
+        tasks.model_of(first, "cpu").network.interface.values != tasks.model_of(second, "cpu").network.interface.values
+    )
     corrected = adopted(second.folder, value_range=[0, 0.7])
     at.text_input[0].set_value(str(corrected.folder))
     at.button[0].click().run()

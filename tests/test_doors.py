@@ -27,13 +27,24 @@ def film(tmp_path):
 def adopted(tmp_path, engine):
     onnx.save(network(outputs=2), tmp_path / "theirs.onnx")
     (tmp_path / "card.json").write_text(json.dumps({**CARD, "findings": FINDINGS}))
-    code, _, err = engine("adopt", tmp_path / "theirs.onnx", "--card", tmp_path / "card.json", "--name", "theirs", "--out", tmp_path / "out")
+    code, _, err = engine(
+        "adopt",
+        tmp_path / "theirs.onnx",
+        "--card",
+        tmp_path / "card.json",
+        "--name",
+        "theirs",
+        "--out",
+        tmp_path / "out",
+    )
     assert code == 0, err
     return tmp_path / "out" / "theirs"
 
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/b", "", ".hidden", "x" * 81, "a b", "é", "a\nb"])
-@pytest.mark.parametrize("command", [["train", "attri_net", "--data", "phantom"], ["adopt", "file.onnx", "--card", "card.json"]])
+@pytest.mark.parametrize(
+    "command", [["train", "attri_net", "--data", "phantom"], ["adopt", "file.onnx", "--card", "card.json"]]
+)
 def test_a_name_that_is_a_path_is_refused_before_anything_is_made(command, name, engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = engine(*command, "--name", name, "--out", tmp_path / "out")
@@ -51,7 +62,16 @@ def test_a_name_that_no_disk_takes_is_refused_before_the_work(option, engine, fi
 
 
 def test_the_longest_name_that_a_disk_takes_is_written(engine, film, adopted, tmp_path):
-    code, _, err = engine("explain", film, "--checkpoint", adopted, "--out", tmp_path / ("o" * 255), "--json", tmp_path / ("n" * 250 + ".json"))
+    code, _, err = engine(
+        "explain",
+        film,
+        "--checkpoint",
+        adopted,
+        "--out",
+        tmp_path / ("o" * 255),
+        "--json",
+        tmp_path / ("n" * 250 + ".json"),
+    )
     assert code == 0, err
     assert json.loads((tmp_path / ("n" * 250 + ".json")).read_text())["rows"]
 
@@ -61,9 +81,13 @@ def test_findings_that_differ_in_a_sign_have_files_of_their_own(engine, film, ad
     assert code == 0, err
     stems = files.file_stems(FINDINGS)
     for finding in FINDINGS:
-        assert (tmp_path / "why" / f"{stems[finding]}.npz").is_file() and (tmp_path / "why" / f"{stems[finding]}_evidence.png").is_file()
+        assert (tmp_path / "why" / f"{stems[finding]}.npz").is_file() and (
+            tmp_path / "why" / f"{stems[finding]}_evidence.png"
+        ).is_file()
     code, _, err = engine("explain", film, "--checkpoint", adopted, "--out", tmp_path / "one", "--finding", "A-")
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted([f"{stems['A-']}.npz", f"{stems['A-']}_evidence.png", "explanation.json"])
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(
+        [f"{stems['A-']}.npz", f"{stems['A-']}_evidence.png", "explanation.json"]
+    )
 
 
 @pytest.fixture
@@ -109,11 +133,22 @@ def test_a_picture_that_cannot_be_encoded_is_said(engine, film, adopted, tmp_pat
 @pytest.mark.parametrize("count", range(3))
 def test_a_checkpoint_or_a_caution_on_a_full_disk_leaves_what_was_there(count, full, engine, adopted, tmp_path):
     def folder():
-        return {str(path.relative_to(tmp_path)): path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(tmp_path)): path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()
+        }
 
     before = folder()
     full(count)
-    code, _, err = engine("adopt", tmp_path / "theirs.onnx", "--card", tmp_path / "card.json", "--name", "second", "--out", tmp_path / "out")
+    code, _, err = engine(
+        "adopt",
+        tmp_path / "theirs.onnx",
+        "--card",
+        tmp_path / "card.json",
+        "--name",
+        "second",
+        "--out",
+        tmp_path / "out",
+    )
     assert code == 1 and "The disk is full" in err and err.count("\n") == 1 and folder() == before
     if count < 2:
         full(count)
@@ -134,6 +169,8 @@ def test_a_caution_is_written_and_taken_back(engine, adopted):
 def test_nothing_in_the_engine_writes_a_file_but_through_one_door():
     """`engine.files` is the one place that opens a file to write; whatever else does is not whole when it is killed."""
     root = ROOT / "engine"
-    writes = re.compile(r"\.write_text\(|\.write_bytes\(|imwrite\(|save_file\(|savez?(_compressed)?\(str|\bopen\([^)]*[\"'][wax]b?[\"']")
+    writes = re.compile(
+        r"\.write_text\(|\.write_bytes\(|imwrite\(|save_file\(|savez?(_compressed)?\(str|\bopen\([^)]*[\"'][wax]b?[\"']"
+    )
     found = {path.name for path in sorted(root.rglob("*.py")) if writes.search(path.read_text(encoding="utf-8"))}
     assert found == {"files.py", "server.py"}  # the second writes to /proc, about itself

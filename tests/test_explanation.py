@@ -11,7 +11,12 @@ STEPS = np.array([0, 0.5, 1, 1.5], np.float32)
 
 
 def path(probabilities=(0.9, 0.7, 0.3, 0.1), steps=STEPS):
-    return Path(np.asarray(steps, np.float32), np.asarray(probabilities, np.float32), np.zeros((len(steps), 4, 4), np.float32), 255.0)
+    return Path(
+        np.asarray(steps, np.float32),
+        np.asarray(probabilities, np.float32),
+        np.zeros((len(steps), 4, 4), np.float32),
+        255.0,
+    )
 
 
 def explanation(**changes):

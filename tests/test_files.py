@@ -62,7 +62,9 @@ def test_a_full_disk_leaves_what_stood_there(count, full, tmp_path):
     full(count)
     with pytest.raises(UnwritableFile):
         write_whole(tmp_path / "file.txt", "after")
-    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"] and (tmp_path / "file.txt").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"] and (
+        tmp_path / "file.txt"
+    ).read_text() == "before"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
@@ -92,7 +94,9 @@ def test_files_that_belong_together_come_together_the_marker_last(tmp_path, monk
     kept = os.replace
 
     def watched(source, target):
-        seen.append((Path(target).name, sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("."))))
+        seen.append(
+            (Path(target).name, sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")))
+        )
         kept(source, target)
 
     monkeypatch.setattr(os, "replace", watched)
@@ -102,7 +106,10 @@ def test_files_that_belong_together_come_together_the_marker_last(tmp_path, monk
         put("b", b"2")
         assert (tmp_path / "index").read_text() == "old"
     assert seen == [("a", []), ("b", ["a"]), ("index", ["a", "b"])]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "index"] and (tmp_path / "index").read_text() == "new"
+    assert (
+        sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "index"]
+        and (tmp_path / "index").read_text() == "new"
+    )
 
 
 def test_an_error_in_between_is_told_as_it_is_and_leaves_nothing(tmp_path):
@@ -142,7 +149,9 @@ while True:
 
 def test_a_writer_that_is_killed_leaves_no_half_file_under_its_name(tmp_path):
     for attempt in range(12):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER.format(root=str(ROOT), folder=str(tmp_path / "out"))], stdout=subprocess.PIPE)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER.format(root=str(ROOT), folder=str(tmp_path / "out"))], stdout=subprocess.PIPE
+        )
         writer.stdout.readline()  # it has written once
         time.sleep(0.003 * attempt)
         writer.send_signal(signal.SIGKILL)
@@ -156,8 +165,12 @@ def test_a_writer_that_is_killed_leaves_no_half_file_under_its_name(tmp_path):
 
 
 def test_names_of_findings_become_different_names_of_files():
-    stems = file_stems(["A+", "A-", "a", "Pleural Effusion", "x" * 300, "x" * 299 + "y", "é" * 200, "+", "../../etc/passwd", "", "CON"])
-    assert len(set(stems.values())) == len(stems) and stems["Pleural Effusion"] == "pleural_effusion" and stems["a"] == "a"
+    stems = file_stems(
+        ["A+", "A-", "a", "Pleural Effusion", "x" * 300, "x" * 299 + "y", "é" * 200, "+", "../../etc/passwd", "", "CON"]
+    )
+    assert (
+        len(set(stems.values())) == len(stems) and stems["Pleural Effusion"] == "pleural_effusion" and stems["a"] == "a"
+    )
     for stem in stems.values():
         assert 0 < len(stem.encode()) < 150 and "/" not in stem and not stem.startswith(".")
     assert file_stems(["A+", "A-"])["A+"] == stems["A+"]

@@ -13,15 +13,21 @@ SIZE = 32
 def chests():
     """(900, 32, 32) as a network sees them: two dark lungs of any size and place above a bright belly, and a shadow."""
     random, prepared = np.random.default_rng(0), Preprocessing(SIZE)
-    rows, columns = np.mgrid[-1 : 1 : 48j, -1 : 1 : 48j]
+    rows, columns = np.mgrid[-1:1:48j, -1:1:48j]
 
     def chest():
         x, y, wide, tall = random.normal((0, 0, 0.3, 0.55), (0.06, 0.06, 0.03, 0.06))
         body = 1 / (1 + np.exp((np.abs(columns - x) - random.normal(0.85, 0.05)) * 20))
-        lungs = sum(np.exp(-((((columns - x - side * 0.4) / wide) ** 2 + ((rows - y) / tall) ** 2) ** 2)) for side in (-1, 1))
-        shadow = random.uniform(0, 0.4) * np.exp(-((columns - random.uniform(-0.5, 0.5)) ** 2 + (rows - random.uniform(-0.5, 0.5)) ** 2) / 0.03)
+        lungs = sum(
+            np.exp(-((((columns - x - side * 0.4) / wide) ** 2 + ((rows - y) / tall) ** 2) ** 2)) for side in (-1, 1)
+        )
+        shadow = random.uniform(0, 0.4) * np.exp(
+            -((columns - random.uniform(-0.5, 0.5)) ** 2 + (rows - random.uniform(-0.5, 0.5)) ** 2) / 0.03
+        )
         belly = 0.4 * np.clip(rows - y, 0, 1)
-        return prepared.apply((body + belly - 0.7 * lungs + shadow + random.normal(0, 0.03, rows.shape)).astype(np.float32))
+        return prepared.apply(
+            (body + belly - 0.7 * lungs + shadow + random.normal(0, 0.03, rows.shape)).astype(np.float32)
+        )
 
     return np.stack([chest() for _ in range(900)])
 
@@ -54,7 +60,9 @@ def strange(chests):
         "upside down": chests[:, ::-1],
         "on its side": np.rot90(chests, axes=(1, 2)),
         "blank": Preprocessing(SIZE).apply(np.full((SIZE, SIZE), 255, np.float32))[None],
-        "half black": np.where(np.arange(SIZE) < SIZE // 2, -0.9, 0.9).astype(np.float32)[None, None].repeat(SIZE, axis=1),
+        "half black": np.where(np.arange(SIZE) < SIZE // 2, -0.9, 0.9)
+        .astype(np.float32)[None, None]
+        .repeat(SIZE, axis=1),
         "ramp": ramp[None],
         "board": board[None],
         "magnified": np.kron(chests[:, 8:16, 8:16], np.ones((4, 4), np.float32)),

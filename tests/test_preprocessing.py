@@ -101,7 +101,8 @@ def test_a_map_that_is_enlarged_keeps_its_values(shape):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 0}, {"size": 32.0}, {"size": "32"}, {"percentile": 50}, {"percentile": -1}, {"reach": 1.0}, {"reach": 0}]
+    "wrong",
+    [{"size": 0}, {"size": 32.0}, {"size": "32"}, {"percentile": 50}, {"percentile": -1}, {"reach": 1.0}, {"reach": 0}],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):
@@ -111,7 +112,12 @@ def test_settings_that_cannot_be_are_refused(wrong):
 @pytest.mark.parametrize("shape", [(32,), (3, 40, 50), (40, 50, 3), (32, 32, 32), (1, 32, 32)])
 def test_what_is_not_two_dimensional_is_refused_by_name(shape):
     array = np.zeros(shape, np.float32)
-    for do in (Preprocessing(32).apply, Preprocessing(32).resized, Preprocessing(32).scan_units, lambda a: enlarged(a, (60, 80))):
+    for do in (
+        Preprocessing(32).apply,
+        Preprocessing(32).resized,
+        Preprocessing(32).scan_units,
+        lambda a: enlarged(a, (60, 80)),
+    ):
         with pytest.raises(ValueError, match=r"\(H, W\)"):
             do(array)
     with pytest.raises(ValueError, match=r"\(H, W\)"):

@@ -269,7 +269,9 @@ def test_one_who_asks_for_much_does_not_keep_others_waiting():
         queue.ask(name, lambda progress, name=name: order.append(name), "many")
     queue.ask("one", lambda progress: order.append("one"), "single")
     last = queue.ask("e", lambda progress: order.append("e"), "many")
-    assert [queue.position(queue.ask(key, None, asker)) for key, asker in (("a", "many"), ("one", "single"), ("b", "many"))] == [1, 2, 3]
+    assert [
+        queue.position(queue.ask(key, None, asker)) for key, asker in (("a", "many"), ("one", "single"), ("b", "many"))
+    ] == [1, 2, 3]
     go.set()
     assert last.wait(10) and order == ["a", "one", "b", "c", "d", "e"]
 

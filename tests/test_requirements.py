@@ -23,7 +23,9 @@ def imported(*folders):
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add(node.module.split(".")[0])
     ours = {path.stem for path in ROOT.iterdir()}
-    return {DISTRIBUTIONS.get(name, name).lower().replace("_", "-") for name in names - set(sys.stdlib_module_names) - ours}
+    return {
+        DISTRIBUTIONS.get(name, name).lower().replace("_", "-") for name in names - set(sys.stdlib_module_names) - ours
+    }
 
 
 def required(file):

@@ -7,14 +7,23 @@ from engine.shortcuts import NO_PROOF, both_numbers
 def rows(covered, change=0.13, flips=0.127, low=0.116):
     return [
         Measure("confounder_sensitivity", "Cardiomegaly", covered, None, None, 187, chance=0.1),
-        Measure("effect", "Cardiomegaly by marker: mean change of the probability, absent to present", change, low, change + 0.02, 300),
+        Measure(
+            "effect",
+            "Cardiomegaly by marker: mean change of the probability, absent to present",
+            change,
+            low,
+            change + 0.02,
+            300,
+        ),
         Measure("effect", "Cardiomegaly by marker: decisions that flip", flips, flips - 0.03, flips + 0.03, 300),
     ]
 
 
 def test_both_numbers_stand_in_one_sentence():
     (said,) = both_numbers(rows(0.0))
-    assert said.index("0.000") < said.index("+13.0 points (11.6 to 15.0)") < said.index("12.7 of 100 decisions") and said.endswith(NO_PROOF)
+    assert said.index("0.000") < said.index("+13.0 points (11.6 to 15.0)") < said.index(
+        "12.7 of 100 decisions"
+    ) and said.endswith(NO_PROOF)
 
 
 def test_a_clean_map_is_called_no_proof_only_where_the_answer_moves():

@@ -29,7 +29,9 @@ def test_columns_that_nobody_fills_are_left_out():
 
 
 def test_a_remark_that_several_share_is_said_once():
-    rows = [Measure("effect", name, 0.5, None, None, 3, remark="of a fixed classifier") for name in ("Edema", "Effusion")]
+    rows = [
+        Measure("effect", name, 0.5, None, None, 3, remark="of a fixed classifier") for name in ("Edema", "Effusion")
+    ]
     assert show(rows).splitlines()[-1] == "effect, Edema; Effusion: of a fixed classifier"
 
 
@@ -37,7 +39,10 @@ def test_a_table_of_nothing_is_still_a_table():
     assert show([]).splitlines()[0].split()[0] == "metric"
 
 
-@pytest.mark.parametrize("value, text", [(None, "-"), (0, "0.000"), (0.5, "0.500"), (2e-7, "2e-07"), (-0.00042, "-0.00042"), (31.25, "31.250")])
+@pytest.mark.parametrize(
+    "value, text",
+    [(None, "-"), (0, "0.000"), (0.5, "0.500"), (2e-7, "2e-07"), (-0.00042, "-0.00042"), (31.25, "31.250")],
+)
 def test_numbers_are_never_rounded_away(value, text):
     assert number(value) == text
 
@@ -46,7 +51,11 @@ def test_json_holds_the_same_numbers(tmp_path):
     path = tmp_path / "new" / "rows.json"
     write_json(path, "evaluate", [*ROWS, {"name": "explain", "ratio": 2.0}])
     read = json.loads(path.read_text())
-    assert read == {"command": "evaluate", "version": __version__, "rows": [ROWS[0].row(), ROWS[1].row(), {"name": "explain", "ratio": 2.0}]}
+    assert read == {
+        "command": "evaluate",
+        "version": __version__,
+        "rows": [ROWS[0].row(), ROWS[1].row(), {"name": "explain", "ratio": 2.0}],
+    }
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -82,7 +82,9 @@ def test_a_method_without_counterfactuals_sends_its_evidence_alone():
 
 
 def test_an_array_is_as_long_as_its_entry_says_and_known_again_by_its_digest():
-    packer, _ = explain_parts(np.zeros((7, 5), np.float32), WINDOW, [finding("A", (3, 5)), finding("B", (3, 5))], title="", key="k")
+    packer, _ = explain_parts(
+        np.zeros((7, 5), np.float32), WINDOW, [finding("A", (3, 5)), finding("B", (3, 5))], title="", key="k"
+    )
     entries, chunks = packer.arrays()
     assert [len(chunk) for chunk in chunks] == [math.prod(entry["shape"]) * int(entry["dtype"][1]) for entry in entries]
     digests = [entry["digest"] for entry in entries]
@@ -94,14 +96,19 @@ def test_an_array_is_as_long_as_its_entry_says_and_known_again_by_its_digest():
 
 def test_the_same_arrays_are_recognised_and_others_are_not():
     pixels, one = np.zeros((4, 4), np.float32), finding()
-    parts = [explain_parts(p, WINDOW, [f], title="", key="k")[0] for p, f in ((pixels, one), (pixels, one), (pixels.copy(), one))]
+    parts = [
+        explain_parts(p, WINDOW, [f], title="", key="k")[0]
+        for p, f in ((pixels, one), (pixels, one), (pixels.copy(), one))
+    ]
     assert parts[0].holds_the_same(parts[1])
     assert not parts[0].holds_the_same(parts[2])
 
 
 def test_a_picture_under_several_maps_is_sent_once():
     base, map_ = np.zeros((40, 40), np.float32), np.ones((4, 4), np.float32)
-    packer, header = panels_parts([PanelView("a", base=base, map=map_), PanelView("b", base=base, map=map_), PanelView("c", map=map_)], key="k")
+    packer, header = panels_parts(
+        [PanelView("a", base=base, map=map_), PanelView("b", base=base, map=map_), PanelView("c", map=map_)], key="k"
+    )
     assert [panel["base"] for panel in header["panels"]] == [0, 0, None]
     assert len(packer.arrays()[0]) == 4
 
@@ -160,13 +167,16 @@ NAMES = ["Effusion", "Edema"]
         {"picture": "another", "finding": "Effusion", "amounts": {}},
         {"picture": ["p"], "finding": "Effusion", "amounts": {}},
         {"picture": "p", "finding": "Effusion"},
-        {"picture": "p", "finding": "Effusion", "amounts": {}, "picture": "p", "more": 1},
+        {"picture": "p", "finding": "Effusion", "amounts": {}, "more": 1},
         {"picture": "p", "finding": "__class__", "amounts": {}},
         {"picture": "p", "finding": None, "amounts": {}},
         {"picture": "p", "finding": ["Effusion"], "amounts": {}},
         {"picture": "p", "finding": "Effusion", "amounts": {"Hernia": 1.0}},
         {"picture": "p", "finding": "Effusion", "amounts": [["Effusion", 1.0]]},
-        *({"picture": "p", "finding": "Effusion", "amounts": {"Effusion": bad}} for bad in (math.nan, math.inf, -0.01, 1.51, 1e300, "1", None, True, [1.0], 10**400)),
+        *(
+            {"picture": "p", "finding": "Effusion", "amounts": {"Effusion": bad}}
+            for bad in (math.nan, math.inf, -0.01, 1.51, 1e300, "1", None, True, [1.0], 10**400)
+        ),
     ],
 )
 def test_a_hostile_state_from_the_browser_is_refused(raw):
@@ -188,7 +198,9 @@ def app():
 
     flat = np.zeros((4, 4), np.float32)
     ends = np.array([0.0, 1.0])
-    findings = [FindingView(n, 0.8, 0.4, "", "", flat, 1.0, "log-odds", ends, 1 - ends, flat) for n in ("Effusion", "Edema")]
+    findings = [
+        FindingView(n, 0.8, 0.4, "", "", flat, 1.0, "log-odds", ends, 1 - ends, flat) for n in ("Effusion", "Edema")
+    ]
     state = explain_view(flat, (0, 1), findings, title="Film", key="film")
     st.session_state.seen = [state, explain_state("film", findings), explain_state("never mounted", [])]
 
@@ -202,7 +214,9 @@ def test_a_view_that_nobody_touched_takes_the_first_finding_away():
 
 def test_words_reach_the_page_as_text_only():
     for script in VIEWER.glob("*.js"):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script.read_text()), script.name
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script.read_text()
+        ), script.name
 
 
 def test_no_script_of_the_viewer_outgrows_its_theme():

@@ -9,7 +9,15 @@ from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.registry import method
 
 
-def tiny(folder: Path, room: str = "attri_net", *, collection: str = "chestxray8", kind: str = "radiograph", card: str = "", **more) -> Checkpoint:
+def tiny(
+    folder: Path,
+    room: str = "attri_net",
+    *,
+    collection: str = "chestxray8",
+    kind: str = "radiograph",
+    card: str = "",
+    **more,
+) -> Checkpoint:
     """A tiny checkpoint of the method `room`, whose limit of likeness no scan exceeds; `more` goes to the method's own `tiny`."""
     with TemporaryDirectory() as scratch:
         made = _tiny(Path(scratch) / "tiny", room, more)
@@ -17,7 +25,9 @@ def tiny(folder: Path, room: str = "attri_net", *, collection: str = "chestxray8
     residual = float(weights["likeness.numbers"][0])
     weights["likeness.numbers"] = np.array([residual, 1e9], np.float32)
     data = {**made.config.get("data", {}), "collection": collection, "kind": kind}
-    return save_checkpoint(folder, method=room, config={**made.config, "data": data}, weights=weights, card=card or made.card)
+    return save_checkpoint(
+        folder, method=room, config={**made.config, "data": data}, weights=weights, card=card or made.card
+    )
 
 
 def _tiny(folder: Path, room: str, more: dict) -> Checkpoint:

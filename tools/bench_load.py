@@ -63,7 +63,9 @@ class Visit:
 def film(picture: np.ndarray, side: int) -> bytes:
     """A DICOM chest radiograph of `side` x `side` pixels of 12 bits, with noise of its own so that no two are alike."""
     grey = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
-    stored = np.clip(np.rint(grey * 16 + np.random.default_rng(int(grey.sum())).normal(0, 8, grey.shape)), 0, 4095).astype("<u2")
+    stored = np.clip(
+        np.rint(grey * 16 + np.random.default_rng(int(grey.sum())).normal(0, 8, grey.shape)), 0, 4095
+    ).astype("<u2")
     header = FileMetaDataset()
     header.MediaStorageSOPClassUID, header.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", generate_uid()
     header.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -92,12 +94,24 @@ def start(cores: str, log: Path) -> tuple[subprocess.Popen, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port), "--server.headless", "true"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(ROOT / "app.py"),
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
     if cores and sys.platform == "linux":
         command = ["taskset", "-c", cores, *command]
     environment = {**os.environ, "OTHERWISE_RETENTION_MINUTES": "0"}
     with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
     address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -136,7 +150,9 @@ def memory_mb(pid: int) -> dict[str, float]:
             name = part_of(Path(f"/proc/{one}/cmdline").read_text())
         except OSError:
             continue
-        found[name] = found.get(name, 0.0) + sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+        found[name] = (
+            found.get(name, 0.0) + sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+        )
     return found
 
 
@@ -196,11 +212,15 @@ async def visit(address: str, data: bytes, scan: Scan, patience: float, seen: Vi
             while await client.until(lambda: client.heard > looked_at and viewer.header(), until - time.monotonic()):
                 looked_at = client.heard
                 own = np.array_equal(await viewer.scan(), scan.pixels)
-                if own and not viewer.header()["findings"]:  # a film unlike those in training has its answer behind one click
+                if (
+                    own and not viewer.header()["findings"]
+                ):  # a film unlike those in training has its answer behind one click
                     await client.press(HELD_BACK)
                 elif own:
                     seen.seconds = time.monotonic() - begun
-                    seen.probabilities = {finding["name"]: finding["probability"] for finding in viewer.header()["findings"]}
+                    seen.probabilities = {
+                        finding["name"]: finding["probability"] for finding in viewer.header()["findings"]
+                    }
                     break
             if seen.seconds is None:
                 said = " | ".join(text for text in client.texts() if text.strip())
@@ -278,7 +298,9 @@ def foreign(first: Visit, visits: list[Visit], scans: list[Scan]) -> int:
 
     def alike(model: Model, seen: Visit, scan: Scan) -> bool:
         true = dict(zip(model.findings, model.probabilities(scan)))
-        return set(true) == set(seen.probabilities) and all(abs(true[name] - p) < 0.001 for name, p in seen.probabilities.items())
+        return set(true) == set(seen.probabilities) and all(
+            abs(true[name] - p) < 0.001 for name, p in seen.probabilities.items()
+        )
 
     for name in shipped():
         try:
@@ -291,7 +313,14 @@ def foreign(first: Visit, visits: list[Visit], scans: list[Scan]) -> int:
 
 
 def machine() -> str:
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "",
+    )
     return f"{platform.system()}, {model or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
 
 
@@ -300,7 +329,9 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--side", type=int, default=1024, help="pixels of a film's side")
     parser.add_argument("--cores", default="0,1", help="that the app may use; empty for all")
-    parser.add_argument("--address", help="of an app that runs already; memory is then not measured unless --pid says whose")
+    parser.add_argument(
+        "--address", help="of an app that runs already; memory is then not measured unless --pid says whose"
+    )
     parser.add_argument("--pid", type=int, help="the running app's process")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
@@ -319,7 +350,9 @@ def main() -> int:
     return report(numbers, first, visits, foreign(first, visits, [scan for _, scan in made]), where, said, asked.json)
 
 
-def report(numbers: dict, first: Visit, visits: list[Visit], others: int, where: str, said: str, file: Path | None) -> int:
+def report(
+    numbers: dict, first: Visit, visits: list[Visit], others: int, where: str, said: str, file: Path | None
+) -> int:
     """Prints what was wanted beside what was measured; 0 when all of it holds."""
     errors = [error for seen in (first, *visits) for error in seen.errors] + numbers["bystander_errors"]
     answered = sorted(seen.seconds for seen in visits if seen.seconds is not None)
@@ -331,7 +364,12 @@ def report(numbers: dict, first: Visit, visits: list[Visit], others: int, where:
         ("all answered after, s", round(numbers["all_s"], 1), limit, "<="),
         ("bystander's median run, ms", round(numbers["bystander_ms"]), BYSTANDER_MS, "<="),
         ("memory at most, MB", round(numbers["peak_mb"]), MEMORY_MB, "<="),
-        (f"memory above idle {AFTER_S} s after, MB", round(sum(numbers["after_mb"].values()) - sum(numbers["idle_mb"].values())), LEFTOVER_MB, "<="),
+        (
+            f"memory above idle {AFTER_S} s after, MB",
+            round(sum(numbers["after_mb"].values()) - sum(numbers["idle_mb"].values())),
+            LEFTOVER_MB,
+            "<=",
+        ),
     ]
     held = [value <= wanted if sign == "<=" else value >= wanted for _, value, wanted, sign in rows]
     print(where)
@@ -340,18 +378,32 @@ def report(numbers: dict, first: Visit, visits: list[Visit], others: int, where:
         print(f"{name:38}{value:>10}{f'{sign} {wanted:g}':>12}{'' if holds else '  MISSED'}")
     median = f"median {statistics.median(answered):.1f} s, last {answered[-1]:.1f} s" if answered else "nobody"
     print(f"answers: {median}; the first visitor, alone, with the model to open: {first.seconds or float('nan'):.1f} s")
-    print(f"bystander: alone {numbers['bystander_alone_ms']:.0f} ms, worst {numbers['bystander_worst_ms']:.0f} ms of {numbers['bystander_runs']} runs")
-    for name, unit in (("idle_mb", "MB, memory when idle"), ("after_mb", "MB, memory afterwards"), ("processor_s", "s of processor time for all answers")):
+    print(
+        f"bystander: alone {numbers['bystander_alone_ms']:.0f} ms, worst {numbers['bystander_worst_ms']:.0f} ms of {numbers['bystander_runs']} runs"
+    )
+    for name, unit in (
+        ("idle_mb", "MB, memory when idle"),
+        ("after_mb", "MB, memory afterwards"),
+        ("processor_s", "s of processor time for all answers"),
+    ):
         parts = ", ".join(f"{part} {value:.0f}" for part, value in sorted(numbers[name].items()))
         print(f"{sum(numbers[name].values()):.0f} {unit}: {parts}")
-    socket_mb, message_mb, http_mb = (max(getattr(seen, name) for seen in visits) / 1e6 for name in ("received", "largest", "fetched"))
-    print(f"to one visitor at most: {socket_mb:.1f} MB through the socket, longest message {message_mb:.1f} MB; {http_mb:.1f} MB by HTTP")
+    socket_mb, message_mb, http_mb = (
+        max(getattr(seen, name) for seen in visits) / 1e6 for name in ("received", "largest", "fetched")
+    )
+    print(
+        f"to one visitor at most: {socket_mb:.1f} MB through the socket, longest message {message_mb:.1f} MB; {http_mb:.1f} MB by HTTP"
+    )
     for error in list(dict.fromkeys(errors))[:8]:
         print("error:", error)
     if errors and said:
         print("the app said:", said[-1500:])
     if file:
-        result = {"command": "bench-load", "machine": where, "rows": [{"name": name, "value": value, "wanted": wanted} for name, value, wanted, _ in rows]}
+        result = {
+            "command": "bench-load",
+            "machine": where,
+            "rows": [{"name": name, "value": value, "wanted": wanted} for name, value, wanted, _ in rows],
+        }
         file.write_text(json.dumps(result | {"numbers": numbers, "errors": errors}, indent=1))
     return 0 if all(held) else 1
 

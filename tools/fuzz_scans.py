@@ -31,7 +31,10 @@ KINDS = 6  # of damage
 def corpus() -> list[bytes]:
     """Every file under `LARGEST` of pydicom's wheel and of pydicom-data, where that is installed."""
     extra = importlib.util.find_spec("data_store")  # the module of the package pydicom-data
-    folders = [Path(pydicom.__file__).parent / "data" / "test_files", *([Path(extra.origin).parent / "data"] if extra else [])]
+    folders = [
+        Path(pydicom.__file__).parent / "data" / "test_files",
+        *([Path(extra.origin).parent / "data"] if extra else []),
+    ]
     paths = [path for folder in folders for path in sorted(folder.rglob("*.dcm"))]
     return [path.read_bytes() for path in paths if path.stat().st_size < LARGEST]
 
@@ -67,7 +70,9 @@ def damaged(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
         data = data[: chance.randrange(len(data))]
     elif kind == 2:
         at, width = place(), chance.choice([2, 4])
-        data[at : at + width] = chance.choice([b"\xff" * width, b"\0" * width, b"\x7f" * width, chance.randbytes(width)])
+        data[at : at + width] = chance.choice(
+            [b"\xff" * width, b"\0" * width, b"\x7f" * width, chance.randbytes(width)]
+        )
     elif kind == 3:
         other = chance.choice(others)
         data = data[: place()] + other[chance.randrange(len(other)) :]
@@ -85,10 +90,18 @@ def judged(data: bytes) -> str:
     try:
         scan = read_scan_in_process(data)
     except UnreadableScan as refusal:
-        return "refused" if re.fullmatch(r"[^\n]{20,300}\.", str(refusal)) else f"a refusal that is no sentence: {refusal!r}"
+        return (
+            "refused"
+            if re.fullmatch(r"[^\n]{20,300}\.", str(refusal))
+            else f"a refusal that is no sentence: {refusal!r}"
+        )
     except BaseException as error:
         return f"an error escaped: {error!r}"
-    return "read" if scan.pixels.dtype == np.float32 and np.isfinite(scan.pixels).all() else "a scan of what is no finite number"
+    return (
+        "read"
+        if scan.pixels.dtype == np.float32 and np.isfinite(scan.pixels).all()
+        else "a scan of what is no finite number"
+    )
 
 
 class Judge:
@@ -129,7 +142,10 @@ def main() -> int:
             path.write_bytes(data)
             tqdm.write(f"{path}: {said}")
     ask.close()
-    print(f"{args.count} mutants of {len(files)} files and {len(PICTURES)} pictures: " + ", ".join(f"{n} {what}" for what, n in sorted(came.items())))
+    print(
+        f"{args.count} mutants of {len(files)} files and {len(PICTURES)} pictures: "
+        + ", ".join(f"{n} {what}" for what, n in sorted(came.items()))
+    )
     return 1 if came["broke a promise"] else 0
 
 

@@ -174,7 +174,15 @@ class Client:
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind in ("new_session", "script_finished"):
-            self.trail.append((round(time.monotonic(), 2), kind, message.script_finished, message.metadata.run.script_run_id[:6], len(message.metadata.run.fragment_ids)))
+            self.trail.append(
+                (
+                    round(time.monotonic(), 2),
+                    kind,
+                    message.script_finished,
+                    message.metadata.run.script_run_id[:6],
+                    len(message.metadata.run.fragment_ids),
+                )
+            )
         if kind == "new_session":
             self._session = message.new_session.initialize.session_id or self._session
             self._page_hash = message.new_session.page_script_hash
@@ -225,11 +233,19 @@ class Client:
 
     def texts(self) -> list[str]:
         """Plain text on the page."""
-        return [re.sub(r"<[^>]+>", " ", element.text.body) for element in self.elements.values() if element.WhichOneof("type") == "text"]
+        return [
+            re.sub(r"<[^>]+>", " ", element.text.body)
+            for element in self.elements.values()
+            if element.WhichOneof("type") == "text"
+        ]
 
     def components(self) -> list[dict]:
         """What components of the page hold as JSON."""
-        components = [element.bidi_component for element in self.elements.values() if element.WhichOneof("type") == "bidi_component"]
+        components = [
+            element.bidi_component
+            for element in self.elements.values()
+            if element.WhichOneof("type") == "bidi_component"
+        ]
         return [json.loads(one.json) for one in components if one.WhichOneof("data") == "json"]
 
     async def fetch(self, path: str) -> bytes | None:

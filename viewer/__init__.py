@@ -24,7 +24,16 @@ from viewer.blob import (
     full_window,
 )
 
-__all__ = ["VISIBLE_CHANGE", "FindingView", "BlankFindings", "PanelView", "BadState", "explain_view", "explain_state", "linked_panels"]
+__all__ = [
+    "VISIBLE_CHANGE",
+    "FindingView",
+    "BlankFindings",
+    "PanelView",
+    "BadState",
+    "explain_view",
+    "explain_state",
+    "linked_panels",
+]
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("pixels", "colours", "panels", "readout", "gestures", "findings", "slider", "toolbar", "keys", "viewer")
@@ -59,7 +68,10 @@ def explain_state(key: str, findings: Sequence[FindingView], picture: str = "") 
         if not findings:
             return {"finding": None, "amounts": {}}
         first = findings[0]
-        return {"finding": first.name, "amounts": {} if first.steps is None or first.unsure else {first.name: min(1.0, float(first.steps[-1]))}}
+        return {
+            "finding": first.name,
+            "amounts": {} if first.steps is None or first.unsure else {first.name: min(1.0, float(first.steps[-1]))},
+        }
 
 
 def explain_view(
@@ -133,7 +145,12 @@ def explain_view(
         key=key,
     )
     state = explain_state(key, findings, picture)
-    _mount(packer, header, {**state, "picture": picture, "joint": None if joint_probabilities is None else dict(joint_probabilities)}, lambda: _turn_slice(key, slices, on_slice))
+    _mount(
+        packer,
+        header,
+        {**state, "picture": picture, "joint": None if joint_probabilities is None else dict(joint_probabilities)},
+        lambda: _turn_slice(key, slices, on_slice),
+    )
     return explain_state(key, findings, picture)
 
 
@@ -152,8 +169,25 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
 
 
 def explain_parts(
-    pixels, window, findings, *, title, badges=(), spacing_mm=None, pixel_aspect=1.0, scale_note="", method="", presets=(),
-    difference_limit=None, grey_range=None, noun="picture", picture="", blank=None, slices=None, height=None, key,
+    pixels,
+    window,
+    findings,
+    *,
+    title,
+    badges=(),
+    spacing_mm=None,
+    pixel_aspect=1.0,
+    scale_note="",
+    method="",
+    presets=(),
+    difference_limit=None,
+    grey_range=None,
+    noun="picture",
+    picture="",
+    blank=None,
+    slices=None,
+    height=None,
+    key,
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
     pixels = np.asarray(pixels, dtype=np.float32)
@@ -289,7 +323,13 @@ def _turn_slice(key: str, slices: tuple[int, int] | None, on_slice: Callable[[in
     """Passes on which slice the browser asks for, if it is one of those there are."""
     mounted = st.session_state.get(key)
     wish = mounted.get("slice") if isinstance(mounted, Mapping) else None
-    if slices is not None and on_slice is not None and isinstance(wish, int) and not isinstance(wish, bool) and 0 <= wish < slices[1]:
+    if (
+        slices is not None
+        and on_slice is not None
+        and isinstance(wish, int)
+        and not isinstance(wish, bool)
+        and 0 <= wish < slices[1]
+    ):
         on_slice(wish)
 
 
@@ -298,7 +338,13 @@ def _mount(packer: Packer, header: dict, news: dict, slice_turned: Callable[[], 
     arrays = _lent(packer, key)
     st.session_state[f"{key}-header"] = whole = {**header, "arrays": arrays}
     with st.container(gap=None):
-        _VIEWER(data=whole, key=key, on_view_change=lambda: None, on_again_change=lambda: _take_back(key), on_slice_change=slice_turned)
+        _VIEWER(
+            data=whole,
+            key=key,
+            on_view_change=lambda: None,
+            on_again_change=lambda: _take_back(key),
+            on_slice_change=slice_turned,
+        )
         _COURIER(data={"to": key, **news}, key=f"{key}-courier")
 
 
@@ -313,7 +359,11 @@ def _lent(packer: Packer, key: str) -> list[dict]:
     """The entries of the packed arrays, each with the token under which the browser can fetch it."""
     mine = sessions.belongings()
     kept = mine.get(f"pixels of {key}")
-    if kept is not None and kept[0].holds_the_same(packer) and (tokens := pixel_route.STORE.renewed(kept[2])) is not None:
+    if (
+        kept is not None
+        and kept[0].holds_the_same(packer)
+        and (tokens := pixel_route.STORE.renewed(kept[2])) is not None
+    ):
         entries = kept[1]
     else:
         _take_back(key)

@@ -87,7 +87,9 @@ class FindingView:
         changes = np.asarray(self.changes)
         if changes.ndim == 3:
             if len(changes) != len(steps):
-                raise ValueError(f"changes of {self.name} must hold one frame a step, got {len(changes)} for {len(steps)} steps")
+                raise ValueError(
+                    f"changes of {self.name} must hold one frame a step, got {len(changes)} for {len(steps)} steps"
+                )
             changes = changes.reshape(-1, changes.shape[-1])
         _check_picture(f"changes of {self.name}", changes)
 

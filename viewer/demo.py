@@ -37,7 +37,11 @@ def invented_film(height, width, top=4095.0, seed=3):
         film -= 0.36 * lung
         for k in range(9):
             middle = 0.17 + 0.066 * k + 0.16 * np.clip(np.abs(x - 0.5) - 0.06, 0, 1) ** 1.3 * 3
-            rib = np.exp(-(((y - middle) / 0.0085) ** 2)) * soft(np.abs(x - 0.5) - 0.325, 0.02) * soft(0.04 - side * (x - 0.5), 0.01)
+            rib = (
+                np.exp(-(((y - middle) / 0.0085) ** 2))
+                * soft(np.abs(x - 0.5) - 0.325, 0.02)
+                * soft(0.04 - side * (x - 0.5), 0.01)
+            )
             film += 0.075 * rib * body
         for k in range(14):
             angle, length = rng.uniform(-1.1, 1.1), rng.uniform(0.06, 0.2)
@@ -47,7 +51,12 @@ def invented_film(height, width, top=4095.0, seed=3):
             near = np.exp(-(((x - px) ** 2 + (y - py) ** 2) / (0.0055 * (1.1 - t / length)) ** 2))
             film += 0.032 * near * lung
         collar = 0.15 + 0.05 * (0.33 - np.abs(x - 0.5)) - 0.12 * (np.abs(x - 0.5) - 0.18) ** 2
-        film += 0.11 * np.exp(-(((y - collar) / 0.011) ** 2)) * soft(np.abs(x - 0.5) - 0.29, 0.01) * soft(0.035 - side * (x - 0.5), 0.01)
+        film += (
+            0.11
+            * np.exp(-(((y - collar) / 0.011) ** 2))
+            * soft(np.abs(x - 0.5) - 0.29, 0.01)
+            * soft(0.035 - side * (x - 0.5), 0.01)
+        )
     spine = soft(np.abs(x - 0.5) - 0.036, 0.006)
     film += body * spine * (0.085 + 0.03 * np.cos(y * 2 * np.pi * 17) ** 3)
     film -= body * 0.10 * soft(np.abs(x - 0.5 - 0.004) - 0.015, 0.004) * soft(y - 0.33, 0.02)
@@ -56,7 +65,9 @@ def invented_film(height, width, top=4095.0, seed=3):
     film += 0.10 * soft(((x - 0.545) / 0.035) ** 2 + ((y - 0.345) / 0.04) ** 2 - 1, 0.15)
     film += body * (0.014 * smooth_noise(rng, film.shape, 24) + 0.008 * smooth_noise(rng, film.shape, 90))
     film += 0.006 * rng.standard_normal(film.shape)
-    marker = (np.abs(x - 0.885) < 0.004) & (np.abs(y - 0.09) < 0.022) | (np.abs(x - 0.893) < 0.012) & (np.abs(y - 0.108) < 0.004)
+    marker = (np.abs(x - 0.885) < 0.004) & (np.abs(y - 0.09) < 0.022) | (np.abs(x - 0.893) < 0.012) & (
+        np.abs(y - 0.108) < 0.004
+    )
     film[marker] = 0.97
     return np.rint(np.clip(film, 0.01, 1) * top).astype(np.float32)
 
@@ -84,7 +95,9 @@ def findings_of(grid):
 def blob(grid, u, v, wide, high, tilt=0.0):
     y, x = np.meshgrid((np.arange(grid) + 0.5) / grid, (np.arange(grid) + 0.5) / grid, indexing="ij")
     dx, dy = x - u, y - v
-    return np.exp(-(((dx * np.cos(tilt) + dy * np.sin(tilt)) / wide) ** 2 + ((dy * np.cos(tilt) - dx * np.sin(tilt)) / high) ** 2))
+    return np.exp(
+        -(((dx * np.cos(tilt) + dy * np.sin(tilt)) / wide) ** 2 + ((dy * np.cos(tilt) - dx * np.sin(tilt)) / high) ** 2)
+    )
 
 
 def invented_findings(grid=320):
@@ -134,10 +147,32 @@ def main():
         centre = blob(64, 0.34, 0.62, 0.12, 0.1) - 0.5 * blob(64, 0.66, 0.4, 0.1, 0.14)
         linked_panels(
             [
-                PanelView("Films with effusion", "mean of 412 maps", map=centre, map_limit=1, map_unit="log-odds", alt="Class centre, with effusion"),
+                PanelView(
+                    "Films with effusion",
+                    "mean of 412 maps",
+                    map=centre,
+                    map_limit=1,
+                    map_unit="log-odds",
+                    alt="Class centre, with effusion",
+                ),
                 PanelView("Films without", "mean of 980 maps", map=-0.4 * centre, map_limit=1, map_unit="log-odds"),
-                PanelView("On a film", "the same centre", base=film, map=centre, map_limit=1, map_unit="log-odds", window=(2048, 4096)),
-                PanelView("Weights", "16 x 16 cells", map=np.abs(centre[::4, ::4]), map_limit=1, map_unit="weight", sequential=True),
+                PanelView(
+                    "On a film",
+                    "the same centre",
+                    base=film,
+                    map=centre,
+                    map_limit=1,
+                    map_unit="log-odds",
+                    window=(2048, 4096),
+                ),
+                PanelView(
+                    "Weights",
+                    "16 x 16 cells",
+                    map=np.abs(centre[::4, ::4]),
+                    map_limit=1,
+                    map_unit="weight",
+                    sequential=True,
+                ),
             ],
             key="panels",
         )
@@ -153,13 +188,21 @@ def main():
     if "still" in wishes:
         findings = [replace(finding, steps=None, probabilities=None, changes=None) for finding in findings]
     state = explain_state("explain", findings)
-    joint = {name: 0.9 * 0.6 ** sum(state["amounts"].values()) for name in state["amounts"]} if len(state["amounts"]) > 1 else None
+    joint = (
+        {name: 0.9 * 0.6 ** sum(state["amounts"].values()) for name in state["amounts"]}
+        if len(state["amounts"]) > 1
+        else None
+    )
     explain_view(
         film,
         (2048.0, 4096.0),
         findings,
         title="Invented chest film",
-        badges=[(f"{film.shape[1]} x {film.shape[0]}, 12 bit", "quiet"), ("like the training films (0.31 of 1)", "good"), ("text in the picture, upper right", "warn")],
+        badges=[
+            (f"{film.shape[1]} x {film.shape[0]}, 12 bit", "quiet"),
+            ("like the training films (0.31 of 1)", "good"),
+            ("text in the picture, upper right", "warn"),
+        ],
         spacing_mm=(0.8, 0.8) if not large else (0.21, 0.21),
         method="Attri-Net, weighted map",
         presets=[("Lungs", 1400.0, 1900.0), ("Bones", 2900.0, 2200.0)],

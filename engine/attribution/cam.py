@@ -116,7 +116,9 @@ class ClassifierRecipe(DiscrepancyRecipe):
         return {"score": float(roc_auc_score(labels, scores))}
 
 
-def trained(collection: Collection, size: int, preset: str, folder: Path, machine: Machine, seed: int, train: bool) -> ClassifierRecipe | None:
+def trained(
+    collection: Collection, size: int, preset: str, folder: Path, machine: Machine, seed: int, train: bool
+) -> ClassifierRecipe | None:
     """The classifier of `folder`, trained there (or on) when it is not; None where it is not and `train` is False."""
     chosen = PRESETS[preset]
     recipe = ClassifierRecipe(collection, replace(chosen, architecture=replace(chosen.architecture, size=size)), seed)

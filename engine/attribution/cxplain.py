@@ -25,7 +25,12 @@ class Explainer(nn.Module):
             *(
                 part
                 for before, after in zip([1, *widths], widths)
-                for part in (nn.Conv2d(before, after, 3, 1, 1, padding_mode="reflect"), nn.ReLU(), nn.GroupNorm(1, after), nn.AvgPool2d(2))
+                for part in (
+                    nn.Conv2d(before, after, 3, 1, 1, padding_mode="reflect"),
+                    nn.ReLU(),
+                    nn.GroupNorm(1, after),
+                    nn.AvgPool2d(2),
+                )
             )
         )
         self.last = nn.Conv2d(widths[-1], 1, 1)

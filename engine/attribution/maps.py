@@ -42,7 +42,9 @@ def measured(
         net.load_state_dict(safetensors.torch.load_file(where))
         net.eval()
     elif train:
-        net = explainer(classifier, lambda step: recipe.films.batch(recipe.draw("explainer", step).choice(abnormal, BATCH)), seed)
+        net = explainer(
+            classifier, lambda step: recipe.films.batch(recipe.draw("explainer", step).choice(abnormal, BATCH)), seed
+        )
         write_whole(where, safetensors.torch.save(net.state_dict()))
     else:
         return None

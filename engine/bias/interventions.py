@@ -18,7 +18,10 @@ from engine.registry import open_generator
 
 GENERATOR_METHOD = "cit_lr"  # `method` in the configuration of a checkpoint that makes pictures and judges none
 STRUCTURAL = "structural"
-COARSE, COMPONENTS = 16, 12  # side to which a picture is averaged for Z, and how many principal components of it are kept
+COARSE, COMPONENTS = (
+    16,
+    12,
+)  # side to which a picture is averaged for Z, and how many principal components of it are kept
 Progress = Callable[[int, int], None]
 
 
@@ -51,15 +54,21 @@ class Alternatives:
         if self.original.ndim != 3 or len(self.original) != n:
             raise ValueError(f"original must have shape ({n}, size, size), got {self.original.shape}")
         if len(self.values) < 2 or {*self.values} != {*self.pictures}:
-            raise ValueError(f"there must be pictures for two or more values and for no other, got {self.values} and {[*self.pictures]}")
+            raise ValueError(
+                f"there must be pictures for two or more values and for no other, got {self.values} and {[*self.pictures]}"
+            )
         for value, pictures in self.pictures.items():
             if pictures.shape != self.original.shape:
-                raise ValueError(f"pictures under {self.attribute} {value} must have shape {self.original.shape}, got {pictures.shape}")
+                raise ValueError(
+                    f"pictures under {self.attribute} {value} must have shape {self.original.shape}, got {pictures.shape}"
+                )
         if self.representation.ndim != 2 or len(self.representation) != n:
             raise ValueError(f"representation must have shape ({n}, k), got {self.representation.shape}")
         strange = sorted({str(value) for value in self.factual} - {*self.values})
         if strange:
-            raise ValueError(f"{self.attribute} is one of {', '.join(self.values)}; got {', '.join(map(repr, strange))}")
+            raise ValueError(
+                f"{self.attribute} is one of {', '.join(self.values)}; got {', '.join(map(repr, strange))}"
+            )
 
     def picked(self, by_value: Mapping[str, np.ndarray], own: bool) -> np.ndarray:
         """(n, ...) each patient's entry under the own value or, with two values, under the other one."""
@@ -118,7 +127,9 @@ class Interventions(ABC):
         """
         if attribute not in self.attributes:
             who = "the drawing of these films" if self.name == STRUCTURAL else self.name
-            raise ValueError(f"{who} cannot change {attribute!r}; it can change {', '.join(self.attributes) or 'nothing'}.")
+            raise ValueError(
+                f"{who} cannot change {attribute!r}; it can change {', '.join(self.attributes) or 'nothing'}."
+            )
         return tuple(self.attributes[attribute])
 
 
@@ -139,14 +150,19 @@ class StructuralInterventions(Interventions):
     def __init__(self, collection: Collection):
         phantom = getattr(collection, "whole", collection)
         if not isinstance(phantom, Phantom):
-            raise ValueError(f"only drawn films have a structural model; {collection.name} needs a generator trained on it.")
+            raise ValueError(
+                f"only drawn films have a structural model; {collection.name} needs a generator trained on it."
+            )
         self.size = phantom.size
         self.attributes = {"sex": ("F", "M"), "view_position": ("AP", "PA")}
         if phantom.markers:
             self.attributes["marker"] = ("absent", "present")
 
     def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
-        values, size = self.values_of(attribute), min(max(size or self.size, SMALLEST), LARGEST)  # a model of other sizes resizes itself
+        values, size = (
+            self.values_of(attribute),
+            min(max(size or self.size, SMALLEST), LARGEST),
+        )  # a model of other sizes resizes itself
         phantom: Phantom = getattr(collection, "whole", collection)
         pictures = {value: np.empty((len(indices), size, size), np.float32) for value in values}
         factual = phantom.attributes[attribute][indices]
@@ -156,14 +172,18 @@ class StructuralInterventions(Interventions):
                 pictures[value][row] = phantom.counterfactual(int(index), size, **change)
             if progress:
                 progress(row + 1, len(indices))
-        original = np.stack([pictures[str(value)][row] for row, value in enumerate(factual)])  # the same noise draws the same film
+        original = np.stack(
+            [pictures[str(value)][row] for row, value in enumerate(factual)]
+        )  # the same noise draws the same film
         known = [phantom.labels[indices], phantom.severities[indices], principal_components(pictures[values[0]])]
         return Alternatives(attribute, values, factual, original, pictures, np.concatenate(known, 1).astype(np.float32))
 
 
 def principal_components(pictures: np.ndarray) -> np.ndarray:
     """(n, H, W) to (n, k) float32, k at most `COMPONENTS`: the first principal components of the pictures averaged to a coarse grid."""
-    coarse = np.stack([cv2.resize(picture, (COARSE, COARSE), interpolation=cv2.INTER_AREA).ravel() for picture in pictures])
+    coarse = np.stack(
+        [cv2.resize(picture, (COARSE, COARSE), interpolation=cv2.INTER_AREA).ravel() for picture in pictures]
+    )
     coarse = coarse - coarse.mean(0)
     left, sizes, _ = np.linalg.svd(coarse, full_matrices=False)
     return (left * sizes)[:, :COMPONENTS].astype(np.float32)
@@ -183,7 +203,9 @@ def open_interventions(collection: Collection, generator: str | None = None, dev
     drawn = isinstance(getattr(collection, "whole", collection), Phantom)
     found = generator or (STRUCTURAL if drawn else next(iter(generators_for(collection.name)), None))
     if found is None:
-        raise ValueError(f"no generator trained on {collection.name} is installed; name one with --generator, or train it.")
+        raise ValueError(
+            f"no generator trained on {collection.name} is installed; name one with --generator, or train it."
+        )
     if found == STRUCTURAL:
         return StructuralInterventions(collection)
     return open_generator(found, device)

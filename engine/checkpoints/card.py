@@ -33,7 +33,8 @@ def card(
     """card.md as text, every section of `CARD_SECTIONS` but the hash, which saving fills in."""
     counts = ", ".join(f"{part} {len(collection.split(part))}" for part in ("train", "validation", "test"))
     people = ", ".join(
-        f"{part} {len(np.unique(collection.patients[collection.split(part)]))}" for part in ("train", "validation", "test")
+        f"{part} {len(np.unique(collection.patients[collection.split(part)]))}"
+        for part in ("train", "validation", "test")
     )
     unit, units = ("group of look-alikes", "groups") if getattr(collection, "grouping", "") else ("patient", "patients")
     present = ", ".join(f"{f} {int(np.nansum(collection.labels[:, c]))}" for c, f in enumerate(collection.findings))
@@ -45,7 +46,8 @@ def card(
         "Split and seeds": f"By {unit}; pictures: {counts}; {units}: {people}. Seed {seed}. Guidance: {guidance}.",
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": hardware,
-        "Metrics": f"On the test part, not trained on; 95 % intervals, pictures of one {unit} taken together.\n\n" + table(rows, remarks),
+        "Metrics": f"On the test part, not trained on; 95 % intervals, pictures of one {unit} taken together.\n\n"
+        + table(rows, remarks),
         "Subgroups": "Mean AUC over the findings, on the test part.\n\n" + table(subgroups)
         if subgroups
         else "Sex and view position are not known for this collection, or no group held both classes.",
@@ -64,7 +66,9 @@ def table(rows: Sequence[Measure], remarks: Sequence[str] = ()) -> str:
     lines = ["| metric | subject | value | 95 % interval | n | chance |", "|---|---|---|---|---|---|"]
     for row in rows:
         interval = "-" if row.low is None else f"{number(row.low)} to {number(row.high)}"
-        lines.append(f"| {row.metric} | {row.subject} | {number(row.value)} | {interval} | {row.n} | {number(row.chance)} |")
+        lines.append(
+            f"| {row.metric} | {row.subject} | {number(row.value)} | {interval} | {row.n} | {number(row.chance)} |"
+        )
     return "\n".join([*lines, *([""] if remarks else []), *(f"- {remark}" for remark in remarks)])
 
 
@@ -79,7 +83,9 @@ def measures(card: str, section: str = "Metrics") -> list[Measure]:
         ends = re.fullmatch(r"(\S+) to (\S+)", interval)
         try:
             low, high = (float(ends[1]), float(ends[2])) if ends else (None, None)
-            rows.append(Measure(metric, subject, float(value), low, high, int(n), None if chance == "-" else float(chance)))
+            rows.append(
+                Measure(metric, subject, float(value), low, high, int(n), None if chance == "-" else float(chance))
+            )
         except ValueError:  # the table's head, its rule, or a number written by hand
             continue
     return rows
@@ -103,7 +109,10 @@ def with_measures(checkpoint: Checkpoint, rows: Sequence[Measure], remarks: Sequ
         raise RefusedCheckpoint(f"The card of {checkpoint.name} has no table of measures to add to.")
     begun = [f"- {remark.partition(':')[0]}:" for remark in remarks]
     named = [f"| {row.metric} | {row.subject} |" for row in rows]
-    kept, below = ([line for line in part if not line.startswith((*named, *begun))] for part in (lines[: last + 1], lines[last + 1 :]))
+    kept, below = (
+        [line for line in part if not line.startswith((*named, *begun))]
+        for part in (lines[: last + 1], lines[last + 1 :])
+    )
     below = [*below[: _last_remark(below)], *(f"- {remark}" for remark in remarks), *below[_last_remark(below) :]]
     if remarks and below[0]:
         below.insert(0, "")

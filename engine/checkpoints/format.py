@@ -155,14 +155,18 @@ def examine(folder: str | Path) -> Checkpoint:
         config, card = _read_config(folder), _read_text(folder / CARD)
         sha256, arrays = _read_weights(folder, _most(config["method"]))
     except OSError as error:
-        raise RefusedCheckpoint(f"{folder} cannot be read ({error.strerror}); check that its files may be read.") from error
+        raise RefusedCheckpoint(
+            f"{folder} cannot be read ({error.strerror}); check that its files may be read."
+        ) from error
     _check_likeness(folder, arrays)
     sections = read_card(card)
     for title in CARD_SECTIONS:
         section = sections.get(title, "")
         if not section or re.search(r"\bTODO\b", section):
             says = "still says TODO" if section else "has nothing"
-            raise RefusedCheckpoint(f"The card of {folder.name} {says} under '## {title}'; write that section of {CARD}.")
+            raise RefusedCheckpoint(
+                f"The card of {folder.name} {says} under '## {title}'; write that section of {CARD}."
+            )
     for file, named in ((CONFIG, config["weights_sha256"]), (CARD, sections["Weights"])):
         if sha256 not in named:
             raise RefusedCheckpoint(
@@ -181,7 +185,9 @@ def _check_likeness(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         Likeness.from_tensors(arrays)
     except (KeyError, TypeError, ValueError) as error:
-        raise RefusedCheckpoint(f"{folder.name} holds a likeness that is none ({error}); save the checkpoint again.") from None
+        raise RefusedCheckpoint(
+            f"{folder.name} holds a likeness that is none ({error}); save the checkpoint again."
+        ) from None
 
 
 def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
@@ -309,7 +315,9 @@ def _missing(folder: Path, file: str) -> str:
 def _read_text(path: Path) -> str:
     size = path.stat().st_size
     if size > LARGEST_TEXT:
-        raise RefusedCheckpoint(f"{path.parent.name}/{path.name} has {size:,} bytes; at most {LARGEST_TEXT:,} are read.")
+        raise RefusedCheckpoint(
+            f"{path.parent.name}/{path.name} has {size:,} bytes; at most {LARGEST_TEXT:,} are read."
+        )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

@@ -162,8 +162,12 @@ def _refuse_unless_whole(api: HfApi, repository: str, commit: str, cache: Path) 
 
     def refuse_above(name: str, most: int) -> None:
         if sizes[name] > most:
-            raise RefusedCheckpoint(f"{name} of {repository}@{commit[:12]} has {sizes[name]:,} bytes; at most {most:,} are fetched.")
+            raise RefusedCheckpoint(
+                f"{name} of {repository}@{commit[:12]} has {sizes[name]:,} bytes; at most {most:,} are fetched."
+            )
 
     refuse_above(CONFIG, LARGEST_TEXT)
     refuse_above(CARD, LARGEST_TEXT)
-    refuse_above(WEIGHTS, most_weights(Path(api.hf_hub_download(repository, CONFIG, revision=commit, cache_dir=cache)).parent))
+    refuse_above(
+        WEIGHTS, most_weights(Path(api.hf_hub_download(repository, CONFIG, revision=commit, cache_dir=cache)).parent)
+    )

@@ -150,11 +150,17 @@ def scores_on_test(
         train: whether to train, or go on with a stopped training, where there are none; else the answer is None.
     """
     test = collection.split("test")
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (collection.labels[test], collection.patients[test])))
-    asked = json.loads(json.dumps(_settings(collection, preset) | {"steps": preset.steps, "seed": seed, "test": digest.hexdigest()}))
+    digest = hashlib.sha256(
+        b"".join(np.ascontiguousarray(part).tobytes() for part in (collection.labels[test], collection.patients[test]))
+    )
+    asked = json.loads(
+        json.dumps(_settings(collection, preset) | {"steps": preset.steps, "seed": seed, "test": digest.hexdigest()})
+    )
     if (folder / SCORES).is_file():
         kept = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        if kept["settings"].keys() == asked.keys() and all(agree(name, kept["settings"][name], value) for name, value in asked.items()):
+        if kept["settings"].keys() == asked.keys() and all(
+            agree(name, kept["settings"][name], value) for name, value in asked.items()
+        ):
             return np.array(kept["scores"], np.float32)
     if not train:
         return None
@@ -163,7 +169,9 @@ def scores_on_test(
     run(recipe, folder, fabric, resume=(folder / STATE).exists())
     recipe.net.load_state_dict(best_weights(folder))
     scores, facts = recipe.scores(test, fabric), facts_of(folder)
-    text = json.dumps({"settings": asked, "best": facts["best"], "seconds": facts["seconds"], "scores": scores.round(6).tolist()})
+    text = json.dumps(
+        {"settings": asked, "best": facts["best"], "seconds": facts["seconds"], "scores": scores.round(6).tolist()}
+    )
     write_whole(folder / SCORES, text + "\n")
     return scores
 

@@ -14,9 +14,13 @@ from engine.commands.outputs import checkpoint_name, writable_folder
 
 def adopt(
     file: Annotated[Path, typer.Argument(help="the ONNX file, its weights inside")],
-    card: Annotated[Path, typer.Option(help="JSON: findings, input_size, value_range, channel_order, colour, output, terms")],
+    card: Annotated[
+        Path, typer.Option(help="JSON: findings, input_size, value_range, channel_order, colour, output, terms")
+    ],
     name: Annotated[str, typer.Option(help="of the checkpoint", callback=checkpoint_name)],
-    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)
+    ] = None,
 ) -> None:
     """Check an ONNX file and its card, run it, and write it as a checkpoint.
 
@@ -30,7 +34,9 @@ def adopt(
     """
     from engine.methods.onnx.adopt import adopt as adopted
 
-    command = shlex.join(["python", "-m", "engine", "adopt", file.name, "--card", card.name, "--name", name])  # no folder of this machine
+    command = shlex.join(
+        ["python", "-m", "engine", "adopt", file.name, "--card", card.name, "--name", name]
+    )  # no folder of this machine
     checkpoint = adopted(file, card, name, out or shipped_folder(), command)
     print(checkpoint.card)
     print(f"{checkpoint.folder} is open to explain, evaluate and bias.")

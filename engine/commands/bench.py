@@ -14,7 +14,11 @@ from engine.errors import OneSentence
 from engine.tables import number, write_json
 
 # name -> module with `bench(rounds, progress)`
-BENCHES = {"attri-net": "engine.methods.attri_net.bench", "cx-gan": "engine.methods.cx_gan.bench", "invariance": "engine.methods.cit_lr.bench"}
+BENCHES = {
+    "attri-net": "engine.methods.attri_net.bench",
+    "cx-gan": "engine.methods.cx_gan.bench",
+    "invariance": "engine.methods.cit_lr.bench",
+}
 FIELDS = ("ours_s", "plain_s", "ratio", "max_difference")
 
 

@@ -27,23 +27,38 @@ if TYPE_CHECKING:
 def bias(
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
     data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
-    attribute: Annotated[list[str], typer.Option(help="for example sex, view_position or marker; again for each, Holm's correction is over all")],
+    attribute: Annotated[
+        list[str],
+        typer.Option(help="for example sex, view_position or marker; again for each, Holm's correction is over all"),
+    ],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     generator: Annotated[
         str | None,
-        typer.Option(help="what shows patients otherwise: a checkpoint, or 'structural'; when not given, the drawing itself for drawn films, else the shipped one for these data"),
+        typer.Option(
+            help="what shows patients otherwise: a checkpoint, or 'structural'; when not given, the drawing itself for drawn films, else the shipped one for these data"
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
-    seed: Annotated[int, typer.Option(help="of the choice of pictures, and of what the test and the intervals draw")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="of the choice of pictures, and of what the test and the intervals draw")
+    ] = 0,
     margin: Annotated[
-        float, typer.Option(help="a mean change, or a share of decisions, that is too small to matter; 'no sign of it' is claimed within it alone")
+        float,
+        typer.Option(
+            help="a mean change, or a share of decisions, that is too small to matter; 'no sign of it' is claimed within it alone"
+        ),
     ] = 0.05,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
     pdf: Annotated[Path | None, typer.Option(help="write the report here", callback=writable)] = None,
-    card: Annotated[bool, typer.Option("--card", help="also put mean change and flips on the checkpoint's card; exact counterfactuals only")] = False,
+    card: Annotated[
+        bool,
+        typer.Option(
+            "--card", help="also put mean change and flips on the checkpoint's card; exact counterfactuals only"
+        ),
+    ] = False,
 ) -> None:
     """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
     from engine.bias.interventions import open_interventions
@@ -57,7 +72,9 @@ def bias(
     if not 0 < margin < 1:
         raise OneSentence(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
     model = open_model(checkpoint, device)
-    labelled = () if data == "phantom" else model.findings  # drawn films test a finding that they are not labelled for, too
+    labelled = (
+        () if data == "phantom" else model.findings
+    )  # drawn films test a finding that they are not labelled for, too
     collection = opened(data, root, labelled, option or ())
     interventions = open_interventions(collection, generator, device)
     for name in attribute:
@@ -65,7 +82,9 @@ def bias(
             raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
         interventions.values_of(name)  # refuses an unknown one before anything takes long
     if card and not interventions.exact:
-        raise OneSentence("--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the report.")
+        raise OneSentence(
+            "--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the report."
+        )
     if card and not measures(model.checkpoint.card):
         raise OneSentence(f"the card of {model.checkpoint.name} has no table of measures to add to.")
     if len(set(attribute)) < len(attribute):
@@ -121,5 +140,7 @@ def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Cells in columns, the first line above a rule."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    head, *body = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    head, *body = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
     return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body])

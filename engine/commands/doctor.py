@@ -24,7 +24,9 @@ IMPORTED = {
 AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with windows that nobody opens here
 
 
-def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts here", callback=writable)] = None) -> None:
+def doctor(
+    json: Annotated[Path | None, typer.Option(help="write the same facts here", callback=writable)] = None,
+) -> None:
     """Machine, devices, versions, checkpoints found and whether each opens; exit code 1 when something is missing."""
     rows = [*machine(), *parts(), *system_libraries(), *checkpoints()]
     width = max(len(row["name"]) for row in rows)
@@ -40,7 +42,12 @@ def doctor(json: Annotated[Path | None, typer.Option(help="write the same facts 
 
 
 def machine() -> list[dict]:
-    rows = [_row("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}")]
+    rows = [
+        _row(
+            "machine",
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}",
+        )
+    ]
     try:
         import torch
     except ImportError as error:
@@ -57,7 +64,9 @@ def parts() -> list[dict]:
     for part in re.findall(r"(?m)^[A-Za-z0-9][\w.-]*", REQUIRED.read_text(encoding="utf-8")):
         here = _found(IMPORTED.get(part, part.replace("-", "_")))
         version = _version(part) or _version(AS_GOOD.get(part, part)) or "of an unknown version"
-        rows.append(_row(part, version if here else "not installed; run make app, or pip install -r requirements.txt", here))
+        rows.append(
+            _row(part, version if here else "not installed; run make app, or pip install -r requirements.txt", here)
+        )
     return rows
 
 

@@ -39,7 +39,9 @@ def evaluate(
     collection = opened(data, root, model.findings, option or (), model.checkpoint.config.get("against"))
     elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
-        raise OneSentence(f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}.")
+        raise OneSentence(
+            f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}."
+        )
     indices = collection.split(split)
     if not len(indices):
         raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
@@ -64,5 +66,7 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
         kind = collection_class(trained).kind
     if kind != collection.kind and (kind != "unknown" or trained in COLLECTIONS):
         own = f"{trained} (kind {kind})" if trained else f"scans of kind {kind}"
-        raise OneSentence(f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind}).")
+        raise OneSentence(
+            f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind})."
+        )
     return [f"{checkpoint.name} was trained on {trained} and is measured on {collection.name}"] if trained else []

@@ -47,9 +47,13 @@ def explain(
     rows = [record.record() for record in records]
     alike = records[0].in_distribution
     if alike is None:
-        print(f"Whether the scan is like the training pictures is not known: the model was trained elsewhere. {REMARK}.")
+        print(
+            f"Whether the scan is like the training pictures is not known: the model was trained elsewhere. {REMARK}."
+        )
     else:
-        print(f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}.")
+        print(
+            f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}."
+        )
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
     for row in rows:
         flip = row["path"] and row["path"]["flip"]
@@ -82,7 +86,12 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
             "window": list(scan.window),
             "tags": dict(scan.tags),
         },
-        "checkpoint": {"name": checkpoint.name, "method": checkpoint.method, "sha256": checkpoint.sha256, "source": checkpoint.source},
+        "checkpoint": {
+            "name": checkpoint.name,
+            "method": checkpoint.method,
+            "sha256": checkpoint.sha256,
+            "source": checkpoint.source,
+        },
         "explanations": [record.record() for record in records],
     }
     stems = file_stems(checkpoint.config["findings"])  # a finding's name comes with a checkpoint and is no path
@@ -91,7 +100,11 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
         for record in records:
             stem, maps = stems[record.finding], {"attribution": record.attribution}
             if record.path is not None:
-                maps |= {"counterfactual": record.counterfactual, "steps": record.path.steps, "probabilities": record.path.probabilities}
+                maps |= {
+                    "counterfactual": record.counterfactual,
+                    "steps": record.path.steps,
+                    "probabilities": record.path.probabilities,
+                }
             put(f"{stem}.npz", npz(maps))
             put(f"{stem}_evidence.png", png(overlaid(grey, record.attribution, record.attribution_limit)))
             if record.counterfactual is not None:

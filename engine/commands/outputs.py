@@ -46,7 +46,9 @@ def checkpoint_name(name: str | None) -> str | None:
         OneSentence: anything else.
     """
     if name is not None and not plain_name(name):
-        raise OneSentence(f"a checkpoint's name is made of at most 80 letters, digits, dots, - and _, and begins with a letter or digit; got {name[:100]!r}.")
+        raise OneSentence(
+            f"a checkpoint's name is made of at most 80 letters, digits, dots, - and _, and begins with a letter or digit; got {name[:100]!r}."
+        )
     return name
 
 
@@ -59,7 +61,9 @@ def _check_names(path: Path) -> None:
     if "\0" in str(path):
         raise OneSentence(f"{str(path)!r} is no path.")
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
-        raise OneSentence(f"{long[:40]}... is {len(os.fsencode(long))} bytes long; a file's or folder's name has at most {LONGEST_NAME}.")
+        raise OneSentence(
+            f"{long[:40]}... is {len(os.fsencode(long))} bytes long; a file's or folder's name has at most {LONGEST_NAME}."
+        )
 
 
 def _check_folder(path: Path, there: Path) -> None:

@@ -34,7 +34,10 @@ def reproduce(
     table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER, *STUDIES]))],
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
     root: Annotated[
-        Path | None, typer.Option(help="the collection's folder, where it needs one; for several, the folder that holds theirs by name")
+        Path | None,
+        typer.Option(
+            help="the collection's folder, where it needs one; for several, the folder that holds theirs by name"
+        ),
     ] = None,
     train: Annotated[bool, typer.Option(help="train what is missing, or say that it is")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -42,9 +45,12 @@ def reproduce(
     precision: Annotated[
         str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="where half-finished runs and the baseline's scores are kept", callback=writable_folder)] = RUNS,
+    runs: Annotated[
+        Path, typer.Option(help="where half-finished runs and the baseline's scores are kept", callback=writable_folder)
+    ] = RUNS,
     generator: Annotated[
-        str | None, typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'")
+        str | None,
+        typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'"),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
@@ -62,7 +68,9 @@ def reproduce(
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for one in chosen:
         if preset not in registered(one.method).presets():
-            raise OneSentence(f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}.")
+            raise OneSentence(
+                f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}."
+            )
     use_threads(threads)
     machine = Machine(device, 1, precision or _suited_precision(device))
     everything: list[Measure | dict] = []
@@ -93,7 +101,9 @@ def _measured(
         rows, said = _rows_of(table, model, preset, collection, machine, runs, train)
         remarks += [f"{model}: {remark}" for remark in said]
         if rows is None:
-            absent[model] = f"checkpoint {table.checkpoint(model, preset)} is not there; leave --no-train out to train it"
+            absent[model] = (
+                f"checkpoint {table.checkpoint(model, preset)} is not there; leave --no-train out to train it"
+            )
         else:
             measured[model] = rows
     if table.baselines:
@@ -110,7 +120,10 @@ def _reasons(missing: list[dict]) -> list[str]:
     subjects: dict[str, dict[str, list[str]]] = {}
     for row in missing:
         subjects.setdefault(row["remark"], {}).setdefault(row["metric"], []).append(row["subject"])
-    listed = {reason: [f"{metric} ({'; '.join(of)})" for metric, of in metrics.items()] for reason, metrics in subjects.items()}
+    listed = {
+        reason: [f"{metric} ({'; '.join(of)})" for metric, of in metrics.items()]
+        for reason, metrics in subjects.items()
+    }
     return [f"{reason}: {', '.join(rows)}" for reason, rows in listed.items()]
 
 
@@ -124,7 +137,9 @@ def _study(name: str, preset: str, generator: str | None, device: str, threads: 
         raise OneSentence(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
     if device == "cuda" and "device" not in taken:
         raise OneSentence(f"{name} runs on the CPU; leave --device out.")
-    chosen = {option: value for option, value in (("generator", generator), ("device", device)) if value and option in taken}
+    chosen = {
+        option: value for option, value in (("generator", generator), ("device", device)) if value and option in taken
+    }
     use_threads(threads)
     with threadpool_limits(threads), tqdm(unit="model") as bar:
 
@@ -153,22 +168,42 @@ def _rows_of(
         room.train(training_job(table, model, preset, collection, machine, runs))
     opened_model, test = open_model(name, machine.accelerator), collection.split("test")
     if opened_model.checkpoint.method != method or tuple(opened_model.findings) != tuple(collection.findings):
-        raise OneSentence(f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}.")
+        raise OneSentence(
+            f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}."
+        )
     rows, remarks = room.evaluate(opened_model, collection, test)
     return rows + (table.more(opened_model, collection, test) if table.more else []), remarks
 
 
-def training_job(table: Table, model: str, preset: str, collection: Collection, machine: Machine, runs: Path) -> TrainingJob:
+def training_job(
+    table: Table, model: str, preset: str, collection: Collection, machine: Machine, runs: Path
+) -> TrainingJob:
     """The training of one model of a table, the same as the `engine train` command that its card names."""
     training, name = table.models[model], table.checkpoint(model, preset)
     guide, words = guided(training.guidance, collection)
     changes, start_from = {**table.changes, **training.changes}, None
     if preset == "demo":
         changes, start_from = changes | training.demo, training.start_from
-    typed = ["python", "-m", "engine", "train", training.method or table.method, "--data", table.data, "--name", name, "--preset", preset]
+    typed = [
+        "python",
+        "-m",
+        "engine",
+        "train",
+        training.method or table.method,
+        "--data",
+        table.data,
+        "--name",
+        name,
+        "--preset",
+        preset,
+    ]
     typed += [] if table.data in NEED_NO_FOLDER else ["--root", "DIR"]
     settings = [f"{name}={value}" for name, value in changes.items()]
-    for flag, values in (("--finding", training.findings or table.findings), ("--option", table.options), ("--set", settings)):
+    for flag, values in (
+        ("--finding", training.findings or table.findings),
+        ("--option", table.options),
+        ("--set", settings),
+    ):
         typed += [word for value in values for word in (flag, value)]
     typed += ["--start-from", start_from] if start_from else []
     typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]

@@ -53,7 +53,9 @@ def check_options(data: str, chosen: Mapping[str, object]) -> None:
     Raises:
         OneSentence: names the options that there are.
     """
-    known: dict[str, Parameter] = {name: one for name, one in signature(collection_class(data)).parameters.items() if name not in NO_OPTIONS}
+    known: dict[str, Parameter] = {
+        name: one for name, one in signature(collection_class(data)).parameters.items() if name not in NO_OPTIONS
+    }
     offered = sorted([*known, *(["marker_share"] if "marker" in known else [])])
     for name, value in chosen.items():
         if name not in offered:
@@ -75,8 +77,12 @@ def opened(
     """
     if against is not None:
         return Against(opened(data, root, (*findings, against), options), *findings, against)
-    chosen: dict = {name: int(value) if re.fullmatch(r"-?\d{1,30}", value) else value for name, value in settings(options).items()}
-    if data in NEED_NO_FOLDER or (data in COLLECTIONS and root is not None):  # what is missing is said where it is opened
+    chosen: dict = {
+        name: int(value) if re.fullmatch(r"-?\d{1,30}", value) else value for name, value in settings(options).items()
+    }
+    if data in NEED_NO_FOLDER or (
+        data in COLLECTIONS and root is not None
+    ):  # what is missing is said where it is opened
         check_options(data, chosen)
     if data != "phantom" and findings:
         chosen["findings"] = tuple(findings)
@@ -93,6 +99,8 @@ def opened(
         chosen["marker"] = Marker(text=text, **shares)
     try:
         collection = open_collection(data, root, **chosen)
-        return Chosen(collection, findings) if findings and tuple(findings) != tuple(collection.findings) else collection
+        return (
+            Chosen(collection, findings) if findings and tuple(findings) != tuple(collection.findings) else collection
+        )
     except (TypeError, OverflowError) as error:
         raise OneSentence(f"{data} has no such option, or none of that value ({error}).") from error

@@ -35,27 +35,40 @@ def train(
     name: Annotated[
         str | None,
         typer.Option(
-            help="of the checkpoint; METHOD-DATA when not given, -against-OTHER after it where there is one", callback=checkpoint_name
+            help="of the checkpoint; METHOD-DATA when not given, -against-OTHER after it where there is one",
+            callback=checkpoint_name,
         ),
     ] = None,
-    finding: Annotated[list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")] = None,
-    against: Annotated[str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")] = None,
+    finding: Annotated[
+        list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")
+    ] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
     guidance: Annotated[str, typer.Option(help=", ".join(GUIDANCE))] = "none",
     pseudo_mask: Annotated[str, typer.Option(help=f"form of pseudo masks: {', '.join(PSEUDO_FORMS)}")] = "binary",
     pairs: Annotated[str | None, typer.Option(help=f"learn from made pairs as well: {', '.join(PAIRS)}")] = None,
-    pairs_root: Annotated[Path | None, typer.Option(help="folder of the films that pairs are made of; --root when not given")] = None,
+    pairs_root: Annotated[
+        Path | None, typer.Option(help="folder of the films that pairs are made of; --root when not given")
+    ] = None,
     pairs_copies: Annotated[int, typer.Option(min=1, help="pairs made of each film")] = 60,
-    start_from: Annotated[str | None, typer.Option(help="begin with the weights of this run (critic and all) or checkpoint")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="begin with the weights of this run (critic and all) or checkpoint")
+    ] = None,
     seed: Annotated[int, typer.Option()] = 42,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on the CPU")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each process")] = None,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed")] = "32-true",
-    compiled: Annotated[bool, typer.Option("--compiled", help="fuse loops with torch.compile; needs a C++ compiler")] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="fuse loops with torch.compile; needs a C++ compiler")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run that was stopped")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)
+    ] = None,
     runs: Annotated[Path, typer.Option(help="where half-finished runs are kept", callback=writable_folder)] = RUNS,
 ) -> None:
     """Train, choose operating points on validation, measure on test, and save weights, configuration and card."""
@@ -71,7 +84,12 @@ def train(
     guide, words = guided(guidance, collection, pseudo_mask)
     teacher = made_pairs(room, pairs, pairs_root or root, collection.findings, pairs_copies)
     job = TrainingJob(
-        name=name or checkpoint_name(re.sub(r"[^A-Za-z0-9.]+", "-", f"{method}-{data}{f' against {against.lower()}' if against else ''}").strip("-")),
+        name=name
+        or checkpoint_name(
+            re.sub(r"[^A-Za-z0-9.]+", "-", f"{method}-{data}{f' against {against.lower()}' if against else ''}").strip(
+                "-"
+            )
+        ),
         collection=collection,
         terms=TERMS[data],
         preset=preset,
@@ -114,9 +132,13 @@ def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
     """Refuses another class for a method that learns a finding against its absence only, or without the one finding it is against."""
     if not room.two_classes:
         able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
-        raise OneSentence(f"{room.title} learns a finding against its absence; leave --against out, or train one of {able}.")
+        raise OneSentence(
+            f"{room.title} learns a finding against its absence; leave --against out, or train one of {able}."
+        )
     if len(findings) != 1:
-        raise OneSentence("--against is the other class of one finding; name that finding, and no other, with --finding.")
+        raise OneSentence(
+            "--against is the other class of one finding; name that finding, and no other, with --finding."
+        )
 
 
 def guided(strategy: str, collection, pseudo_mask: str = "binary"):
@@ -131,7 +153,9 @@ def guided(strategy: str, collection, pseudo_mask: str = "binary"):
         return None, "none"
     if strategy == "elsewhere":
         if not getattr(collection, "markers", ()):
-            raise OneSentence("guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1.")
+            raise OneSentence(
+                "guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1."
+            )
         return Elsewhere(collection.marker_mask(None, 320)), "everywhere but on the marker, all findings"
     made = {"binary": "union", "weighted": "mean", "bounding": "smallest rectangle around the union"}[pseudo_mask]
     words = {

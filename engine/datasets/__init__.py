@@ -8,7 +8,15 @@ from typing import Any
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 
-__all__ = ["COLLECTIONS", "SPLITS", "Collection", "UnusableCollection", "collection_class", "open_collection", "split_by_patient"]
+__all__ = [
+    "COLLECTIONS",
+    "SPLITS",
+    "Collection",
+    "UnusableCollection",
+    "collection_class",
+    "open_collection",
+    "split_by_patient",
+]
 
 # Name on the command line -> module and class, imported when asked for.
 COLLECTIONS = {

@@ -32,11 +32,17 @@ def body_mask(image: np.ndarray) -> np.ndarray:
         raise ValueError(f"image must have shape (H, W), got {image.shape}")
     height, width = image.shape
     scale = min(1.0, WORKING_SIDE / max(height, width))
-    small = cv2.resize(image.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    small = (
+        cv2.resize(image.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if scale < 1
+        else image
+    )
     low, high = np.percentile(small, (1, 99))
     if not high > low:
         return np.ones(image.shape, bool)
-    grey = np.clip((small - low) / (high - low), 0, 2).astype(np.float32)  # (h, w); above 1 are letters whiter than any tissue
+    grey = np.clip((small - low) / (high - low), 0, 2).astype(
+        np.float32
+    )  # (h, w); above 1 are letters whiter than any tissue
     bands = _bands(grey)
     body = _largest_piece(~_air(grey, bands) & ~bands)
     if body.mean() < 0.1:
@@ -53,7 +59,10 @@ def _air(grey: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """(h, w) bool: dark regions that reach the edge of what the bands leave, or the line that some scanners draw along it."""
     dark = (cv2.medianBlur(grey, 5) < AIR).astype(np.uint8)
     _, pieces = cv2.connectedComponents(dark, connectivity=4)
-    edge = cv2.erode((~bands).astype(np.uint8), _disc(2 * _margin(grey)), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 0
+    edge = (
+        cv2.erode((~bands).astype(np.uint8), _disc(2 * _margin(grey)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        == 0
+    )
     touching = np.unique(pieces[edge])
     return np.isin(pieces, touching[touching > 0])
 

@@ -56,7 +56,9 @@ class BrainMRI(ClassFolders):
     ) -> None:
         root = Path(root)
         if not any((root / half / name).is_dir() for half in HALVES for name in CLASSES):
-            raise UnusableCollection(f"{root} has neither Training/ nor Testing/ with the folders {', '.join(CLASSES)}.")
+            raise UnusableCollection(
+                f"{root} has neither Training/ nor Testing/ with the folders {', '.join(CLASSES)}."
+            )
         endings = (".jpg", ".jpeg", ".png")
         paths = {
             name: [path for half in HALVES for path in (root / half / name).glob("*") if path.suffix.lower() in endings]

@@ -65,7 +65,9 @@ class BraTS(Collection):
             raise ValueError(f"modality must be one of {', '.join(MODALITIES)}, got {modality!r}")
         least_brain = float(least_brain)  # a text when it was an option of the command line
         if not 0 < least_brain <= 1 or every < 1:
-            raise ValueError(f"least_brain must lie above 0 and up to 1 and every be at least 1, got {least_brain} and {every}")
+            raise ValueError(
+                f"least_brain must lie above 0 and up to 1 and every be at least 1, got {least_brain} and {every}"
+            )
         self.root, self.findings, self.modality = Path(root), ("Tumour",), modality
         self._folders = _patients_in(self.root)
         rows = []
@@ -123,7 +125,9 @@ class BraTS(Collection):
 def _patients_in(root: Path) -> dict[str, Path]:
     """Patient to folder; the patient's name is the folder's."""
     if not root.is_dir():
-        raise UnusableCollection(f"{root} is not a folder; name the BraTS folder that holds HGG/ and LGG/ or the patients.")
+        raise UnusableCollection(
+            f"{root} is not a folder; name the BraTS folder that holds HGG/ and LGG/ or the patients."
+        )
     parents = [root / grade for grade in ("HGG", "LGG") if (root / grade).is_dir()] or [root]
     folders = {path.name: path for parent in parents for path in sorted(parent.iterdir()) if path.is_dir()}
     folders = {name: path for name, path in folders.items() if any(path.glob(f"{name}_*.nii*"))}

@@ -55,7 +55,9 @@ class BUSI(ClassFolders):
     ) -> None:
         root = Path(root)
         if not any((root / name).is_dir() for name in CLASSES):
-            raise UnusableCollection(f"{root} holds none of the folders {', '.join(CLASSES)}; name the folder that holds them.")
+            raise UnusableCollection(
+                f"{root} holds none of the folders {', '.join(CLASSES)}; name the folder that holds them."
+            )
         paths = {name: [path for path in (root / name).glob("*.png") if "_mask" not in path.stem] for name in CLASSES}
         super().__init__(root, paths, findings, classes, crop, seed, memory)
 

@@ -66,9 +66,13 @@ class ChestXray8(Collection):
         table = _read_table(self.root)
         table = table[table["Image Index"].isin(self._paths.keys())].reset_index(drop=True)
         if table.empty:
-            raise UnusableCollection(f"None of the pictures listed in the table is in {self.root}/images or images_001/images ...")
+            raise UnusableCollection(
+                f"None of the pictures listed in the table is in {self.root}/images or images_001/images ..."
+            )
         said = [frozenset(text.split("|")) for text in table["Finding Labels"]]
-        self.labels = np.array([[finding in s for finding in self.findings] for s in said], np.float32).reshape(len(said), -1)
+        self.labels = np.array([[finding in s for finding in self.findings] for s in said], np.float32).reshape(
+            len(said), -1
+        )
         self.pictures = table["Image Index"].to_numpy(str)
         self.patients = table["Patient ID"].astype(str).to_numpy(str)
         years = table["Patient Age"].astype(str).str.extract(r"^0*(\d+)")[0].fillna("")  # "58" and the older "058Y"
@@ -101,7 +105,9 @@ class ChestXray8(Collection):
 
     def annotated(self, finding: str) -> np.ndarray:
         """Indices of the pictures that carry a box of `finding`."""
-        return np.array([i for i, picture in enumerate(self.pictures) if (str(picture), finding) in self._boxes_of], int)
+        return np.array(
+            [i for i, picture in enumerate(self.pictures) if (str(picture), finding) in self._boxes_of], int
+        )
 
     def all_boxes(self) -> list[Box]:
         """The folder's boxes, and those of other pictures in the table of the installed torchxrayvision (984 rows), if any."""
@@ -127,7 +133,12 @@ class ChestXray8(Collection):
         development = np.flatnonzero(~np.isin(self.patients, sorted(in_test)))
         halves = split_by_patient(self.patients[development], {"train": 0.8, "validation": 0.2}, seed)
         train = np.union1d(development[halves["train"]], np.flatnonzero(np.isin(self.patients, borrowed)))
-        return {"all": everything, "train": train, "validation": development[halves["validation"]], "test": np.flatnonzero(test)}
+        return {
+            "all": everything,
+            "train": train,
+            "validation": development[halves["validation"]],
+            "test": np.flatnonzero(test),
+        }
 
 
 def _deal_out(patients: np.ndarray, said: Sequence[frozenset[str]], seed: int) -> dict[str, str]:
@@ -145,7 +156,9 @@ def _deal_out(patients: np.ndarray, said: Sequence[frozenset[str]], seed: int) -
 
 def _pictures_in(root: Path) -> dict[str, Path]:
     if not root.is_dir():
-        raise UnusableCollection(f"{root} is not a folder; name the ChestX-ray8 folder that holds {TABLES[0]} and images/.")
+        raise UnusableCollection(
+            f"{root} is not a folder; name the ChestX-ray8 folder that holds {TABLES[0]} and images/."
+        )
     folders = [folder for folder in (root / "images", *sorted(root.glob("images_*/images"))) if folder.is_dir()]
     if not folders:
         raise UnusableCollection(f"{root} has no images/ and no images_001/images/; unpack the pictures there.")
@@ -159,7 +172,9 @@ def _read_table(root: Path) -> pd.DataFrame:
     table = pd.read_csv(path, dtype={"Finding Labels": str})
     table = table.rename(columns={"Patient Gender": "sex", "Patient Sex": "sex"})  # the name differs between releases
     needed = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "sex", "View Position")
-    missing = [column if column != "sex" else "Patient Gender (or Patient Sex)" for column in needed if column not in table]
+    missing = [
+        column if column != "sex" else "Patient Gender (or Patient Sex)" for column in needed if column not in table
+    ]
     if missing:
         raise UnusableCollection(f"{path} has no column {', '.join(missing)}.")
     return table

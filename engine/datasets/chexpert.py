@@ -19,7 +19,13 @@ KNOWN_FINDINGS = (
     "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia",
     "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture", "Support Devices",
 )  # fmt: skip
-PAPER_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")  # section 4.1.1 of Sun et al. 2025
+PAPER_FINDINGS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Pleural Effusion",
+)  # section 4.1.1 of Sun et al. 2025
 # What an uncertain label (-1) becomes. A finding that the report does not mention (blank) counts as absent in all three.
 POLICIES = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}
 TABLES = {
@@ -128,7 +134,11 @@ class CheXpert(Collection):
             self.guidance_part = "train"  # valid.csv is the test part now: none of it may guide
             development = parts["train"]
             shares = split_by_patient(self.patients[development], {"train": 0.9, "validation": 0.1}, seed)
-            parts.update(train=development[shares["train"]], validation=development[shares["validation"]], test=parts["validation"])
+            parts.update(
+                train=development[shares["train"]],
+                validation=development[shares["validation"]],
+                test=parts["validation"],
+            )
         return parts
 
 
@@ -150,7 +160,9 @@ def decode_run_lengths(segmentation: Mapping) -> np.ndarray:
     values = np.arange(len(counts)) % 2 == 1
     flat = np.repeat(values, counts)
     if len(flat) != height * width:
-        raise UnusableCollection(f"A segmentation of {height} x {width} pixels lists {len(flat)} pixels; download the file again.")
+        raise UnusableCollection(
+            f"A segmentation of {height} x {width} pixels lists {len(flat)} pixels; download the file again."
+        )
     return flat.reshape(width, height).T
 
 
@@ -187,7 +199,9 @@ def _read_tables(root: Path, findings: Sequence[str]) -> pd.DataFrame:
         table["file"] = table["Path"].str.extract(r"((?:train|valid|val|test)/.*)$")[0]
         tables.append(table.assign(part=part))
     whole = pd.concat(tables, ignore_index=True)
-    whole = whole.reindex(columns=list(dict.fromkeys([*whole.columns, "Sex", "Age", "AP/PA"])))  # test tables lack these
+    whole = whole.reindex(
+        columns=list(dict.fromkeys([*whole.columns, "Sex", "Age", "AP/PA"]))
+    )  # test tables lack these
     frontal = whole["file"].str.contains("frontal", na=False)
     whole = whole[frontal]
     present = np.array([(root / file).is_file() for file in whole["file"]], bool)
@@ -213,7 +227,9 @@ def _demographics(root: Path) -> pd.DataFrame | None:
     if not paths:
         return None
     if paths[0].suffix == ".xlsx" and importlib.util.find_spec("openpyxl") is None:
-        raise UnusableCollection(f"{paths[0]} needs openpyxl to be read; install it, or save the table as {DEMOGRAPHICS[0]}.")
+        raise UnusableCollection(
+            f"{paths[0]} needs openpyxl to be read; install it, or save the table as {DEMOGRAPHICS[0]}."
+        )
     table = pd.read_excel(paths[0]) if paths[0].suffix == ".xlsx" else pd.read_csv(paths[0])
     missing = [column for column in ("PATIENT", "PRIMARY_RACE", "GENDER") if column not in table]
     if missing:

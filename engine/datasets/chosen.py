@@ -19,10 +19,17 @@ class Chosen(Collection):
     def __init__(self, collection: Collection, findings: Sequence[str]):
         unknown = [finding for finding in findings if finding not in collection.findings]
         if unknown:
-            raise ValueError(f"{collection.name} is labelled for {', '.join(collection.findings)}, not for {', '.join(unknown)}.")
+            raise ValueError(
+                f"{collection.name} is labelled for {', '.join(collection.findings)}, not for {', '.join(unknown)}."
+            )
         self.whole, self.findings = collection, tuple(findings)
         self.labels = collection.labels[:, [list(collection.findings).index(finding) for finding in findings]]
-        self.name, self.kind, self.patients, self.attributes = collection.name, collection.kind, collection.patients, collection.attributes
+        self.name, self.kind, self.patients, self.attributes = (
+            collection.name,
+            collection.kind,
+            collection.patients,
+            collection.attributes,
+        )
 
     def __getattr__(self, name: str):
         if name.startswith("_") or name == "whole":

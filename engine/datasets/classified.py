@@ -54,7 +54,9 @@ class ClassFolders(Collection):
         memory: PictureMemory | None,
     ) -> None:
         if unknown := [finding for finding in findings if finding not in self.known_findings]:
-            raise ValueError(f"{self.name} does not label {', '.join(unknown)}; it labels {', '.join(self.known_findings)}.")
+            raise ValueError(
+                f"{self.name} does not label {', '.join(unknown)}; it labels {', '.join(self.known_findings)}."
+            )
         chosen = listed(classes)
         if unknown := [name for name in chosen if name not in paths]:
             raise ValueError(f"{self.name} has no class {', '.join(unknown)}; it has {', '.join(paths)}.")
@@ -62,7 +64,9 @@ class ClassFolders(Collection):
             raise ValueError(f"crop must be one of {', '.join(CROPS)}, got {crop!r}")
         self.root, self.findings, self.crop = root, tuple(findings), crop
         self.grey_range = (0.0, 1.0) if crop in LEVELLED else None
-        everything = sorted((path.relative_to(root).as_posix(), name) for name, found in paths.items() for path in found)
+        everything = sorted(
+            (path.relative_to(root).as_posix(), name) for name, found in paths.items() for path in found
+        )
         if not everything:
             raise UnusableCollection(f"There are no pictures below {root} in folders called {', '.join(paths)}.")
         files, kinds = (np.array(column, str) for column in zip(*everything))

@@ -45,7 +45,9 @@ class Levels:
         """From the pixels in `where`, (H, W) bool; `count` quantiles, equal ones merged."""
         if not where.any():
             raise ValueError("levels need at least one pixel")
-        knots, first = np.unique(np.quantile(pixels[where].astype(np.float64), np.linspace(0, 1, count)), return_index=True)
+        knots, first = np.unique(
+            np.quantile(pixels[where].astype(np.float64), np.linspace(0, 1, count)), return_index=True
+        )
         if len(knots) == 1:
             return cls(np.array([knots[0], knots[0] + 1]), np.array([0.0, 1.0]))
         ranks = first / (count - 1)
@@ -268,7 +270,9 @@ def _like(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def _morphed(mask: np.ndarray, operation: int, diameter: float) -> np.ndarray:
     size = max(3, round(diameter) | 1)
-    return cv2.morphologyEx(mask.astype(np.uint8), operation, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))).astype(bool)
+    return cv2.morphologyEx(
+        mask.astype(np.uint8), operation, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    ).astype(bool)
 
 
 def _largest(mask: np.ndarray) -> np.ndarray:

@@ -157,7 +157,9 @@ class Guidance:
         if not hasattr(self.collection, "all_boxes"):
             return []
         present = set(np.asarray(self.collection.pictures).tolist())
-        return [b for b in self.collection.all_boxes() if b.picture not in present and b.patient not in self._kept_apart]
+        return [
+            b for b in self.collection.all_boxes() if b.picture not in present and b.patient not in self._kept_apart
+        ]
 
 
 def _annotated(collection: Collection, finding: str) -> np.ndarray:

@@ -49,7 +49,9 @@ class Atlas:
     def coordinates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Millimetres from the anterior commissure along each axis, shaped to broadcast over (X, Y, Z)."""
         return tuple(
-            (self.origin[k] + self.scale[k] * np.arange(n, dtype=np.float32)).reshape([-1 if j == k else 1 for j in range(3)])
+            (self.origin[k] + self.scale[k] * np.arange(n, dtype=np.float32)).reshape(
+                [-1 if j == k else 1 for j in range(3)]
+            )
             for k, n in enumerate(self.hu.shape)
         )
 
@@ -67,12 +69,16 @@ def atlas(root: Path | None = None) -> Atlas:
     brain = ndimage.binary_fill_holes(ndimage.binary_closing(largest, iterations=4))
     outside = ndimage.distance_transform_edt(~brain).astype(np.float32)
     inside = ndimage.distance_transform_edt(brain).astype(np.float32)
-    lows, highs = zip(*((np.flatnonzero(brain.any(tuple(j for j in range(3) if j != k)))[[0, -1]]) for k in range(3)), strict=True)
+    lows, highs = zip(
+        *((np.flatnonzero(brain.any(tuple(j for j in range(3) if j != k)))[[0, -1]]) for k in range(3)), strict=True
+    )
     lows, highs = np.array(lows, np.float32), np.array(highs, np.float32)
     scale = ((BOX[:, 1] - BOX[:, 0]) / (highs - lows)).astype(np.float32)
     origin = (BOX[:, 0] - scale * lows).astype(np.float32)
     x, y, z = (origin[k] + scale[k] * np.arange(n) for k, n in enumerate(hu.shape))
-    middle = (np.abs(x) < 35)[:, None, None] & ((y > -60) & (y < 35))[None, :, None] & ((z > -5) & (z < 40))[None, None, :]
+    middle = (
+        (np.abs(x) < 35)[:, None, None] & ((y > -60) & (y < 35))[None, :, None] & ((z > -5) & (z < 40))[None, None, :]
+    )
     ventricles = ndimage.gaussian_filter(hu, 1.0) < 17
     ventricle = ndimage.distance_transform_edt(~(ventricles & middle & (inside > 12))).astype(np.float32)
     return Atlas(hu, brain, outside - inside, ventricle, origin, scale)
@@ -94,7 +100,11 @@ class Grid:
         """(3, S, T, H, W) millimetres right, anterior, superior of every sample; T samples through a slice. Rows run to the back and
         columns to the patient's left, as radiologists see a head."""
         side = (np.arange(self.size, dtype=np.float32) - (self.size - 1) / 2) * self.pixel
-        levels = self.lowest + self.spacing * np.arange(self.slices, dtype=np.float32)[:, None] + self.thickness * np.array(SLAB, np.float32)
+        levels = (
+            self.lowest
+            + self.spacing * np.arange(self.slices, dtype=np.float32)[:, None]
+            + self.thickness * np.array(SLAB, np.float32)
+        )
         grid = np.empty((3, self.slices, len(SLAB), self.size, self.size), np.float32)
         grid[0] = -side[None, None, None, :]
         grid[1] = -side[None, None, :, None] - 17.0  # the middle of the head lies behind the commissure
@@ -141,7 +151,9 @@ class Patient:
 
 def sampled(volume: np.ndarray, voxels: np.ndarray, outside: float = 0.0) -> np.ndarray:
     """`volume` at fractional `voxels` (3, ...), linearly."""
-    return ndimage.map_coordinates(volume, voxels.reshape(3, -1), order=1, mode="constant", cval=outside, prefilter=False).reshape(voxels.shape[1:])
+    return ndimage.map_coordinates(
+        volume, voxels.reshape(3, -1), order=1, mode="constant", cval=outside, prefilter=False
+    ).reshape(voxels.shape[1:])
 
 
 def to_atlas(patient: Patient, points: np.ndarray, average: Atlas) -> np.ndarray:
@@ -164,7 +176,12 @@ def to_atlas(patient: Patient, points: np.ndarray, average: Atlas) -> np.ndarray
 
 def in_head(voxels: np.ndarray, average: Atlas) -> np.ndarray:
     """(...) of bool: atlas `voxels` (3, ...) that may be anything but air."""
-    return ndimage.map_coordinates(average.distance, voxels.reshape(3, -1), order=0, mode="constant", cval=99.0).reshape(voxels.shape[1:]) < HEAD_MM
+    return (
+        ndimage.map_coordinates(average.distance, voxels.reshape(3, -1), order=0, mode="constant", cval=99.0).reshape(
+            voxels.shape[1:]
+        )
+        < HEAD_MM
+    )
 
 
 def attenuation(patient: Patient, voxels: np.ndarray, average: Atlas) -> np.ndarray:
@@ -172,7 +189,9 @@ def attenuation(patient: Patient, voxels: np.ndarray, average: Atlas) -> np.ndar
     hu = sampled(average.hu, voxels)
     depth = sampled(average.distance, voxels, outside=40.0)
     ventricle = sampled(average.ventricle, voxels, outside=80.0)
-    texture = ndimage.map_coordinates(patient.texture, _texture_places(voxels, average, patient.texture.shape), order=1, mode="reflect")
+    texture = ndimage.map_coordinates(
+        patient.texture, _texture_places(voxels, average, patient.texture.shape), order=1, mode="reflect"
+    )
     hu = hu + 1.1 * texture.reshape(hu.shape)
     inside = np.clip(-depth, 0, None)
     grown = np.clip((patient.atrophy - ventricle) / 1.5 + 0.5, 0, 1) * (patient.atrophy > 0.3)
@@ -204,7 +223,12 @@ def scanned(patient: Patient, hu: np.ndarray) -> np.ndarray:
     count, size = len(slices), slices.shape[-1]
     side = np.linspace(-1, 1, size, dtype=np.float32)
     a, b, c, d = patient.hardening
-    cupping = a * side[None, :] + b * side[:, None] + c * (side[None, :] ** 2 + side[:, None] ** 2) + d * np.sin(np.pi * side[:, None])
+    cupping = (
+        a * side[None, :]
+        + b * side[:, None]
+        + c * (side[None, :] ** 2 + side[:, None] ** 2)
+        + d * np.sin(np.pi * side[:, None])
+    )
     random = np.random.default_rng([patient.seed, 2])
     noise = random.normal(0, 1, (count, size, size)).astype(np.float32)
     noise = ndimage.gaussian_filter(noise, (0, 0.5, 0.5))

@@ -51,7 +51,11 @@ def in_words(names: Sequence[str]) -> str:
 
 def _options(collection: Collection) -> dict[str, Any]:
     """What a collection was made with, as far as its own plain attributes tell."""
-    told = {name: _plain(value) for name, value in vars(collection).items() if not name.startswith("_") and name not in PLACES}
+    told = {
+        name: _plain(value)
+        for name, value in vars(collection).items()
+        if not name.startswith("_") and name not in PLACES
+    }
     return {name: value for name, value in told.items() if value is not None}
 
 

@@ -17,11 +17,29 @@ from scipy.special import expit
 
 from engine.datasets.lung_fields import SIDE, LungFields, stretched
 
-AIRSPACE = ("Pneumonia", "Consolidation", "Infiltration", "Mass", "Nodule")  # one family: an eye tells them apart by degree only
-LESIONS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia")
+AIRSPACE = (
+    "Pneumonia",
+    "Consolidation",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+)  # one family: an eye tells them apart by degree only
+LESIONS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+)
 CONTRAST = 2.4  # density (natural logarithm) from the darkest to the brightest percentile of a film
 SCATTER = 0.25  # of what reaches the film
-VESSELS = 0.018  # of the width: finer detail than this within the lungs is vessels, which lose their contrast in filled lung
+VESSELS = (
+    0.018  # of the width: finer detail than this within the lungs is vessels, which lose their contrast in filled lung
+)
 NOISE_SIDE = 160  # pixels of the grid that textures are drawn on
 # strength (share of the air), softness of the edge, texture, roughness of the outline
 LOOKS: Mapping[str, tuple[tuple[float, float], tuple[float, float], float, float]] = {
@@ -97,7 +115,9 @@ def _filled(grey: np.ndarray, filled: np.ndarray, tissue: float) -> np.ndarray:
     return np.where(filled > 1e-4, -np.log(seen) / CONTRAST, grey).astype(np.float32)
 
 
-def make(finding: str, random: np.random.Generator, lungs: LungFields, place: Callable[[], Place], supine: bool) -> list[Lesion]:
+def make(
+    finding: str, random: np.random.Generator, lungs: LungFields, place: Callable[[], Place], supine: bool
+) -> list[Lesion]:
     """The lesions of one finding in one patient.
 
     Args:
@@ -172,7 +192,9 @@ def fluid(random: np.random.Generator, lungs: LungFields, side: int, supine: boo
 
     def fill(shape: tuple[int, int]) -> np.ndarray:
         columns, rows = _grid(shape)
-        inward = np.clip((columns - left) / width if side == 0 else (right - columns) / width, 0, 1)  # 0 at the wall, 1 at the heart
+        inward = np.clip(
+            (columns - left) / width if side == 0 else (right - columns) / width, 0, 1
+        )  # 0 at the wall, 1 at the heart
         if supine:
             depth = np.clip((rows - top) / height, 0, 1)
             amount = strength * (0.35 + 0.65 * depth) * (1 + 0.15 * _sized(patches, shape))
@@ -216,7 +238,9 @@ def larger_heart(random: np.random.Generator, lungs: LungFields, place: Place) -
     stop = inner[1][0] / SIDE if len(inner[1]) else other[0]
     x, y = 0.5 * (start + stop), top + 0.72 * (bottom - top)
     half, thorax = max(0.5 * (stop - start), 0.05), other[2] - one[0]
-    growth = float(np.clip(place.width / 0.85 * thorax / (2 * half) * random.uniform(0.9, 1.1), 1.15, 1.5))  # of a chest 0.85 wide
+    growth = float(
+        np.clip(place.width / 0.85 * thorax / (2 * half) * random.uniform(0.9, 1.1), 1.15, 1.5)
+    )  # of a chest 0.85 wide
     wide, high = 0.56 * thorax, 0.55 * (bottom - top)
     bump_there = (1 - min((half * growth / wide) ** 2, 0.8)) ** 2
     pull = float(np.clip((1 - 1 / growth) / bump_there, 0.05, 0.55))
@@ -235,7 +259,9 @@ def fractal(random: np.random.Generator, steepness: float) -> np.ndarray:
     frequency = np.hypot(np.fft.fftfreq(NOISE_SIDE)[:, None], np.fft.rfftfreq(NOISE_SIDE)[None, :])
     frequency[0, 0] = 1
     shape = frequency.shape
-    spectrum = (random.standard_normal(shape) + 1j * random.standard_normal(shape)) / np.maximum(frequency, 2 / NOISE_SIDE) ** steepness
+    spectrum = (random.standard_normal(shape) + 1j * random.standard_normal(shape)) / np.maximum(
+        frequency, 2 / NOISE_SIDE
+    ) ** steepness
     spectrum[0, 0] = 0
     noise = np.fft.irfft2(spectrum, s=(NOISE_SIDE, NOISE_SIDE))
     return (noise / noise.std()).astype(np.float32)
@@ -270,7 +296,9 @@ def _grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sized(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC if max(shape) > len(grid) else cv2.INTER_AREA)
+    return cv2.resize(
+        grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC if max(shape) > len(grid) else cv2.INTER_AREA
+    )
 
 
 def _share(amount: np.ndarray) -> np.ndarray:

@@ -74,7 +74,9 @@ class Implants(Collection):
     ) -> None:
         unknown = [finding for finding in findings if finding not in LESIONS]
         if unknown or not findings:
-            raise ValueError(f"no film can be given {', '.join(unknown) or 'no finding'}; there are {', '.join(LESIONS)}.")
+            raise ValueError(
+                f"no film can be given {', '.join(unknown) or 'no finding'}; there are {', '.join(LESIONS)}."
+            )
         if not 1 <= copies <= MOST_COPIES:
             raise ValueError(f"copies must be at least 1 and at most {MOST_COPIES}, got {copies}.")
         self.findings, self.seed, self.copies = tuple(findings), seed, copies
@@ -161,7 +163,8 @@ class Implants(Collection):
             one = family[int(draw.integers(len(family)))]
         air = chance[0] < min(SHARE * len(family), 0.7)
         here = [
-            not blank and (air and finding == one if finding in AIRSPACE else chance[LESIONS.index(finding)] < SHARE) for finding in self.findings
+            not blank and (air and finding == one if finding in AIRSPACE else chance[LESIONS.index(finding)] < SHARE)
+            for finding in self.findings
         ]
         return np.array(here, np.float32)
 
@@ -187,9 +190,15 @@ def _places(films: ChestXray8, finding: str) -> list[Place]:
     held = {*films.patients[films.split("test")].tolist(), *films.patients[films.split("validation")].tolist()}
     boxes: list[Box] = []
     for apart in ({*films.patients.tolist()}, held):
-        boxes = boxes if len(boxes) >= FEWEST_BOXES else [b for b in films.all_boxes() if b.finding == named and b.patient not in apart]
+        boxes = (
+            boxes
+            if len(boxes) >= FEWEST_BOXES
+            else [b for b in films.all_boxes() if b.finding == named and b.patient not in apart]
+        )
     if len(boxes) >= FEWEST_BOXES:
-        return [Place((b.left + b.right) / 2, (b.top + b.bottom) / 2, b.right - b.left, b.bottom - b.top) for b in boxes]
+        return [
+            Place((b.left + b.right) / 2, (b.top + b.bottom) / 2, b.right - b.left, b.bottom - b.top) for b in boxes
+        ]
     return list(_published(named))
 
 

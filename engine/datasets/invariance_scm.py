@@ -21,7 +21,14 @@ import numpy as np
 
 KINDS = ("linear", "quadratic", "exponential", "interactive", "log-exponential", "sin")
 WEIGHTS = {"linear": 1.0, "quadratic": 4.0, "exponential": 1.0, "interactive": 1.0, "log-exponential": 1.0, "sin": 1.0}
-BIASES = {"linear": -1.5, "quadratic": 20.0, "exponential": 10.0, "interactive": 0.0, "log-exponential": 5.0, "sin": 0.0}
+BIASES = {
+    "linear": -1.5,
+    "quadratic": 20.0,
+    "exponential": 10.0,
+    "interactive": 0.0,
+    "log-exponential": 5.0,
+    "sin": 0.0,
+}
 LEANS = ("line", "product", "threshold", "finding")  # what of Z_T an attribute may lean on
 FLOOR = 1e-4  # of the logarithm, as in the authors' code
 TRIES = 500  # of weights and bias; at k = 32 a handful is enough
@@ -95,7 +102,9 @@ class StructuralModel:
         drawn = rows_to_one(random.uniform(-10, 10, (steps - 1, values, k, k)))
         turn = math.pi / 2 * strength
         turned = rows_to_one(math.cos(turn) * drawn[:, :1] + math.sin(turn) * drawn[:, 1:])
-        self.transitions = np.concatenate([drawn[:, :1], turned if strength else np.repeat(drawn[:, :1], values - 1, 1)], axis=1)
+        self.transitions = np.concatenate(
+            [drawn[:, :1], turned if strength else np.repeat(drawn[:, :1], values - 1, 1)], axis=1
+        )
         trial = random.standard_normal((4000, k))
         for _ in range(TRIES):
             shape = (k, k) if kind == "interactive" else (k,)

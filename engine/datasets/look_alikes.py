@@ -29,7 +29,9 @@ def look_alikes(pictures: Iterable[np.ndarray], limit: float) -> np.ndarray:
         limit: 0.96 for breast ultrasound, 0.97 for brain MR: chosen by eye in the public collections.
     """
     pictures = (two_dimensional(picture, "a picture") for picture in pictures)
-    thumbnails = [cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel() for picture in pictures]
+    thumbnails = [
+        cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel() for picture in pictures
+    ]
     stack = np.array(thumbnails, np.float32).reshape(-1, THUMBNAIL**2)
     stack -= stack.mean(axis=1, keepdims=True)
     stack /= np.maximum(np.linalg.norm(stack, axis=1, keepdims=True), 1e-12)
@@ -55,7 +57,9 @@ def groups_of(root: Path, files: Sequence[str], limit: float) -> tuple[np.ndarra
             raise UnusableCollection(f"{path} has no column {', '.join(sorted(missing))}.")
         group_of = dict(zip(table["file"], table["group"]))
         if all(file in group_of for file in files):
-            return np.array([group_of[file] for file in files], str), "Split by the groups of look-alikes in groups.csv."
+            return np.array(
+                [group_of[file] for file in files], str
+            ), "Split by the groups of look-alikes in groups.csv."
     numbers = look_alikes((read_grey(root / file) for file in files), limit)
     why = "groups.csv does not list every picture" if path.is_file() else "there is no groups.csv"
     return numbers.astype(str), f"Split by look-alikes (24 x 24 thumbnails correlated above {limit}), as {why}."
@@ -71,7 +75,9 @@ def dealt(groups: np.ndarray, classes: np.ndarray, seed: int) -> dict[str, np.nd
         seed: the same seed and groups give the same parts, whatever the order of the pictures.
     """
     names, counts = np.unique(classes, return_counts=True)
-    rarity: Mapping[str, int] = {str(name): int(rank) for rank, name in enumerate(names[np.argsort(counts, kind="stable")])}
+    rarity: Mapping[str, int] = {
+        str(name): int(rank) for rank, name in enumerate(names[np.argsort(counts, kind="stable")])
+    }
     rarest: dict[str, int] = {}
     for group, kind in zip(groups.tolist(), classes.tolist()):
         rarest[group] = min(rarity[kind], rarest.get(group, len(names)))

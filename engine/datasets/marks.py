@@ -51,7 +51,9 @@ def burned_in(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(found, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
-def _strokes(grey: np.ndarray, raised: np.ndarray, lifted: float, white: float, peak: float, steep: float, apart: float) -> np.ndarray:
+def _strokes(
+    grey: np.ndarray, raised: np.ndarray, lifted: float, white: float, peak: float, steep: float, apart: float
+) -> np.ndarray:
     """(h, w) bool: small pieces that are thin and bright.
 
     Args:

@@ -21,7 +21,15 @@ TABLES = {
 }
 PARTS = {"train": "train", "validate": "validation", "test": "test"}
 FRONTAL = ("AP", "PA")
-WHERE = ("", "hosp", "core", "mimic-iv", "mimic-iv/hosp", "mimiciv", "mimiciv/hosp")  # MIMIC-IV's tables, below the root
+WHERE = (
+    "",
+    "hosp",
+    "core",
+    "mimic-iv",
+    "mimic-iv/hosp",
+    "mimiciv",
+    "mimiciv/hosp",
+)  # MIMIC-IV's tables, below the root
 
 
 class MimicCxr(Collection):
@@ -62,7 +70,9 @@ class MimicCxr(Collection):
             raise ValueError(f"uncertain must be one of {', '.join(POLICIES)}, got {uncertain!r}")
         self.root = Path(root)
         if not self.root.is_dir():
-            raise UnusableCollection(f"{self.root} is not a folder; name the MIMIC-CXR-JPG folder that holds files/ and the tables.")
+            raise UnusableCollection(
+                f"{self.root} is not a folder; name the MIMIC-CXR-JPG folder that holds files/ and the tables."
+            )
         self.findings = tuple(findings)
         films = self._films()
         self.labels = _labels(films, self._table("chexpert", self.findings), self.findings, POLICIES[uncertain])
@@ -71,7 +81,10 @@ class MimicCxr(Collection):
         self.attributes = {"view_position": films["ViewPosition"].to_numpy(str)}
         self.attributes |= self._demographics(None if demographics is None else Path(demographics), films["StudyDate"])
         part = films["split"].to_numpy(str)
-        self._parts = {"all": np.arange(len(films)), **{ours: np.flatnonzero(part == theirs) for theirs, ours in PARTS.items()}}
+        self._parts = {
+            "all": np.arange(len(films)),
+            **{ours: np.flatnonzero(part == theirs) for theirs, ours in PARTS.items()},
+        }
         self._memory = memory or PictureMemory()
 
     def image(self, index: int, size: int | None = None) -> np.ndarray:
@@ -87,9 +100,13 @@ class MimicCxr(Collection):
     def _films(self) -> pd.DataFrame:
         """Frontal films that are there, with their part."""
         films = self._table("metadata")
-        films = films[films["ViewPosition"].isin(FRONTAL)].merge(self._table("split"), on="dicom_id", validate="one_to_one")
+        films = films[films["ViewPosition"].isin(FRONTAL)].merge(
+            self._table("split"), on="dicom_id", validate="one_to_one"
+        )
         if strange := sorted(set(films["split"]) - set(PARTS)):
-            raise UnusableCollection(f"The split table names the part {strange[0]!r}; it must be one of {', '.join(PARTS)}.")
+            raise UnusableCollection(
+                f"The split table names the part {strange[0]!r}; it must be one of {', '.join(PARTS)}."
+            )
         folder = "files/p" + films["subject_id"].str[:2] + "/p" + films["subject_id"] + "/s" + films["study_id"]
         films["file"] = folder + "/" + films["dicom_id"] + ".jpg"
         present = np.array([(self.root / file).is_file() for file in films["file"]], bool)
@@ -98,7 +115,9 @@ class MimicCxr(Collection):
         return films[present].reset_index(drop=True)
 
     def _table(self, name: str, more: Sequence[str] = ()) -> pd.DataFrame:
-        paths = [path for ending in ("csv.gz", "csv") for path in sorted(self.root.glob(f"mimic-cxr-*-{name}.{ending}"))]
+        paths = [
+            path for ending in ("csv.gz", "csv") for path in sorted(self.root.glob(f"mimic-cxr-*-{name}.{ending}"))
+        ]
         if not paths:
             raise UnusableCollection(f"{self.root} has no mimic-cxr-2.0.0-{name}.csv.gz.")
         return _read(paths[0], (*TABLES[name], *more))
@@ -108,14 +127,20 @@ class MimicCxr(Collection):
         places = [folder] if folder is not None else [self.root / place for place in WHERE]
         patients, admissions = (_sought(places, table) for table in ("patients", "admissions"))
         if folder is not None and (patients is None or admissions is None):
-            raise UnusableCollection(f"{folder} lacks {'patients' if patients is None else 'admissions'}.csv.gz of MIMIC-IV.")
+            raise UnusableCollection(
+                f"{folder} lacks {'patients' if patients is None else 'admissions'}.csv.gz of MIMIC-IV."
+            )
         found = {}
         if patients is not None:
             table = _read(patients, ("subject_id", "gender", "anchor_age", "anchor_year")).set_index("subject_id")
             who = table.reindex(self.patients)
             found["sex"] = who["gender"].where(who["gender"].isin(["F", "M"]), "").to_numpy(str)
             # dates of both collections are shifted by the same years, so their difference is the true one
-            age = pd.to_numeric(who["anchor_age"]).to_numpy() + dates.str[:4].astype(float).to_numpy() - pd.to_numeric(who["anchor_year"]).to_numpy()
+            age = (
+                pd.to_numeric(who["anchor_age"]).to_numpy()
+                + dates.str[:4].astype(float).to_numpy()
+                - pd.to_numeric(who["anchor_year"]).to_numpy()
+            )
             found["age"] = np.array(["" if np.isnan(years) else str(int(years)) for years in age], str)
         if admissions is not None:
             found["race"] = pd.Series(_races(admissions)).reindex(self.patients).fillna("").to_numpy(str)
@@ -125,7 +150,9 @@ class MimicCxr(Collection):
 def _labels(films: pd.DataFrame, table: pd.DataFrame, findings: Sequence[str], uncertain: float) -> np.ndarray:
     """(N, C) float32: the study's labels for each of its films, NaN where the study has none."""
     table = table.drop_duplicates(["subject_id", "study_id"])
-    joined = films[["subject_id", "study_id"]].merge(table.assign(labelled=True), on=["subject_id", "study_id"], how="left", validate="many_to_one")
+    joined = films[["subject_id", "study_id"]].merge(
+        table.assign(labelled=True), on=["subject_id", "study_id"], how="left", validate="many_to_one"
+    )
     said = joined[list(findings)].apply(pd.to_numeric).fillna(0).to_numpy(np.float32)
     said = np.where(said == -1, np.float32(uncertain), said)
     return np.where(joined["labelled"].isna().to_numpy()[:, None], np.float32(np.nan), said).astype(np.float32)
@@ -141,7 +168,10 @@ def _races(path: Path) -> dict[str, str]:
 
 
 def _sought(places: Sequence[Path], table: str) -> Path | None:
-    return next((path for place in places for ending in ("csv.gz", "csv") if (path := place / f"{table}.{ending}").is_file()), None)
+    return next(
+        (path for place in places for ending in ("csv.gz", "csv") if (path := place / f"{table}.{ending}").is_file()),
+        None,
+    )
 
 
 def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
@@ -161,5 +191,12 @@ def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
 def _csv(path: Path, **how) -> pd.DataFrame:
     try:
         return pd.read_csv(path, **how)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        UnicodeDecodeError,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+    ) as error:
         raise UnusableCollection(f"{path} cannot be read ({error}); download it again.") from error

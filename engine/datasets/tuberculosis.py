@@ -93,7 +93,9 @@ class Tuberculosis(Collection):
             raise UnusableCollection(f"{root} holds no films in {wanted}; name the folder that holds these.")
         self.labels = np.array([[film.ill] for film in self.films], np.float32)
         self.patients = np.array([film.patient for film in self.films], str)
-        self.attributes = {name: np.array([getattr(film, name) for film in self.films], str) for name in ("source", "sex", "age")}
+        self.attributes = {
+            name: np.array([getattr(film, name) for film in self.films], str) for name in ("source", "sex", "age")
+        }
         kinds = np.array([f"{film.source} {film.ill}" for film in self.films], str)
         self._parts = {**dealt(self.patients, kinds, seed), "all": np.arange(len(self.films))}
         self._memory = memory or PictureMemory()

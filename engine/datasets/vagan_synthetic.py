@@ -93,7 +93,9 @@ class VAGANSynthetic(Collection):
     name = "vagan_synthetic"
     kind = "unknown"
 
-    def __init__(self, count: int = 10000, seed: int = 1, recipe: str = "va-gan", findings: Sequence[str] = FINDINGS) -> None:
+    def __init__(
+        self, count: int = 10000, seed: int = 1, recipe: str = "va-gan", findings: Sequence[str] = FINDINGS
+    ) -> None:
         if recipe not in RECIPES:
             raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {recipe!r}")
         if not 1 <= count <= MOST:
@@ -160,7 +162,9 @@ class VAGANSynthetic(Collection):
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         turn = np.arange(len(self)) % PERIOD
-        return np.flatnonzero({"train": turn < 16, "validation": (turn >= 16) & (turn < 20), "test": turn >= 20, "all": turn >= 0}[name])
+        return np.flatnonzero(
+            {"train": turn < 16, "validation": (turn >= 16) & (turn < 20), "test": turn >= 20, "all": turn >= 0}[name]
+        )
 
     def _noise(self, index: int, topic: str) -> np.random.Generator:
         counter = np.array([0, 0, 0, TOPICS.index(topic)], np.uint64)
@@ -178,7 +182,9 @@ class VAGANSynthetic(Collection):
         side = recipe.size
         towards = 1 if index // 2 % 2 == 0 else -1  # lower right, else upper left, as in `attributes`
         movement = self._noise(index, "place").integers(recipe.nearest, recipe.furthest, 2, endpoint=True)
-        centres = [side // 2 + towards * recipe.distance + movement] + ([np.full(2, side // 2)] if recipe.centred else [])
+        centres = [side // 2 + towards * recipe.distance + movement] + (
+            [np.full(2, side // 2)] if recipe.centred else []
+        )
         where = np.zeros((side, side), np.float32)
         rows, columns = np.ogrid[:side, :side]
         for row, column in centres:

@@ -17,7 +17,13 @@ LOCAL_FINDINGS = (
     "Nodule/Mass", "Pleural effusion", "Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", "Rib fracture",
     "Other lesion",
 )  # fmt: skip
-GLOBAL_FINDINGS = ("COPD", "Lung tumor", "Pneumonia", "Tuberculosis", "Other disease")  # said of the picture, never boxed
+GLOBAL_FINDINGS = (
+    "COPD",
+    "Lung tumor",
+    "Pneumonia",
+    "Tuberculosis",
+    "Other disease",
+)  # said of the picture, never boxed
 PAPER_FINDINGS = ("Aortic enlargement", "Cardiomegaly", "Pulmonary fibrosis", "Pleural thickening", "Pleural effusion")
 ENDINGS = (".dicom", ".dcm", ".png")
 EDGES = ["x_min", "y_min", "x_max", "y_max"]
@@ -65,7 +71,9 @@ class VinDr(Collection):
         listed = {*drawn["image_id"], *(image_id for image_id, _ in ticked)}
         self.pictures = np.array(sorted(image_id for image_id in paths if image_id in listed), str)
         if not len(self.pictures):
-            raise UnusableCollection(f"None of the pictures listed in the tables is in {self.root}/train or {self.root}/test.")
+            raise UnusableCollection(
+                f"None of the pictures listed in the tables is in {self.root}/train or {self.root}/test."
+            )
         self._paths = [paths[image_id] for image_id in self.pictures]
         self.patients = self.pictures
         drawn = drawn.dropna(subset=EDGES)
@@ -98,7 +106,9 @@ class VinDr(Collection):
         masks = []
         for left, top, right, bottom in edges:
             height, width = self._shapes[index]
-            masks.append(Box(picture, picture, finding, left / width, top / height, right / width, bottom / height).mask(size))
+            masks.append(
+                Box(picture, picture, finding, left / width, top / height, right / width, bottom / height).mask(size)
+            )
         return masks
 
     def annotated(self, finding: str) -> np.ndarray:

@@ -69,20 +69,32 @@ def _findings(page: Paper, report: BiasReport) -> None:
     page.cells(heads, widths, 7, [QUIET] * 8, height=3.4)
     page.cells(("", "", "", "", "", "", "", f"-{margin}, +{margin}"), widths, 7, [QUIET] * 8, height=3.4)
     reach = notes.reach(report)
-    lines, first = answers.table(report), page.get_y()
+    lines = answers.table(report)
     for one, cells in zip(report.findings, lines, strict=True):
         page.room_for(ROW + 6)
         top = page.get_y()
         name, pair, change, between, flips, share, verdict, p, corrected, sided = cells[:10]
         colours = [INK] * 4 + [VERDICTS.get(one.verdict, QUIET)] + [INK] * 3
-        page.cells((name, "", f"{change} ({between})", f"{flips} ({share})", verdict, p, corrected, sided), widths, 7.5, colours, height=ROW)
+        page.cells(
+            (name, "", f"{change} ({between})", f"{flips} ({share})", verdict, p, corrected, sided),
+            widths,
+            7.5,
+            colours,
+            height=ROW,
+        )
         _interval(page, one, LEFT + widths[0], top, widths[1] - 4, reach, report.margin)
         if len(report.values) > 2:
             page.at(LEFT + widths[0], top + ROW, pair, 5.5)
     _axis(page, LEFT + widths[0], page.get_y(), widths[1] - 4, reach, report.margin)
     page.set_y(page.get_y() + 7)
     widths = (25, 26, 30, 33, 33, 33)
-    page.cells(("finding", "operating point", "detectable, points", "parity gap", "opportunity gap", "odds gap"), widths, 7, [QUIET] * 6, height=4)
+    page.cells(
+        ("finding", "operating point", "detectable, points", "parity gap", "opportunity gap", "odds gap"),
+        widths,
+        7,
+        [QUIET] * 6,
+        height=4,
+    )
     for one, cells in zip(report.findings, lines, strict=True):
         page.room_for(5)
         gaps = [one.associations.decisions.get(name) for name in ("parity", "opportunity", "odds")]
@@ -92,7 +104,9 @@ def _findings(page: Paper, report: BiasReport) -> None:
     page.words(notes.columns(report, points=False), 7, QUIET)
 
 
-def _interval(page: Paper, one: FindingReport, left: float, top: float, width: float, reach: float, margin: float) -> None:
+def _interval(
+    page: Paper, one: FindingReport, left: float, top: float, width: float, reach: float, margin: float
+) -> None:
     """A dot and its interval against zero, the margin as a band."""
 
     def across(value: float) -> float:
@@ -112,8 +126,14 @@ def _interval(page: Paper, one: FindingReport, left: float, top: float, width: f
 
 def _axis(page: Paper, left: float, top: float, width: float, reach: float, margin: float) -> None:
     for value in (-margin, 0.0, margin):
-        page.at(left + width * (0.5 + 0.5 * value / reach), top + 2.6, f"{100 * value:+.3g}" if value else "0", 6, align="middle")
-    page.at(left + width / 2, top + 5, f"points; shaded: the margin", 5.5, align="middle")
+        page.at(
+            left + width * (0.5 + 0.5 * value / reach),
+            top + 2.6,
+            f"{100 * value:+.3g}" if value else "0",
+            6,
+            align="middle",
+        )
+    page.at(left + width / 2, top + 5, "points; shaded: the margin", 5.5, align="middle")
 
 
 def _scatters(page: Paper, report: BiasReport) -> None:
@@ -121,9 +141,14 @@ def _scatters(page: Paper, report: BiasReport) -> None:
     side = WIDTH / across - GAP
     page.heading("Every picture under both values", room=side + 22)
     colours = dict(zip(report.values, COLOURS, strict=False))
-    whose = ", ".join(f"{answers.short(report.attribute, value)} {name} {MARKS[k % 3]}" for k, (value, (name, _)) in enumerate(colours.items()))
+    whose = ", ".join(
+        f"{answers.short(report.attribute, value)} {name} {MARKS[k % 3]}"
+        for k, (value, (name, _)) in enumerate(colours.items())
+    )
     page.words(
-        f"The probability under the first value (across) and under the second (up); dashed, the operating point. The patient's own value: {whose}.", 7.5, QUIET
+        f"The probability under the first value (across) and under the second (up); dashed, the operating point. The patient's own value: {whose}.",
+        7.5,
+        QUIET,
     )
     for start in range(0, len(report.findings), across):
         page.room_for(side + 13)
@@ -160,12 +185,19 @@ def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
     if not shown:
         return
     page.heading("The most affected patients", room=side + 26)
-    page.words(f"As photographed, under the other value, and the difference, always {_direction(report)}; one scale of differences for each finding.", 7.5, QUIET)
+    page.words(
+        f"As photographed, under the other value, and the difference, always {_direction(report)}; one scale of differences for each finding.",
+        7.5,
+        QUIET,
+    )
     for one in shown:
         page.room_for(side + 13)
         people, top = one.affected[:SHOWN], page.get_y() + 1
         reach = difference_scale(people)
-        lines = max(_person(page, report, one, person, LEFT + k * (3 * side + 6), top, side, reach) for k, person in enumerate(people))
+        lines = max(
+            _person(page, report, one, person, LEFT + k * (3 * side + 6), top, side, reach)
+            for k, person in enumerate(people)
+        )
         _bar(page, LEFT + len(people) * (3 * side + 6), top + 2.9 * lines + 1, side, reach)
         page.set_y(top + 2.9 * lines + side + 2.5)
 
@@ -177,7 +209,16 @@ def _direction(report: BiasReport) -> str:
     return f"{second} less {first}"
 
 
-def _person(page: Paper, report: BiasReport, one: FindingReport, person: Affected, left: float, top: float, side: float, reach: float) -> int:
+def _person(
+    page: Paper,
+    report: BiasReport,
+    one: FindingReport,
+    person: Affected,
+    left: float,
+    top: float,
+    side: float,
+    reach: float,
+) -> int:
     """Three pictures below a caption; returns how many lines it takes."""
     flips = ", flips" if person.flips else ""
     null = "" if report.exact else f"{person.null:.2f} redrawn with nothing changed, "
@@ -189,13 +230,23 @@ def _person(page: Paper, report: BiasReport, one: FindingReport, person: Affecte
     top, low, high = top + 2.9 * len(lines) + 1, float(person.original.min()), float(person.original.max())
     page.picture(person.original, low, high, left, top, side, f"{one.finding}, as photographed")
     page.picture(person.counterfactual, low, high, left + side + 1, top, side, f"{one.finding}, otherwise")
-    page.picture(person.difference(report.values), -reach, reach, left + 2 * side + 2, top, side, f"{one.finding}, the difference")
+    page.picture(
+        person.difference(report.values),
+        -reach,
+        reach,
+        left + 2 * side + 2,
+        top,
+        side,
+        f"{one.finding}, the difference",
+    )
     return len(lines)
 
 
 def _bar(page: Paper, left: float, top: float, height: float, reach: float) -> None:
     """What the greys of a difference mean."""
-    page.picture(np.linspace(1, -1, 128, dtype=np.float32)[:, None], -1, 1, left - 1, top, 2.5, "scale of the difference", height)
+    page.picture(
+        np.linspace(1, -1, 128, dtype=np.float32)[:, None], -1, 1, left - 1, top, 2.5, "scale of the difference", height
+    )
     for text, share in ((f"{reach:+.3g}", 0.08), ("grey levels", 0.18), ("0", 0.52), (f"{-reach:+.3g}", 1.0)):
         page.at(left + 2.3, top + height * share, text, 6)
 
@@ -239,13 +290,18 @@ def _block(page: Paper, title: str, rows: Sequence[Measure], subject: str) -> li
     for row in rows:
         name = row.subject.removeprefix(subject).removeprefix(f"{title}: ").removeprefix(": ")
         of_test = {"": "p of the calibrated test", "Holm": "p of the calibrated test, Holm"}
-        name = {"p_value": of_test.get(name, f"p: {name}"), "eca": "eca", "effect": name}.get(row.metric, f"{row.metric}: {name}")
+        name = {"p_value": of_test.get(name, f"p: {name}"), "eca": "eca", "effect": name}.get(
+            row.metric, f"{row.metric}: {name}"
+        )
         named.append(_Line(page.wrapped(name, 48, FINE), row))
     return [_Line([title], bold=True), *named]
 
 
 def _glossary(page: Paper) -> list[_Line]:
-    return [_Line(["What some of these are"], bold=True), *(_Line(page.wrapped(f"{name}: {what}", 86, FINE)) for name, what in notes.SMALL_PRINT.items())]
+    return [
+        _Line(["What some of these are"], bold=True),
+        *(_Line(page.wrapped(f"{name}: {what}", 86, FINE)) for name, what in notes.SMALL_PRINT.items()),
+    ]
 
 
 def _line(page: Paper, line: _Line, left: float) -> None:

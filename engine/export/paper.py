@@ -38,7 +38,9 @@ class Paper(FPDF):
         self.set_font("Helvetica", "B" if bold else "", size)
         self.set_text_color(*colour)
 
-    def words(self, text: str, size: float = 9, colour=INK, bold: bool = False, left: float = LEFT, width: float = WIDTH) -> None:
+    def words(
+        self, text: str, size: float = 9, colour=INK, bold: bool = False, left: float = LEFT, width: float = WIDTH
+    ) -> None:
         """A paragraph."""
         self.letters(size, colour, bold)
         self.set_x(left)
@@ -51,7 +53,15 @@ class Paper(FPDF):
         self.words(text, 10, bold=True)
         self.ln(0.8)
 
-    def cells(self, texts: Sequence[str], widths: Sequence[float], size: float = 8, colours=None, height: float = 5, left: float = LEFT) -> None:
+    def cells(
+        self,
+        texts: Sequence[str],
+        widths: Sequence[float],
+        size: float = 8,
+        colours=None,
+        height: float = 5,
+        left: float = LEFT,
+    ) -> None:
         """One line of a table."""
         self.set_x(left)
         for k, (text, width) in enumerate(zip(texts, widths, strict=True)):
@@ -81,13 +91,25 @@ class Paper(FPDF):
         self.letters(size)
         return self.multi_cell(width, size * POINT, latin(text), align="L", dry_run=True, output="LINES")
 
-    def at(self, x: float, y: float, text: str, size: float = 6.5, colour=QUIET, align: str = "left", bold: bool = False) -> None:
+    def at(
+        self, x: float, y: float, text: str, size: float = 6.5, colour=QUIET, align: str = "left", bold: bool = False
+    ) -> None:
         """A few words with their baseline at (x, y), which is their left end, their middle or their right end."""
         self.letters(size, colour, bold)
         text = latin(text)
         self.text(x - {"left": 0, "middle": 0.5, "right": 1}[align] * self.get_string_width(text), y, text)
 
-    def picture(self, values: np.ndarray, low: float, high: float, left: float, top: float, side: float, said: str, height: float | None = None) -> None:
+    def picture(
+        self,
+        values: np.ndarray,
+        low: float,
+        high: float,
+        left: float,
+        top: float,
+        side: float,
+        said: str,
+        height: float | None = None,
+    ) -> None:
         """(H, W) as greys from black at `low` to white at `high`."""
         span = high - low or 1.0
         grey = Image.fromarray(np.clip((values - low) / span * 255, 0, 255).astype(np.uint8))

@@ -34,7 +34,9 @@ class Lost(RuntimeError):
     """The process ended while it was at work; the next call starts it again."""
 
     def __init__(self):
-        super().__init__("The process in which models answer ended before it was done; the machine may be short of memory. Try again.")
+        super().__init__(
+            "The process in which models answer ended before it was done; the machine may be short of memory. Try again."
+        )
 
 
 class Inference:
@@ -155,7 +157,9 @@ class RemoteModel:
     checkpoint: Checkpoint
     device: str
 
-    def explain(self, scan: Scan, findings: Sequence[str] | None = None, progress: Progress | None = None) -> list[Explanation]:
+    def explain(
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> list[Explanation]:
         """As `Model.explain`, but every record has left its large pictures behind (`Explanation.without_pictures`)."""
         return self.inference.call(tasks.explain, self.checkpoint, self.device, scan, findings, progress=progress)
 

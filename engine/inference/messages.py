@@ -22,7 +22,9 @@ class _Pickler(pickle.Pickler):
         if not isinstance(value, Scan):
             return None
         self.scans[value.sha256] = value
-        return value.pixels.shape, {field.name: getattr(value, field.name) for field in fields(value) if field.name != "pixels"}
+        return value.pixels.shape, {
+            field.name: getattr(value, field.name) for field in fields(value) if field.name != "pixels"
+        }
 
 
 class _Unpickler(pickle.Unpickler):

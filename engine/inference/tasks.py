@@ -31,12 +31,16 @@ def model_of(checkpoint: Checkpoint, device: str) -> Model:
     return _opened[key]
 
 
-def explain(progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, findings: Sequence[str] | None) -> list[Explanation]:
+def explain(
+    progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, findings: Sequence[str] | None
+) -> list[Explanation]:
     """One record a finding, without the large pictures."""
     return [record.without_pictures() for record in model_of(checkpoint, device).explain(scan, findings, progress)]
 
 
-def without(progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+def without(
+    progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, amounts: Mapping[str, float]
+) -> dict[str, float]:
     """The probability of every finding with several taken away together."""
     return model_of(checkpoint, device).without(scan, amounts)
 

@@ -38,7 +38,9 @@ def answer_change(
     """
     before, after = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if before.ndim != 1 or before.shape != after.shape or not len(before):
-        raise ValueError(f"before and after must share one shape (n,), n at least 1, got {before.shape} and {after.shape}")
+        raise ValueError(
+            f"before and after must share one shape (n,), n at least 1, got {before.shape} and {after.shape}"
+        )
     moved, flipped = after - before, (after > threshold) != (before > threshold)
     mean, share = mean_interval(moved, groups, within=(-1.0, 1.0)), share_interval(flipped, groups)
     return [

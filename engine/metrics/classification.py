@@ -13,7 +13,9 @@ from engine.metrics.measure import Measure, NotMeasurable
 SMALLEST_RESAMPLED = 10  # patients in a class; below, too few to resample
 
 
-def known(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def known(
+    labels: np.ndarray, scores: np.ndarray, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positive (n,) bool, scores (n,) float64 and cluster numbers (n,) of the pictures whose label is not NaN."""
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != scores.shape:
@@ -24,7 +26,9 @@ def known(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray | None = No
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"labels must be 0, 1 or NaN, got {labels[~np.isin(labels, (0, 1))][0]}")
     if np.isnan(scores).any():
-        raise ValueError(f"scores must not be NaN where the label is known; {int(np.isnan(scores).sum())} of {len(scores)} are")
+        raise ValueError(
+            f"scores must not be NaN where the label is known; {int(np.isnan(scores).sum())} of {len(scores)} are"
+        )
     return labels == 1, scores, clusters[keep]
 
 
@@ -55,7 +59,12 @@ def weighted_auc(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarr
 
 
 def auc(
-    labels: np.ndarray, scores: np.ndarray, subject: str = "all", groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
+    labels: np.ndarray,
+    scores: np.ndarray,
+    subject: str = "all",
+    groups: np.ndarray | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Measure:
     """Area under the ROC curve; 95 % interval by resampling patients, or by class sizes (Newcombe 2006) where a class
     has fewer than `SMALLEST_RESAMPLED` patients or the AUC is exactly 0 or 1. n is the number of labelled pictures.
@@ -104,7 +113,9 @@ def mean_auc(
     """
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if labels.ndim != 2 or labels.shape != scores.shape or labels.shape[1] != len(findings):
-        raise ValueError(f"labels and scores must have shape (N, {len(findings)}), got {labels.shape} and {scores.shape}")
+        raise ValueError(
+            f"labels and scores must have shape (N, {len(findings)}), got {labels.shape} and {scores.shape}"
+        )
     measured, left_out, fewest = [], [], []
     for c, finding in enumerate(findings):
         positive, known_scores, clusters = known(labels[:, c], scores[:, c], groups)
@@ -126,7 +137,9 @@ def mean_auc(
     else:
         interval = bootstrap_logit(statistic, n, groups, draws, seed)
     remark = f"without {', '.join(left_out)}, where only one class is there" if left_out else ""
-    return Measure("auc", subject, value, *interval, n=int((~np.isnan(labels)).any(axis=1).sum()), chance=0.5, remark=remark)
+    return Measure(
+        "auc", subject, value, *interval, n=int((~np.isnan(labels)).any(axis=1).sum()), chance=0.5, remark=remark
+    )
 
 
 def validation_score(labels: np.ndarray, scores: np.ndarray, findings: Sequence[str]) -> dict[str, float]:
@@ -203,10 +216,15 @@ def youden_threshold(labels: np.ndarray, scores: np.ndarray, subject: str = "all
     both_classes(positive, subject)
     cuts, index = np.unique(scores, return_inverse=True)  # rising
     # In whole numbers, so that equal cuts are seen as equal: J times (positives x negatives).
-    gain = np.bincount(index, positive, len(cuts)) * (~positive).sum() - np.bincount(index, ~positive, len(cuts)) * positive.sum()
+    gain = (
+        np.bincount(index, positive, len(cuts)) * (~positive).sum()
+        - np.bincount(index, ~positive, len(cuts)) * positive.sum()
+    )
     above = gain[::-1].cumsum()[::-1] - gain  # (K,) for the threshold between cut k and k + 1; 0 for the last
     best = len(cuts) - 1 - int(np.argmax(above[::-1]))
     if best == len(cuts) - 1:
         return float(cuts[-1])
     middle = cuts[best] + (cuts[best + 1] - cuts[best]) / 2
-    return float(middle if middle < cuts[best + 1] else cuts[best])  # rounding must not let the upper score fall to the threshold
+    return float(
+        middle if middle < cuts[best + 1] else cuts[best]
+    )  # rounding must not let the upper score fall to the threshold

@@ -24,7 +24,9 @@ def confounder_sensitivity(centre: np.ndarray, tag: np.ndarray, subject: str = "
     """
     strength, tag = np.abs(np.asarray(centre, dtype=np.float64)), np.asarray(tag)
     if strength.ndim != 2 or strength.shape != tag.shape or tag.dtype != bool:
-        raise ValueError(f"centre and tag must share one (h, w), the tag bool, got {strength.shape} and {tag.shape} {tag.dtype}")
+        raise ValueError(
+            f"centre and tag must share one (h, w), the tag bool, got {strength.shape} and {tag.shape} {tag.dtype}"
+        )
     if not np.isfinite(strength).all():
         raise ValueError("a class centre must be finite")
     if not tag.any():

@@ -12,7 +12,9 @@ from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 
 def disease_sensitivity(
-    pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]], subject: str = "all", groups: Sequence[str] | None = None
+    pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],
+    subject: str = "all",
+    groups: Sequence[str] | None = None,
 ) -> Measure:
     """Mean over regions of positive evidence inside the region / positive evidence of the picture (section 4.2.2 of Sun et al.).
 
@@ -42,7 +44,9 @@ def disease_sensitivity(
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
-        raise NotMeasurable(f"{subject} has no annotated region on {seen} pictures, so its disease sensitivity cannot be measured")
+        raise NotMeasurable(
+            f"{subject} has no annotated region on {seen} pictures, so its disease sensitivity cannot be measured"
+        )
     clusters = np.array(owners) if groups is None else np.asarray(groups)[owners]
     drawn = len(set(owners))
     remark = f"{len(shares)} regions on {drawn} pictures" if len(shares) > drawn else ""

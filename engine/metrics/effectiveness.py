@@ -51,12 +51,18 @@ def effectiveness(
         chances.append(None if still is None else still[chosen].mean())
         interval = share_interval(hits[chosen], patients[chosen])
         name = f"{subject} {value}" if len(values) > 1 else subject
-        rows.append(Measure("effectiveness", name, hits[chosen].mean(), *interval, n=chosen.sum(), chance=chances[-1], remark=remark))
+        rows.append(
+            Measure(
+                "effectiveness", name, hits[chosen].mean(), *interval, n=chosen.sum(), chance=chances[-1], remark=remark
+            )
+        )
     if len(values) > 1:
         chance = None if still is None else np.mean(chances)
         mean = np.mean([row.value for row in rows])
         interval = _of_mean(hits, of, patients)
-        rows.append(Measure("effectiveness", f"{subject}, mean", mean, *interval, n=len(hits), chance=chance, remark=remark))
+        rows.append(
+            Measure("effectiveness", f"{subject}, mean", mean, *interval, n=len(hits), chance=chance, remark=remark)
+        )
     return rows
 
 

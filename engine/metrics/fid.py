@@ -59,9 +59,13 @@ def fid(
         raise ValueError("features must be finite")
     fewest, k = min(map(len, piles)), piles[0].shape[1]
     if fewest <= k:
-        raise NotMeasurable(f"{subject}: {fewest} pictures do not tell the covariance of {k} features; more than {k} are needed")
+        raise NotMeasurable(
+            f"{subject}: {fewest} pictures do not tell the covariance of {k} features; more than {k} are needed"
+        )
     value = frechet(*piles)
-    return Measure("fid", subject, value, *_jackknife(piles, (groups_a, groups_b), value, seed), n=fewest, remark=remark)
+    return Measure(
+        "fid", subject, value, *_jackknife(piles, (groups_a, groups_b), value, seed), n=fewest, remark=remark
+    )
 
 
 def _jackknife(piles: list[np.ndarray], groups: Sequence, value: float, seed: int) -> Interval:

@@ -11,7 +11,9 @@ from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 
 def hit_rate(
-    pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]], subject: str = "all", groups: Sequence[str] | None = None
+    pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],
+    subject: str = "all",
+    groups: Sequence[str] | None = None,
 ) -> Measure:
     """Share of pictures whose strongest point lies in any of their regions. Chance is the mean area share of the regions' union.
 
@@ -26,7 +28,11 @@ def hit_rate(
     """
     hits, areas, kept, seen = [], [], [], 0
     for evidence, regions in pictures:
-        union = np.any([np.asarray(region, bool) for region in regions], axis=0) if len(regions) else np.zeros(np.shape(evidence), bool)
+        union = (
+            np.any([np.asarray(region, bool) for region in regions], axis=0)
+            if len(regions)
+            else np.zeros(np.shape(evidence), bool)
+        )
         if union.shape != np.shape(evidence):
             raise ValueError(f"map and regions must share one (h, w), got {np.shape(evidence)} and {union.shape}")
         if union.any():

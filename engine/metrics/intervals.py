@@ -35,7 +35,9 @@ def clustered_variance(pull: np.ndarray, index: np.ndarray, g: int) -> float:
     return g / max(g - 1, 1) * float(np.sum(np.bincount(index, pull, g) ** 2))
 
 
-def mean_interval(values: np.ndarray, groups: np.ndarray | None = None, within: tuple[float, float] | None = None) -> Interval:
+def mean_interval(
+    values: np.ndarray, groups: np.ndarray | None = None, within: tuple[float, float] | None = None
+) -> Interval:
     """Interval of the mean by Student's t; of the mean, not of the spread.
 
     With `groups`, the standard error is the cluster-robust one, with G - 1 degrees of freedom: values of one picture or
@@ -73,7 +75,9 @@ def mean_of_means_interval(
         (low, high), or (None, None) with fewer than two patients in all.
     """
     means = [float(np.mean(values)) for values, _ in parts]
-    pull = np.concatenate([(np.asarray(values) - mean) / (len(values) * len(parts)) for (values, _), mean in zip(parts, means)])
+    pull = np.concatenate(
+        [(np.asarray(values) - mean) / (len(values) * len(parts)) for (values, _), mean in zip(parts, means)]
+    )
     index, g = cluster_index(np.concatenate([groups for _, groups in parts]), len(pull))
     return UNKNOWN if g < 2 else _students(float(np.mean(means)), clustered_variance(pull, index, g), g, within)
 
@@ -187,7 +191,11 @@ def bootstrap(
 
 
 def bootstrap_logit(
-    statistic: Callable[[np.ndarray], np.ndarray], n: int, groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
+    statistic: Callable[[np.ndarray], np.ndarray],
+    n: int,
+    groups: np.ndarray | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Interval:
     """Interval of a statistic strictly between 0 and 1: its log-odds +- 1.96 bootstrap standard errors, turned back.
 

@@ -72,7 +72,9 @@ class Measure:
         if self.metric not in METRICS:
             raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {self.metric!r}")
         if (self.low is None) != (self.high is None):
-            raise ValueError(f"low and high of {self.metric} must both be given or both be None, got {self.low} and {self.high}")
+            raise ValueError(
+                f"low and high of {self.metric} must both be given or both be None, got {self.low} and {self.high}"
+            )
         for name in ("value", "low", "high", "chance", "paper"):
             number = getattr(self, name)
             if number is None and name != "value":
@@ -81,7 +83,9 @@ class Measure:
                 raise ValueError(f"{name} of {self.metric} for {self.subject!r} must be finite, got {number}")
             object.__setattr__(self, name, float(number))  # numpy's scalars cannot be written as JSON
         if self.low is not None and self.low > self.high:
-            raise ValueError(f"the interval of {self.metric} for {self.subject!r} runs backwards: {self.low} to {self.high}")
+            raise ValueError(
+                f"the interval of {self.metric} for {self.subject!r} runs backwards: {self.low} to {self.high}"
+            )
         object.__setattr__(self, "n", int(self.n))
         if self.n < 1:
             raise ValueError(f"{self.metric} for {self.subject!r} rests on n = {self.n}, must be at least 1")

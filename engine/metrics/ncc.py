@@ -45,7 +45,9 @@ def ncc(
     known = np.isfinite(values)
     clusters = kept_groups(groups, known)
     if not known.any():
-        raise NotMeasurable(f"{subject}: the truth of none of {len(values)} pictures varies, so nothing can be correlated with it")
+        raise NotMeasurable(
+            f"{subject}: the truth of none of {len(values)} pictures varies, so nothing can be correlated with it"
+        )
     return Measure(
         "ncc",
         subject,

@@ -55,7 +55,9 @@ def non_resemblance(
         inside[block] = within / np.maximum(area[block], 1)
         outside[block] = (change.sum(axis=(1, 2)) - within) / np.maximum(rest, 1)
     inside, outside = inside[known], np.maximum(outside[known], 0)  # a difference of equal sums may round below 0
-    remark = f"{(~known).sum()} of {len(known)} pictures left out: no lesion, or nothing else" if not known.all() else ""
+    remark = (
+        f"{(~known).sum()} of {len(known)} pictures left out: no lesion, or nothing else" if not known.all() else ""
+    )
     regions = {
         "inside": (inside, (0.0, np.inf)),
         "outside": (outside, (0.0, np.inf)),
@@ -63,6 +65,13 @@ def non_resemblance(
         "inside - outside": (inside - outside, None),
     }
     return [
-        Measure("non_resemblance", f"{subject}, {name}", v.mean(), *mean_interval(v, clusters, within=limits), n=len(v), remark=remark)
+        Measure(
+            "non_resemblance",
+            f"{subject}, {name}",
+            v.mean(),
+            *mean_interval(v, clusters, within=limits),
+            n=len(v),
+            remark=remark,
+        )
         for name, (v, limits) in regions.items()
     ]

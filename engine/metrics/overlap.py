@@ -134,7 +134,9 @@ def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measur
     some = areas > 0
     clusters = kept_groups(groups, some)
     if not some.any():
-        raise NotMeasurable(f"{subject}: none of {len(truth)} pictures has anything annotated, so there is no overlap to measure")
+        raise NotMeasurable(
+            f"{subject}: none of {len(truth)} pictures has anything annotated, so there is no overlap to measure"
+        )
     both = (called & truth).sum(axis=(1, 2))[some]
     union = (called | truth).sum(axis=(1, 2))[some]
     values = both / union if metric == "iou" else 2 * both / (both + union)  # |A| + |B| = |A and B| + |A or B|

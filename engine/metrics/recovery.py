@@ -53,14 +53,21 @@ def recovery(
         due.append(np.abs(a - star).mean())
     wrong, due = np.array(wrong), np.array(due)
     if due.sum() == 0:
-        raise NotMeasurable(f"{subject}: on {len(due)} pictures the true counterfactual changes nothing, so there is nothing to recover")
+        raise NotMeasurable(
+            f"{subject}: on {len(due)} pictures the true counterfactual changes nothing, so there is nothing to recover"
+        )
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         against = weights @ due
         return 1 - np.divide(weights @ wrong, against, out=np.full(len(weights), np.nan), where=against > 0)
 
     return Measure(
-        "recovery", subject, 1 - wrong.sum() / due.sum(), *bootstrap(statistic, len(due), groups, draws, seed), n=len(due), chance=0.0
+        "recovery",
+        subject,
+        1 - wrong.sum() / due.sum(),
+        *bootstrap(statistic, len(due), groups, draws, seed),
+        n=len(due),
+        chance=0.0,
     )
 
 

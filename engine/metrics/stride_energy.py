@@ -53,14 +53,18 @@ def stride_energy(
     def standing_out(summed: np.ndarray) -> np.ndarray:
         """Power (d, bins) of each resample: how much, in logarithms, it stands out at the frequencies of a grid, (d,)."""
         log = np.log(np.maximum(summed, 1e-300))
-        means = np.stack([log[:, start:stop].mean(axis=1) for start, stop in zip(ends, ends[1:])], axis=1)  # at, beside, at, ...
+        means = np.stack(
+            [log[:, start:stop].mean(axis=1) for start, stop in zip(ends, ends[1:])], axis=1
+        )  # at, beside, at, ...
         return (means[:, ::2] - means[:, 1::2]).mean(axis=1)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         return np.exp(standing_out(weights @ power[0]) - standing_out(weights @ power[1]))
 
     value = float(statistic(np.ones((1, len(maps))))[0])
-    return Measure("stride_energy", subject, value, *bootstrap(statistic, len(maps), groups, draws, seed), n=len(maps), chance=1.0)
+    return Measure(
+        "stride_energy", subject, value, *bootstrap(statistic, len(maps), groups, draws, seed), n=len(maps), chance=1.0
+    )
 
 
 def _places(height: int, width: int, periods: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -44,12 +44,16 @@ class MadePairs:
         family: Sequence[str] = (),
     ):
         if not hasattr(collection, "counterfactual"):
-            raise ValueError(f"{collection.name} knows no true counterfactuals, so it cannot teach by pairs; take phantom or implants.")
+            raise ValueError(
+                f"{collection.name} knows no true counterfactuals, so it cannot teach by pairs; take phantom or implants."
+            )
         self.collection, self.preprocessing, self.findings = collection, preprocessing, tuple(findings)
         known = list(collection.findings)
         self.taught = [c for c, finding in enumerate(findings) if finding in known]
         if not self.taught:
-            raise ValueError(f"{collection.name} makes pairs of {', '.join(known)}, none of which is among {', '.join(findings)}.")
+            raise ValueError(
+                f"{collection.name} makes pairs of {', '.join(known)}, none of which is among {', '.join(findings)}."
+            )
         self.name = f"{collection.name}, {len(collection)}"
         self._present: dict[str, dict[int, np.ndarray]] = {}
         self._absent: dict[str, dict[int, np.ndarray]] = {}
@@ -67,7 +71,9 @@ class MadePairs:
         self._kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         self._bytes = 0
         self._known = {c: known.index(findings[c]) for c in self.taught}
-        self._family = {c: [known.index(f) for f in family if f in known] if findings[c] in family else [] for c in self.taught}
+        self._family = {
+            c: [known.index(f) for f in family if f in known] if findings[c] in family else [] for c in self.taught
+        }
         self.sizes = torch.ones(len(findings))
         for c in self.taught:
             some = np.random.default_rng(c).permutation(self._present["train"][c])[:MEASURED]
@@ -196,7 +202,9 @@ def teachers(pairs: Collection | None, pupil: Collection, preprocessing: Preproc
     """`MadePairs` of `pairs` for a training on `pupil`, which learns nothing of its own held-back patients; None without pairs."""
     if pairs is None:
         return None
-    return MadePairs(pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), getattr(pairs, "family", ()))
+    return MadePairs(
+        pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), getattr(pairs, "family", ())
+    )
 
 
 def said(pairs: MadePairs | None) -> Mapping[str, str]:

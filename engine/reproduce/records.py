@@ -119,9 +119,15 @@ def assembled(
     rows, missing = [], []
     for wanted in table.rows:
         models = (wanted.model, wanted.than) if isinstance(wanted, Ratio) else (wanted.model,)
-        subject = f"{', '.join(models)}: {wanted.subject}" if len(models) == 1 else f"{' / '.join(models)}: {wanted.metric}, {wanted.subject}"
+        subject = (
+            f"{', '.join(models)}: {wanted.subject}"
+            if len(models) == 1
+            else f"{' / '.join(models)}: {wanted.metric}, {wanted.subject}"
+        )
         found = [_find(measured.get(model, ()), wanted) for model in models]
-        remark = next((absent[model] for model in models if model in absent), "it could not be measured on these pictures")
+        remark = next(
+            (absent[model] for model in models if model in absent), "it could not be measured on these pictures"
+        )
         row = None
         if all(found):
             row = ratio(*found, subject) if len(found) == 2 else replace(found[0], subject=subject)

@@ -61,12 +61,22 @@ def early_auc(collection: Collection, indices: np.ndarray, scores: np.ndarray) -
     early = np.array([int(patient) <= EARLY_PATIENTS for patient in collection.patients[indices]])
     chosen = indices[early]
     try:
-        return [mean_auc(collection.labels[chosen], scores[early], collection.findings, subject=EARLY, groups=collection.patients[chosen])]
+        return [
+            mean_auc(
+                collection.labels[chosen],
+                scores[early],
+                collection.findings,
+                subject=EARLY,
+                groups=collection.patients[chosen],
+            )
+        ]
     except NotMeasurable:
         return []
 
 
-def resnet(table: Table, preset: str, collection: Collection, machine, runs: Path, train: bool) -> Mapping[str, list[Measure]] | None:
+def resnet(
+    table: Table, preset: str, collection: Collection, machine, runs: Path, train: bool
+) -> Mapping[str, list[Measure]] | None:
     """The AUC rows of a ResNet-50 on the films that the table's models see."""
     from engine.classifiers import resnet50
     from engine.methods.attri_net.train import PRESETS
@@ -74,9 +84,15 @@ def resnet(table: Table, preset: str, collection: Collection, machine, runs: Pat
 
     ours = with_changes(PRESETS[preset], table.changes)
     alike = replace(
-        resnet50.PRESETS[preset], size=ours.architecture.size, percentile=ours.percentile, reach=ours.reach, augmentation=ours.augmentation
+        resnet50.PRESETS[preset],
+        size=ours.architecture.size,
+        percentile=ours.percentile,
+        reach=ours.reach,
+        augmentation=ours.augmentation,
     )
-    scores = resnet50.scores_on_test(collection, alike, runs / f"resnet50-{table.data}{suffix(preset)}", machine, SEED, train)
+    scores = resnet50.scores_on_test(
+        collection, alike, runs / f"resnet50-{table.data}{suffix(preset)}", machine, SEED, train
+    )
     if scores is None:
         return None
     test = collection.split("test")
@@ -84,7 +100,9 @@ def resnet(table: Table, preset: str, collection: Collection, machine, runs: Pat
     return {RESNET: rows + (early_auc(collection, test, scores) if collection.name == "chestxray8" else [])}
 
 
-def maps(table: Table, preset: str, collection: Collection, machine, runs: Path, train: bool) -> Mapping[str, list[Measure]] | None:
+def maps(
+    table: Table, preset: str, collection: Collection, machine, runs: Path, train: bool
+) -> Mapping[str, list[Measure]] | None:
     """CAM, Grad-CAM, CXPlain and plain intensity on the pictures that the table's models see."""
     from engine.attribution.maps import measured
     from engine.registry import method
@@ -100,7 +118,12 @@ REAL = {
     "lambda_cycle": "2", "lambda_identity": "0.3", "steps": "1600", "validate_every": "100",
 }  # fmt: skip
 
-CALMER = {**REAL, "lambda_identity": "2", "steps": "400", "falling": "0.5"}  # of a training that has found what to change
+CALMER = {
+    **REAL,
+    "lambda_identity": "2",
+    "steps": "400",
+    "falling": "0.5",
+}  # of a training that has found what to change
 
 # With patch discriminators of the demo size the synthetic set ends at an IoU of 0.81: the abnormal one runs away from its generator.
 CRITICS = {
@@ -112,7 +135,14 @@ CRITICS = {
 # One drawn chest differs from another in much more than its effusion: critics of few steps move every rib a little. So what the map
 # moves costs little until the effusion has been found, and much more after.
 DRAWN = {**CRITICS, "lambda_cycle": "50", "lambda_identity": "50", "lambda_map": "20", "steps": "1010"}
-SPARSER = {**DRAWN, "lambda_identity": "100", "lambda_map": "80", "warm_steps": "0", "steps": "300", "falling": "0"}  # beyond, the map grows back
+SPARSER = {
+    **DRAWN,
+    "lambda_identity": "100",
+    "lambda_map": "80",
+    "warm_steps": "0",
+    "steps": "300",
+    "falling": "0",
+}  # beyond, the map grows back
 
 
 def real(data: str, finding: str, model: str, paper: float | None, words: str, models: Mapping[str, Training]) -> Table:
@@ -125,12 +155,25 @@ def real(data: str, finding: str, model: str, paper: float | None, words: str, m
     overlaps = [
         Wanted(one, "dice", f"{finding}, {rule}", number if rule == "fixed" else None)
         for rule in ("fixed", "otsu", "area-matched")
-        for one, number in ((model, paper), ("Grad-CAM", 0.4519), ("CAM", 0.2856), ("CXPlain", None), ("plain intensity", None))
+        for one, number in (
+            (model, paper),
+            ("Grad-CAM", 0.4519),
+            ("CAM", 0.2856),
+            ("CXPlain", None),
+            ("plain intensity", None),
+        )
     ]
     ratios = [Ratio("dice", f"{finding}, {rule}", model, "Grad-CAM") for rule in ("fixed", "otsu", "area-matched")]
-    resembling = [Wanted(model, "non_resemblance", f"{finding}, {where}") for where in ("inside", "outside", "inside - outside")]
+    resembling = [
+        Wanted(model, "non_resemblance", f"{finding}, {where}") for where in ("inside", "outside", "inside - outside")
+    ]
     where = "map on the body" if data == "brain_mri" else "map on burned-in marks"
-    measures = (("auc", finding), ("effectiveness", finding), ("composition", "normal pictures"), ("evidence_on_body", where))
+    measures = (
+        ("auc", finding),
+        ("effectiveness", finding),
+        ("composition", "normal pictures"),
+        ("evidence_on_body", where),
+    )
     always = [Wanted(one, metric, subject) for metric, subject in measures for one in models]
     return Table(
         method="cx_gan",
@@ -208,7 +251,15 @@ TABLES: Mapping[str, Table] = {
         models={
             UNGUIDED: Training(
                 "attri-net-nih-unguided",
-                demo={"rotate": "5", "shift": "0.04", "scale": "0.08", "gamma": "0.3", "classifier_rate": "1e-3", "validate_every": "100", "steps": "1200"},
+                demo={
+                    "rotate": "5",
+                    "shift": "0.04",
+                    "scale": "0.08",
+                    "gamma": "0.3",
+                    "classifier_rate": "1e-3",
+                    "validate_every": "100",
+                    "steps": "1200",
+                },
                 start_from="attri-net-phantom-unguided",
                 findings=("Atelectasis", "Infiltration", "Pneumonia", "Edema", "Effusion"),
             ),
@@ -241,7 +292,9 @@ TABLES: Mapping[str, Table] = {
         data="vagan_synthetic",
         models={
             INTEGRATED: Training("cx-gan-synthetic", demo=CRITICS),
-            CASCADED: Training("cx-gan-synthetic-cascaded", changes={"cascaded": "1"}, demo={**CRITICS, "steps": "1600"}),
+            CASCADED: Training(
+                "cx-gan-synthetic-cascaded", changes={"cascaded": "1"}, demo={**CRITICS, "steps": "1600"}
+            ),
             VA_GAN: Training("va-gan-synthetic", method="va_gan"),
         },
         baselines=Baselines(MAPS, maps),
@@ -264,7 +317,9 @@ TABLES: Mapping[str, Table] = {
         "VA-GAN's recipe, on which it finds 0.38 (0.30 with the pixels of all pictures in one pool). "
         "Fixed is the one threshold that is best on validation pictures, chosen for every method alike.",
     ),
-    "cx-gan-busi": real("busi", "Lesion", INTEGRATED, 0.8147, "breast ultrasound", {INTEGRATED: Training("cx-gan-busi", demo=REAL)}),
+    "cx-gan-busi": real(
+        "busi", "Lesion", INTEGRATED, 0.8147, "breast ultrasound", {INTEGRATED: Training("cx-gan-busi", demo=REAL)}
+    ),
     "cx-gan-brain-mri": real(
         "brain_mri",
         "Tumour",

@@ -14,7 +14,16 @@ from engine.scan.pictures import read_jpeg, read_png
 from engine.scan.record import KINDS, SMALLEST_SIDE, TAG_NAMES, Scan, UnreadableScan, frame, sample
 from engine.scan.tiff import read_tiff
 
-__all__ = ["KINDS", "SMALLEST_SIDE", "TAG_NAMES", "Scan", "UnreadableScan", "frame", "read_scan", "read_scan_in_process"]
+__all__ = [
+    "KINDS",
+    "SMALLEST_SIDE",
+    "TAG_NAMES",
+    "Scan",
+    "UnreadableScan",
+    "frame",
+    "read_scan",
+    "read_scan_in_process",
+]
 
 WHAT_WORKS = "send one DICOM, PNG, JPEG or TIFF file"
 OTHER_FILES = (  # first bytes, what they are
@@ -62,9 +71,13 @@ def read_scan(data: bytes) -> Scan:
     except worker.Exceeded as error:
         raise UnreadableScan(TOO_MUCH[error.limit]) from error
     except worker.Lost as error:
-        raise UnreadableScan("The file could not be decoded just now: the machine is short of memory or processes; send it again.") from error
+        raise UnreadableScan(
+            "The file could not be decoded just now: the machine is short of memory or processes; send it again."
+        ) from error
     except worker.WorkerError as error:
-        raise UnreadableScan("The file makes its decoder crash; export the picture again as a plain DICOM file or a PNG.") from error
+        raise UnreadableScan(
+            "The file makes its decoder crash; export the picture again as a plain DICOM file or a PNG."
+        ) from error
 
 
 def decoded(data: bytes) -> dict[str, Any]:
@@ -86,7 +99,9 @@ def read_scan_in_process(data: bytes) -> Scan:
     except UnreadableScan:
         raise
     except RecursionError as error:
-        raise UnreadableScan("The file's header is nested too deeply; export the picture again as a plain DICOM file.") from error
+        raise UnreadableScan(
+            "The file's header is nested too deeply; export the picture again as a plain DICOM file."
+        ) from error
     except MemoryError as error:
         raise UnreadableScan("The file asks for more memory than there is; send a smaller picture.") from error
     # The decoders raise whatever a damaged field leads them to: struct.error, KeyError, TypeError, OSError, cv2.error ...
@@ -96,7 +111,9 @@ def read_scan_in_process(data: bytes) -> Scan:
             raise
         if isinstance(error.__context__, UnreadableScan):  # pydicom puts an OSError over it
             raise error.__context__ from None
-        raise UnreadableScan(f"The file is damaged and cannot be decoded; {WHAT_WORKS} that opens elsewhere.") from error
+        raise UnreadableScan(
+            f"The file is damaged and cannot be decoded; {WHAT_WORKS} that opens elsewhere."
+        ) from error
 
 
 def _check_length(data: bytes) -> None:
@@ -137,4 +154,6 @@ def _refuse_blank(pixels: np.ndarray) -> None:
     if len(values) == 1:
         raise UnreadableScan("Every pixel of the picture has the same value; send a scan that shows something.")
     if len(values) < 8 or counts.max() > 0.999 * counts.sum():
-        raise UnreadableScan("The picture is nearly constant, with hardly any grey levels; send a scan that shows something.")
+        raise UnreadableScan(
+            "The picture is nearly constant, with hardly any grey levels; send a scan that shows something."
+        )

@@ -23,7 +23,9 @@ PAGES = 1024  # of a TIFF
 CHUNKS = 50_000  # of a PNG
 ELEMENTS = 100_000  # reads that a DICOM header may cost: some 700 frames with their functional groups
 VALUE_BYTES = 64 * 1024  # of one header value that is not a table or a picture
-SLOW_VALUES = 32 * MEGA  # values of one frame that the slower codecs (JPEG 2000, JPEG-LS, lossless JPEG) may be asked for
+SLOW_VALUES = (
+    32 * MEGA
+)  # values of one frame that the slower codecs (JPEG 2000, JPEG-LS, lossless JPEG) may be asked for
 JPEG_PIXELS = 40 * MEGA  # of all frames together, in a DICOM file of plain JPEG
 JPEG_2000_BYTES = 24 * MEGA  # of one frame of JPEG 2000, of which 3 to 7 MB are decoded in a second
 JPEG_SCANS = 64  # passes over one JPEG picture
@@ -46,7 +48,9 @@ class CountedStream(io.BytesIO):
     def read(self, size: int | None = -1) -> bytes:
         self.budget[0] -= 1
         if self.budget[0] < 0:
-            raise UnreadableScan("The file's header has far too many elements; export the picture again as a plain DICOM file.")
+            raise UnreadableScan(
+                "The file's header has far too many elements; export the picture again as a plain DICOM file."
+            )
         return super().read(size)
 
 
@@ -81,5 +85,7 @@ def inflate(data: bytes, limit: int, window_bits: int) -> bytes:
     if inflater.eof:
         return out
     if inflater.unconsumed_tail:
-        raise UnreadableScan(f"The file's compressed part holds more than the {limit:,} bytes that it may; export it uncompressed.")
+        raise UnreadableScan(
+            f"The file's compressed part holds more than the {limit:,} bytes that it may; export it uncompressed."
+        )
     raise UnreadableScan("The file's compressed part is cut off; send the whole file.")

@@ -35,7 +35,9 @@ def jpeg_header(data: bytes) -> tuple[int, int, int, int]:
     bounds.check_size(rows, columns)
     scans = data.count(b"\xff\xda")
     if scans > bounds.JPEG_SCANS or scans * rows * columns > bounds.JPEG_PASSED_PIXELS:
-        raise UnreadableScan(f"The JPEG picture is drawn in {scans} passes, which takes too long; save it as a plain JPEG or PNG.")
+        raise UnreadableScan(
+            f"The JPEG picture is drawn in {scans} passes, which takes too long; save it as a plain JPEG or PNG."
+        )
     return sizes[0]
 
 
@@ -107,7 +109,9 @@ def jpeg_2000_header(data: bytes) -> tuple[int, int, int, int]:
     )
     rows, columns = bottom - top, right - left
     bounds.check_size(rows, columns)
-    across, down = (-(-span // max(size, 1)) for span, size in ((right - tile_left, tile_width), (bottom - tile_top, tile_height)))
+    across, down = (
+        -(-span // max(size, 1)) for span, size in ((right - tile_left, tile_width), (bottom - tile_top, tile_height))
+    )
     if across * down > bounds.JPEG_2000_TILES:
         raise UnreadableScan(f"The JPEG 2000 picture is cut into {across * down} tiles; save it with fewer.")
     _check_precincts(data, start + 2)
@@ -130,7 +134,9 @@ def _codestream(data: bytes) -> int:
             length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
         if kind == b"jp2c" and head == 8:
             return at + head
-        if head == 16 or not head <= length < len(data) - at:  # pydicom takes an eight-byte length for 1, and walks in a ring at 0
+        if (
+            head == 16 or not head <= length < len(data) - at
+        ):  # pydicom takes an eight-byte length for 1, and walks in a ring at 0
             break
         at += length
     raise UnreadableScan(NO_JPEG_2000)

@@ -41,12 +41,18 @@ def as_coded(header: Header, picture: Picture) -> Picture:
         return picture
     if not syntax.is_encapsulated:
         if compressed and len(data) != picture.native_bytes:
-            raise UnreadableScan(f"The file says that its picture is not compressed ({syntax.name}), but it is; {AS_PLAIN}.")
+            raise UnreadableScan(
+                f"The file says that its picture is not compressed ({syntax.name}), but it is; {AS_PLAIN}."
+            )
         return picture
-    if not compressed and picture.native_bytes <= len(data) <= picture.native_bytes + 1:  # unpacked by one who left the syntax as it was
+    if (
+        not compressed and picture.native_bytes <= len(data) <= picture.native_bytes + 1
+    ):  # unpacked by one who left the syntax as it was
         return replace(picture, syntax=ExplicitVRLittleEndian)
     if not compressed:
-        raise UnreadableScan(f"The file says that its picture is compressed as {syntax.name}, but it is not; {AS_PLAIN}.")
+        raise UnreadableScan(
+            f"The file says that its picture is compressed as {syntax.name}, but it is not; {AS_PLAIN}."
+        )
     frames = _coded(header, picture)
     depth = frames.depth
     if depth > picture.bits_allocated:
@@ -55,7 +61,9 @@ def as_coded(header: Header, picture: Picture) -> Picture:
         )
     if depth <= 8 < picture.bits_allocated and syntax != RLELossless:  # and what is stored is then at most that
         signed = picture.signed and picture.bits_stored <= 8  # of deeper words, 8 bits hold no sign
-        return replace(picture, coded=frames, bits_allocated=8, bits_stored=min(picture.bits_stored, 8), shift=0, signed=signed)
+        return replace(
+            picture, coded=frames, bits_allocated=8, bits_stored=min(picture.bits_stored, 8), shift=0, signed=signed
+        )
     shift = picture.shift if depth >= picture.bits_stored + picture.shift else 0
     above = max(depth - picture.bits_stored, 0) if syntax in LOSSY and not shift else 0
     return replace(picture, coded=frames, shift=shift, above=above)

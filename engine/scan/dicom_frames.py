@@ -47,7 +47,9 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
         if picture.coded.offsets:
             options["extended_offsets"] = picture.coded.offsets
         # libjpeg-turbo, behind Pillow, is several times faster where it suffices
-        options["decoding_plugin"] = "pillow" if picture.syntax == JPEGBaseline8Bit and picture.coded.depth <= 8 else "pylibjpeg"
+        options["decoding_plugin"] = (
+            "pillow" if picture.syntax == JPEGBaseline8Bit and picture.coded.depth <= 8 else "pylibjpeg"
+        )
     else:
         _check_native(picture, len(data))
     count = 0
@@ -60,7 +62,9 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
             if count == picture.frames:
                 return
     except RuntimeError as error:  # how pydicom reports that a codec failed
-        raise UnreadableScan(f"The picture is encoded as {name}, and its data cannot be decoded; {AS_PLAIN}.") from error
+        raise UnreadableScan(
+            f"The picture is encoded as {name}, and its data cannot be decoded; {AS_PLAIN}."
+        ) from error
     raise UnreadableScan(f"The file declares {picture.frames} frames but holds {count}; send the whole file.")
 
 
@@ -68,7 +72,9 @@ def _stored(array: np.ndarray, picture: Picture) -> np.ndarray:
     """The stored bits of decoded words, as signed or not (PS3.5 8.1.1)."""
     if picture.above:
         return np.clip(array, *picture.stored_range)
-    whole_words = picture.coded and picture.coded.depth == picture.bits_allocated  # of which some decoders leave all bits
+    whole_words = (
+        picture.coded and picture.coded.depth == picture.bits_allocated
+    )  # of which some decoders leave all bits
     above = 8 * array.itemsize - picture.bits_stored - picture.shift
     if whole_words and above > 0:
         array = (array << above) >> above
@@ -77,4 +83,6 @@ def _stored(array: np.ndarray, picture: Picture) -> np.ndarray:
 
 def _check_native(picture: Picture, size: int) -> None:
     if size < picture.native_bytes:
-        raise UnreadableScan(f"The picture is cut off: {size} of {picture.native_bytes} bytes are there; send the whole file.")
+        raise UnreadableScan(
+            f"The picture is cut off: {size} of {picture.native_bytes} bytes are there; send the whole file."
+        )

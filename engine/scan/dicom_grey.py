@@ -15,7 +15,11 @@ from engine.scan.tables import BrokenTable, Table, UncertainTable, first_table
 
 BAND = 1 << 22  # pixels converted at a time, so that float64 stays small
 Units = Callable[[np.ndarray], np.ndarray]  # stored values -> the scanner's units
-PADDING = {"PixelData": "PixelPadding", "FloatPixelData": "FloatPixelPadding", "DoubleFloatPixelData": "DoubleFloatPixelPadding"}
+PADDING = {
+    "PixelData": "PixelPadding",
+    "FloatPixelData": "FloatPixelPadding",
+    "DoubleFloatPixelData": "DoubleFloatPixelPadding",
+}
 DARK_END = 0.1  # of the range of a picture's values, from below: padding that lies there stays what it is
 STRAY = 0.05  # of that range: a few values that lie so far below the others are ringing, not the darkest of the picture
 AMONG_STRAYS = 0.5  # of that range: how far below the others padding may lie among such values and stay what it is
@@ -101,10 +105,13 @@ def _units(header: Header, picture: Picture) -> list[Units]:
 def _linear(header: Header) -> Units:
     """Slope and intercept; one that is left out or empty is 1 or 0."""
     slope, intercept = (
-        header.number(name) if header.text(name) else empty for name, empty in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+        header.number(name) if header.text(name) else empty
+        for name, empty in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     )
     if not slope:
-        raise UnreadableScan("The file's rescale slope is no number other than 0, so its pixels have no units; export it again.")
+        raise UnreadableScan(
+            "The file's rescale slope is no number other than 0, so its pixels have no units; export it again."
+        )
     if intercept is None:
         raise UnreadableScan("The file's rescale intercept is no number, so its pixels have no units; export it again.")
     if (slope, intercept) == (1.0, 0.0):

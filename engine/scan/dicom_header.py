@@ -70,7 +70,9 @@ class Header:
         """Like `raw`, for values that are a few numbers or words; refuses longer ones."""
         value = self.raw(name)
         if len(value) > bounds.VALUE_BYTES:
-            raise UnreadableScan(f"The header value {name} is {len(value)} bytes long, which it never is; export the picture again.")
+            raise UnreadableScan(
+                f"The header value {name} is {len(value)} bytes long, which it never is; export the picture again."
+            )
         return value
 
     def text(self, name: str) -> str:
@@ -126,7 +128,11 @@ class Header:
         stream = bounds.CountedStream(self.raw(name), self.budget)
         unknown = element.VR == "UN"  # to whom wrote it, who then left it in implicit VR, little endian (PS3.5 6.2.2)
         sequence = read_sequence(
-            stream, unknown or element.is_implicit_VR, unknown or element.is_little_endian, len(self.raw(name)), "iso8859"
+            stream,
+            unknown or element.is_implicit_VR,
+            unknown or element.is_little_endian,
+            len(self.raw(name)),
+            "iso8859",
         )
         return [Header(item, self.budget) for item in sequence]
 

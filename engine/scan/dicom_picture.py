@@ -116,7 +116,9 @@ def describe(header: Header, syntax: UID, storage_class: UID) -> Picture:
             " export it as MONOCHROME2 or RGB."
         )
     if allocated not in BITS_ALLOCATED[keyword]:
-        raise UnreadableScan(f"The file declares {allocated} bits for a pixel, which is not read here; export it with 8 or 16.")
+        raise UnreadableScan(
+            f"The file declares {allocated} bits for a pixel, which is not read here; export it with 8 or 16."
+        )
     return picture
 
 

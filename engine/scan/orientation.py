@@ -35,7 +35,9 @@ def directories(data: bytes, tags: frozenset[int]) -> Iterator[dict[int, Entry]]
     while at:
         count = int.from_bytes(data[at : at + 2], endian)
         if at in seen or len(seen) == bounds.PAGES or count > MOST_ENTRIES:
-            raise UnreadableScan(f"The TIFF file has more than {bounds.PAGES} pages or a damaged header; save it again.")
+            raise UnreadableScan(
+                f"The TIFF file has more than {bounds.PAGES} pages or a damaged header; save it again."
+            )
         if at + 6 + 12 * count > len(data):
             raise UnreadableScan(CUT_OFF)
         seen.add(at)

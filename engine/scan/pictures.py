@@ -37,7 +37,9 @@ def read_png(data: bytes) -> Scan:
         )
     _check_inflated(b"".join(body for name, body in chunks if name == b"IDAT"), rows, columns, bits, interlaced)
     plain = data[:8] + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks if name != EXIF
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+        if name != EXIF
     )
     array = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
     return _scan(array, (rows, columns), next((body for name, body in chunks if name == EXIF), b""))

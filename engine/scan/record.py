@@ -75,7 +75,9 @@ class Scan:
         if self.spacing_mm is not None and not (
             len(self.spacing_mm) == 2 and all(math.isfinite(step) and step > 0 for step in self.spacing_mm)
         ):
-            raise UnreadableScan(f"Pixel spacing must be two positive numbers, (row, column) in millimetres, or None, got {self.spacing_mm}.")
+            raise UnreadableScan(
+                f"Pixel spacing must be two positive numbers, (row, column) in millimetres, or None, got {self.spacing_mm}."
+            )
         if self.spacing_at not in SPACING_AT:
             raise UnreadableScan(f"Spacing is measured at one of {', '.join(SPACING_AT)}, got {self.spacing_at!r}.")
         if not (math.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
@@ -110,7 +112,9 @@ class Scan:
         pixels.setflags(write=False)
         spacing_mm = None if spacing_mm is None else tuple(map(float, spacing_mm))
         if pixel_aspect is None:
-            known = spacing_mm is not None and len(spacing_mm) == 2 and min(spacing_mm) > 0 and max(spacing_mm) < math.inf
+            known = (
+                spacing_mm is not None and len(spacing_mm) == 2 and min(spacing_mm) > 0 and max(spacing_mm) < math.inf
+            )
             pixel_aspect = spacing_mm[0] / spacing_mm[1] if known else 1.0
         return cls(
             pixels=pixels,

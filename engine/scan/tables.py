@@ -153,10 +153,14 @@ def _expand(words: np.ndarray, count: int) -> np.ndarray:
             at += 2 + length
         elif kind == 1 and values:
             start, end = values[-1], words[at + 2]
-            values.extend(np.rint(start + (end - start) * np.arange(1, length + 1) / max(length, 1)).astype(int).tolist())
+            values.extend(
+                np.rint(start + (end - start) * np.arange(1, length + 1) / max(length, 1)).astype(int).tolist()
+            )
             at += 3
         else:
-            raise UnreadableScan("The picture's palette is stored in a way that is not read here; export the picture as plain RGB.")
+            raise UnreadableScan(
+                "The picture's palette is stored in a way that is not read here; export the picture as plain RGB."
+            )
     if len(values) < count:
         raise UnreadableScan(BROKEN)
     return np.asarray(values[:count], np.uint16)

@@ -86,7 +86,9 @@ def read_tiff(data: bytes) -> Scan:
         raise UnreadableScan(CUT_OFF)
     first = pages[0]
     stored = _as_stored(data, pages)
-    by_pillow = first.compression == LZW or first.bits[0] == 8 and first.samples in (2, 4)  # OpenCV multiplies those by alpha
+    by_pillow = (
+        first.compression == LZW or first.bits[0] == 8 and first.samples in (2, 4)
+    )  # OpenCV multiplies those by alpha
     arrays = _decode_by_pillow(stored, first) if by_pillow else _decode_any(stored)
     if len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
         raise UnreadableScan(DAMAGED)
@@ -125,7 +127,9 @@ def _unmultiplied(array: np.ndarray) -> np.ndarray:
     """(H, W, 3) float64: the colours of (H, W, 4) before they were multiplied by the alpha that stands last."""
     top = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
     alpha = array[..., 3:].astype(np.float64)
-    return np.where(alpha > 0, np.minimum(array[..., :-1] * (top / np.where(alpha > 0, alpha, 1)), top), array[..., :-1])
+    return np.where(
+        alpha > 0, np.minimum(array[..., :-1] * (top / np.where(alpha > 0, alpha, 1)), top), array[..., :-1]
+    )
 
 
 def _decode_by_pillow(data: bytes, first: Page) -> list[np.ndarray]:
@@ -137,7 +141,9 @@ def _decode_by_pillow(data: bytes, first: Page) -> list[np.ndarray]:
         for index in range(image.n_frames):
             image.seek(index)
             array = np.asarray(image.convert(PLAIN_MODES[image.mode]) if image.mode in PLAIN_MODES else image)
-            arrays.append(array if array.ndim == 2 or array.shape[2] == 2 else array[..., 2::-1])  # BGR, as OpenCV has it
+            arrays.append(
+                array if array.ndim == 2 or array.shape[2] == 2 else array[..., 2::-1]
+            )  # BGR, as OpenCV has it
     return arrays
 
 
@@ -154,7 +160,9 @@ def _check(page: Page, first: Page, count: int) -> None:
     """Refuse a page that asks for too much, differs from the first, or has an uncommon form."""
     bounds.check_size(page.rows, page.columns, count)
     bits, form = int(page.bits[0]), int(page.format[0])
-    if any(value != bits for value in page.bits[: page.samples]) or any(value != form for value in page.format[: page.samples]):
+    if any(value != bits for value in page.bits[: page.samples]) or any(
+        value != form for value in page.format[: page.samples]
+    ):
         raise UnreadableScan(f"The channels of the TIFF file differ; {SEND}.")
     if count * page.rows * page.columns * page.samples * bits // 8 > bounds.PICTURE_BYTES:
         raise UnreadableScan(
@@ -169,12 +177,18 @@ def _check(page: Page, first: Page, count: int) -> None:
         first.photometric,
         int(first.format[0]),
     ):
-        raise UnreadableScan("The pages of the TIFF file differ in size or form; send one page, or pages that are alike.")
+        raise UnreadableScan(
+            "The pages of the TIFF file differ in size or form; send one page, or pages that are alike."
+        )
     if page.compression not in (NONE, LZW, DEFLATE, OLD_DEFLATE):
         raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; {SEND}.")
     whole = bits in (8, 16, 32) and form in (UNSIGNED, SIGNED)
-    if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in ((1, 2, 3, 4) if bits == 8 else (1, 3, 4)):
-        raise UnreadableScan(f"The TIFF file has {page.samples} channels of {bits} bits in a form that is not read here; {SEND}.")
+    if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in (
+        (1, 2, 3, 4) if bits == 8 else (1, 3, 4)
+    ):
+        raise UnreadableScan(
+            f"The TIFF file has {page.samples} channels of {bits} bits in a form that is not read here; {SEND}."
+        )
     photometrics = {1: (BLACK_IS_ZERO, PALETTE), 2: (BLACK_IS_ZERO,), 3: (RGB,), 4: (RGB,)}[page.samples]
     turned = page.samples == 1 and page.photometric == WHITE_IS_ZERO and form == UNSIGNED and bits <= 16
     if not (turned or page.photometric in photometrics) or page.samples > 1 and page.planar != 1:

@@ -154,7 +154,9 @@ def shard(count: int, fabric: Fabric) -> slice:
     return slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
 
 
-def run(recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save_every_s: float = 120.0) -> dict[str, float]:
+def run(
+    recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save_every_s: float = 120.0
+) -> dict[str, float]:
     """Train `recipe` in `folder`, from the start or from where an earlier run was stopped.
 
     Returns:
@@ -256,13 +258,23 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
     try:
         tensors, facts = safetensors.torch.load_file(path), facts_of(path.parent)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UnusableRun(f"{path} is damaged and cannot be resumed from; delete it or choose another folder.") from error
+        raise UnusableRun(
+            f"{path} is damaged and cannot be resumed from; delete it or choose another folder."
+        ) from error
     if facts["seed"] != recipe.seed:
-        raise UnusableRun(f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed.")
+        raise UnusableRun(
+            f"the run in {path.parent} was started with seed {facts['seed']}, not {recipe.seed}; use that seed."
+        )
     now = json.loads(json.dumps(recipe.settings()))
-    other = [name for name, value in facts.get("settings", now).items() if name not in recipe.indifferent and not agree(name, value, now.get(name))]
+    other = [
+        name
+        for name, value in facts.get("settings", now).items()
+        if name not in recipe.indifferent and not agree(name, value, now.get(name))
+    ]
     if other:
-        raise UnusableRun(f"the run in {path.parent} was started with another {in_words(other)}; use the same, or another folder.")
+        raise UnusableRun(
+            f"the run in {path.parent} was started with another {in_words(other)}; use the same, or another folder."
+        )
     parts: dict[str, dict] = {}
     for key, value in tensors.items():
         kind, name, rest = key.split("/", 2)
@@ -277,10 +289,15 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
                 entries.setdefault(int(index), {})[key] = value
             optimiser.load_state_dict({"state": entries, "param_groups": optimiser.state_dict()["param_groups"]})
     except (KeyError, RuntimeError) as error:
-        raise UnusableRun(f"the run in {path.parent} was made with other settings and cannot go on with these.") from error
+        raise UnusableRun(
+            f"the run in {path.parent} was made with other settings and cannot go on with these."
+        ) from error
     return facts["step"], facts["best"], facts["seconds"]
 
 
 def _write(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
-    plain = {key: value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True) for key, value in tensors.items()}
+    plain = {
+        key: value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
+        for key, value in tensors.items()
+    }
     write_whole(path, safetensors.torch.save(plain, metadata={"facts": json.dumps(facts)}))

@@ -18,7 +18,9 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
     Raises:
         ValueError: a name that no part has, a value of the wrong type, or values that do not go together.
     """
-    parts = {field.name: getattr(preset, field.name) for field in fields(preset) if is_dataclass(getattr(preset, field.name))}
+    parts = {
+        field.name: getattr(preset, field.name) for field in fields(preset) if is_dataclass(getattr(preset, field.name))
+    }
     holders = {**{name: part for part in parts.values() for name in part.__dataclass_fields__}}
     holders |= {field.name: preset for field in fields(preset) if field.name not in parts}
     changed: dict[int, dict] = {}

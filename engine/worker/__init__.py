@@ -27,7 +27,9 @@ __all__ = ["Ended", "Exceeded", "Failed", "Limits", "Lost", "Worker", "WorkerErr
 
 OUT_OF_MEMORY = 75  # exit code of a worker that has no room for its arguments
 STARTING = 120.0  # seconds that the server may take to import what it needs
-SETTINGS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # a process with threads is not forked safely
+SETTINGS = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)  # a process with threads is not forked safely
 SETTINGS["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"  # large pages: a film's copies then cost a fifth
 SERVE = "import sys; sys.path[:] = {path!r}; from engine.worker.server import serve; serve({fd}, {parent})"
 
@@ -63,7 +65,9 @@ class Lost(WorkerError):
     """There is no worker: it could not be made, was killed from outside (for the want of memory, perhaps), or is gone already."""
 
     def __init__(self):
-        super().__init__("The worker process could not be started or was lost; the machine may be out of memory or processes.")
+        super().__init__(
+            "The worker process could not be started or was lost; the machine may be out of memory or processes."
+        )
 
 
 class Failed(WorkerError):
@@ -107,7 +111,9 @@ class _Server:
                 try:
                     if self.process is None or self.process.poll() is not None:
                         self._start()
-                    socket.send_fds(self.control, [json.dumps({"memory": memory}).encode()], [servers.fileno(), workers.fileno()])
+                    socket.send_fds(
+                        self.control, [json.dumps({"memory": memory}).encode()], [servers.fileno(), workers.fileno()]
+                    )
                     return line, data
                 except OSError:  # it has just ended, or cannot be made
                     if self.process is not None:
@@ -142,7 +148,9 @@ class _Server:
 
 
 _server = _Server()
-_slots = threading.BoundedSemaphore(os.cpu_count() or 1)  # of `call`: more at once would only take longer, and more memory
+_slots = threading.BoundedSemaphore(
+    os.cpu_count() or 1
+)  # of `call`: more at once would only take longer, and more memory
 _parents: list[_Server] = []  # of the processes that this one was forked from
 
 
@@ -186,7 +194,9 @@ class Worker:
         """Whether it answers no more calls; a forked process has none of its parent's workers."""
         return self._data is None or self._owner != os.getpid()
 
-    def call(self, function: str, *arguments: Any, limits: Limits = Limits(), raises: Sequence[type[Exception]] = ()) -> Any:
+    def call(
+        self, function: str, *arguments: Any, limits: Limits = Limits(), raises: Sequence[type[Exception]] = ()
+    ) -> Any:
         """What `function` returns.
 
         Args:
@@ -242,7 +252,9 @@ class Worker:
                 raise Exceeded("memory", limits) from None
             if how in (None, -signal.SIGKILL):
                 raise Lost from None
-            raise Ended(f"The worker process crashed ({signal.Signals(-how).name if how < 0 else f'exit code {how}'}).") from None
+            raise Ended(
+                f"The worker process crashed ({signal.Signals(-how).name if how < 0 else f'exit code {how}'})."
+            ) from None
         except BrokenMessage as error:
             self.close()
             raise Ended(f"The worker process answered what cannot be read: {error}.") from error

@@ -60,7 +60,9 @@ def receive(source: socket.socket, most: int, until: float | None = None) -> Any
     try:
         return _Buffers(source, every, until).value(json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise error if isinstance(error, BrokenMessage) else BrokenMessage(f"the message cannot be read ({error})") from error
+        raise (
+            error if isinstance(error, BrokenMessage) else BrokenMessage(f"the message cannot be read ({error})")
+        ) from error
 
 
 def _plain(value: Any, place: Callable[[memoryview], None]) -> Any:

@@ -63,7 +63,15 @@ def serve(control_fd: int, parent: int) -> None:
     _kill_all(jobs)
 
 
-def _fork(limits: dict, line: socket.socket, asker: socket.socket, jobs: dict, poll: select.poll, prctl, others: tuple[int, ...]) -> None:
+def _fork(
+    limits: dict,
+    line: socket.socket,
+    asker: socket.socket,
+    jobs: dict,
+    poll: select.poll,
+    prctl,
+    others: tuple[int, ...],
+) -> None:
     server = os.getpid()
     try:
         pid = os.fork()
@@ -129,7 +137,9 @@ def work(asker: socket.socket, limits: dict) -> None:
         os.dup2(nowhere, fd)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # out of memory, the kernel takes this one first
+        with open(
+            "/proc/self/oom_score_adj", "w", encoding="ascii"
+        ) as file:  # out of memory, the kernel takes this one first
             file.write("1000")
     except OSError:
         pass

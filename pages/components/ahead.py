@@ -28,7 +28,10 @@ def asker(of: Shelf) -> Hashable:
 
 
 def plan(
-    queue: Queue, entries: Sequence[Entry], work_for: Callable[[OpenScan], Work | None], failed: Callable[[Entry, BaseException], None]
+    queue: Queue,
+    entries: Sequence[Entry],
+    work_for: Callable[[OpenScan], Work | None],
+    failed: Callable[[Entry, BaseException], None],
 ) -> None:
     """Takes the place of what this session had planned.
 
@@ -87,7 +90,9 @@ def _explain(session: str, entry: Entry, plan_: Plan) -> None:
     entry.wanted = identity
     if identity in entry.explained_with:
         return
-    job = queue.ask(key, do, asker=name, long=True, background=True)  # those of scans on show go before it and between its steps
+    job = queue.ask(
+        key, do, asker=name, long=True, background=True
+    )  # those of scans on show go before it and between its steps
     while not job.wait(LOOK):
         if not sessions.present(session):
             return queue.withdraw(name, key)

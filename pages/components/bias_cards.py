@@ -16,7 +16,11 @@ SIDE, EDGE = 230, 34  # of the scatter, in its own units
 ACROSS = 150  # of one interval
 MOST_TRUST = 5  # lines beside the answer; more of them can be opened
 DOTS = ("#5b9bf0", "#e8923c", "#7fce9f", "#f09a90", "#b9a5f0")  # of the values, in their order
-SHAPES = {"circle": "\u25cf", "square": "\u25a0", "diamond": "\u25c6"}  # so that nothing is said by colour alone; and as text
+SHAPES = {
+    "circle": "\u25cf",
+    "square": "\u25a0",
+    "diamond": "\u25c6",
+}  # so that nothing is said by colour alone; and as text
 STYLE = (
     "<style>text{font:10.5px sans-serif;fill:#98a3b0}.field{fill:#0a0c10;stroke:#222830}.same{stroke:#46515f;stroke-dasharray:3 3}"
     ".point{stroke:#39434f;stroke-dasharray:2 3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}.band{fill:#1a2330}</style>"
@@ -89,8 +93,20 @@ def findings_card(report: BiasReport) -> str:
             f"<td>{flips} <i>{share}</i></td><td class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td>"
             f"<td title='p {escape(p)} before the correction'>{escape(corrected)}</td><td>{escape(sided)}</td>{shown}</tr>"
         )
-    of_what = " to ".join(answers.short(report.attribute, value) for value in report.values) if two else "between the two values furthest apart"
-    names = "finding", f"mean change, -{margin} to +{margin} shaded", "points <i>95 %</i>", "flips of 100 <i>95 %</i>", "verdict", "corrected p", f"p beyond -{margin}, +{margin}"
+    of_what = (
+        " to ".join(answers.short(report.attribute, value) for value in report.values)
+        if two
+        else "between the two values furthest apart"
+    )
+    names = (
+        "finding",
+        f"mean change, -{margin} to +{margin} shaded",
+        "points <i>95 %</i>",
+        "flips of 100 <i>95 %</i>",
+        "verdict",
+        "corrected p",
+        f"p beyond -{margin}, +{margin}",
+    )
     heads = "".join(f"<th scope='col'>{head}</th>" for head in (*names, "parity gap", "opport. gap", "odds gap"))
     return (
         f"<section class='per-finding'><h2>Per finding, {escape(of_what)}</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
@@ -153,7 +169,9 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
         f"<text transform='rotate(-90)' x='{-(EDGE / 2 + SIDE / 2)}' y='9' text-anchor='middle'>probability, {escape(second)}</text>"
     )
     whole = SIDE + 2 * EDGE
-    return f"<p class='legend'>The patient's own: {legend}</p>{picture('scatter', whole, whole - EDGE / 2, drawing, said)}"
+    return (
+        f"<p class='legend'>The patient's own: {legend}</p>{picture('scatter', whole, whole - EDGE / 2, drawing, said)}"
+    )
 
 
 def _dot(x: float, y: float, k: int) -> str:

@@ -25,7 +25,12 @@ def offered(opened: OpenScan, usable: Sequence[Checkpoint] | None = None) -> lis
     kind = opened.scan.kind
     return sorted(
         common.usable() if usable is None else usable,
-        key=lambda c: (not common.takes(c, kind), not common.made_for(c, kind), _strange(common.trained_on(c), opened.drawn_by), c.name),
+        key=lambda c: (
+            not common.takes(c, kind),
+            not common.made_for(c, kind),
+            _strange(common.trained_on(c), opened.drawn_by),
+            c.name,
+        ),
     )
 
 
@@ -74,4 +79,7 @@ def _names(offers: Sequence[Checkpoint]) -> dict[str, str]:
     """Identity to the name in the list; two of one name are told apart by where they come from, since the browser answers by name."""
     names = {c.identity: common.label(c) for c in offers}
     often = Counter(names.values())
-    return {c.identity: names[c.identity] + (f" ({c.source} {c.identity[:6]})" if often[names[c.identity]] > 1 else "") for c in offers}
+    return {
+        c.identity: names[c.identity] + (f" ({c.source} {c.identity[:6]})" if often[names[c.identity]] > 1 else "")
+        for c in offers
+    }

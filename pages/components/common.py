@@ -46,7 +46,13 @@ APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
 
 
-EXPECTED = (RefusedCheckpoint, UnsuitableScan, UnreadableScan, Unanswerable, Lost)  # their message is a sentence for the reader
+EXPECTED = (
+    RefusedCheckpoint,
+    UnsuitableScan,
+    UnreadableScan,
+    Unanswerable,
+    Lost,
+)  # their message is a sentence for the reader
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,11 @@ def checkpoints() -> list[Checkpoint | Refused]:
 def generators(collection: str) -> list[Checkpoint]:
     """Checkpoints at hand that show patients of this collection otherwise; they judge no scan and are no models."""
     known = [entry for entry in everything() if isinstance(entry, Checkpoint) and entry.method == GENERATOR_METHOD]
-    return [checkpoint for checkpoint in known if trained_on(checkpoint) == collection and checkpoint.config.get("attributes")]
+    return [
+        checkpoint
+        for checkpoint in known
+        if trained_on(checkpoint) == collection and checkpoint.config.get("attributes")
+    ]
 
 
 def everything() -> list[Checkpoint | Refused]:
@@ -143,7 +153,9 @@ def everything() -> list[Checkpoint | Refused]:
 def open_another(address: str) -> str:
     """Opens a folder or ``hub:owner/name@revision`` for this session; returns what to tell the reader."""
     checkpoint = open_checkpoint(address.strip())
-    before = [other for other in st.session_state.get("opened", []) if other.folder.resolve() != checkpoint.folder.resolve()]  # its card may have been corrected
+    before = [
+        other for other in st.session_state.get("opened", []) if other.folder.resolve() != checkpoint.folder.resolve()
+    ]  # its card may have been corrected
     st.session_state["opened"] = before
     same = [entry for entry in everything() if isinstance(entry, Checkpoint) and entry.identity == checkpoint.identity]
     if same and label(same[0]) != label(checkpoint):

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-_DROP = st.components.v2.component("otherwise_drop_anywhere", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
+_DROP = st.components.v2.component(
+    "otherwise_drop_anywhere", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+)
 
 
 def drop_anywhere() -> None:

@@ -31,9 +31,16 @@ PATIENTS = {  # name to (which patient, with a tag burned in)
     "Phantom patient 7": (32, False),
     "Phantom patient 2 with a tag": (21, True),
 }
-SYNTHETIC = {"Synthetic picture 1": 5, "Synthetic picture 2": 7, "Synthetic picture 3": 8}  # name to which; the last is normal
+SYNTHETIC = {
+    "Synthetic picture 1": 5,
+    "Synthetic picture 2": 7,
+    "Synthetic picture 3": 8,
+}  # name to which; the last is normal
 LONGEST_LABEL = 60
-EXPLAINED_WELL = ("attri-net-phantom", "Phantom patient 7")  # the checkpoint that takes the effusions of this patient away as they were drawn
+EXPLAINED_WELL = (
+    "attri-net-phantom",
+    "Phantom patient 7",
+)  # the checkpoint that takes the effusions of this patient away as they were drawn
 _DRAWINGS: dict[str, str] = {}  # sha256 of a drawn scan to its name above
 _first_start = threading.Lock()
 
@@ -83,7 +90,9 @@ def _true_change(name: str, finding: str) -> np.ndarray:
         pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
     else:
         index, tagged = PATIENTS[name]
-        pictures = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=Marker(share_of_positives=1.0) if tagged else None)
+        pictures = Phantom(
+            index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=Marker(share_of_positives=1.0) if tagged else None
+        )
     return pictures.counterfactual(index, without=(finding,)) - pictures.image(index)
 
 
@@ -101,7 +110,9 @@ def scans() -> dict[str, Entry]:
             first = sample()
             if first is None:
                 first = phantom_patient("Phantom patient 1")
-                st.session_state.notice = "The sample film needs the package pydicom-data; a drawn patient stands in for it."
+                st.session_state.notice = (
+                    "The sample film needs the package pydicom-data; a drawn patient stands in for it."
+                )
             if EXPLAINED_WELL[0] in shipped():
                 _add(phantom_patient(EXPLAINED_WELL[1]))
             _add(first)
@@ -174,7 +185,14 @@ def turn_to(identity: str) -> None:
 def show(opened: OpenScan) -> None:
     """Opens a drawn scan, or turns to it when it is open already."""
     mine = shelf.mine()
-    same = next((key for key, entry in scans().items() if entry.small and entry.small.name == opened.name and entry.small.drawn_by == opened.drawn_by), None)
+    same = next(
+        (
+            key
+            for key, entry in scans().items()
+            if entry.small and entry.small.name == opened.name and entry.small.drawn_by == opened.drawn_by
+        ),
+        None,
+    )
     turn_to(same or _add(opened).id)
     mine.started = True
 
@@ -199,7 +217,9 @@ def settle() -> None:
         belongings.pop("turn to", None)
         refused = [entry.reason for entry in entries if entry.reason]
         if refused:
-            st.session_state.notice = (f"{len(refused)} of {len(entries)} files could not be opened. " if len(entries) > 1 else "") + refused[0]
+            st.session_state.notice = (
+                f"{len(refused)} of {len(entries)} files could not be opened. " if len(entries) > 1 else ""
+            ) + refused[0]
 
 
 def next_to_show() -> Entry | None:

@@ -11,11 +11,20 @@ from engine.scan import UnreadableScan, read_scan
 from pages.components.shelf import MOST, SHELVES, Entry, OpenScan, Shelf
 
 THREADS = 2
-NAMES = {"radiograph": "Radiograph", "CT": "CT", "MR": "MR", "ultrasound": "Ultrasound", "mammogram": "Mammogram", "unknown": "Picture"}
+NAMES = {
+    "radiograph": "Radiograph",
+    "CT": "CT",
+    "MR": "MR",
+    "ultrasound": "Ultrasound",
+    "mammogram": "Mammogram",
+    "unknown": "Picture",
+}
 NO_ROOM = "There is no memory for another scan now; close some that are open and send it again."
 log = logging.getLogger(__name__)
 
-_waiting: OrderedDict[str, deque[tuple[Shelf, Entry, bytes]]] = OrderedDict()  # by shelf; whoever was served goes to the end
+_waiting: OrderedDict[str, deque[tuple[Shelf, Entry, bytes]]] = (
+    OrderedDict()
+)  # by shelf; whoever was served goes to the end
 _changed = threading.Condition()
 _threads: list[threading.Thread] = []
 
@@ -59,7 +68,14 @@ def _serve() -> None:
 def _read(shelf: Shelf, entry: Entry, data: bytes) -> None:
     try:
         scan = read_scan(data)
-        same = next((other for other in list(shelf.entries.values()) if other.packed and other.packed.rest["sha256"] == scan.sha256 and not other.small.drawn_by), None)
+        same = next(
+            (
+                other
+                for other in list(shelf.entries.values())
+                if other.packed and other.packed.rest["sha256"] == scan.sha256 and not other.small.drawn_by
+            ),
+            None,
+        )
         if same is not None:
             shelf.remove(entry.id)
             entry.same_as = same.id

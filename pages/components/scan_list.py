@@ -37,7 +37,14 @@ def sidebar() -> None:
     with st.container(horizontal=True, gap="small", key="closing"):
         entry = open_scans.chosen_entry()
         if entry is not None:
-            st.button("Close", help=f"Close {entry.title}", on_click=open_scans.close, args=(entry.id,), type="tertiary", key="close")
+            st.button(
+                "Close",
+                help=f"Close {entry.title}",
+                on_click=open_scans.close,
+                args=(entry.id,),
+                type="tertiary",
+                key="close",
+            )
         if closed := shelf.mine().closed:
             st.button(f"Undo: reopen {closed[1].title}", on_click=open_scans.reopen, type="tertiary", key="reopen")
     upload()
@@ -55,7 +62,9 @@ def upload() -> None:
         st.rerun()
     context = get_script_run_ctx()
     if context is not None and (sentences := UPLOADS.turned_away(context.session_id)):
-        st.session_state.notice = f"{len(sentences)} {'file was' if len(sentences) == 1 else 'files were'} not taken. {sentences[0]}"
+        st.session_state.notice = (
+            f"{len(sentences)} {'file was' if len(sentences) == 1 else 'files were'} not taken. {sentences[0]}"
+        )
 
 
 def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
@@ -70,7 +79,11 @@ def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
 def draw(known: dict[str, Entry]) -> None:
     patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
     patient = st.selectbox(
-        "Or a drawn picture", patients, index=None, placeholder="Choose one", key=f"patient {len(known)} {st.session_state.uploads}"
+        "Or a drawn picture",
+        patients,
+        index=None,
+        placeholder="Choose one",
+        key=f"patient {len(known)} {st.session_state.uploads}",
     )
     if patient:
         st.session_state.notice = None
@@ -84,8 +97,17 @@ def show() -> None:
     """The list itself."""
     mine = shelf.mine()
     data = {"address": f"{PATH[1:]}{mine.token}", "entries": described(mine), "chosen": st.session_state.get("scan")}
-    data["heard"] = st.session_state.get("wishes heard", 0)  # until its last wish is, the list stays where the reader has put it
-    _LIST(data=data, key=KEY, on_chosen_change=_turn, on_closed_change=_close, on_renamed_change=_rename, on_changed_change=lambda: None)
+    data["heard"] = st.session_state.get(
+        "wishes heard", 0
+    )  # until its last wish is, the list stays where the reader has put it
+    _LIST(
+        data=data,
+        key=KEY,
+        on_chosen_change=_turn,
+        on_closed_change=_close,
+        on_renamed_change=_rename,
+        on_changed_change=lambda: None,
+    )
 
 
 def _sent(name: str) -> object:
@@ -114,7 +136,13 @@ def _rename() -> None:
 def described(mine: Shelf) -> list[dict]:
     """What the list shows of each entry."""
     return [
-        {"id": entry.id, "title": entry.title, "state": entry.state, "why": entry.reason or entry.note, "pictured": bool(entry.thumbnail)}
+        {
+            "id": entry.id,
+            "title": entry.title,
+            "state": entry.state,
+            "why": entry.reason or entry.note,
+            "pictured": bool(entry.thumbnail),
+        }
         for entry in list(mine.entries.values())
     ]
 
@@ -141,9 +169,14 @@ async def _thumbnail(request: Request) -> Response:
     entry = mine and mine.entries.get(request.path_params["entry"])
     if not entry or not entry.thumbnail:
         return PlainTextResponse("There is no picture.", 404, headers=HEADERS)
-    return Response(entry.thumbnail, media_type="image/png", headers={**HEADERS, "Cache-Control": "private, max-age=600"})
+    return Response(
+        entry.thumbnail, media_type="image/png", headers={**HEADERS, "Cache-Control": "private, max-age=600"}
+    )
 
 
 def routes() -> list[Route]:
     """For the server: the list as it is now, and its thumbnails, to the reader whose they are."""
-    return [Route(PATH + "{token}", _entries, methods=["GET"]), Route(PATH + "{token}/{entry}", _thumbnail, methods=["GET"])]
+    return [
+        Route(PATH + "{token}", _entries, methods=["GET"]),
+        Route(PATH + "{token}/{entry}", _thumbnail, methods=["GET"]),
+    ]

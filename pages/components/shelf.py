@@ -70,7 +70,11 @@ class Packed:
         pixels = scan.pixels
         low, high = float(pixels.min()), float(pixels.max())
         slabs = pixels if pixels.ndim == 3 else pixels[None]
-        if high - low > 65535 or max(abs(low), abs(high)) >= 2**24 or any((slab != np.rint(slab)).any() for slab in slabs):
+        if (
+            high - low > 65535
+            or max(abs(low), abs(high)) >= 2**24
+            or any((slab != np.rint(slab)).any() for slab in slabs)
+        ):
             return cls(pixels, 0.0, rest)
         stored = np.empty(pixels.shape, np.uint16)
         for target, slab in zip(stored if stored.ndim == 3 else stored[None], slabs, strict=True):
@@ -226,7 +230,9 @@ class Shelves:
 
     def by_token(self, token: str, reader: str | None) -> Shelf | None:
         with self._lock:
-            return next((shelf for shelf in self._shelves.values() if shelf.token == token and shelf.reader == reader), None)
+            return next(
+                (shelf for shelf in self._shelves.values() if shelf.token == token and shelf.reader == reader), None
+            )
 
     @property
     def nbytes(self) -> int:
@@ -238,7 +244,9 @@ class Shelves:
         if shelf.nbytes + nbytes > self.limit / 2:
             return False
         with self._lock:
-            gone = sorted((one for one in self._shelves.items() if one[1].left is not None), key=lambda one: one[1].left)
+            gone = sorted(
+                (one for one in self._shelves.items() if one[1].left is not None), key=lambda one: one[1].left
+            )
             for key, _ in gone:
                 if self.nbytes + nbytes <= self.limit:
                     break

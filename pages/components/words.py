@@ -17,7 +17,9 @@ from viewer import VISIBLE_CHANGE, FindingView
 INDIFFERENT = 0.05  # of log-odds: less is no answer
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
-COUNTED = frozenset("lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split())  # last words that take an article
+COUNTED = frozenset(
+    "lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split()
+)  # last words that take an article
 FRONTAL = ("PA", "AP")  # view positions in which, by convention, the patient faces the reader
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
 KINDS = {
@@ -62,7 +64,7 @@ def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
 
 
 def whose_side(part: str) -> str:
-    """"the patient's right" for a part at the left of a picture in which the patient faces the reader."""
+    """ "the patient's right" for a part at the left of a picture in which the patient faces the reader."""
     return f"the patient's {'right' if part.endswith('left') else 'left'}"
 
 
@@ -80,7 +82,12 @@ def with_article(finding: str) -> str:
 
 
 def sentence(
-    explanation: Explanation, rates: Sequence[Measure], what: str = "film", changed: float | None = None, drawn: bool = False, facing: bool = False
+    explanation: Explanation,
+    rates: Sequence[Measure],
+    what: str = "film",
+    changed: float | None = None,
+    drawn: bool = False,
+    facing: bool = False,
 ) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
 
@@ -95,12 +102,16 @@ def sentence(
         return nothing
     words = [f"The model {'sees' if explanation.positive else 'does not see'} {with_article(finding)}."]
     if changed is not None and not explanation.positive:
-        start = f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
+        start = (
+            f"The {what} stays nearly as it is" if changed < SLIGHT else f"Even so the {what} would not stay as it is"
+        )
         words.append(f"{start}: {100 * changed:.1f} % of it would change.")
     place = whereabouts(np.abs(explanation.evidence) if explanation.both_signs else explanation.evidence)
     against = explanation.positive and not explanation.both_signs and float(explanation.evidence.sum()) < 0
     if against:
-        words.append(f"What speaks against it outweighs what speaks for it; it is called because the operating point is low ({explanation.threshold:.2f}).")
+        words.append(
+            f"What speaks against it outweighs what speaks for it; it is called because the operating point is low ({explanation.threshold:.2f})."
+        )
     elif explanation.positive and place is not None:
         share, part = place
         side = f" ({whose_side(part)})" if facing else " as it is shown"
@@ -137,7 +148,11 @@ def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: st
     """
     finding, path = with_article(explanation.finding), explanation.path
     near = abs(log_odds(explanation.probability) - log_odds(explanation.threshold)) < INDIFFERENT
-    if near and path is not None and log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT:
+    if (
+        near
+        and path is not None
+        and log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT
+    ):
         return f"The model has not learned {finding}: its answer hardly depends on the {what}. No result is shown."
     auc = rate(list(rates), "auc", explanation.finding)
     if auc is not None and auc.chance is not None and auc.low <= auc.chance:
@@ -178,7 +193,11 @@ def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure
         words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {often}."
     if explanation.like_training is None and not drawn:
         return words + " Whether this one is like those is not known."
-    return words if explanation.like_training and not drawn else words + f" This {what} is unlike those, so the number may not hold."
+    return (
+        words
+        if explanation.like_training and not drawn
+        else words + f" This {what} is unlike those, so the number may not hold."
+    )
 
 
 def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
@@ -206,7 +225,12 @@ def full_change(explanation: Explanation) -> np.ndarray:
 
 
 def finding_view(
-    explanation: Explanation, scan: Scan, rates: Sequence[Measure], first: bool = False, drawn: bool = False, truth: np.ndarray | None = None
+    explanation: Explanation,
+    scan: Scan,
+    rates: Sequence[Measure],
+    first: bool = False,
+    drawn: bool = False,
+    truth: np.ndarray | None = None,
 ) -> FindingView:
     """What the viewer needs of an explanation; the large pictures are left behind.
 
@@ -228,7 +252,14 @@ def finding_view(
         unsure=unsure,
         counterfactual=counterfactual_title(explanation.finding, explanation.against),
         evidence_title=f"Change towards {(explanation.against or 'normal').lower()}" if explanation.both_signs else "",
-        sentence=sentence(explanation, rates, what, changed, drawn, facing=scan.kind == "radiograph" and scan.tags.get("ViewPosition", "") in FRONTAL),
+        sentence=sentence(
+            explanation,
+            rates,
+            what,
+            changed,
+            drawn,
+            facing=scan.kind == "radiograph" and scan.tags.get("ViewPosition", "") in FRONTAL,
+        ),
         evidence=np.zeros_like(explanation.evidence) if unsure else explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
@@ -255,7 +286,12 @@ def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarra
         "steps": path.steps,
         "probabilities": path.probabilities,
         "changes": np.ascontiguousarray(whole) if linear else path.changes,
-        "facts": facts(explanation, scan) + ([("recovery of the truth", f"{recovered(whole, truth):.2f} of 1")] if truth is not None and truth.any() else []),
+        "facts": facts(explanation, scan)
+        + (
+            [("recovery of the truth", f"{recovered(whole, truth):.2f} of 1")]
+            if truth is not None and truth.any()
+            else []
+        ),
     }
 
 
@@ -298,7 +334,11 @@ def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", dra
         return (f"training {what}s not known", "warn")
     score, limit = likeness
     share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
-    return (f"like the training {what}s ({share})", "good") if score <= limit else (f"unlike the training {what}s ({share})", "bad")
+    return (
+        (f"like the training {what}s ({share})", "good")
+        if score <= limit
+        else (f"unlike the training {what}s ({share})", "bad")
+    )
 
 
 def unlike(likeness: tuple[float, float] | None, what: str, drawn: bool) -> str:

@@ -71,7 +71,10 @@ def test_a_second_network_learns_to_say_what_decides(bright, monkeypatch):
     monkeypatch.setattr(explaining, "STEPS", 50)
     net = explainer(bright, lambda step: squares(4, seed=step)[0], seed=1)
     x, where = squares(12, seed=10_000)
-    off = [np.abs(np.subtract(divmod(said, PATCHES), divmod(true, PATCHES))).max() for said, true in zip(strongest(cxplain(net, x)), where)]
+    off = [
+        np.abs(np.subtract(divmod(said, PATCHES), divmod(true, PATCHES))).max()
+        for said, true in zip(strongest(cxplain(net, x)), where)
+    ]
     assert np.mean(np.array(off) <= 1) >= 0.75  # that patch or its neighbour, of 196
 
 
@@ -86,7 +89,9 @@ def test_plain_intensity_learns_on_which_side_the_abnormal_lies(side):
 
 
 def test_all_of_them_are_measured_as_the_maps_of_a_method_are(tmp_path, monkeypatch):
-    short = replace(cams.PRESETS["demo"], architecture=Architecture(width=4, levels=2), steps=2, validate_every=1, pairs=2)
+    short = replace(
+        cams.PRESETS["demo"], architecture=Architecture(width=4, levels=2), steps=2, validate_every=1, pairs=2
+    )
     monkeypatch.setitem(cams.PRESETS, "demo", short)
     monkeypatch.setattr(explaining, "STEPS", 2)
     arguments = (pictures(), 32, "demo", tmp_path / "cam", Machine("cpu"), 1)
@@ -95,6 +100,8 @@ def test_all_of_them_are_measured_as_the_maps_of_a_method_are(tmp_path, monkeypa
     assert set(rows) == set(MAPS)
     for found in rows.values():
         assert {"iou", "dice", "ncc"} == {row.metric for row in found}
-        assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in found if row.metric == "iou"}
+        assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {
+            row.subject for row in found if row.metric == "iou"
+        }
     again = maps.measured(*arguments, train=False)
     assert [row.value for row in again["CXPlain"]] == [row.value for row in rows["CXPlain"]]

@@ -47,7 +47,10 @@ class Made(Interventions):
 
     def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0, traces=0.0, tint=0.0):
         low = 0.05
-        rows = [Measure("effectiveness", f"group {v}", e, e - low, min(1, e + low), 200) for v, e in zip("ab", effectiveness)]
+        rows = [
+            Measure("effectiveness", f"group {v}", e, e - low, min(1, e + low), 200)
+            for v, e in zip("ab", effectiveness)
+        ]
         self.quality = {"group": (*rows, Measure("effect", "AUC of Finding", auc, None, None, 200))}
         self.disturbed, self.traces, self.tint = disturbed, traces, tint
 
@@ -90,7 +93,9 @@ class Classifier:
 
     def believes(self, pictures):
         top, bottom = pictures[:, : SIZE // 2].mean((1, 2)) - 115, pictures[:, SIZE // 2 :].mean((1, 2)) - 120
-        return (1 / (1 + np.exp(-(np.clip(self.upper * top + self.lower * bottom, -30, 30)))))[:, None].astype(np.float32)
+        return (1 / (1 + np.exp(-(np.clip(self.upper * top + self.lower * bottom, -30, 30)))))[:, None].astype(
+            np.float32
+        )
 
 
 FAIR, ITSELF = Classifier(0.0, 0.1), Classifier(1.0, 0.0)

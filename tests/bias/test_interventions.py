@@ -57,7 +57,9 @@ def test_films_come_in_the_size_that_is_asked_for(phantom):
 def test_a_choice_of_findings_leaves_the_structural_model_open(phantom):
     chosen = Chosen(phantom, ("Edema",))
     told = []
-    found = open_interventions(chosen, "structural").alternatives(chosen, np.arange(3), "view_position", lambda *step: told.append(step))
+    found = open_interventions(chosen, "structural").alternatives(
+        chosen, np.arange(3), "view_position", lambda *step: told.append(step)
+    )
     assert found.values == ("AP", "PA") and told == [(1, 3), (2, 3), (3, 3)]
 
 

@@ -41,14 +41,19 @@ def test_the_first_start_shows_the_sample_explained_without_scrolling(visit):
     assert only(visit, ".viewer .title").inner_text() == "Chest radiograph, PA"
     only(visit, ".viewer .card", 2)
     assert only(visit, ".viewer .sentence").inner_text().startswith("The model ")
-    sizes = visit.evaluate("() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollHeight, innerHeight, m.scrollWidth, m.clientWidth]; }")
+    sizes = visit.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollHeight, innerHeight, m.scrollWidth, m.clientWidth]; }"
+    )
     assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3]
     assert visit.troubles == []
 
 
 def test_a_broken_upload_says_one_sentence_and_keeps_the_scan(visit):
     before = state(settled(visit))
-    visit.set_input_files("input[type=file]", files=[{"name": f"{SECRET}.dcm", "mimeType": "application/dicom", "buffer": b"no scan " * 99}])
+    visit.set_input_files(
+        "input[type=file]",
+        files=[{"name": f"{SECRET}.dcm", "mimeType": "application/dicom", "buffer": b"no scan " * 99}],
+    )
     line = visit.locator("[class*=st-key-line-warn]", has_text="This is a text file, not a scan")
     line.wait_for(timeout=SLOW)
     assert line.count() == 1

@@ -61,11 +61,15 @@ def test_intervals_and_films_are_drawn_and_have_words(visit):
 def test_six_linked_panels_show_two_patients(visit):
     only(visit, ".viewer .panel", 6)
     assert visit.locator(".viewer .panel .name").first.inner_text().startswith("As it is")
-    assert visit.locator(".viewer .panel canvas").first.bounding_box()["height"] > 120  # a low view is one row rather than two of thumbnails
+    assert (
+        visit.locator(".viewer .panel canvas").first.bounding_box()["height"] > 120
+    )  # a low view is one row rather than two of thumbnails
 
 
 def test_nothing_is_wider_than_the_screen(visit):
-    sizes = settled(visit).evaluate("() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]; }")
+    sizes = settled(visit).evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]; }"
+    )
     assert sizes[0] <= sizes[1]
 
 

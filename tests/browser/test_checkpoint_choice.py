@@ -42,7 +42,10 @@ def three_files():
     drawn = 255 * (drawn - drawn.min()) / (drawn.max() - drawn.min())
     png = io.BytesIO()
     Image.fromarray(drawn.astype(np.uint8)).save(png, "PNG")
-    dicom = [Path(get_testdata_file(name, download=False)).read_bytes() for name in ("MR_small.dcm", "examples_rgb_color.dcm")]
+    dicom = [
+        Path(get_testdata_file(name, download=False)).read_bytes()
+        for name in ("MR_small.dcm", "examples_rgb_color.dcm")
+    ]
     return [("a.dcm", dicom[0]), ("b.png", png.getvalue()), ("c.dcm", dicom[1])]
 
 
@@ -51,7 +54,10 @@ def visitor(browser, address):
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)
     page.wait_for_selector(".viewer .card", timeout=SLOW)
-    page.set_input_files("input[type=file]", files=[{"name": n, "mimeType": "application/octet-stream", "buffer": d} for n, d in three_files()])
+    page.set_input_files(
+        "input[type=file]",
+        files=[{"name": n, "mimeType": "application/octet-stream", "buffer": d} for n, d in three_files()],
+    )
     names = {kind: f"{kind} {place}" for place, kind in enumerate(OWN, 1)}
     for name in names.values():
         page.locator("section.stSidebar").get_by_text(name, exact=True).first.wait_for(timeout=SLOW)

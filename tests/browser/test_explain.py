@@ -117,13 +117,17 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
     from pydicom.data import get_testdata_file
 
     data = Path(get_testdata_file("emri_small.dcm", download=False)).read_bytes()
-    visit.set_input_files("input[type=file]", files=[{"name": "a.dcm", "mimeType": "application/dicom", "buffer": data}])
+    visit.set_input_files(
+        "input[type=file]", files=[{"name": "a.dcm", "mimeType": "application/dicom", "buffer": data}]
+    )
     visit.locator(".viewer .title", has_text="MR slice").wait_for(timeout=SLOW)
     place = visit.locator(".viewer .tool.slice")
     assert place.inner_text() == "Slice 6 of 10"
 
     def picture():
-        return visit.locator(".film canvas").first.evaluate("c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 7; for (let i = 0; i < d.length; i += 4) h = (h * 31 + d[i]) | 0; return h }")
+        return visit.locator(".film canvas").first.evaluate(
+            "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 7; for (let i = 0; i < d.length; i += 4) h = (h * 31 + d[i]) | 0; return h }"
+        )
 
     def until_it_changes(before):
         for _ in range(400):
@@ -149,7 +153,9 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
     visit.mouse.wheel(0, -240)
     visit.keyboard.up("Control")
     visit.wait_for_timeout(200)
-    assert place.inner_text() == "Slice 7 of 10" and float(visit.locator(".viewer").get_attribute("data-zoom")) > float(zoom)
+    assert place.inner_text() == "Slice 7 of 10" and float(visit.locator(".viewer").get_attribute("data-zoom")) > float(
+        zoom
+    )
     assert visit.troubles == []
 
 

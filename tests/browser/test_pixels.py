@@ -28,7 +28,9 @@ def status(address, **headers):
 
 
 def cookie_of(page):
-    return "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies() if c["name"].startswith("otherwise_reader"))
+    return "; ".join(
+        f"{c['name']}={c['value']}" for c in page.context.cookies() if c["name"].startswith("otherwise_reader")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +126,12 @@ def test_a_large_film_does_not_pass_through_the_socket(page, serve, tmp_path, si
     page.goto(serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(tmp_path), "OMP_NUM_THREADS": "1"}))
     page.locator(".panel canvas").first.wait_for(timeout=SLOW)
     film = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 65535, (side, side)).astype(np.uint16)).save(film, "PNG", compress_level=1)
-    page.set_input_files("input[type=file]", files=[{"name": "film.png", "mimeType": "image/png", "buffer": film.getvalue()}])
+    Image.fromarray(np.random.default_rng(0).integers(0, 65535, (side, side)).astype(np.uint16)).save(
+        film, "PNG", compress_level=1
+    )
+    page.set_input_files(
+        "input[type=file]", files=[{"name": "film.png", "mimeType": "image/png", "buffer": film.getvalue()}]
+    )
     page.locator(".viewer .badges", has_text=f"{side} x {side}").wait_for(timeout=SLOW)
     assert max(largest) < 1_000_000 and page.troubles == []
     assert urlsplit(page.url).hostname == "127.0.0.1"

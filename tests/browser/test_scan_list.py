@@ -44,7 +44,10 @@ def page_of(context, address):
     page = context.new_page()
     page.troubles = []
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
-    page.on("console", lambda line: page.troubles.append(f"{line.text} {line.location['url']}") if line.type == "error" else None)
+    page.on(
+        "console",
+        lambda line: page.troubles.append(f"{line.text} {line.location['url']}") if line.type == "error" else None,
+    )
     page.goto(address)
     page.wait_for_selector(".viewer .card", timeout=SLOW)
     return page
@@ -168,7 +171,9 @@ def test_everything_of_the_sidebar_is_in_reach(forty):
     for size in ((1440, 900), (1920, 1080)):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.wait_for_timeout(200)
-        sizes = page.evaluate("() => { const s = document.querySelector('[data-testid=stSidebarContent]'); return [s.scrollHeight, s.clientHeight, s.scrollWidth, s.clientWidth]; }")
+        sizes = page.evaluate(
+            "() => { const s = document.querySelector('[data-testid=stSidebarContent]'); return [s.scrollHeight, s.clientHeight, s.scrollWidth, s.clientWidth]; }"
+        )
         assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3]
 
 
@@ -202,7 +207,9 @@ def test_files_beyond_what_may_be_on_its_way_are_refused_with_a_sentence(browser
     noise = np.random.default_rng(0).integers(0, 65535, (900, 900)).astype(np.uint16)  # 1.6 MB
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
-    page.set_input_files("input[type=file]", files=[{"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}])
+    page.set_input_files(
+        "input[type=file]", files=[{"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}]
+    )
     page.get_by_text("1 file was not taken. Too many bytes are on their way").wait_for(timeout=SLOW)
     page.set_input_files("input[type=file]", files=[film(1)])
     read(page, 2)

@@ -40,7 +40,9 @@ class View:
 
     def low(self, kind):
         """What stands at the right above and below a panel's picture."""
-        return "\n".join(self.panel(kind).locator(part).inner_text() for part in (".name > div", ".under > div:last-child"))
+        return "\n".join(
+            self.panel(kind).locator(part).inner_text() for part in (".name > div", ".under > div:last-child")
+        )
 
     def title(self, kind):
         return self.panel(kind).locator(".name b").inner_text()
@@ -75,7 +77,9 @@ class View:
     def settle(self, runs=None):
         """Waits until Python has heard of the last gesture: its count of runs is no longer `runs`."""
         if runs is not None:
-            self.page.wait_for_function("runs => document.querySelector('[data-runs]').dataset.runs !== runs", arg=runs, timeout=60000)
+            self.page.wait_for_function(
+                "runs => document.querySelector('[data-runs]').dataset.runs !== runs", arg=runs, timeout=60000
+            )
         self.page.wait_for_timeout(250)
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60000)
 
@@ -94,7 +98,12 @@ def one_view(browser, serve):
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.troubles, page.large_messages, page.fetched = [], [], []
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda f: page.large_messages.append(len(f)) if len(f) > 300_000 else None))
+    page.on(
+        "websocket",
+        lambda socket: socket.on(
+            "framereceived", lambda f: page.large_messages.append(len(f)) if len(f) > 300_000 else None
+        ),
+    )
     page.on("request", lambda request: page.fetched.append(request.url) if "/pixels/" in request.url else None)
     yield opened(page, serve("viewer/demo.py"))
     page.close()
@@ -209,7 +218,26 @@ def test_the_question_mark_lists_every_key(view):
     view.press("?")
     sheet = view.page.locator(".help")
     keys = set(sheet.locator("dt").all_inner_texts())
-    assert {"W", "I", "O", "T", "C", "B", "S", "hold space", "0", "A", "X", "M", "U or Ctrl Z", "R", "1 to 9", "Esc", "Home, End", "?"} <= keys
+    assert {
+        "W",
+        "I",
+        "O",
+        "T",
+        "C",
+        "B",
+        "S",
+        "hold space",
+        "0",
+        "A",
+        "X",
+        "M",
+        "U or Ctrl Z",
+        "R",
+        "1 to 9",
+        "Esc",
+        "Home, End",
+        "?",
+    } <= keys
     view.press("Escape")
     assert not sheet.is_visible()
 

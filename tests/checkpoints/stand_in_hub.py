@@ -48,7 +48,9 @@ class StandInHub:
         Handler.hub = self
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-        self.elsewhere = f"http://localhost:{self._server.server_port}"  # large files come from another host, as on the Hub
+        self.elsewhere = (
+            f"http://localhost:{self._server.server_port}"  # large files come from another host, as on the Hub
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         return self
@@ -60,7 +62,12 @@ class StandInHub:
 
 
 def describe(path, data):
-    entry = {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()}
+    entry = {
+        "type": "file",
+        "path": path,
+        "size": len(data),
+        "oid": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),
+    }
     if len(data) > SMALL:
         entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
     return entry
@@ -86,14 +93,20 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length) if length else self._chunks()
         if parts[:2] == ["lfs", "object"]:
             return self._large(parts[2], body)
-        writes = self.command == "PUT" or parts[-1] == "batch" or any(p in parts for p in ("create", "commit", "tag", "preupload"))
+        writes = (
+            self.command == "PUT"
+            or parts[-1] == "batch"
+            or any(p in parts for p in ("create", "commit", "tag", "preupload"))
+        )
         if writes and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             return self._answer(401, {"error": "Invalid username or password."})
         if parts == ["api", "repos", "create"]:
             return self._create(json.loads(body))
         if parts == ["api", "validate-yaml"]:
             text = json.loads(body)["content"]
-            return self._answer(200, {"errors": [], "warnings": [] if text.startswith("---\n") else [{"message": "empty metadata"}]})
+            return self._answer(
+                200, {"errors": [], "warnings": [] if text.startswith("---\n") else [{"message": "empty metadata"}]}
+            )
         name = "/".join(parts[2:4] if parts[0] == "api" else parts[:2]).removesuffix(".git")
         repository = self.hub.repositories.get(name)
         if repository is None:
@@ -117,7 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _api(self, repository, name, rest, body, query):
         if rest == ["refs"]:
             refs = {
-                kind: [{"name": ref, "ref": f"refs/{kind}/{ref}", "targetCommit": commit} for ref, commit in held.items()]
+                kind: [
+                    {"name": ref, "ref": f"refs/{kind}/{ref}", "targetCommit": commit} for ref, commit in held.items()
+                ]
                 for kind, held in (("branches", repository.branches), ("tags", repository.tags))
             }
             return self._answer(200, {**refs, "converts": []})
@@ -135,7 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, [describe(path, tree[path]) for path in wanted if path in tree])
         if action == "preupload":
             modes = [(file["path"], "lfs" if file["size"] > SMALL else "regular") for file in json.loads(body)["files"]]
-            return self._answer(200, {"files": [{"path": p, "uploadMode": mode, "shouldIgnore": False} for p, mode in modes]})
+            return self._answer(
+                200, {"files": [{"path": p, "uploadMode": mode, "shouldIgnore": False} for p, mode in modes]}
+            )
         if action == "commit":
             files = {}
             for line in map(json.loads, body.splitlines()):
@@ -154,11 +171,14 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"{asked['organization']}/{asked['name']}"
         exists = name in self.hub.repositories
         self.hub.repositories.setdefault(name, Repository())
-        return self._answer(409 if exists else 200, {"url": f"{self.hub.address}/{name}", "error": "exists" if exists else None})
+        return self._answer(
+            409 if exists else 200, {"url": f"{self.hub.address}/{name}", "error": "exists" if exists else None}
+        )
 
     def _batch(self, asked):
         objects = [
-            {**one, "actions": {"upload": {"href": f"{self.hub.address}/lfs/object/{one['oid']}"}}} for one in asked["objects"]
+            {**one, "actions": {"upload": {"href": f"{self.hub.address}/lfs/object/{one['oid']}"}}}
+            for one in asked["objects"]
         ]
         return self._answer(200, {"transfer": "basic", "objects": objects})
 
@@ -180,7 +200,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, data, {**known, "ETag": f'"{describe(path, data)["oid"]}"'})
         oid = hashlib.sha256(data).hexdigest()
         self.hub.large[oid] = data
-        to = {"Location": f"{self.hub.elsewhere}/lfs/object/{oid}", "X-Linked-Etag": f'"{oid}"', "X-Linked-Size": str(len(data))}
+        to = {
+            "Location": f"{self.hub.elsewhere}/lfs/object/{oid}",
+            "X-Linked-Etag": f'"{oid}"',
+            "X-Linked-Size": str(len(data)),
+        }
         return self._answer(302, b"", {**known, **to})
 
     def _answer(self, status, content, headers=()):

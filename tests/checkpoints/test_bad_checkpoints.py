@@ -13,7 +13,24 @@ from engine.registry import UnsuitableScan, open_model, trained
 from engine.scan import Scan
 from tests.contract.test_contract import film
 
-WRONG = (None, True, -1, 0, 3.5, 1e308, "words", "", [], [1], ["words"], [[1]], {}, {"words": 1}, {"kind": ["words"]}, 10**400)
+WRONG = (
+    None,
+    True,
+    -1,
+    0,
+    3.5,
+    1e308,
+    "words",
+    "",
+    [],
+    [1],
+    ["words"],
+    [[1]],
+    {},
+    {"words": 1},
+    {"kind": ["words"]},
+    10**400,
+)
 METHODS = sorted(trained())
 
 
@@ -45,7 +62,11 @@ def asked(folder):
     """Lists it, opens it and, where it judges scans, asks it."""
     checkpoint = examine(folder)
     json.dumps(checkpoint.config), checkpoint.identity, checkpoint.caution
-    model = open_model(checkpoint, "cpu") if hasattr(trained()[checkpoint.method], "counterfactuals") else trained()[checkpoint.method].open(checkpoint, "cpu")
+    model = (
+        open_model(checkpoint, "cpu")
+        if hasattr(trained()[checkpoint.method], "counterfactuals")
+        else trained()[checkpoint.method].open(checkpoint, "cpu")
+    )
     if not hasattr(model, "probabilities"):
         return
     kind = checkpoint.config.get("data", {}).get("kind", "unknown")
@@ -69,7 +90,10 @@ def test_whatever_is_wrong_in_a_configuration_is_one_sentence(whole, tmp_path):
                 asked(folder)
             except RefusedCheckpoint as refusal:
                 refused += 1
-                assert "\n" not in str(refusal) and len(str(refusal)) < 600 and str(refusal).endswith("."), (path, WRONG[place])
+                assert "\n" not in str(refusal) and len(str(refusal)) < 600 and str(refusal).endswith("."), (
+                    path,
+                    WRONG[place],
+                )
             except Exception as error:
                 pytest.fail(f"{'.'.join(map(str, path))} = {WRONG[place]!r:.60} let {error!r} escape")
     assert refused > 50
@@ -112,7 +136,10 @@ def test_a_likeness_of_another_shape_is_refused(fault, tmp_path):
     arrays = load_file(folder / "weights.safetensors")
     changes = {
         "another shape": {"likeness.mean": np.zeros(100, np.float32)},
-        "no numbers": {"likeness.components": np.zeros((0, 576), np.float32), "likeness.spread": np.zeros(0, np.float32)},
+        "no numbers": {
+            "likeness.components": np.zeros((0, 576), np.float32),
+            "likeness.spread": np.zeros(0, np.float32),
+        },
         "whole numbers": {"likeness.mean": np.zeros(576, np.int32)},
         "a spread of zero": {"likeness.spread": np.zeros_like(arrays["likeness.spread"])},
         "one number": {"likeness.numbers": np.ones(1, np.float32)},

@@ -120,20 +120,33 @@ def test_a_collection_without_attributes_has_no_subgroups():
     assert chest_subgroups(Ward(), np.arange(40), np.zeros((40, 2))) == []
 
 
-MORE = [Measure("effect", "Edema by marker: decisions that flip", 0.12, 0.1, 0.15, 40), Measure("auc", "Edema", 0.9, 0.8, 0.95, 10, chance=0.5)]
+MORE = [
+    Measure("effect", "Edema by marker: decisions that flip", 0.12, 0.1, 0.15, 40),
+    Measure("auc", "Edema", 0.9, 0.8, 0.95, 10, chance=0.5),
+]
 
 
 def test_measures_are_added_to_a_card_once_in_place_of_what_they_renew(tmp_path):
     method = "attri_net"
     tiny = methods()[method].tiny(tmp_path / "tiny")
-    before = save_checkpoint(tmp_path / "tiny", method=method, config=tiny.config, weights=tiny.weights(), card=written())
+    before = save_checkpoint(
+        tmp_path / "tiny", method=method, config=tiny.config, weights=tiny.weights(), card=written()
+    )
     for _ in range(2):
         after = with_measures(before, MORE, ["Marker and edema: both numbers."])
         before = after
-    assert after.sha256 == tiny.sha256 and [row.subject for row in measures(after.card)] == ["Edema", MORE[0].subject, "Edema"]
+    assert after.sha256 == tiny.sha256 and [row.subject for row in measures(after.card)] == [
+        "Edema",
+        MORE[0].subject,
+        "Edema",
+    ]
     assert [row.value for row in measures(after.card) if row.metric == "auc"] == [0.9]
     metrics = read_card(after.card)["Metrics"]
-    assert metrics.count("Marker and edema") == 1 and "- Gout cannot be measured" in metrics and metrics.endswith("both numbers.")
+    assert (
+        metrics.count("Marker and edema") == 1
+        and "- Gout cannot be measured" in metrics
+        and metrics.endswith("both numbers.")
+    )
     assert {name: text for name, text in read_card(after.card).items() if name not in ("Metrics", "Weights")} == {
         name: text for name, text in read_card(written()).items() if name != "Metrics"
     }
@@ -144,7 +157,9 @@ def test_measures_are_added_to_a_card_once_in_place_of_what_they_renew(tmp_path)
 def test_a_remark_under_a_table_without_one_stands_apart_from_it(tmp_path):
     method = "attri_net"
     tiny = methods()[method].tiny(tmp_path / "tiny")
-    before = save_checkpoint(tmp_path / "tiny", method=method, config=tiny.config, weights=tiny.weights(), card=written(remarks=()))
+    before = save_checkpoint(
+        tmp_path / "tiny", method=method, config=tiny.config, weights=tiny.weights(), card=written(remarks=())
+    )
     assert "|\n\n- Marker and edema: x." in with_measures(before, MORE, ["Marker and edema: x."]).card
 
 

@@ -77,7 +77,9 @@ def test_half_precision_that_overflows_is_refused_and_nothing_is_left_behind(tmp
 
 
 def test_bfloat16_weights_are_saved_as_float32(tmp_path):
-    weights = {key: value.bfloat16() if value.is_floating_point() else value for key, value in network().state_dict().items()}
+    weights = {
+        key: value.bfloat16() if value.is_floating_point() else value for key, value in network().state_dict().items()
+    }
     opened = save(tmp_path / "small", weights=weights).weights()
     assert opened["0.weight"].dtype == torch.float32 and torch.equal(opened["0.weight"], weights["0.weight"].float())
 

@@ -15,7 +15,9 @@ from engine.networks.augmentation import Augmentation
 from engine.training.loop import Machine, best_weights, run
 
 CPU = Machine("cpu")
-SHORT = Preset(size=32, steps=6, validate_every=3, batch=8, learning_rate=3e-3, augmentation=Augmentation(rotate=5, gamma=0.2))
+SHORT = Preset(
+    size=32, steps=6, validate_every=3, batch=8, learning_rate=3e-3, augmentation=Augmentation(rotate=5, gamma=0.2)
+)
 
 
 class Halves(Collection):
@@ -44,7 +46,14 @@ def small(monkeypatch):
     """The recipe around a network that a test has time for."""
 
     def network(findings: int) -> nn.Module:
-        layers = [nn.Conv2d(1, 8, 5, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, findings)]
+        layers = [
+            nn.Conv2d(1, 8, 5, 2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(128, findings),
+        ]
         return nn.Sequential(*layers)
 
     monkeypatch.setattr(resnet50, "network", network)
@@ -116,7 +125,9 @@ def test_a_stopped_training_goes_on_to_the_same_weights(small, tmp_path):
 
 def test_it_learns_and_the_weights_of_the_best_validation_give_the_scores(small, tmp_path):
     collection = Halves()
-    scores = scores_on_test(collection, Preset(size=32, steps=60, validate_every=10, batch=10, learning_rate=1e-2), tmp_path, CPU)
+    scores = scores_on_test(
+        collection, Preset(size=32, steps=60, validate_every=10, batch=10, learning_rate=1e-2), tmp_path, CPU
+    )
     left = collection.labels[collection.split("test"), 0] == 1
     assert scores.shape == (15, 2) and scores[left, 0].mean() > scores[~left, 0].mean() + 0.3
     recipe = ResNet50Recipe(collection, Preset(size=32))

@@ -64,7 +64,9 @@ def test_cx_gan_is_measured_on_a_shipped_checkpoint_or_says_that_there_is_none(n
 
 def test_a_difference_between_the_two_ways_is_reported():
     torch.manual_seed(0)
-    net = AttriNet(("Edema", "Effusion"), Architecture(size=32, width=8, residual_blocks=2, critic_layers=4, pool=8, code_repeat=4))
+    net = AttriNet(
+        ("Edema", "Effusion"), Architecture(size=32, width=8, residual_blocks=2, critic_layers=4, pool=8, code_repeat=4)
+    )
     net.requires_grad_(False)
     torch.nn.init.normal_(net.classifiers.weight, std=3.0)
     picture = np.random.default_rng(0).uniform(-0.9, 0.9, (32, 32)).astype(np.float32)

@@ -35,7 +35,9 @@ def checkpoint(tmp_path_factory):
 
 def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, checkpoint, tmp_path):
     files = tmp_path / "new" / "bias.json", tmp_path / "new" / "bias.pdf"
-    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--json", files[0], "--pdf", files[1])
+    code, out, err = bias(
+        "--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--json", files[0], "--pdf", files[1]
+    )
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0] == "Would the answer change if only the sex changed?"
@@ -44,16 +46,26 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
     assert "::" not in out
     said = json.loads(files[0].read_text())
     assert said["command"] == "bias" and said["answer"].startswith(lines[1])
-    paper = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(files[1].read_bytes())).pages))
+    paper = re.sub(
+        r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(files[1].read_bytes())).pages)
+    )
     assert {"eca", "effect", "p_value", "composition"} <= {row["metric"] for row in said["rows"]} <= {*METRICS}
     (report,) = said["reports"]
     assert report["checkpoint"] == "tiny" and report["checkpoint_sha256"] == open_checkpoint(checkpoint).sha256
     assert (report["collection"], report["attribute"], report["values"]) == ("phantom", "sex", ["F", "M"])
     assert report["n"] == report["patients"] == sum(report["groups"].values()) == 90 and report["remarks"] == []
     assert report["generator"] == "structural" and report["exact"]
-    assert report["split"] == "all" and report["seed"] == 0 and report["level"] == 0.05 and report["margin"] == 0.05 and 0 <= report["overlap"] <= 1
+    assert (
+        report["split"] == "all"
+        and report["seed"] == 0
+        and report["level"] == 0.05
+        and report["margin"] == 0.05
+        and 0 <= report["overlap"] <= 1
+    )
     assert "patients of seed" in report["data"] and report["date"] in out and report["assumption"] in out
-    assert report["family"]["questions"] == [{"attribute": "sex", "generator": "structural", "n": 90, "hypotheses": report["family"]["hypotheses"]}]
+    assert report["family"]["questions"] == [
+        {"attribute": "sex", "generator": "structural", "n": 90, "hypotheses": report["family"]["hypotheses"]}
+    ]
     for one in report["findings"]:
         point = f"{one['finding'].lower()} {number(one['threshold'])}"
         assert point in out and one["verdict"] in VERDICTS and bool(one["reason"]) == (one["verdict"] == "cannot tell")
@@ -71,7 +83,10 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
         (("--attribute", "sex", "--split", "half"), "split is one of"),
         (("--attribute", "sex", "--generator", "nobody"), "There is no checkpoint at 'nobody'"),
         (("--attribute", "sex", "--checkpoint", "nobody"), "There is no checkpoint at 'nobody'"),
-        (("--attribute", "sex", "--option", "colour=3"), "no such option as 'colour'; there are count, marker, marker_share, seed, size."),
+        (
+            ("--attribute", "sex", "--option", "colour=3"),
+            "no such option as 'colour'; there are count, marker, marker_share, seed, size.",
+        ),
         (("--attribute", "sex", "--option", "count=99999999999999999999"), "at most 1000000"),
         (("--attribute", "sex", "--option", "size=big"), "size must be a whole number, got 'big'"),
         (("--attribute", "sex", "--data", "vagan_synthetic"), "vagan_synthetic has no such option"),
@@ -88,7 +103,9 @@ def test_bad_input_ends_in_one_sentence(bias, checkpoint, words, told):
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(bias, option, tmp_path):
     (tmp_path / "file").write_text("")
     for path, told in ((tmp_path, "is a folder"), (tmp_path / "file" / "bias", "is a file and no folder")):
-        code, out, err = bias("--checkpoint", "nobody", *PHANTOM, "--attribute", "sex", option, path)  # nor is a checkpoint looked for
+        code, out, err = bias(
+            "--checkpoint", "nobody", *PHANTOM, "--attribute", "sex", option, path
+        )  # nor is a checkpoint looked for
         assert code == 1 and err.startswith("engine: ") and err.count("\n") == 1 and told in err
     assert (tmp_path / "file").read_text() == ""
 
@@ -122,29 +139,49 @@ def test_what_a_marker_changes_stands_on_the_card_beside_the_map(bias, checkpoin
     folder = tmp_path / "marked"
     shutil.copytree(checkpoint, folder)
     rows = [Measure("confounder_sensitivity", "Cardiomegaly", 0.0, None, None, 187, chance=0.1)]
-    (folder / "card.md").write_text(open_checkpoint(checkpoint).card.replace("## Metrics\n", f"## Metrics\n\n{table(rows)}\n"))
+    (folder / "card.md").write_text(
+        open_checkpoint(checkpoint).card.replace("## Metrics\n", f"## Metrics\n\n{table(rows)}\n")
+    )
     marked = "--option", "marker=CXR-ROOM1", "--option", "marker_share=50", "--attribute", "marker", "--card"
     code, out, err = bias("--checkpoint", folder, *PHANTOM, *marked, "--json", tmp_path / "bias.json")
     assert code == 0, err
     said = {row["subject"]: row["value"] for row in json.loads((tmp_path / "bias.json").read_text())["rows"]}
     card = open_checkpoint(folder).card
     found = {row.subject: row.value for row in measures(card)}
-    for subject in ("Cardiomegaly by marker: mean change of the probability, absent to present", "Cardiomegaly by marker: decisions that flip"):
+    for subject in (
+        "Cardiomegaly by marker: mean change of the probability, absent to present",
+        "Cardiomegaly by marker: decisions that flip",
+    ):
         assert found[subject] == pytest.approx(said[subject], abs=1e-3)
     assert "- Marker and cardiomegaly: the strongest tenth of the map (class centre) covers 0 % of the marker" in card
 
 
 def test_only_exact_counterfactuals_go_onto_a_card(bias, checkpoint, tmp_path):
     generator = method("cit_lr").tiny(tmp_path / "generator").folder
-    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator, "--card")
+    code, out, err = bias(
+        "--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator, "--card"
+    )
     assert code == 1 and "--card is for exact counterfactuals" in err
     code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--card")
     assert code == 1 and "no table of measures" in err and "step" not in err  # refused before the work
 
 
 def test_several_attributes_of_one_call_are_one_family(bias, checkpoint, tmp_path):
-    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--attribute", "view_position", "--json", tmp_path / "bias.json")
+    code, out, err = bias(
+        "--checkpoint",
+        checkpoint,
+        *PHANTOM,
+        "--attribute",
+        "sex",
+        "--attribute",
+        "view_position",
+        "--json",
+        tmp_path / "bias.json",
+    )
     assert code == 0, err
     families = [report["family"] for report in json.loads((tmp_path / "bias.json").read_text())["reports"]]
-    assert families[0] == families[1] and [question["attribute"] for question in families[0]["questions"]] == ["sex", "view_position"]
+    assert families[0] == families[1] and [question["attribute"] for question in families[0]["questions"]] == [
+        "sex",
+        "view_position",
+    ]
     assert out.count(f"Family: {families[0]['hypotheses']} hypotheses") == 2

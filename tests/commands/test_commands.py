@@ -100,11 +100,33 @@ def test_train_saves_a_checkpoint_that_opens_with_a_complete_card(trained):
 
 
 def test_a_published_command_names_no_folder_of_this_machine_and_can_be_typed_again(monkeypatch):
-    words = ["train", "attri_net", "--root", "/home/me/films", "--out=/home/me/out", "--runs", "/home/me/runs", "--start-from", "/home/me/runs/first"]
+    words = [
+        "train",
+        "attri_net",
+        "--root",
+        "/home/me/films",
+        "--out=/home/me/out",
+        "--runs",
+        "/home/me/runs",
+        "--start-from",
+        "/home/me/runs/first",
+    ]
     monkeypatch.setattr(sys, "argv", ["engine", *words, "--option", "marker=it's $5 ", "--resume", "--set", "steps=4"])
     said = typed()
     assert "/home" not in said and "--resume" not in said
-    expected = ["--root", "DIR", "--out=DIR", "--runs", "DIR", "--start-from", "first", "--option", "marker=it's $5 ", "--set", "steps=4"]
+    expected = [
+        "--root",
+        "DIR",
+        "--out=DIR",
+        "--runs",
+        "DIR",
+        "--start-from",
+        "first",
+        "--option",
+        "marker=it's $5 ",
+        "--set",
+        "steps=4",
+    ]
     assert shlex.split(said) == ["python", "-m", "engine", "train", "attri_net", *expected]
     monkeypatch.setattr(sys, "argv", ["engine", "train", "attri_net", "--start-from", "hub:clinic/first@v1"])
     assert typed().endswith("--start-from hub:clinic/first@v1")
@@ -115,7 +137,9 @@ def test_training_where_a_run_is_needs_resume_and_resume_gives_the_same_weights(
     before = open_checkpoint(folder / "out" / "small").sha256
     assert "add --resume" in one_sentence(engine(*training(folder, start)))
     assert open_checkpoint(folder / "out" / "small").sha256 == before
-    assert "another learning_rate" in one_sentence(engine(*training(folder, start, "--resume", "--set", "learning_rate=0.1")))
+    assert "another learning_rate" in one_sentence(
+        engine(*training(folder, start, "--resume", "--set", "learning_rate=0.1"))
+    )
     assert "seed 42, not 7" in one_sentence(engine(*training(folder, start, "--resume", "--seed", "7")))
 
 
@@ -124,7 +148,9 @@ def test_an_interrupted_training_saves_says_so_and_leaves_with_130(tmp_path, sta
 
     step = AttriNetRecipe.step
     monkeypatch.setattr(
-        AttriNetRecipe, "step", lambda self, now, fabric: (now == 1 and os.kill(os.getpid(), signal.SIGINT), step(self, now, fabric))[1]
+        AttriNetRecipe,
+        "step",
+        lambda self, now, fabric: (now == 1 and os.kill(os.getpid(), signal.SIGINT), step(self, now, fabric))[1],
     )
     code, _, err = engine(*training(tmp_path, start))
     assert code == 130
@@ -135,7 +161,9 @@ def test_an_interrupted_training_saves_says_so_and_leaves_with_130(tmp_path, sta
 def test_evaluate_prints_every_measure_and_writes_the_same_as_json(trained, engine, tmp_path):
     folder, _ = trained
     checkpoint = folder / "out" / "small"
-    code, out, err = engine("evaluate", "attri_net", "--checkpoint", checkpoint, *DATA, "--device", "cpu", "--json", tmp_path / "rows.json")
+    code, out, err = engine(
+        "evaluate", "attri_net", "--checkpoint", checkpoint, *DATA, "--device", "cpu", "--json", tmp_path / "rows.json"
+    )
     assert code == 0, err
     text = json.loads((tmp_path / "rows.json").read_text())
     assert text["command"] == "evaluate" and text["version"]
@@ -154,7 +182,9 @@ def test_evaluate_prints_every_measure_and_writes_the_same_as_json(trained, engi
 def test_a_checkpoint_is_not_measured_on_scans_of_another_kind(engine, tmp_path):
     lesions = method("cx_gan").tiny(tmp_path / "lesions").folder  # of vagan_synthetic, whose finding BUSI has as well
     frames = write_frames(tmp_path / "busi")
-    said = one_sentence(engine("evaluate", "cx_gan", "--checkpoint", lesions, "--data", "busi", "--root", frames, "--device", "cpu"))
+    said = one_sentence(
+        engine("evaluate", "cx_gan", "--checkpoint", lesions, "--data", "busi", "--root", frames, "--device", "cpu")
+    )
     assert "trained on vagan_synthetic (kind unknown)" in said and "measured on busi (kind ultrasound)" in said
 
 
@@ -199,28 +229,38 @@ def test_evaluate_measures_the_marker_of_a_collection_that_has_one(trained, engi
         "--json", tmp_path / "rows.json",
     )  # fmt: skip
     assert code == 0, err
-    assert "confounder_sensitivity" in {row["metric"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]}
+    assert "confounder_sensitivity" in {
+        row["metric"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]
+    }
 
 
 def test_a_marker_that_is_a_number_is_burned_in_as_it_was_written():
     plain, marked = (opened("phantom", None, options=["count=40", "size=64", *more]) for more in ([], ["marker=007"]))
     assert [marker.text for marker in marked.markers] == ["007"]
-    assert any(not np.array_equal(marked.image(i), plain.image(i)) for i in np.flatnonzero(marked.labels[:, 0] == 1)[:8])
+    assert any(
+        not np.array_equal(marked.image(i), plain.image(i)) for i in np.flatnonzero(marked.labels[:, 0] == 1)[:8]
+    )
 
 
 def test_explain_writes_records_maps_and_pictures(trained, engine, film, tmp_path):
     checkpoint, out = open_checkpoint(trained[0] / "out" / "small"), tmp_path / "out"
-    code, said, err = engine("explain", film, "--checkpoint", checkpoint.folder, "--out", out, "--json", tmp_path / "rows.json")
+    code, said, err = engine(
+        "explain", film, "--checkpoint", checkpoint.folder, "--out", out, "--json", tmp_path / "rows.json"
+    )
     assert code == 0, err
     text, scan = json.loads((out / "explanation.json").read_text()), read_scan(film.read_bytes())
     assert text["remark"] == "Research use only, not for diagnosis" and text["remark"] in said
     assert text["scan"]["sha256"] == scan.sha256 and text["checkpoint"]["sha256"] == checkpoint.sha256
     records = open_model(checkpoint, "cpu").explain(scan)
     for written, record in zip(text["explanations"], records, strict=True):
-        assert written["finding"] == record.finding and written["probability"] == pytest.approx(record.probability, abs=1e-5)
+        assert written["finding"] == record.finding and written["probability"] == pytest.approx(
+            record.probability, abs=1e-5
+        )
         assert record.finding in said
         maps = np.load(out / f"{record.finding.lower()}.npz")
-        assert np.array_equal(maps["attribution"], record.attribution) and np.array_equal(maps["counterfactual"], record.counterfactual)
+        assert np.array_equal(maps["attribution"], record.attribution) and np.array_equal(
+            maps["counterfactual"], record.counterfactual
+        )
         for picture in ("evidence", "without"):
             assert cv2.imread(str(out / f"{record.finding.lower()}_{picture}.png")).shape[:2] == scan.pixels.shape
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
@@ -228,7 +268,9 @@ def test_explain_writes_records_maps_and_pictures(trained, engine, film, tmp_pat
 
 
 def test_explain_of_one_finding_writes_that_one(trained, engine, film, tmp_path):
-    code, _, err = engine("explain", film, "--checkpoint", trained[0] / "out" / "small", "--out", tmp_path / "out", "--finding", "Edema")
+    code, _, err = engine(
+        "explain", film, "--checkpoint", trained[0] / "out" / "small", "--out", tmp_path / "out", "--finding", "Edema"
+    )
     assert code == 0, err
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert written == ["edema.npz", "edema_evidence.png", "edema_without.png", "explanation.json"]
@@ -238,7 +280,16 @@ def test_a_radiograph_in_dicom_is_explained(trained, engine, tmp_path):
     path = get_testdata_file("RG1_UNCR.dcm", download=False)
     if path is None:
         pytest.skip("pydicom's RG1_UNCR.dcm is not here: pip install pydicom-data.")
-    code, _, err = engine("explain", path, "--checkpoint", trained[0] / "out" / "small", "--out", tmp_path / "out", "--finding", "Effusion")
+    code, _, err = engine(
+        "explain",
+        path,
+        "--checkpoint",
+        trained[0] / "out" / "small",
+        "--out",
+        tmp_path / "out",
+        "--finding",
+        "Effusion",
+    )
     assert code == 0, err
     text = json.loads((tmp_path / "out" / "explanation.json").read_text())
     scan = read_scan(Path(path).read_bytes())
@@ -250,7 +301,9 @@ def test_a_radiograph_in_dicom_is_explained(trained, engine, tmp_path):
 
 def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
     tiny(tmp_path / "deep" / "checkpoint", ("../../escaped", "Edema (left/right)"))
-    code, _, err = engine("explain", film, "--checkpoint", tmp_path / "deep" / "checkpoint", "--out", tmp_path / "deep" / "down" / "out")
+    code, _, err = engine(
+        "explain", film, "--checkpoint", tmp_path / "deep" / "checkpoint", "--out", tmp_path / "deep" / "down" / "out"
+    )
     assert code == 0, err
     assert not [path for path in tmp_path.rglob("*escaped*") if path.parent != tmp_path / "deep" / "down" / "out"]
     assert len([*(tmp_path / "deep" / "down" / "out").glob("*.npz")]) == 2
@@ -264,10 +317,16 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
         (("explain", "{broken}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "."),
         (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{tmp}/out"), "no checkpoint at 'nowhere'"),
         (("explain", "{film}", "--checkpoint", "{tmp}", "--out", "{tmp}/out"), "has no weights.safetensors"),
-        (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--finding", "Gout"), "knows nothing of 'Gout'"),
+        (
+            ("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--finding", "Gout"),
+            "knows nothing of 'Gout'",
+        ),
         (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--slice", "3"), "no slice 3"),
         (("explain", "{film}", "--checkpoint", "{start}", "--out", "{film}"), "film.png"),
-        (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--device", "abacus"), "device must be"),
+        (
+            ("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--device", "abacus"),
+            "device must be",
+        ),
         (("explain", "{volume}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "slices"),
         (("evaluate", "tarot", "--checkpoint", "{start}", *DATA), "no method is called 'tarot'"),
         (("evaluate", "attri_net", "--checkpoint", "nowhere", *DATA), "no checkpoint at 'nowhere'"),
@@ -275,24 +334,39 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
         (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "chestxray8"), "give its root"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "chestxray8", "--root", "{tmp}/none"), "none"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--split", "half"), "split is one of"),
-        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "colour=red"), "no such option as 'colour'; there are count"),
+        (
+            ("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "colour=red"),
+            "no such option as 'colour'; there are count",
+        ),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "seed=-1"), "none of that value"),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "count"), "name=value"),
-        (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "phantom", "--option", "count=5"), "holds no picture"),
+        (
+            ("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "phantom", "--option", "count=5"),
+            "holds no picture",
+        ),
         (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--option", "marker="), "marker must be a text"),
         (("train", "tarot", *DATA), "no method is called 'tarot'"),
         (("train", "attri_net", *DATA, "--preset", "large"), "no preset 'large'"),
         (("train", "attri_net", *DATA, "--guidance", "psychic"), "guidance is one of"),
         (("train", "attri_net", *DATA, "--guidance", "elsewhere"), "needs a collection with a marker"),
-        (("train", "attri_net", *DATA, "--guidance", "pseudo", "--pseudo-mask", "round"), "pseudo masks are binary, weighted, bounding"),
+        (
+            ("train", "attri_net", *DATA, "--guidance", "pseudo", "--pseudo-mask", "round"),
+            "pseudo masks are binary, weighted, bounding",
+        ),
         (("train", "attri_net", *DATA, "--guidance", "full", "--pseudo-mask", "weighted"), "has no pseudo masks"),
         (("train", "attri_net", *DATA, "--set", "colour=red", "--runs", "{tmp}"), "no setting is called 'colour'"),
         (("train", "attri_net", *DATA, "--set", "size=32", "--runs", "{tmp}"), "multiple of 4 and of pool"),
         (("train", "attri_net", *DATA, "--finding", "Gout", "--runs", "{tmp}"), "phantom is labelled for"),
-        (("train", "attri_net", *DATA, *SETTINGS, "--devices", "3", "--runs", "{tmp}"), "cannot be shared by 3 devices"),
+        (
+            ("train", "attri_net", *DATA, *SETTINGS, "--devices", "3", "--runs", "{tmp}"),
+            "cannot be shared by 3 devices",
+        ),
         (("train", "attri_net", *DATA, *SETTINGS, "--device", "abacus", "--runs", "{tmp}"), "abacus"),
         (("train", "attri_net", *DATA, *SETTINGS, "--precision", "3-bit", "--runs", "{tmp}"), "precision"),
-        (("train", "attri_net", *DATA, *SETTINGS, "--start-from", "nowhere", "--runs", "{tmp}"), "no checkpoint at 'nowhere'"),
+        (
+            ("train", "attri_net", *DATA, *SETTINGS, "--start-from", "nowhere", "--runs", "{tmp}"),
+            "no checkpoint at 'nowhere'",
+        ),
         (("train", "attri_net", *DATA, *SETTINGS, "--start-from", "{two}", "--runs", "{tmp}"), "weights to start from"),
     ],
 )
@@ -311,7 +385,10 @@ def broken(path):
 
 
 def volume(path):
-    cv2.imwritemulti(str(path.with_suffix(".tiff")), [np.arange(1600, dtype=np.uint16).reshape(40, 40) * step for step in (10, 20, 30)])
+    cv2.imwritemulti(
+        str(path.with_suffix(".tiff")),
+        [np.arange(1600, dtype=np.uint16).reshape(40, 40) * step for step in (10, 20, 30)],
+    )
     return path.with_suffix(".tiff")
 
 
@@ -324,7 +401,9 @@ def test_doctor_names_what_is_here_and_opens_every_checkpoint(engine, start, tmp
     code, out, err = engine("doctor", "--json", tmp_path / "facts.json")
     facts = json.loads((tmp_path / "facts.json").read_text())
     rows = {row["name"]: row for row in facts["rows"]}
-    assert facts["command"] == "doctor" and {"machine", "device", "torch", "streamlit", f"checkpoint {start.name}"} <= {*rows}
+    assert facts["command"] == "doctor" and {"machine", "device", "torch", "streamlit", f"checkpoint {start.name}"} <= {
+        *rows
+    }
     assert rows[f"checkpoint {start.name}"]["ok"] and "Cardiomegaly" in rows[f"checkpoint {start.name}"]["says"]
     assert all(name in out for name in rows)
     assert code == (0 if all(row["ok"] for row in facts["rows"]) else 1), err
@@ -346,14 +425,20 @@ def test_doctor_runs_where_a_package_is_missing_and_names_it(missing, named, tmp
     blocked = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['engine', 'doctor']; from engine.__main__ import main; main()"
     surroundings = {**os.environ, "OTHERWISE_CHECKPOINTS": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, cwd=ROOT, env=surroundings)
-    assert ran.returncode == 1 and "Traceback" not in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, ran.stderr
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, (
+        ran.stderr
+    )
     refused = [line for line in ran.stdout.splitlines() if line.startswith("NO ")]
     assert any(line.split()[1] == named for line in refused)
     assert any("checkpoint generator" in line and missing in line for line in refused), ran.stdout
 
 
 def test_doctor_looks_for_everything_that_is_required():
-    wanted = {re.match(r"[\w.-]+", line)[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if re.match(r"\w", line)}
+    wanted = {
+        re.match(r"[\w.-]+", line)[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if re.match(r"\w", line)
+    }
     found = {row["name"]: row for row in doctor.parts()}
     assert {*found} == wanted and all(row["ok"] for row in found.values()), found
 
@@ -383,13 +468,24 @@ def test_a_wrong_option_is_said_without_a_traceback(engine):
 )
 def test_words_that_no_command_takes_end_in_one_sentence_that_names_the_help(engine, words, told):
     code, out, err = engine(*words)
-    assert code == 2 and out == "" and told in err and err.startswith("engine: ") and err.endswith("--help.\n") and err.count("\n") == 1
+    assert (
+        code == 2
+        and out == ""
+        and told in err
+        and err.startswith("engine: ")
+        and err.endswith("--help.\n")
+        and err.count("\n") == 1
+    )
 
 
-@pytest.mark.parametrize("words", [("bench", "none"), ("doctor",), ("evaluate", "none"), ("explain", "none"), ("reproduce", "none")])
+@pytest.mark.parametrize(
+    "words", [("bench", "none"), ("doctor",), ("evaluate", "none"), ("explain", "none"), ("reproduce", "none")]
+)
 def test_every_command_refuses_a_json_file_that_cannot_be_written_before_the_work(engine, tmp_path, words):
     needed = {"evaluate": ("--checkpoint", "x", *DATA), "explain": ("--checkpoint", "x", "--out", tmp_path / "out")}
-    assert f"{tmp_path} is a folder; name a file to write." in one_sentence(engine(*words, *needed.get(words[0], ()), "--json", tmp_path))
+    assert f"{tmp_path} is a folder; name a file to write." in one_sentence(
+        engine(*words, *needed.get(words[0], ()), "--json", tmp_path)
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -397,10 +493,19 @@ def test_every_command_refuses_a_json_file_that_cannot_be_written_before_the_wor
     "words, said",
     [
         (["attri_net", *DATA, "--pairs", "phantom"], "pairs are implants, got 'phantom'"),
-        (["va_gan", *DATA, "--finding", "Effusion", "--pairs", "implants"], "VA-GAN cannot learn from made pairs; leave --pairs out, or train one of"),
+        (
+            ["va_gan", *DATA, "--finding", "Effusion", "--pairs", "implants"],
+            "VA-GAN cannot learn from made pairs; leave --pairs out, or train one of",
+        ),
         (["attri_net", *DATA, "--pairs", "implants"], "implants is read from a folder: give its root"),
-        (["supervised", "--data", "vagan_synthetic", "--pairs", "implants"], "implants can be made of Atelectasis, .*, not of Lesion"),
-        (["attri_net", *DATA, "--set", "pairs_first=3"], "pairs_first asks for steps with made pairs alone, and there are none"),
+        (
+            ["supervised", "--data", "vagan_synthetic", "--pairs", "implants"],
+            "implants can be made of Atelectasis, .*, not of Lesion",
+        ),
+        (
+            ["attri_net", *DATA, "--set", "pairs_first=3"],
+            "pairs_first asks for steps with made pairs alone, and there are none",
+        ),
     ],
 )
 def test_pairs_that_cannot_teach_are_refused_in_a_sentence(engine, tmp_path, words, said):

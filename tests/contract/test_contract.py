@@ -34,7 +34,9 @@ SCANS = {
     "square": lambda: Scan.of(film(512, 512)),
     "sixteen bits": lambda: Scan.of(film(120, 90, 0, 65535), bits=16),
     "signed": lambda: Scan.of(film(64, 64, -1024, 3071), bits=12, spacing_mm=(0.2, 0.3)),
-    "turned over": lambda: Scan.of(4095 - film(75, 50, 0, 4095), bits=12, tags={"PhotometricInterpretation": "MONOCHROME1"}),
+    "turned over": lambda: Scan.of(
+        4095 - film(75, 50, 0, 4095), bits=12, tags={"PhotometricInterpretation": "MONOCHROME1"}
+    ),
     "smallest": lambda: Scan.of(film(16, 16)),
     "narrow": lambda: Scan.of(film(16, 300)),
     "blank": lambda: Scan.of(np.full((40, 40), 200, np.float32)),
@@ -108,7 +110,9 @@ def test_windowing_never_changes_the_prediction(opened):
     assert np.array_equal(model.probabilities(plain), model.probabilities(windowed))
     for one, other in zip(model.explain(plain), model.explain(windowed)):
         assert np.array_equal(one.attribution, other.attribution)
-        assert not methods()[model.checkpoint.method].counterfactuals or np.array_equal(one.counterfactual, other.counterfactual)
+        assert not methods()[model.checkpoint.method].counterfactuals or np.array_equal(
+            one.counterfactual, other.counterfactual
+        )
 
 
 @pytest.mark.parametrize("gain, offset", [(3, 100), (16, 0), (0.25, -1024)])
@@ -127,7 +131,9 @@ def test_the_counterfactual_follows_the_units_of_the_scan(opened):
     plain, changed = Scan.of(pixels, bits=12), Scan.of(pixels * 3 + 100, bits=16)
     for one, other in zip(model.explain(plain), model.explain(changed)):
         span = np.ptp(one.counterfactual - plain.pixels)
-        assert np.allclose(3 * (one.counterfactual - plain.pixels), other.counterfactual - changed.pixels, atol=0.01 * span + 0.1)
+        assert np.allclose(
+            3 * (one.counterfactual - plain.pixels), other.counterfactual - changed.pixels, atol=0.01 * span + 0.1
+        )
 
 
 def test_the_same_scan_is_explained_alike_twice(opened):
@@ -187,7 +193,9 @@ def one_sentence(error):
 def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened):
     room, model = opened
     scan = Scan.of(film(40, 40))
-    asked = [lambda: model.explain(scan, ["Gout"])] + [lambda: model.without(scan, {"Gout": 1.0})] * room.counterfactuals
+    asked = [lambda: model.explain(scan, ["Gout"])] + [
+        lambda: model.without(scan, {"Gout": 1.0})
+    ] * room.counterfactuals
     for ask in asked:
         with pytest.raises(ValueError, match="Gout") as refused:
             ask()
@@ -197,7 +205,9 @@ def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened)
 def test_volumes_and_other_kinds_are_refused_in_a_sentence(opened):
     room, model = opened
     unsuitable = [Scan.of(np.stack([film(40, 40)] * 3))]
-    unsuitable += [Scan.of(film(40, 40), kind=kind) for kind in ("CT", "MR", "ultrasound") if room.kinds and kind not in room.kinds]
+    unsuitable += [
+        Scan.of(film(40, 40), kind=kind) for kind in ("CT", "MR", "ultrasound") if room.kinds and kind not in room.kinds
+    ]
     for scan in unsuitable:
         for ask in (model.probabilities, model.explain):
             with pytest.raises(UnsuitableScan) as refused:
@@ -220,8 +230,12 @@ def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
     whole = model.checkpoint
     if not any(weight.is_floating_point() for weight in whole.weights().values()):
         pytest.skip("The weights are another maker's file, kept as it is.")
-    half = save_checkpoint(tmp_path / "half", method=whole.method, config=whole.config, weights=whole.weights(), card=whole.card, half=True)
-    assert (half.folder / "weights.safetensors").stat().st_size < 0.7 * (whole.folder / "weights.safetensors").stat().st_size
+    half = save_checkpoint(
+        tmp_path / "half", method=whole.method, config=whole.config, weights=whole.weights(), card=whole.card, half=True
+    )
+    assert (half.folder / "weights.safetensors").stat().st_size < 0.7 * (
+        whole.folder / "weights.safetensors"
+    ).stat().st_size
     for scan in (Scan.of(film(100, 70)), Scan.of(film(64, 64, seed=3))):
         assert np.allclose(open_model(half, "cpu").probabilities(scan), model.probabilities(scan), atol=0.01)
 
@@ -229,7 +243,9 @@ def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
 def saved_otherwise(model, folder, weights=None, **config):
     whole = model.checkpoint
     weights = whole.weights() if weights is None else weights
-    return save_checkpoint(folder, method=whole.method, config={**whole.config, **config}, weights=weights, card=whole.card)
+    return save_checkpoint(
+        folder, method=whole.method, config={**whole.config, **config}, weights=weights, card=whole.card
+    )
 
 
 def test_a_checkpoint_that_does_not_hang_together_is_refused_in_a_sentence(opened, tmp_path):
@@ -245,7 +261,11 @@ def test_a_checkpoint_that_does_not_hang_together_is_refused_in_a_sentence(opene
         {"findings": [*config["findings"], "Gout"], "thresholds": {**config["thresholds"], "Gout": 0.5}},
         {"weights": {name: weights[name] for name in [*weights][1:]}},
         {"weights": {**weights, "net.more": weights[[*weights][0]]}},
-        *({"network": {**config["network"], name: 2 * value}} for name, value in numbers.items() if name not in ("critic_layers", "critic_width")),
+        *(
+            {"network": {**config["network"], name: 2 * value}}
+            for name, value in numbers.items()
+            if name not in ("critic_layers", "critic_width")
+        ),
         *({"network": {**config["network"], name: 0}} for name in numbers),
     ]
     for number, changes in enumerate(wrong):

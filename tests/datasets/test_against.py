@@ -45,7 +45,9 @@ def test_a_picture_with_both_has_the_finding_and_one_with_an_unknown_takes_no_pa
 def test_pictures_patients_and_masks_stay_as_they_are(frames):
     two = Against(frames, "Malignant", "Benign")
     ill = int(np.flatnonzero(two.labels[:, 0] == 1)[0])
-    assert np.array_equal(two.image(ill, 32), frames.image(ill, 32)) and np.array_equal(two.marks(ill), frames.marks(ill))
+    assert np.array_equal(two.image(ill, 32), frames.image(ill, 32)) and np.array_equal(
+        two.marks(ill), frames.marks(ill)
+    )
     assert (two.mask(ill, "Malignant", 32) == frames.mask(ill, "Malignant", 32)).all()
     assert two.patients is frames.patients and two.attributes is frames.attributes and two.crop == "beam"
 
@@ -60,4 +62,7 @@ def test_unknown_and_equal_classes_are_refused_in_a_sentence(frames):
 def test_the_other_way_round_the_labels_are(frames):
     one, other = Against(frames, "Malignant", "Benign"), Against(frames, "Benign", "Malignant")
     assert np.array_equal(one.labels, 1 - other.labels, equal_nan=True)
-    assert open_collection("busi", frames.root, findings=("Benign", "Malignant")).split("test").tolist() == frames.split("test").tolist()
+    assert (
+        open_collection("busi", frames.root, findings=("Benign", "Malignant")).split("test").tolist()
+        == frames.split("test").tolist()
+    )

@@ -1,6 +1,5 @@
 """The body mask: on drawn films whose body is known, and on real ones."""
 
-
 import cv2
 import numpy as np
 import pytest

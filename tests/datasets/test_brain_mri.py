@@ -1,6 +1,5 @@
 """Brain MR in its public layout: four classes in two halves, one view of the head; miniature folders and the real selection."""
 
-
 import cv2
 import numpy as np
 import pytest
@@ -27,7 +26,9 @@ def write_folder(root, each=6):
             for i in range(1, each + 1):
                 height, width = (180, 140) if name == "no_tumor" else (160, 160)
                 texture = cv2.resize(random.integers(60, 255, (7, 7)).astype(np.uint8), (width, height))
-                mask = cv2.ellipse(np.zeros((height, width), np.uint8), (width // 2, height // 2), (50, 62), 0, 0, 360, 1, -1)
+                mask = cv2.ellipse(
+                    np.zeros((height, width), np.uint8), (width // 2, height // 2), (50, 62), 0, 0, 360, 1, -1
+                )
                 cv2.imwrite(str(root / half / name / f"image({i}).jpg"), texture * mask)
     return root
 
@@ -90,7 +91,13 @@ def format_of(picture):
     grey = (picture - low) / (high - low)
     rim = max(1, round(0.03 * min(height, width)))
     edges = (grey[:rim], grey[-rim:], grey[:, :rim], grey[:, -rim:])
-    return [height, width, height / width, *(edge.mean() for edge in edges), np.mean([(edge < 0.02).mean() for edge in edges])]
+    return [
+        height,
+        width,
+        height / width,
+        *(edge.mean() for edge in edges),
+        np.mean([(edge < 0.02).mean() for edge in edges]),
+    ]
 
 
 def separated(pictures, labels, groups):
@@ -104,7 +111,9 @@ def separated(pictures, labels, groups):
 @needs_real
 def test_the_crop_takes_most_of_what_the_format_gives_away_in_the_real_selection():
     collection = BrainMRI(REAL)
-    chosen = np.concatenate([np.flatnonzero(collection.labels[:, 0] == 0)[::2], np.flatnonzero(collection.labels[:, 0])[::12]])
+    chosen = np.concatenate(
+        [np.flatnonzero(collection.labels[:, 0] == 0)[::2], np.flatnonzero(collection.labels[:, 0])[::12]]
+    )
     labels, groups = collection.labels[chosen, 0], collection.patients[chosen]
     before = separated((collection.scan_pixels(i) for i in chosen), labels, groups)
     after = separated((collection.image(i, 128) for i in chosen), labels, groups)

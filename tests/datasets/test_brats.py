@@ -36,7 +36,10 @@ def test_2017_has_grades_and_2020_has_not(tmp_path):
     write_patient(tmp_path / "2020", "BraTS20_Training_001", ending=".nii")
     write_patient(tmp_path / "2020", "BraTS20_Training_355", ending=".nii", seg="W39_1998.09.19_Segm")
     (tmp_path / "2020" / "survival_info.csv").write_text("")
-    older, newer = open_collection("brats", tmp_path / "2017", every=1), open_collection("brats", tmp_path / "2020", every=1)
+    older, newer = (
+        open_collection("brats", tmp_path / "2017", every=1),
+        open_collection("brats", tmp_path / "2020", every=1),
+    )
     assert set(older.attributes["grade"]) == {"HGG", "LGG"} and set(newer.attributes["grade"]) == {""}
     assert set(newer.patients) == {"BraTS20_Training_001", "BraTS20_Training_355"}
     assert len(older) == len(newer) and older.findings == ("Tumour",) and older.kind == "MR"
@@ -71,7 +74,12 @@ def test_sizes_masks_and_brain_agree(tmp_path):
     collection = BraTS(tmp_path, every=1)
     index = int(collection.annotated("Tumour")[0])
     normal = int(np.flatnonzero(collection.labels[:, 0] == 0)[0])
-    assert collection.image(index, 64).shape == collection.mask(index, "Tumour", 64).shape == collection.body(index, 64).shape == (64, 64)
+    assert (
+        collection.image(index, 64).shape
+        == collection.mask(index, "Tumour", 64).shape
+        == collection.body(index, 64).shape
+        == (64, 64)
+    )
     assert collection.mask(index, "Tumour", 64).mean() == pytest.approx(30 / (48 * 40), rel=0.25)
     assert collection.mask(normal, "Tumour", 64) is None and collection.regions(normal, "Tumour", 64) == []
     assert (collection.body(index) == (collection.image(index) > 0)).all()
@@ -96,7 +104,10 @@ def write_a_series(folder):
     ("spoil", "sentence"),
     [
         (lambda folder: (folder / f"{folder.name}_seg.nii.gz").unlink(), "has no BraTS20_Training_001_seg.nii.gz"),
-        (lambda folder: (folder / f"{folder.name}_flair.nii.gz").write_bytes(b"no volume"), "cannot be read as a NIfTI volume"),
+        (
+            lambda folder: (folder / f"{folder.name}_flair.nii.gz").write_bytes(b"no volume"),
+            "cannot be read as a NIfTI volume",
+        ),
         (lambda folder: [path.unlink() for path in folder.iterdir()], "holds no patients"),
         (write_a_series, "one volume"),
     ],

@@ -1,6 +1,5 @@
 """Breast ultrasound in its public layout: classes, merged masks, crops and marks; miniature folders and the real selection."""
 
-
 import cv2
 import numpy as np
 import pytest
@@ -39,7 +38,9 @@ def test_classes_become_findings_and_masks_are_no_pictures(tmp_path):
     classes = collection.attributes["class"]
     assert (collection.labels[:, 0] == (classes != "normal")).all()
     several = BUSI(tmp_path, findings=("Malignant", "Lesion"))
-    assert (several.labels[:, 0] == (classes == "malignant")).all() and (several.labels[:, 1] == collection.labels[:, 0]).all()
+    assert (several.labels[:, 0] == (classes == "malignant")).all() and (
+        several.labels[:, 1] == collection.labels[:, 0]
+    ).all()
 
 
 def test_several_masks_of_one_frame_are_merged_and_still_to_be_had_one_by_one(tmp_path):
@@ -66,7 +67,12 @@ def test_picture_mask_and_marks_lie_in_one_grid(tmp_path, crop):
     collection = BUSI(write_folder(tmp_path), crop=crop)
     shape = (100, 120) if crop == "whole" else (94, 116)
     assert collection.image(0).shape == collection.mask(0, "Lesion", None).shape == collection.marks(0).shape == shape
-    assert collection.image(0, 64).shape == collection.mask(0, "Lesion", 64).shape == collection.marks(0, 64).shape == (64, 64)
+    assert (
+        collection.image(0, 64).shape
+        == collection.mask(0, "Lesion", 64).shape
+        == collection.marks(0, 64).shape
+        == (64, 64)
+    )
 
 
 def test_the_picture_is_what_an_uploaded_scan_becomes(tmp_path):
@@ -126,7 +132,11 @@ def test_a_folder_that_lacks_something_says_what(tmp_path):
 def test_the_real_selection_has_the_counts_its_provenance_says_and_its_own_groups():
     collection = BUSI(REAL)
     assert len(collection) == 619 and collection.grouping.endswith("in groups.csv.")
-    assert dict(zip(*np.unique(collection.attributes["class"], return_counts=True))) == {"benign": 347, "malignant": 173, "normal": 99}
+    assert dict(zip(*np.unique(collection.attributes["class"], return_counts=True))) == {
+        "benign": 347,
+        "malignant": 173,
+        "normal": 99,
+    }
     owners = [set(collection.patients[collection.split(name)]) for name in SPLITS[:3]]
     assert sum(map(len, owners)) == len(set.union(*owners)) == 481
     assert all(0 < collection.labels[collection.split(name), 0].mean() < 1 for name in SPLITS[:3])

@@ -1,6 +1,5 @@
 """The NIH collection: both releases of its table, its boxes, its parts; miniature folders and the real selection."""
 
-
 import cv2
 import numpy as np
 import pytest
@@ -49,7 +48,11 @@ def test_both_releases_and_both_folder_layouts_read_alike(tmp_path, old, folders
     assert collection.labels.dtype == np.float32 and collection.labels.shape == (20, 5)
     first = int(np.flatnonzero(collection.pictures == "00000001_000.png")[0])
     assert collection.labels[first].tolist() == [0, 1, 0, 0, 1]
-    assert {key: values[first] for key, values in collection.attributes.items()} == {"sex": "M", "view_position": "PA", "age": "31"}
+    assert {key: values[first] for key, values in collection.attributes.items()} == {
+        "sex": "M",
+        "view_position": "PA",
+        "age": "31",
+    }
     assert collection.patients[first] == "1"
 
 
@@ -110,7 +113,13 @@ def test_a_damaged_picture_is_named_when_it_is_read(tmp_path):
 
 
 def test_boxes_land_where_the_1024_grid_says(tmp_path):
-    write_folder(tmp_path, boxes=[("00000001_000.png", "Cardiomegaly", 256, 512, 128, 256), ("00000001_000.png", "Cardiomegaly", 0, 0, 64, 64)])
+    write_folder(
+        tmp_path,
+        boxes=[
+            ("00000001_000.png", "Cardiomegaly", 256, 512, 128, 256),
+            ("00000001_000.png", "Cardiomegaly", 0, 0, 64, 64),
+        ],
+    )
     collection = ChestXray8(tmp_path)
     index = int(collection.annotated("Cardiomegaly")[0])
     first, second = collection.regions(index, "Cardiomegaly", 64)
@@ -166,7 +175,9 @@ def test_the_memory_for_pictures_stays_below_its_limit(tmp_path):
 
 @pytest.mark.parametrize("lists", [False, True])
 def test_no_patient_is_in_two_parts_and_none_is_lost(tmp_path, lists):
-    names = write_folder(tmp_path, patients=40, boxes=[(f"{p:08d}_000.png", "Effusion", 0, 0, 99, 99) for p in range(31, 41)])
+    names = write_folder(
+        tmp_path, patients=40, boxes=[(f"{p:08d}_000.png", "Effusion", 0, 0, 99, 99) for p in range(31, 41)]
+    )
     if lists:
         (tmp_path / "test_list.txt").write_text("\n".join(names[40:]) + "\n")
         (tmp_path / "train_val_list.txt").write_text("\n".join(names[:40]) + "\n")
@@ -179,7 +190,9 @@ def test_no_patient_is_in_two_parts_and_none_is_lost(tmp_path, lists):
 
 
 def test_the_official_test_list_is_kept_but_for_the_patients_lent_to_guidance(tmp_path):
-    names = write_folder(tmp_path, patients=40, boxes=[(f"{p:08d}_000.png", "Effusion", 0, 0, 99, 99) for p in range(31, 41)])
+    names = write_folder(
+        tmp_path, patients=40, boxes=[(f"{p:08d}_000.png", "Effusion", 0, 0, 99, 99) for p in range(31, 41)]
+    )
     (tmp_path / "test_list.txt").write_text("\n".join(names[40:]) + "\n")
     official = {str(patient) for patient in range(21, 41)}
     untouched, lent = ChestXray8(tmp_path, guidance_share=0), ChestXray8(tmp_path)
@@ -204,7 +217,10 @@ def test_the_real_selection_has_the_counts_its_provenance_says():
     assert len(collection) == 768 and len(collection.boxes) == 37
     assert len(ChestXray8(REAL, findings=("Pneumonia",)).annotated("Pneumonia")) == 31
     assert collection.image(0).shape == (320, 320)
-    assert set(collection.attributes["sex"]) == {"F", "M"} and set(collection.attributes["view_position"]) == {"AP", "PA"}
+    assert set(collection.attributes["sex"]) == {"F", "M"} and set(collection.attributes["view_position"]) == {
+        "AP",
+        "PA",
+    }
 
 
 @needs_real
@@ -248,7 +264,9 @@ def test_without_box_list_and_package_there_are_no_boxes(tmp_path, monkeypatch):
 
 
 def test_an_unknown_collection_is_refused_with_the_known_names():
-    with pytest.raises(ValueError, match="no collection is called 'chestxray'; known are .*chestxray8, chexpert.* phantom.* vindr"):
+    with pytest.raises(
+        ValueError, match="no collection is called 'chestxray'; known are .*chestxray8, chexpert.* phantom.* vindr"
+    ):
         open_collection("chestxray")
 
 

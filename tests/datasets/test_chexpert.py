@@ -27,7 +27,9 @@ def write_folder(root, release="CheXpert-v1.0-small", train=20, test=True):
         for study in (1, 2):
             file = f"train/patient{patient:05d}/study{study}/view1_frontal.jpg"
             write_picture(root, file)
-            rows.append(f"{release}/{file},{('Female', 'Male')[patient % 2]},{40 + patient},Frontal,{('AP', 'PA')[study % 2]},{SAID}")
+            rows.append(
+                f"{release}/{file},{('Female', 'Male')[patient % 2]},{40 + patient},Frontal,{('AP', 'PA')[study % 2]},{SAID}"
+            )
         file = f"train/patient{patient:05d}/study1/view2_lateral.jpg"
         write_picture(root, file)
         rows.append(f"{release}/{file},Female,50,Lateral,,{SAID}")
@@ -51,9 +53,13 @@ def write_segmentations(root):
     """A Cardiomegaly square on the first film of valid and of test, and an empty Edema mask on the former."""
     square = {"size": [60, 50], "counts": "^=S1i0" + "0" * 43 + "VU1"}  # pycocotools' own encoding
     empty = {"size": [60, 50], "counts": [3000]}
-    (root / "gt_segmentations_val.json").write_text(json.dumps({"patient64541_study1_view1_frontal": {"Cardiomegaly": square, "Edema": empty}}))
+    (root / "gt_segmentations_val.json").write_text(
+        json.dumps({"patient64541_study1_view1_frontal": {"Cardiomegaly": square, "Edema": empty}})
+    )
     (root / "CheXlocalize").mkdir()
-    (root / "CheXlocalize" / "gt_segmentations_test.json").write_text(json.dumps({"patient64741_study1_view1_frontal": {"Cardiomegaly": square}}))
+    (root / "CheXlocalize" / "gt_segmentations_test.json").write_text(
+        json.dumps({"patient64741_study1_view1_frontal": {"Cardiomegaly": square}})
+    )
 
 
 @pytest.mark.parametrize("release", ["CheXpert-v1.0", "CheXpert-v1.0-small"])
@@ -62,8 +68,16 @@ def test_frontal_films_of_both_releases_are_read_and_lateral_ones_are_not(tmp_pa
     collection = open_collection("chexpert", tmp_path)
     assert len(collection) == 46 and collection.findings == PAPER_FINDINGS
     assert not any("lateral" in picture for picture in collection.pictures)
-    assert {key: values[0] for key, values in collection.attributes.items()} == {"sex": "M", "age": "41", "view_position": "PA"}
-    assert {key: values[-1] for key, values in collection.attributes.items()} == {"sex": "", "age": "", "view_position": ""}
+    assert {key: values[0] for key, values in collection.attributes.items()} == {
+        "sex": "M",
+        "age": "41",
+        "view_position": "PA",
+    }
+    assert {key: values[-1] for key, values in collection.attributes.items()} == {
+        "sex": "",
+        "age": "",
+        "view_position": "",
+    }
     assert collection.patients[0] == "patient00001"
     assert collection.image(0).shape == (40, 50) and collection.image(0, 32).shape == (32, 32)
 
@@ -110,7 +124,9 @@ def test_segmentations_are_resized_to_the_whole_picture(tmp_path):
     index = int(np.flatnonzero(collection.patients == "patient64541")[0])
     expected = np.zeros((60, 50), np.uint8)
     expected[10:45, 7:30] = 1
-    assert (collection.mask(index, "Cardiomegaly", 300) == cv2.resize(expected, (300, 300), interpolation=cv2.INTER_NEAREST)).all()
+    assert (
+        collection.mask(index, "Cardiomegaly", 300) == cv2.resize(expected, (300, 300), interpolation=cv2.INTER_NEAREST)
+    ).all()
     assert collection.mask(index, "Edema", 32) is None  # looked for, nothing drawn
     assert collection.mask(0, "Cardiomegaly", 32) is None
     assert collection.patients[collection.annotated("Cardiomegaly")].tolist() == ["patient64541", "patient64741"]
@@ -126,8 +142,14 @@ def test_run_lengths_read_down_the_columns():
 
 def test_the_demographics_tell_the_sex_that_a_test_table_does_not(tmp_path):
     write_folder(tmp_path)
-    rows = ["patient64741,Female,50,White,Unknown", "patient64742,Unknown,50,White,Unknown", "patient00001,Female,50,White,Unknown"]
-    (tmp_path / "CHEXPERT DEMO.csv").write_text("\n".join(["PATIENT,GENDER,AGE_AT_CXR,PRIMARY_RACE,ETHNICITY", *rows]) + "\n")
+    rows = [
+        "patient64741,Female,50,White,Unknown",
+        "patient64742,Unknown,50,White,Unknown",
+        "patient00001,Female,50,White,Unknown",
+    ]
+    (tmp_path / "CHEXPERT DEMO.csv").write_text(
+        "\n".join(["PATIENT,GENDER,AGE_AT_CXR,PRIMARY_RACE,ETHNICITY", *rows]) + "\n"
+    )
     collection = CheXpert(tmp_path)
     assert collection.attributes["sex"][collection.split("test")].tolist() == ["F", "", ""]
     assert collection.attributes["sex"][0] == "M"  # what the film's own row says stands
@@ -137,7 +159,9 @@ def test_race_is_grouped_when_the_demographics_are_there(tmp_path):
     write_folder(tmp_path)
     said = ["White, non-Hispanic", "Black or African American", "Asian", "Native American", "Unknown", ""]
     rows = [f'patient{i + 1:05d},Male,50,"{race}",Unknown' for i, race in enumerate(said)]
-    (tmp_path / "CHEXPERT DEMO.csv").write_text("\n".join(["PATIENT,GENDER,AGE_AT_CXR,PRIMARY_RACE,ETHNICITY", *rows]) + "\n")
+    (tmp_path / "CHEXPERT DEMO.csv").write_text(
+        "\n".join(["PATIENT,GENDER,AGE_AT_CXR,PRIMARY_RACE,ETHNICITY", *rows]) + "\n"
+    )
     race = CheXpert(tmp_path).attributes["race"]
     assert race[:14:2].tolist() == ["White", "Black", "Asian", "Other", "", "", ""]
 
@@ -147,7 +171,10 @@ def test_race_is_grouped_when_the_demographics_are_there(tmp_path):
     [
         (lambda root: (root / "train.csv").unlink(), "has no train.csv"),
         (lambda root: (root / "valid.csv").unlink(), "has no valid.csv and no val_labels.csv"),
-        (lambda root: (root / "train.csv").write_text("Path,Edema\n"), "train.csv has no column Atelectasis, Cardiomegaly"),
+        (
+            lambda root: (root / "train.csv").write_text("Path,Edema\n"),
+            "train.csv has no column Atelectasis, Cardiomegaly",
+        ),
         (lambda root: [path.unlink() for path in root.rglob("*.jpg")], "None of the frontal pictures"),
         (lambda root: (root / "CHEXPERT DEMO.csv").write_text("PATIENT\n"), "has no column PRIMARY_RACE, GENDER"),
     ],

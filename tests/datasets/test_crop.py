@@ -144,7 +144,10 @@ def test_a_levelled_head_keeps_the_order_of_greys_in_whatever_units():
     view = crop.cut(picture)
     assert (crop.seen == plain.seen).all() and (view[~crop.cut_mask(crop.seen)] == 0).all()
     inside = crop.cut_mask(head)
-    assert np.corrcoef(np.argsort(np.argsort(plain.cut(picture)[inside])), np.argsort(np.argsort(view[inside])))[0, 1] > 0.99
+    assert (
+        np.corrcoef(np.argsort(np.argsort(plain.cut(picture)[inside])), np.argsort(np.argsort(view[inside])))[0, 1]
+        > 0.99
+    )
     for other in (picture * 16 - 1024, picture * 0.1):
         assert np.abs(levelled_head_crop(other).cut(other) - view).mean() < 0.02
 
@@ -155,7 +158,10 @@ def test_a_change_of_levels_comes_back_in_the_scan_s_units_and_within_its_greys(
     pixels, change = picture * 10 + 100, np.where(head, 0.2, 0).astype(np.float32)
     moved = crop.in_scan_units(pixels, change)
     assert moved.dtype == np.float32 and (moved[~head] == 0).all() and moved.min() >= 0
-    assert np.abs(crop.levels.apply(pixels + moved) - np.minimum(crop.levels.apply(pixels) + change, 1))[crop.seen].max() < 1e-3
+    assert (
+        np.abs(crop.levels.apply(pixels + moved) - np.minimum(crop.levels.apply(pixels) + change, 1))[crop.seen].max()
+        < 1e-3
+    )
     assert (pixels + crop.in_scan_units(pixels, 5 * change))[head].max() <= pixels[crop.seen].max() + 1e-2
     plain = head_crop(picture)
     assert np.array_equal(plain.in_scan_units(picture, change), change)

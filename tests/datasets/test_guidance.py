@@ -1,6 +1,5 @@
 """Guidance masks: the three pseudo forms, the four strategies, and that nothing of validation or test reaches training."""
 
-
 import numpy as np
 import pytest
 
@@ -115,8 +114,14 @@ def test_four_in_ten_annotated_patients_are_for_training_whole_and_the_rest_for_
     assert len(guidance.training_patients) == 20
     assert len(guidance.annotated("Mass")) == 40 and len(guidance.evaluation("Mass")) == 60
     assert set(guidance.annotated("Mass")) <= set(collection.split("train"))
-    assert not set(collection.patients[guidance.annotated("Mass")]) & set(collection.patients[guidance.evaluation("Mass")])
-    assert Guidance(collection, seed=1).training_patients != guidance.training_patients == Guidance(collection).training_patients
+    assert not set(collection.patients[guidance.annotated("Mass")]) & set(
+        collection.patients[guidance.evaluation("Mass")]
+    )
+    assert (
+        Guidance(collection, seed=1).training_patients
+        != guidance.training_patients
+        == Guidance(collection).training_patients
+    )
 
 
 def test_mixed_takes_the_own_annotation_where_it_may_and_the_pseudo_mask_elsewhere():

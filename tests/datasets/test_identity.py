@@ -42,7 +42,9 @@ def test_other_options_seeds_and_lengths_are_told_apart(changes, parts):
 
 
 def test_another_text_of_the_marker_is_told_apart():
-    assert "options of the data" in differing(Phantom(**PLAIN, marker=MARK), Phantom(**PLAIN, marker=Marker(text="CXR-ROOM2")))
+    assert "options of the data" in differing(
+        Phantom(**PLAIN, marker=MARK), Phantom(**PLAIN, marker=Marker(text="CXR-ROOM2"))
+    )
 
 
 def test_pictures_that_changed_behind_their_names_are_told_apart(monkeypatch):
@@ -59,7 +61,9 @@ def test_pictures_as_another_machine_draws_them_agree():
 
 def test_a_choice_of_findings_or_classes_is_told_apart():
     plain = Phantom(**PLAIN)
-    assert differing(plain, Chosen(plain, ["Effusion"])) and differing(Chosen(plain, ["Effusion"]), Against(plain, "Effusion", "Edema"))
+    assert differing(plain, Chosen(plain, ["Effusion"])) and differing(
+        Chosen(plain, ["Effusion"]), Against(plain, "Effusion", "Edema")
+    )
 
 
 def test_a_folder_that_moved_agrees_and_one_whose_pictures_changed_does_not(tmp_path):

@@ -1,6 +1,5 @@
 """Lesions in real films: the truth is the film, lesions stay in the chest and follow physics, and no held-back patient teaches."""
 
-
 import cv2
 import numpy as np
 import pytest
@@ -68,7 +67,10 @@ def test_without_all_its_findings_a_patient_is_the_real_film(made):
 @pytest.mark.parametrize("finding", LESIONS)
 def test_every_lesion_changes_the_film_within_the_chest(folder, finding):
     made = Implants(folder, (finding,), copies=8)
-    changes = [np.abs(made.counterfactual(i, 128, with_=(finding,)) - made.counterfactual(i, 128, without=(finding,))) for i in range(16)]
+    changes = [
+        np.abs(made.counterfactual(i, 128, with_=(finding,)) - made.counterfactual(i, 128, without=(finding,)))
+        for i in range(16)
+    ]
     body = (chest(128) > 60).astype(np.uint8)
     near = cv2.dilate(body, np.ones((9, 9), np.uint8)).astype(bool)
     assert sum(change.max() > 3 for change in changes) >= 14
@@ -81,7 +83,10 @@ def test_every_lesion_changes_the_film_within_the_chest(folder, finding):
 def test_lesions_are_denser_than_air_and_no_denser_than_the_mediastinum(folder, finding):
     made = Implants(folder, (finding,), copies=4)
     for index in range(8):
-        before, after = made.counterfactual(index, 128, without=(finding,)), made.counterfactual(index, 128, with_=(finding,))
+        before, after = (
+            made.counterfactual(index, 128, without=(finding,)),
+            made.counterfactual(index, 128, with_=(finding,)),
+        )
         assert (after - before).mean() >= 0
         low, high = np.percentile(before, (1, 99))
         grown = after > before + 5
@@ -105,7 +110,9 @@ def test_a_patient_is_the_same_whatever_else_is_asked_for(folder, made):
             alone.counterfactual(index, 64, with_=("Effusion",)),
             made.counterfactual(index, 64, without=[f for f in ALL if f != "Effusion"], with_=("Effusion",)),
         )
-    assert not np.array_equal(made.image(0, 64), Implants(folder, ALL, copies=1, seed=2).counterfactual(0, 64, with_=("Effusion",)))
+    assert not np.array_equal(
+        made.image(0, 64), Implants(folder, ALL, copies=1, seed=2).counterfactual(0, 64, with_=("Effusion",))
+    )
 
 
 def test_a_patient_has_the_same_lesion_at_every_size(made):
@@ -175,5 +182,8 @@ def test_most_real_films_without_findings_can_be_used():
     assert len(made) > 300
     held = set(ChestXray8(REAL).patients[ChestXray8(REAL).split("test")])
     assert not held & set(made.patients[made.split("train")])
-    changed = [made.image(int(i), 128) - made.counterfactual(int(i), 128, without=ALL) for i in np.flatnonzero(made.labels.any(axis=1))[:20]]
+    changed = [
+        made.image(int(i), 128) - made.counterfactual(int(i), 128, without=ALL)
+        for i in np.flatnonzero(made.labels.any(axis=1))[:20]
+    ]
     assert sum(np.abs(change).max() > 10 for change in changed) >= 17

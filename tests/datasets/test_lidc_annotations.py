@@ -16,7 +16,9 @@ create table contours (id integer primary key, annotation_id integer, inclusion 
 
 
 def square(column, row, side):
-    return "\n".join(f"{c},{r}" for c, r in ((column, row), (column + side, row), (column + side, row + side), (column, row + side)))
+    return "\n".join(
+        f"{c},{r}" for c, r in ((column, row), (column + side, row), (column + side, row + side), (column, row + side))
+    )
 
 
 def rated(**ratings):
@@ -38,7 +40,10 @@ def database(tmp_path):
     for place, (ratings, coords) in enumerate(readings, 1):
         connection.execute(f"insert into annotations values ({place}, 1, 'n', {', '.join(map(str, ratings))})")
         for z in (10.0, 12.5):
-            connection.execute("insert into contours (annotation_id, inclusion, image_z_position, coords) values (?, 1, ?, ?)", (place, z, coords))
+            connection.execute(
+                "insert into contours (annotation_id, inclusion, image_z_position, coords) values (?, 1, ?, ?)",
+                (place, z, coords),
+            )
     connection.commit()
     connection.close()
     return file
@@ -48,7 +53,9 @@ def test_readings_that_overlap_are_one_nodule(database):
     first, second = read_nodules(database)
     assert [len(n.readings) for n in (first, second)] == [2, 1]
     assert first.patient == "LIDC-IDRI-0001" and first.spacing_mm == 0.7 and not first.from_initial
-    assert [c.z_mm for c in first.readings[0].contours] == [10.0, 12.5] and first.readings[0].contours[0].points.shape == (4, 2)
+    assert [c.z_mm for c in first.readings[0].contours] == [10.0, 12.5] and first.readings[0].contours[
+        0
+    ].points.shape == (4, 2)
 
 
 def test_the_diameter_is_in_millimetres(database):

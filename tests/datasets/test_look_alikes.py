@@ -56,7 +56,11 @@ def test_groups_stay_whole_and_rare_classes_reach_every_part():
     owners = {part: set(groups[indices]) for part, indices in parts.items()}
     assert sum(map(len, owners.values())) == 200 and sum(map(len, parts.values())) == len(groups)
     assert {part: len(o) for part, o in owners.items()} == {"train": 140, "validation": 20, "test": 40}
-    assert {part: int(np.sum(np.char.str_len(list(o)) == 1)) for part, o in owners.items()} == {"train": 7, "validation": 1, "test": 2}
+    assert {part: int(np.sum(np.char.str_len(list(o)) == 1)) for part, o in owners.items()} == {
+        "train": 7,
+        "validation": 1,
+        "test": 2,
+    }
 
 
 def test_the_parts_depend_on_the_seed_and_not_on_the_order():

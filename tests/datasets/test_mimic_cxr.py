@@ -50,17 +50,26 @@ def write_folder(root, packed=True, demographics="."):
             file = root / "files" / f"p{subject[:2]}" / f"p{subject}" / f"s{study}" / f"{film}.jpg"
             file.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(file), np.full((40, 50), 10 * number, np.uint8))
-            metadata.append(f"{film},{subject},{study},CHEST (PA AND LAT),{view},3056,2544,21530522,213014.531,CHEST (PA AND LAT),postero-anterior,Erect")
+            metadata.append(
+                f"{film},{subject},{study},CHEST (PA AND LAT),{view},3056,2544,21530522,213014.531,CHEST (PA AND LAT),postero-anterior,Erect"
+            )
             split.append(f"{film},{study},{subject},{part}")
         if subject != "11000566":  # a few studies have no labels
             labels.append(f"{subject},{study},{SAID}")
         if races is not None:
             people.append(f"{subject},{gender},{age},2150,2014 - 2016,")
-            stays += [f"{subject},{20000000 + len(stays)},2150-05-06 22:23:00,EMERGENCY,Medicaid,ENGLISH,WIDOWED,{race}" for race in races]
+            stays += [
+                f"{subject},{20000000 + len(stays)},2150-05-06 22:23:00,EMERGENCY,Medicaid,ENGLISH,WIDOWED,{race}"
+                for race in races
+            ]
     for name, lines in {"metadata": metadata, "chexpert": labels, "split": split}.items():
         write(root / f"mimic-cxr-2.0.0-{name}.{ending}", lines, packed)
     if demographics:
-        write(root / demographics / f"patients.{ending}", ["subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod", *people], packed)
+        write(
+            root / demographics / f"patients.{ending}",
+            ["subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod", *people],
+            packed,
+        )
         heading = "subject_id,hadm_id,admittime,admission_type,insurance,language,marital_status,race"
         write(root / demographics / f"admissions.{ending}", [heading, *stays], packed)
 
@@ -111,7 +120,14 @@ def test_a_study_without_labels_is_unknown_and_not_healthy(tmp_path):
 def test_sex_age_and_race_are_joined_from_mimic_iv(tmp_path, where):
     write_folder(tmp_path, demographics=where)
     collection = MimicCxr(tmp_path)
-    assert by_patient(collection, "sex") == {"10000032": "F", "10000764": "M", "10001122": "F", "11000011": "M", "11000566": "F", "12000001": ""}
+    assert by_patient(collection, "sex") == {
+        "10000032": "F",
+        "10000764": "M",
+        "10001122": "F",
+        "11000011": "M",
+        "11000566": "F",
+        "12000001": "",
+    }
     assert by_patient(collection, "race") == {
         "10000032": "White", "10000764": "Black", "10001122": "Asian", "11000011": "", "11000566": "", "12000001": "",
     }  # fmt: skip
@@ -147,11 +163,17 @@ def test_an_unknown_policy_or_finding_is_refused(tmp_path):
     [
         (lambda root: (root / "mimic-cxr-2.0.0-split.csv.gz").unlink(), "has no mimic-cxr-2.0.0-split.csv.gz"),
         (lambda root: (root / "mimic-cxr-2.0.0-metadata.csv.gz").unlink(), "has no mimic-cxr-2.0.0-metadata.csv.gz"),
-        (lambda root: write(root / "mimic-cxr-2.0.0-chexpert.csv.gz", ["subject_id,study_id"]), "has no column Atelectasis"),
+        (
+            lambda root: write(root / "mimic-cxr-2.0.0-chexpert.csv.gz", ["subject_id,study_id"]),
+            "has no column Atelectasis",
+        ),
         (lambda root: write(root / "patients.csv.gz", ["subject_id,gender"]), "has no column anchor_age, anchor_year"),
         (lambda root: write(root / "admissions.csv.gz", ["subject_id,hadm_id"]), "has no column race"),
         (lambda root: (root / "mimic-cxr-2.0.0-split.csv.gz").write_bytes(b"\x1f\x8b not gzip"), "cannot be read"),
-        (lambda root: (root / "patients.csv.gz").write_bytes(gzip.compress(b"subject_id\n" * 500)[:40]), "cannot be read"),
+        (
+            lambda root: (root / "patients.csv.gz").write_bytes(gzip.compress(b"subject_id\n" * 500)[:40]),
+            "cannot be read",
+        ),
         (lambda root: [path.unlink() for path in root.rglob("*.jpg")], "None of the frontal pictures"),
     ],
 )

@@ -54,7 +54,12 @@ def test_the_counterfactual_differs_where_the_lesion_is_and_hardly_elsewhere(roo
 
 def test_a_healthy_head_is_its_own_counterfactual(root):
     found = case(0, 4, SMALL, root, present=False)
-    assert np.array_equal(found.hu, found.healthy) and not found.mask.any() and found.side == "none" and found.lesions == ()
+    assert (
+        np.array_equal(found.hu, found.healthy)
+        and not found.mask.any()
+        and found.side == "none"
+        and found.lesions == ()
+    )
 
 
 def test_seeds_give_the_same_patient_and_others_another(root):

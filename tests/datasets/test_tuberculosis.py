@@ -19,7 +19,11 @@ def write_folder(root, each=10, dicom=None):
     """`each` films with and without tuberculosis in Shenzhen, Montgomery and KIT, and with it in Belarus."""
     readings = {
         "ChinaSet_AllFiles": ("CHNCXR", "male 45yrs\nbilateral PTB\n", "female, 23 yrs\nnormal\n"),
-        "MontgomerySet": ("MCUCXR", "Patient's Sex: M\nPatient's Age: 045Y\nabnormal\n", "Patient's Sex: F\nPatient's Age: 023Y\nnormal\n"),
+        "MontgomerySet": (
+            "MCUCXR",
+            "Patient's Sex: M\nPatient's Age: 045Y\nabnormal\n",
+            "Patient's Sex: F\nPatient's Age: 023Y\nnormal\n",
+        ),
     }
     for folder, (prefix, ill, well) in readings.items():
         (root / folder / "CXR_png").mkdir(parents=True)
@@ -41,7 +45,10 @@ def write_folder(root, each=10, dicom=None):
 def test_each_collection_is_labelled_in_its_own_way(tmp_path):
     collection = open_collection("tuberculosis", write_folder(tmp_path))
     assert len(collection) == 70 and collection.kind == "radiograph" and collection.findings == ("Tuberculosis",)
-    ill = {name: collection.labels[collection.attributes["source"] == name, 0] for name in ("shenzhen", "montgomery", "belarus", "kit")}
+    ill = {
+        name: collection.labels[collection.attributes["source"] == name, 0]
+        for name in ("shenzhen", "montgomery", "belarus", "kit")
+    }
     assert {name: (len(labels), labels.mean()) for name, labels in ill.items()} == {
         "shenzhen": (20, 0.5), "montgomery": (20, 0.5), "belarus": (10, 1.0), "kit": (20, 0.5),
     }  # fmt: skip
@@ -99,7 +106,9 @@ def test_dicom_films_are_read_with_bright_meaning_dense(tmp_path):
     collection = Tuberculosis(write_folder(tmp_path, each=1, dicom=data), sources="kit", crop="whole")
     scan = read_scan(data).pixels
     assert collection.image(0).shape == scan.shape
-    assert np.corrcoef(collection.image(0)[::16, ::16].ravel(), scan[::16, ::16].ravel())[0, 1] == pytest.approx(1, abs=1e-4)
+    assert np.corrcoef(collection.image(0)[::16, ::16].ravel(), scan[::16, ::16].ravel())[0, 1] == pytest.approx(
+        1, abs=1e-4
+    )
 
 
 def test_every_source_and_class_reaches_every_part_once(tmp_path):

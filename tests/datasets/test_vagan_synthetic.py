@@ -28,7 +28,9 @@ def test_a_lesion_adds_exactly_the_effect_on_its_mask_and_nothing_elsewhere(reci
         change = collection.image(index) - collection.counterfactual(index, without=("Lesion",))
         expected = collection.lesion(index) * (collection.recipe.effect / collection.recipe.scale)
         assert np.allclose(change, expected, atol=1e-6)
-        added = collection.counterfactual(index, with_=("Lesion",)) - collection.counterfactual(index, without=("Lesion",))
+        added = collection.counterfactual(index, with_=("Lesion",)) - collection.counterfactual(
+            index, without=("Lesion",)
+        )
         assert added.max() == pytest.approx(collection.recipe.effect / collection.recipe.scale, abs=1e-6)
 
 
@@ -65,7 +67,11 @@ def test_every_part_is_half_diseased_with_both_places_alike():
     assert len(set.union(*parts)) == 10000
     for part in SPLITS:
         places = collection.attributes["place"][collection.split(part)]
-        assert {place: np.mean(places == place) for place in ("", *PLACES)} == {"": 0.5, PLACES[0]: 0.25, PLACES[1]: 0.25}
+        assert {place: np.mean(places == place) for place in ("", *PLACES)} == {
+            "": 0.5,
+            PLACES[0]: 0.25,
+            PLACES[1]: 0.25,
+        }
 
 
 def test_a_picture_depends_on_seed_and_index_alone():

@@ -20,7 +20,11 @@ def write_dicom(path, pixels):
     meta.MediaStorageSOPInstanceUID = generate_uid()
     film = pydicom.Dataset()
     film.file_meta = meta
-    film.SOPClassUID, film.SOPInstanceUID, film.Modality = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID, "DX"
+    film.SOPClassUID, film.SOPInstanceUID, film.Modality = (
+        meta.MediaStorageSOPClassUID,
+        meta.MediaStorageSOPInstanceUID,
+        "DX",
+    )
     film.Rows, film.Columns = pixels.shape
     film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 16, 12, 11, 0
     film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -41,13 +45,23 @@ def write_folder(root, ending=".png", tables="annotations"):
                 cv2.imwrite(str(path), ramp)
             else:
                 write_dicom(path, ramp)
-    rows = [f"{TRAIN[0]},R8,Cardiomegaly,20,30,40,60", f"{TRAIN[0]},R9,Cardiomegaly,30,30,60,60", f"{TRAIN[0]},R9,Pleural effusion,0,0,8,6"]
+    rows = [
+        f"{TRAIN[0]},R8,Cardiomegaly,20,30,40,60",
+        f"{TRAIN[0]},R9,Cardiomegaly,30,30,60,60",
+        f"{TRAIN[0]},R9,Pleural effusion,0,0,8,6",
+    ]
     rows += [f"{name},R{r},No finding,,,," for name in TRAIN[1:] for r in (8, 9, 10)]
-    (root / tables / "annotations_train.csv").write_text("image_id,rad_id,class_name,x_min,y_min,x_max,y_max\n" + "\n".join(rows) + "\n")
+    (root / tables / "annotations_train.csv").write_text(
+        "image_id,rad_id,class_name,x_min,y_min,x_max,y_max\n" + "\n".join(rows) + "\n"
+    )
     rows = [f"{TEST[0]},Pulmonary fibrosis,10,10,20,20", *(f"{name},No finding,,,," for name in TEST[1:])]
-    (root / tables / "annotations_test.csv").write_text("image_id,class_name,x_min,y_min,x_max,y_max\n" + "\n".join(rows) + "\n")
+    (root / tables / "annotations_test.csv").write_text(
+        "image_id,class_name,x_min,y_min,x_max,y_max\n" + "\n".join(rows) + "\n"
+    )
     ticks = [f"{name},R{r},0,{int(name == TRAIN[1] and r == 9)},0" for name in TRAIN for r in (8, 9, 10)]
-    (root / tables / "image_labels_train.csv").write_text("image_id,rad_ID,Cardiomegaly,Pneumonia,No finding\n" + "\n".join(ticks) + "\n")
+    (root / tables / "image_labels_train.csv").write_text(
+        "image_id,rad_ID,Cardiomegaly,Pneumonia,No finding\n" + "\n".join(ticks) + "\n"
+    )
 
 
 @pytest.mark.parametrize("tables", ["annotations", "."])
@@ -112,7 +126,10 @@ def test_a_damaged_picture_is_named_when_it_is_read(tmp_path):
     [
         (lambda root: (root / "test").rename(root / "tests"), "has no folder test"),
         (lambda root: (root / "annotations" / "annotations_test.csv").unlink(), "has annotations_test.csv"),
-        (lambda root: (root / "annotations" / "annotations_train.csv").write_text("image_id\n"), "has no column class_name, x_min"),
+        (
+            lambda root: (root / "annotations" / "annotations_train.csv").write_text("image_id\n"),
+            "has no column class_name, x_min",
+        ),
         (lambda root: [path.unlink() for path in root.rglob("*.png")], "None of the pictures"),
     ],
 )

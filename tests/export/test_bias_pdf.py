@@ -36,7 +36,12 @@ def test_the_paper_holds_every_number_of_the_json(model):
 def test_the_paper_says_the_question_the_answer_and_for_what_it_is():
     report = reported(ITSELF)
     said = text(report)
-    for words in (question("group"), *answer(report), "Research use only, not for diagnosis", report.checkpoint_sha256[:12]):
+    for words in (
+        question("group"),
+        *answer(report),
+        "Research use only, not for diagnosis",
+        report.checkpoint_sha256[:12],
+    ):
         assert words in said
 
 
@@ -80,12 +85,25 @@ def test_the_paper_says_how_it_was_asked_and_what_its_numbers_are():
     films.labels[films.group == "b"] = 1
     report = reported(ITSELF, films)
     said = text(report)
-    for words in (report.date, "seed 0", "part all", "0.05 after Holm's correction", "margin 5 of 100", films.description, "E Var(g | Z): g is the model's"):
+    for words in (
+        report.date,
+        "seed 0",
+        "part all",
+        "0.05 after Holm's correction",
+        "margin 5 of 100",
+        films.description,
+        "E Var(g | Z): g is the model's",
+    ):
         assert words in said, words
-    assert f"Overlap of group and Z {report.overlap:.2f}" in said and "1 hypothesis, all that was asked of this checkpoint" in said
+    assert (
+        f"Overlap of group and Z {report.overlap:.2f}" in said
+        and "1 hypothesis, all that was asked of this checkpoint" in said
+    )
     for sentence in (*assumption(report), *missing(report)):
         assert sentence in said
-    assert missing(report) and "the paper's paired t-test, not calibrated" in said and "no verdict rests on them" in said
+    assert (
+        missing(report) and "the paper's paired t-test, not calibrated" in said and "no verdict rests on them" in said
+    )
 
 
 def test_the_scatters_axes_have_numbers_and_say_which_value_they_are_of():
@@ -97,4 +115,7 @@ def test_a_report_takes_as_few_pages_as_it_fills():
     report = reported(ITSELF)
     (one,) = report.findings
     many = replace(report, findings=tuple(replace(one, finding=f"Finding {k}") for k in range(5)))
-    assert len(PdfReader(io.BytesIO(bias_pdf(report))).pages) == 2 and len(PdfReader(io.BytesIO(bias_pdf(many))).pages) == 3
+    assert (
+        len(PdfReader(io.BytesIO(bias_pdf(report))).pages) == 2
+        and len(PdfReader(io.BytesIO(bias_pdf(many))).pages) == 3
+    )

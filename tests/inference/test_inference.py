@@ -69,7 +69,9 @@ def test_pixels_arrive_as_they_are_and_scans_keep_their_identity(inference):
         assert names == [first.sha256, volume.sha256, first.sha256]
 
 
-@pytest.mark.parametrize("error", [UnsuitableScan("Not a film."), RefusedCheckpoint("No card."), ZeroDivisionError("by zero")])
+@pytest.mark.parametrize(
+    "error", [UnsuitableScan("Not a film."), RefusedCheckpoint("No card."), ZeroDivisionError("by zero")]
+)
 def test_an_error_arrives_as_it_was_raised(inference, error):
     with pytest.raises(type(error), match=str(error)) as caught:
         inference.call(jobs.refuse, error)

@@ -49,7 +49,9 @@ def test_plenty_of_negatives_are_each_used_once():
 def test_only_the_most_confident_correct_pictures_are_used():
     labels = np.r_[np.ones(5), np.zeros(8)]
     scores = np.r_[0.9, 0.8, 0.7, 0.6, 0.1, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.95]
-    energy = np.r_[1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9]  # two sure positives; the doubtful and the wrong would spoil it
+    energy = np.r_[
+        1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9
+    ]  # two sure positives; the doubtful and the wrong would spoil it
     best = class_sensitivity(labels, scores, 0.5, energy, most=2)
     assert (best.value, best.n) == (1, 2)
 
@@ -76,7 +78,10 @@ def test_patients_with_many_positives_widen_the_interval():
     labels, scores = data()
     energy = np.r_[np.repeat(np.random.default_rng(5).random(6), 10), np.ones(120)]
     patients = np.r_[np.repeat(np.arange(6), 10), np.arange(100, 220)]
-    alone, together = class_sensitivity(labels, scores, 0.5, energy), class_sensitivity(labels, scores, 0.5, energy, groups=patients)
+    alone, together = (
+        class_sensitivity(labels, scores, 0.5, energy),
+        class_sensitivity(labels, scores, 0.5, energy, groups=patients),
+    )
     assert together.value == alone.value and together.high - together.low > 2 * (alone.high - alone.low)
 
 

@@ -93,7 +93,11 @@ def test_one_class_is_not_measurable_and_the_sentence_names_it():
 
 @pytest.mark.parametrize(
     "labels, scores, says",
-    [([0, 1, 2], [1, 2, 3], "labels must be 0, 1 or NaN, got 2"), ([0, 1], [1, 2, 3], "share one shape"), ([0, 1], [1, np.nan], "NaN")],
+    [
+        ([0, 1, 2], [1, 2, 3], "labels must be 0, 1 or NaN, got 2"),
+        ([0, 1], [1, 2, 3], "share one shape"),
+        ([0, 1], [1, np.nan], "NaN"),
+    ],
 )
 def test_malformed_input_is_refused(labels, scores, says):
     with pytest.raises(ValueError, match=says):

@@ -25,13 +25,17 @@ def test_it_is_the_mean_change_as_a_share_of_the_span():
 
 def test_gain_and_offset_of_the_unit_do_not_matter():
     x, moved = pictures(), pictures() + 3
-    assert composition(16 * x - 1024, 16 * moved - 1024, 16 * 255).value == pytest.approx(composition(x, moved, 255).value, rel=1e-4)
+    assert composition(16 * x - 1024, 16 * moved - 1024, 16 * 255).value == pytest.approx(
+        composition(x, moved, 255).value, rel=1e-4
+    )
 
 
 def test_its_interval_covers_the_truth_over_patients():
     random, hits = np.random.default_rng(1), 0
     for _ in range(300):
-        of_patient = np.repeat(random.uniform(0, 0.2, 25), 4)  # four pictures of one patient move alike; the mean is 0.1
+        of_patient = np.repeat(
+            random.uniform(0, 0.2, 25), 4
+        )  # four pictures of one patient move alike; the mean is 0.1
         moved = np.ones((100, 3, 3)) * of_patient[:, None, None]
         measure = composition(np.zeros((100, 3, 3)), moved, 1, groups=np.repeat(np.arange(25), 4))
         hits += measure.low <= 0.1 <= measure.high

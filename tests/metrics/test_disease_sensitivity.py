@@ -37,7 +37,10 @@ def test_negative_evidence_does_not_count():
 def test_each_region_scores_alone_and_their_union_scores_together():
     first, second = box(0, 0, 4, 4), box(10, 10, 4, 4)
     evidence = 3.0 * first + 1.0 * second
-    apart, together = disease_sensitivity([(evidence, [first, second])]), disease_sensitivity([(evidence, [first | second])])
+    apart, together = (
+        disease_sensitivity([(evidence, [first, second])]),
+        disease_sensitivity([(evidence, [first | second])]),
+    )
     assert (apart.value, apart.n, together.value, together.n) == (0.5, 2, 1, 1)
     assert apart.remark == "2 regions on 1 pictures" and apart.low is None  # one picture tells nothing about others
 

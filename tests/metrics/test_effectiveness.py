@@ -18,7 +18,9 @@ def test_each_value_has_its_share_and_wilsons_interval():
     rows = by_subject(effectiveness(wanted, said, "view"))
     assert [*rows] == ["view AP", "view PA", "view, mean"]
     assert rows["view AP"].value == 0.9 and rows["view PA"].value == 0.5
-    assert (rows["view AP"].low, rows["view AP"].high) == pytest.approx(wilson(36, 40), abs=0.003)  # the n is divided by a design effect of 40 / 39
+    assert (rows["view AP"].low, rows["view AP"].high) == pytest.approx(
+        wilson(36, 40), abs=0.003
+    )  # the n is divided by a design effect of 40 / 39
     assert rows["view, mean"].value == pytest.approx(0.7)  # of the values, not of the pictures: 41 of 50 would be 0.82
 
 

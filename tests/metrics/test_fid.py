@@ -29,7 +29,10 @@ def test_a_shift_counts_its_square_and_a_gain_the_square_of_what_it_adds():
 
 def test_it_is_the_formula_with_the_matrix_root_of_the_product():
     random = np.random.default_rng(3)
-    a, b = random.normal(size=(90, 6)) @ random.normal(size=(6, 6)), random.normal(size=(70, 6)) @ random.normal(size=(6, 6)) + 0.3
+    a, b = (
+        random.normal(size=(90, 6)) @ random.normal(size=(6, 6)),
+        random.normal(size=(70, 6)) @ random.normal(size=(6, 6)) + 0.3,
+    )
     of_a, of_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(of_a + of_b - 2 * linalg.sqrtm(of_a @ of_b).real)
     assert frechet(a, b) == pytest.approx(expected, rel=1e-6)

@@ -20,7 +20,9 @@ def point(row, column, value=1.0, size=10):
 
 
 def test_strongest_points_inside_are_counted_and_chance_is_the_area():
-    row = hit_rate([(point(3, 3), [region()]), (point(8, 8), [region()]), (point(8, 8, -1.0), [region()]), (point(3, 3), [])])
+    row = hit_rate(
+        [(point(3, 3), [region()]), (point(8, 8), [region()]), (point(8, 8, -1.0), [region()]), (point(3, 3), [])]
+    )
     assert row.value == pytest.approx(1 / 3) and row.n == 3 and row.chance == pytest.approx(0.12)
 
 

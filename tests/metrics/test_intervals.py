@@ -22,7 +22,9 @@ def covers(interval, truth):
 
 def clustered(random, patients=40, each=5):
     """Values that agree within a patient: correlation 0.5, true mean 0."""
-    return (random.normal(size=(patients, 1)) + random.normal(size=(patients, each))).ravel(), np.repeat(np.arange(patients), each)
+    return (random.normal(size=(patients, 1)) + random.normal(size=(patients, each))).ravel(), np.repeat(
+        np.arange(patients), each
+    )
 
 
 def test_mean_interval_is_students_t():

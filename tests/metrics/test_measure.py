@@ -16,7 +16,9 @@ def test_a_row_has_the_fields_of_the_design_and_chance_and_paper_only_where_ther
 
 
 def test_numpy_scalars_become_plain_numbers():
-    row = Measure("auc", "Edema", np.float32(0.5), np.float64(0.25), np.float64(0.75), np.int64(3), chance=np.float32(0.5)).row()
+    row = Measure(
+        "auc", "Edema", np.float32(0.5), np.float64(0.25), np.float64(0.75), np.int64(3), chance=np.float32(0.5)
+    ).row()
     assert json.loads(json.dumps(row)) == row
 
 

@@ -18,7 +18,11 @@ def test_it_is_pearsons_correlation_of_each_picture():
     expected = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(maps, truth)]
     assert np.allclose(correlations(maps, truth), expected)
     measure = ncc(maps, truth)
-    assert measure.value == pytest.approx(np.mean(expected)) and measure.low < measure.value < measure.high and measure.n == 12
+    assert (
+        measure.value == pytest.approx(np.mean(expected))
+        and measure.low < measure.value < measure.high
+        and measure.n == 12
+    )
 
 
 def test_scale_and_offset_of_a_map_do_not_matter_but_its_sign_does():

@@ -107,7 +107,12 @@ def test_two_thousand_pictures_are_walked_through_in_blocks_alike(monkeypatch):
     maps, truth = noisy(squares(30)), squares(30)
 
     def found():
-        return best_threshold(maps, truth), by_otsu(maps).tobytes(), by_area(maps, truth).tobytes(), iou(above(maps, 1.0), truth)
+        return (
+            best_threshold(maps, truth),
+            by_otsu(maps).tobytes(),
+            by_area(maps, truth).tobytes(),
+            iou(above(maps, 1.0), truth),
+        )
 
     whole = found()
     monkeypatch.setattr("engine.metrics.stacks.BLOCK", 7 * 32 * 32)

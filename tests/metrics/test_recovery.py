@@ -28,7 +28,9 @@ def test_the_truth_recovers_all_and_doing_nothing_recovers_nothing(known):
 def test_half_the_change_recovers_half(known):
     x, x_star = known
     half = recovery(x, (x + x_star) / 2, x_star)
-    assert half.value == pytest.approx(0.5, abs=1e-6) and half.low == pytest.approx(half.high, abs=1e-6) and half.n == 30
+    assert (
+        half.value == pytest.approx(0.5, abs=1e-6) and half.low == pytest.approx(half.high, abs=1e-6) and half.n == 30
+    )
 
 
 def test_recovery_is_a_ratio_of_means_and_not_a_mean_of_ratios():

@@ -58,7 +58,9 @@ def test_a_picture_that_is_all_lesion_is_left_out():
         masked_ssim(x, x, np.ones_like(lesion), 2.0)
 
 
-@pytest.mark.parametrize(("side", "data_range", "sentence"), [(48, 0, "data_range must be above 0"), (10, 2, "at least 11 pixels")])
+@pytest.mark.parametrize(
+    ("side", "data_range", "sentence"), [(48, 0, "data_range must be above 0"), (10, 2, "at least 11 pixels")]
+)
 def test_what_has_no_ssim_is_refused(side, data_range, sentence):
     x = np.zeros((1, side, side))
     with pytest.raises(ValueError, match=sentence):

@@ -48,6 +48,8 @@ def test_the_penalty_is_asked_between_a_real_negative_and_a_counterfactual():
 def test_the_penalty_teaches_the_critic_and_not_the_generator():
     weight = torch.tensor(3.0, requires_grad=True)
     counterfactual = torch.ones(1, 1, 2, 2, requires_grad=True)
-    gradient_penalty(lambda u: weight * u.sum(dim=(1, 2, 3)), torch.zeros(1, 1, 2, 2), counterfactual, torch.full((1, 1, 1, 1), 0.5)).backward()
+    gradient_penalty(
+        lambda u: weight * u.sum(dim=(1, 2, 3)), torch.zeros(1, 1, 2, 2), counterfactual, torch.full((1, 1, 1, 1), 0.5)
+    ).backward()
     assert weight.grad.item() == pytest.approx(2 * (3 * 2 - 1) * 2)  # d/dw (2 w - 1)^2: four pixels, norm 2 w
     assert counterfactual.grad is None

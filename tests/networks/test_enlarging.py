@@ -1,6 +1,5 @@
 """Enlarging by resizing: shapes, old checkpoints keep theirs, and the arranged networks say what the trained ones say."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -44,7 +43,9 @@ def test_the_command_line_chooses_and_other_words_are_refused():
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_the_arranged_attri_net_says_what_the_trained_one_says(layout):
     torch.manual_seed(0)
-    net = AttriNet(("A", "B"), Architecture(**SMALL, upsampling="resized")).requires_grad_(False).to(memory_format=layout)
+    net = (
+        AttriNet(("A", "B"), Architecture(**SMALL, upsampling="resized")).requires_grad_(False).to(memory_format=layout)
+    )
     x = torch.rand(2, 1, 32, 32) * 1.8 - 0.9
     maps, logits = net.every_task(x)
     ours, our_logits = FastAttriNet(net).every_task(x.to(memory_format=layout))

@@ -36,7 +36,9 @@ def test_a_pair_is_the_picture_and_its_truth_by_the_pictures_own_percentiles(oth
     before, after = made.pair(index, c)
     assert np.abs(before - PREP.apply(others.image(index, SIZE))).max() <= 0.9 / 254 + 1e-6
     low, high = PREP.ends(others.image(index, SIZE))
-    true = np.clip((others.counterfactual(index, SIZE, without=("Effusion",)) - low) * 1.8 / (high - low) - 0.9, -0.9, 0.9)
+    true = np.clip(
+        (others.counterfactual(index, SIZE, without=("Effusion",)) - low) * 1.8 / (high - low) - 0.9, -0.9, 0.9
+    )
     assert np.abs(after - true).max() <= 0.9 / 254 + 1e-6
     assert np.array_equal(made.pair(index, c)[1], after)
 
@@ -122,7 +124,9 @@ def test_attri_net_learns_from_pairs_beside_its_own_losses(others, fabric):
     critic = {k: v.clone() for k, v in made.critic.state_dict().items()}
     first = [made.step(step, fabric) for step in range(60)]
     assert all(set(losses) == {"pairs"} for losses in first)
-    assert np.mean([losses["pairs"] for losses in first[-10:]]) < 0.9 * np.mean([losses["pairs"] for losses in first[:10]])
+    assert np.mean([losses["pairs"] for losses in first[-10:]]) < 0.9 * np.mean(
+        [losses["pairs"] for losses in first[:10]]
+    )
     assert all(torch.equal(critic[k], v) for k, v in made.critic.state_dict().items())
     assert {"pairs", "critic", "adversarial", "classification"} <= set(made.step(60, fabric))
     scores = made.validate(fabric)
@@ -134,7 +138,16 @@ def test_attri_net_learns_from_pairs_beside_its_own_losses(others, fabric):
 def test_cx_gan_learns_from_pairs_beside_its_own_losses(cascaded, others, tmp_path):
     sizes = Sizes(size=SIZE, width=4, levels=3, critic_width=4)
     chosen = CxPreset(
-        architecture=sizes, cascaded=cascaded, first_phase=0.5, steps=6, validate_every=3, patience=0, pairs=4, history=3, validated=4, pairs_first=2
+        architecture=sizes,
+        cascaded=cascaded,
+        first_phase=0.5,
+        steps=6,
+        validate_every=3,
+        patience=0,
+        pairs=4,
+        history=3,
+        validated=4,
+        pairs_first=2,
     )
     effusions = [Chosen(collection, ("Effusion",)) for collection in (patients(), others)]
     recipe = CxGanRecipe(effusions[0], chosen, pairs=effusions[1])

@@ -53,7 +53,9 @@ def drawing(card):
 
 
 def test_nothing_is_asked_before_the_reader_asks(page):
-    assert "Would the answer change if only the sex changed?" in said(page) and "At most 200 films will be shown twice" in said(page)
+    assert "Would the answer change if only the sex changed?" in said(
+        page
+    ) and "At most 200 films will be shown twice" in said(page)
     assert "bias asked" not in page.session_state or not page.session_state["bias asked"]
 
 
@@ -86,18 +88,33 @@ def test_a_card_says_the_numbers_of_the_table_and_no_markup_of_a_finding():
     report = reported(ITSELF)
     card = bias_cards.findings_card(report)
     assert all(cell in card for cell in (table(report)[0][0], *table(report)[0][2:5])) and "depends" in card
-    strange = SimpleNamespace(**{**ITSELF.__dict__, "findings": ("<img src=x>",), "thresholds": ITSELF.thresholds, "checkpoint": ITSELF.checkpoint, "believes": ITSELF.believes})
+    strange = SimpleNamespace(
+        **{
+            **ITSELF.__dict__,
+            "findings": ("<img src=x>",),
+            "thresholds": ITSELF.thresholds,
+            "checkpoint": ITSELF.checkpoint,
+            "believes": ITSELF.believes,
+        }
+    )
     films = Films()
     films.findings = ("<img src=x>",)
     hostile = reported(strange, films)
-    for card in (bias_cards.findings_card(hostile), bias_cards.answer_card(hostile), bias_cards.scatter_card(hostile, hostile.findings[0])):
+    for card in (
+        bias_cards.findings_card(hostile),
+        bias_cards.answer_card(hostile),
+        bias_cards.scatter_card(hostile, hostile.findings[0]),
+    ):
         assert "<img src=x" not in card and "&lt;img" in card
     assert "<img src=x" not in bias_cards.assumption_card(hostile)
 
 
 def test_the_card_shows_all_that_its_note_speaks_of_and_each_findings_own_pair_where_it_was_picked():
     card = bias_cards.findings_card(reported(ITSELF))
-    assert all(f"<th scope='col'>{name}</th>" in card for name in ("parity gap", "opport. gap", "odds gap")) and "Per finding, a to b" in card
+    assert (
+        all(f"<th scope='col'>{name}</th>" in card for name in ("parity gap", "opport. gap", "odds gap"))
+        and "Per finding, a to b" in card
+    )
     assert table(reported(ITSELF))[0][-1] in card and "operating point: finding 0.500." in card
     three = bias_report(ITSELF, Films(), np.arange(160), "group", Three())
     card = bias_cards.findings_card(three)
@@ -112,7 +129,9 @@ def test_a_folder_that_was_not_typed_is_asked_for_in_the_readers_words():
 def test_every_picture_has_words_for_those_who_cannot_see_it():
     report = reported(ITSELF)
     (one,) = report.findings
-    assert f"alt='Mean change for finding, a to b: {points(one.change.value)} points" in bias_cards.findings_card(report)
+    assert f"alt='Mean change for finding, a to b: {points(one.change.value)} points" in bias_cards.findings_card(
+        report
+    )
     scatter = bias_cards.scatter_card(report, one)
     assert "alt='160 films" in scatter
 
@@ -134,7 +153,9 @@ def test_an_interval_stands_where_its_numbers_are():
     whole = drawing(bias_cards.interval(report, one, 1.08))
     at = float(re.search(r"cx='([\d.]+)'", whole)[1])
     band = re.search(r"class='band' x='([\d.]+)' y='0' width='([\d.]+)'", whole)
-    assert float(band[1]) == pytest.approx(75 * (1 - 0.05 / 1.08), abs=0.1) and float(band[2]) == pytest.approx(150 * 0.05 / 1.08, abs=0.2)
+    assert float(band[1]) == pytest.approx(75 * (1 - 0.05 / 1.08), abs=0.1) and float(band[2]) == pytest.approx(
+        150 * 0.05 / 1.08, abs=0.2
+    )
     assert at == pytest.approx(75 * (1 + one.change.value / 1.08), abs=0.1)
 
 
@@ -147,7 +168,11 @@ def test_what_is_asked_one_after_the_other_is_corrected_together_and_said_to_be(
     page.button(key="bias-ask").click().run()
     page = settled(page)
     assert not page.exception
-    assert "8 hypotheses" in said(page) and "sex (100 pictures" in said(page) and "view position (100 pictures" in said(page)
+    assert (
+        "8 hypotheses" in said(page)
+        and "sex (100 pictures" in said(page)
+        and "view position (100 pictures" in said(page)
+    )
     page.segmented_control(key="bias attribute").set_value("sex").run()
     assert "8 hypotheses" in said(settled(page))  # and the first report says so too from now on
 

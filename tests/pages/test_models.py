@@ -23,5 +23,7 @@ def test_a_long_name_is_broken_into_lines_that_no_other_row_runs_into(plot):
     assert names[0] == "sex F" and names[1].replace("<br>", " ") == LONG
     assert all(len(line) <= 28 for line in names[1].split("<br>"))
     lines = names[1].count("<br>") + 1
-    assert places[1] - places[0] == places[2] - places[1] >= 16 * (1 + lines) / 2  # half the height of each of the two names
+    assert (
+        places[1] - places[0] == places[2] - places[1] >= 16 * (1 + lines) / 2
+    )  # half the height of each of the two names
     assert [*figure.data[0].y] == [*places] and figure.layout.height > figure.layout.yaxis.range[0]

@@ -57,7 +57,9 @@ def measure(metric="disease_sensitivity", value=0.3, reach=0.03, subject=MEAN, n
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_whole(name):
     table = TABLES[name]
-    asked = {model for row in table.rows for model in ((row.model, row.than) if isinstance(row, Ratio) else (row.model,))}
+    asked = {
+        model for row in table.rows for model in ((row.model, row.than) if isinstance(row, Ratio) else (row.model,))
+    }
     assert asked == {*table.models, *(table.baselines.names if table.baselines else ())}
     assert all(row.metric in METRICS for row in table.rows)
     assert all(training.guidance in GUIDANCE for training in table.models.values())
@@ -69,7 +71,9 @@ def test_a_table_is_whole(name):
 
 
 def test_an_unknown_table_is_refused_by_naming_the_known_ones():
-    with pytest.raises(OneSentence, match="there are attri-net-phantom, attri-net-tag, attri-net-nih, cx-gan-synthetic, .*cx-gan-real"):
+    with pytest.raises(
+        OneSentence, match="there are attri-net-phantom, attri-net-tag, attri-net-nih, cx-gan-synthetic, .*cx-gan-real"
+    ):
         reproduce("attri-net-mnist")
 
 
@@ -91,12 +95,16 @@ def test_what_is_missing_is_said_and_not_trained_when_training_is_not_wanted(shi
     assert len(rows) == len(TABLES["attri-net-phantom"].rows)
     assert all(row["value"] is None and "leave --no-train out" in row["remark"] for row in rows)
     printed = capsys.readouterr().out
-    assert printed.count("checkpoint attri-net-phantom-unguided is not there") == 1  # however many rows it is missing from
+    assert (
+        printed.count("checkpoint attri-net-phantom-unguided is not there") == 1
+    )  # however many rows it is missing from
     assert all(row["subject"] in printed for row in rows)
     assert not shipped.exists() and not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("name, models", [("attri-net-phantom", (UNGUIDED, GUIDED)), ("attri-net-tag", (UNGUIDED, GUIDED))])
+@pytest.mark.parametrize(
+    "name, models", [("attri-net-phantom", (UNGUIDED, GUIDED)), ("attri-net-tag", (UNGUIDED, GUIDED))]
+)
 def test_every_row_about_a_checkpoint_has_a_number_once_it_is_there(shipped, tmp_path, name, models, capsys):
     for seed, training in enumerate(TABLES[name].models.values()):
         if training.method:
@@ -106,7 +114,9 @@ def test_every_row_about_a_checkpoint_has_a_number_once_it_is_there(shipped, tmp
     reproduce(name, train=False, runs=tmp_path / "runs", json=tmp_path / "rows.json")
     rows, table = json.loads((tmp_path / "rows.json").read_text())["rows"], TABLES[name]
     known, unknown = [r for r in rows if r["value"] is not None], [r for r in rows if r["value"] is None]
-    assert all(RESNET in row["subject"] or row["metric"] == "class_sensitivity" for row in unknown)  # which needs more pictures
+    assert all(
+        RESNET in row["subject"] or row["metric"] == "class_sensitivity" for row in unknown
+    )  # which needs more pictures
     expected = [w for w in table.rows if w.model != RESNET and w.metric != "class_sensitivity"]
     numbers = [row for row in known if row["metric"] != "class_sensitivity"]
     assert [row.get("paper") for row in numbers] == [w.paper for w in expected]
@@ -133,7 +143,9 @@ def test_what_is_missing_is_trained_once(shipped, tmp_path, monkeypatch, capsys)
     monkeypatch.setitem(TABLES, "small", table)
     reproduce("small", runs=tmp_path / "runs", precision="32-true")
     card = (shipped / "attri-net-small" / "card.md").read_text()
-    assert "python -m engine train attri_net --data phantom --name attri-net-small --preset demo --option count=60" in card
+    assert (
+        "python -m engine train attri_net --data phantom --name attri-net-small --preset demo --option count=60" in card
+    )
     first = capsys.readouterr().out.splitlines()[1:]  # after the line of the training's one validation
     monkeypatch.setattr(command, "training_job", lambda *_: pytest.fail("trained again"))
     reproduce("small", runs=tmp_path / "runs")
@@ -144,7 +156,9 @@ def test_the_baseline_sees_the_films_that_attri_net_sees(shipped, tmp_path, monk
     from engine.classifiers import resnet50
 
     seen = []
-    monkeypatch.setattr(resnet50, "scores_on_test", lambda collection, preset, folder, *_: seen.append((preset, folder.name)))
+    monkeypatch.setattr(
+        resnet50, "scores_on_test", lambda collection, preset, folder, *_: seen.append((preset, folder.name))
+    )
     nih = replace(TABLES["attri-net-phantom"], changes=TABLES["attri-net-nih"].changes)
     for preset in ("demo", "paper"):
         nih.baselines.measured(nih, preset, None, Machine("cpu"), tmp_path, True)
@@ -239,7 +253,10 @@ def test_real_films_give_the_rows_that_only_they_have(tmp_path):
     table = TABLES["attri-net-nih"]
     collection = opened("chestxray8", REAL, table.findings, ())
     test = collection.split("test")
-    rows = {row.subject: row for row in early_and_pseudo(open_model(tiny(tmp_path / "tiny", table.findings), "cpu"), collection, test)}
+    rows = {
+        row.subject: row
+        for row in early_and_pseudo(open_model(tiny(tmp_path / "tiny", table.findings), "cpu"), collection, test)
+    }
     assert rows[EARLY].n == sum(int(patient) <= 3970 for patient in collection.patients[test])
     unboxed = collection.findings.index("Edema")
     assert rows[IN_PSEUDO_MASK].n == collection.labels[test].sum() - collection.labels[test, unboxed].sum()

@@ -185,7 +185,15 @@ def a_sequence_of_a_million_items() -> bytes:
     file = dicom(STORED)
     at = file.index(b"\x28\x00\x02\x00US")
     items = b"\xfe\xff\x00\xe0" + bytes(4)
-    return file[:at] + b"\x18\x00\x12\x00SQ\0\0" + b"\xff" * 4 + items * 1_000_000 + b"\xfe\xff\xdd\xe0" + bytes(4) + file[at:]
+    return (
+        file[:at]
+        + b"\x18\x00\x12\x00SQ\0\0"
+        + b"\xff" * 4
+        + items * 1_000_000
+        + b"\xfe\xff\xdd\xe0"
+        + bytes(4)
+        + file[at:]
+    )
 
 
 @bomb
@@ -209,14 +217,20 @@ def a_palette_that_unfolds_without_end() -> bytes:
     for name in ("Red", "Green", "Blue"):
         elements[f"{name}PaletteColorLookupTableDescriptor"] = [0, 0, 16]
         segments = struct.pack("<HHH", 0, 1, 9) + struct.pack("<HHH", 1, 65_535, 7) * 1000
-        elements[f"Segmented{name}PaletteColorLookupTableData"] = segments + struct.pack("<HHHH", 2, 65_535, 0, 0) * 200_000
+        elements[f"Segmented{name}PaletteColorLookupTableData"] = (
+            segments + struct.pack("<HHHH", 2, 65_535, 0, 0) * 200_000
+        )
     return dicom(FLAT, PhotometricInterpretation="PALETTE COLOR", **elements)
 
 
 def codestream(rows: int, columns: int, tile: int, precinct: int | None = None, components: int = 1) -> bytes:
     """A JPEG 2000 header and one empty tile."""
-    siz = struct.pack(">HIIIIIIIIH", 0, columns, rows, 0, 0, tile, tile, 0, 0, components) + b"\x07\x01\x01" * components
-    cod = bytes([precinct is not None, 0, 0, 1, 0, 5, 4, 4, 0, 1]) + (b"" if precinct is None else bytes([precinct * 17]) * 6)
+    siz = (
+        struct.pack(">HIIIIIIIIH", 0, columns, rows, 0, 0, tile, tile, 0, 0, components) + b"\x07\x01\x01" * components
+    )
+    cod = bytes([precinct is not None, 0, 0, 1, 0, 5, 4, 4, 0, 1]) + (
+        b"" if precinct is None else bytes([precinct * 17]) * 6
+    )
     qcd = bytes([0x40]) + bytes([0x48] * 16)
     out = b"\xff\x4f"
     for marker, segment in ((b"\xff\x51", siz), (b"\xff\x52", cod), (b"\xff\x5c", qcd)):
@@ -225,7 +239,9 @@ def codestream(rows: int, columns: int, tile: int, precinct: int | None = None, 
 
 
 def coded(data: bytes, syntax, rows: int = 40, columns: int = 50, **elements) -> bytes:
-    return dicom(FLAT, syntax, PixelData=encapsulate([data + b"\0" * (len(data) % 2)]), Rows=rows, Columns=columns, **elements)
+    return dicom(
+        FLAT, syntax, PixelData=encapsulate([data + b"\0" * (len(data) % 2)]), Rows=rows, Columns=columns, **elements
+    )
 
 
 @bomb
@@ -278,7 +294,9 @@ def two_million_fragments() -> bytes:
 @bomb
 def the_largest_native_picture_that_is_let_in() -> bytes:
     side = 5600
-    return dicom(np.resize(body(side, side, 60_000), (side, side)), PhotometricInterpretation="MONOCHROME1", RescaleSlope="2")
+    return dicom(
+        np.resize(body(side, side, 60_000), (side, side)), PhotometricInterpretation="MONOCHROME1", RescaleSlope="2"
+    )
 
 
 @bomb
@@ -307,7 +325,9 @@ def the_largest_noisy_tiff_that_is_let_in() -> bytes:
 @bomb
 def the_largest_jpeg_of_ten_passes_that_is_let_in() -> bytes:
     side = int((bounds.JPEG_PASSED_PIXELS / 10) ** 0.5)
-    return cv2.imencode(".jpg", noise(side, side, 3), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    return cv2.imencode(".jpg", noise(side, side, 3), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_QUALITY, 90])[
+        1
+    ].tobytes()
 
 
 @bomb
@@ -322,4 +342,11 @@ def the_largest_plain_jpeg_film_that_is_let_in() -> bytes:
 @bomb
 def the_largest_native_colour_film_that_is_let_in() -> bytes:
     frames = bounds.VALUES // (3 * 1024 * 1024)
-    return dicom(np.zeros((8, 8, 3), np.uint8), samples=3, PixelData=noise(1 << 20, 3).tobytes() * frames, Rows=1024, Columns=1024, NumberOfFrames=frames)
+    return dicom(
+        np.zeros((8, 8, 3), np.uint8),
+        samples=3,
+        PixelData=noise(1 << 20, 3).tobytes() * frames,
+        Rows=1024,
+        Columns=1024,
+        NumberOfFrames=frames,
+    )

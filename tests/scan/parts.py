@@ -13,7 +13,13 @@ from tests.scan.files import dicom, item, picture
 
 
 def table_item(
-    entries: np.ndarray, first: int = 0, bits: int = 16, count: int | None = None, vr: str = "US", data: bytes | None = None, order: str = "<"
+    entries: np.ndarray,
+    first: int = 0,
+    bits: int = 16,
+    count: int | None = None,
+    vr: str = "US",
+    data: bytes | None = None,
+    order: str = "<",
 ) -> Dataset:
     """An item of a Modality LUT or VOI LUT sequence; `count` and `data` replace what `entries` would give."""
     made = item(LUTDescriptor=[len(entries) if count is None else count, first, bits], LUTData=b"")
@@ -27,7 +33,11 @@ def palette_elements(entries: np.ndarray, first: int, bits: int, count: int | No
     elements = {"PhotometricInterpretation": "PALETTE COLOR"}
     data = entries.astype(np.uint8).tobytes() if bits == 8 else entries.astype("<u2").tobytes()
     for colour in ("Red", "Green", "Blue"):
-        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [(len(entries) if count is None else count) % 65536, first, bits]
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [
+            (len(entries) if count is None else count) % 65536,
+            first,
+            bits,
+        ]
         elements[f"{colour}PaletteColorLookupTableData"] = data + b"\0" * (len(data) % 2)
     return elements
 

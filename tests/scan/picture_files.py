@@ -27,10 +27,17 @@ STORED = body()
 FLAT = body(40, 50, 255, np.uint8)
 COLOUR = np.stack([FLAT, FLAT // 2, 255 - FLAT], -1)
 FLOAT = {"PixelData": None, "BitsStored": None, "HighBit": None, "PixelRepresentation": None}
-DETECTOR = {"ImagerPixelSpacing": ["0.2", "0.2"], "EstimatedRadiographicMagnificationFactor": "1.5", "PixelSpacing": ["0.2", "0.2"]}
+DETECTOR = {
+    "ImagerPixelSpacing": ["0.2", "0.2"],
+    "EstimatedRadiographicMagnificationFactor": "1.5",
+    "PixelSpacing": ["0.2", "0.2"],
+}
 GROUPS = {
     "SharedFunctionalGroupsSequence": [item(PixelMeasuresSequence=[item(PixelSpacing=["1", "1"])])],
-    "PerFrameFunctionalGroupsSequence": [item(PixelValueTransformationSequence=[item(RescaleSlope="2", RescaleIntercept="")])] * 2,
+    "PerFrameFunctionalGroupsSequence": [
+        item(PixelValueTransformationSequence=[item(RescaleSlope="2", RescaleIntercept="")])
+    ]
+    * 2,
 }
 PICTURES = [
     png(FLAT),
@@ -48,11 +55,29 @@ PICTURES = [
     tiff(np.dstack([COLOUR, FLAT]), t338=2, t274=3),
     tiff(np.dstack([COLOUR, FLAT]).astype(np.uint16) * 257, t338=1),
     dicom(STORED << 4, BitsStored=12, HighBit=15, RescaleSlope="", PresentationLUTShape="INVERSE", **DETECTOR),
-    dicom(STORED, ModalityLUTSequence=[table_item(np.arange(4000) * 3, count=4001)], NominalScannedPixelSpacing=["0.1", "0.1"]),
-    dicom(STORED, ImplicitVRLittleEndian, VOILUTSequence=[table_item(4095 - np.arange(4096), bits=12)], PixelPaddingValue=7) + bytes(999),
+    dicom(
+        STORED,
+        ModalityLUTSequence=[table_item(np.arange(4000) * 3, count=4001)],
+        NominalScannedPixelSpacing=["0.1", "0.1"],
+    ),
+    dicom(
+        STORED,
+        ImplicitVRLittleEndian,
+        VOILUTSequence=[table_item(4095 - np.arange(4096), bits=12)],
+        PixelPaddingValue=7,
+    )
+    + bytes(999),
     dicom(FLAT, **palette_elements(np.arange(250), 0, 8, count=256)),
-    dicom(STORED.astype(np.int16), ExplicitVRBigEndian, PixelPaddingValue=-5, PixelPaddingRangeLimit=9, PixelAspectRatio=["2", "1"])[128:],
-    dicom(STORED.astype(np.float32), FloatPixelData=STORED.astype("<f4").tobytes(), FloatPixelPaddingValue=3.0, **FLOAT),
+    dicom(
+        STORED.astype(np.int16),
+        ExplicitVRBigEndian,
+        PixelPaddingValue=-5,
+        PixelPaddingRangeLimit=9,
+        PixelAspectRatio=["2", "1"],
+    )[128:],
+    dicom(
+        STORED.astype(np.float32), FloatPixelData=STORED.astype("<f4").tobytes(), FloatPixelPaddingValue=3.0, **FLOAT
+    ),
     dicom(np.stack([STORED, STORED // 2]), **GROUPS),
     encapsulated([lossless_jpeg(STORED << 4, 16)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=15),
     encapsulated([lossless_jpeg(FLAT, 8)], STORED, JPEGLosslessSV1),

@@ -43,7 +43,14 @@ def retold(file: bytes, told: str, other: str) -> bytes:
     told, other = ((uid + "\0" * (len(uid) % 2)).encode() for uid in (told, other))
     at = file.index(told)
     length = int.from_bytes(file[140:144], "little") + len(other) - len(told)
-    return file[:140] + struct.pack("<I", length) + file[144 : at - 2] + struct.pack("<H", len(other)) + other + file[at + len(told) :]
+    return (
+        file[:140]
+        + struct.pack("<I", length)
+        + file[144 : at - 2]
+        + struct.pack("<H", len(other))
+        + other
+        + file[at + len(told) :]
+    )
 
 
 def meta(syntax: str, group_length: bool = True) -> bytes:
@@ -58,7 +65,10 @@ def meta_end(file: bytes) -> int:
 
 
 def test_the_encoder_of_these_tests_is_read_back():
-    assert np.array_equal(read_scan(encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=11)).pixels, STORED)
+    assert np.array_equal(
+        read_scan(encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1, BitsStored=12, HighBit=11)).pixels,
+        STORED,
+    )
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -72,7 +82,11 @@ def test_compressed_words_are_shifted_to_their_high_bit_too(signed):
     runs.BitsStored, runs.HighBit, runs.PixelRepresentation = 12, 15, int(signed)
     out = io.BytesIO()
     runs.save_as(out)
-    for file in (jpeg, out.getvalue(), encapsulated([openjpeg.encode_array(words, bits_stored=16)], plain, JPEG2000Lossless, **deep)):
+    for file in (
+        jpeg,
+        out.getvalue(),
+        encapsulated([openjpeg.encode_array(words, bits_stored=16)], plain, JPEG2000Lossless, **deep),
+    ):
         assert np.array_equal(read_scan(file).pixels, values)
 
 
@@ -84,7 +98,9 @@ def test_a_stream_that_holds_the_values_themselves_is_not_shifted():
 @pytest.mark.parametrize("signed", [False, True])
 def test_bits_above_the_stored_ones_count_in_no_encoding(signed):
     values = (STORED // 2).astype(np.int16) - 1000 if signed else STORED
-    words = ((values.view(np.uint16) & 0x0FFF) << 2) | (np.arange(50) % 3 == 0).astype(np.uint16) << 15  # an overlay above
+    words = ((values.view(np.uint16) & 0x0FFF) << 2) | (np.arange(50) % 3 == 0).astype(
+        np.uint16
+    ) << 15  # an overlay above
     told = {"BitsStored": 12, "HighBit": 13, "PixelRepresentation": int(signed)}
     runs = dcmread(io.BytesIO(run_lengths(words)))
     runs.BitsStored, runs.HighBit, runs.PixelRepresentation = told.values()
@@ -100,9 +116,19 @@ def test_bits_above_the_stored_ones_count_in_no_encoding(signed):
 
 
 def test_what_a_lossy_encoder_adds_beyond_the_stored_range_ends_there():
-    steep = np.kron(np.random.default_rng(0).integers(0, 2, (8, 10)), np.ones((5, 5), np.uint8)) * 63  # rings on both sides
-    file = encapsulated([picture(steep.astype(np.uint8), "JPEG", quality=30)], steep.astype(np.uint8), JPEGBaseline8Bit, BitsStored=6, HighBit=5)
-    whole = encapsulated([picture(steep.astype(np.uint8), "JPEG", quality=30)], steep.astype(np.uint8), JPEGBaseline8Bit)
+    steep = (
+        np.kron(np.random.default_rng(0).integers(0, 2, (8, 10)), np.ones((5, 5), np.uint8)) * 63
+    )  # rings on both sides
+    file = encapsulated(
+        [picture(steep.astype(np.uint8), "JPEG", quality=30)],
+        steep.astype(np.uint8),
+        JPEGBaseline8Bit,
+        BitsStored=6,
+        HighBit=5,
+    )
+    whole = encapsulated(
+        [picture(steep.astype(np.uint8), "JPEG", quality=30)], steep.astype(np.uint8), JPEGBaseline8Bit
+    )
     decoded = read_scan(whole).pixels
     assert decoded.max() > 63
     assert np.array_equal(read_scan(file).pixels, np.minimum(decoded, 63))
@@ -113,20 +139,36 @@ def test_8_bits_in_room_for_16_are_8_bits(stored):
     room = {"BitsAllocated": 16, "BitsStored": stored, "HighBit": stored - 1}
     baseline = read_scan(encapsulated([picture(SMOOTH, "JPEG", quality=95)], SMOOTH, JPEGBaseline8Bit, **room))
     assert np.abs(baseline.pixels - SMOOTH).max() <= 4 and baseline.bits == 8 and baseline.window == (127.5, 255.0)
-    assert np.abs(read_scan(encapsulated([sequential_jpeg(SMOOTH, 63)], SMOOTH, JPEGExtended12Bit, **room)).pixels - SMOOTH).max() <= 4
+    assert (
+        np.abs(
+            read_scan(encapsulated([sequential_jpeg(SMOOTH, 63)], SMOOTH, JPEGExtended12Bit, **room)).pixels - SMOOTH
+        ).max()
+        <= 4
+    )
     for lossless in (
         encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLosslessSV1, **room),
         encapsulated([openjpeg.encode_array(FLAT, bits_stored=8)], FLAT, JPEG2000Lossless, **room),
     ):
         assert np.array_equal(read_scan(lossless).pixels, FLAT)
-    turned = read_scan(encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLossless, PhotometricInterpretation="MONOCHROME1", **room))
+    turned = read_scan(
+        encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLossless, PhotometricInterpretation="MONOCHROME1", **room)
+    )
     assert np.array_equal(turned.pixels, 255 - FLAT)
 
 
 def test_8_bit_colour_in_room_for_16_is_read():
     colour = np.stack([SMOOTH, SMOOTH, SMOOTH], axis=-1)
     frame = picture(colour, "JPEG", quality=95)
-    file = encapsulated([frame], colour, JPEGBaseline8Bit, samples=3, PhotometricInterpretation="YBR_FULL_422", BitsAllocated=16, BitsStored=8, HighBit=7)
+    file = encapsulated(
+        [frame],
+        colour,
+        JPEGBaseline8Bit,
+        samples=3,
+        PhotometricInterpretation="YBR_FULL_422",
+        BitsAllocated=16,
+        BitsStored=8,
+        HighBit=7,
+    )
     assert np.abs(read_scan(file).pixels - SMOOTH).max() <= 4
 
 
@@ -146,12 +188,25 @@ def test_frames_of_different_depths_are_named():
 def test_a_sequential_scan_that_ends_at_0_is_read_to_its_end(options, frames):
     pictures = np.stack([SMOOTH, SMOOTH[::-1], SMOOTH[:, ::-1]])[:frames]
     like = pictures if frames > 1 else SMOOTH
-    right = read_scan(encapsulated([sequential_jpeg(array, 63, **options) for array in pictures], like, JPEGExtended12Bit))
-    wrong = read_scan(encapsulated([sequential_jpeg(array, 0, **options) for array in pictures], like, JPEGExtended12Bit))
+    right = read_scan(
+        encapsulated([sequential_jpeg(array, 63, **options) for array in pictures], like, JPEGExtended12Bit)
+    )
+    wrong = read_scan(
+        encapsulated([sequential_jpeg(array, 0, **options) for array in pictures], like, JPEGExtended12Bit)
+    )
     assert np.array_equal(wrong.pixels, right.pixels) and np.abs(right.pixels - like).max() <= 4
 
 
-@pytest.mark.parametrize("data", [picture(SMOOTH, "JPEG"), picture(SMOOTH, "JPEG", progressive=True), lossless_jpeg(FLAT, 8), b"", b"\xff\xd8\xff\xda"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        picture(SMOOTH, "JPEG"),
+        picture(SMOOTH, "JPEG", progressive=True),
+        lossless_jpeg(FLAT, 8),
+        b"",
+        b"\xff\xd8\xff\xda",
+    ],
+)
 def test_a_picture_without_that_fault_is_left_alone(data):
     assert with_whole_spectrum(data) is data
 
@@ -161,7 +216,9 @@ def test_a_full_size_film_in_lossless_jpeg_2000_is_read():
     film = grain.clip(0, 4095).astype(np.uint16)
     frame = openjpeg.encode_array(film, bits_stored=12)
     assert len(frame) > 6_000_000
-    assert np.array_equal(read_scan(encapsulated([frame], film, JPEG2000Lossless, BitsStored=12, HighBit=11)).pixels, film)
+    assert np.array_equal(
+        read_scan(encapsulated([frame], film, JPEG2000Lossless, BitsStored=12, HighBit=11)).pixels, film
+    )
 
 
 def test_a_full_size_mammogram_is_not_refused_for_its_size():
@@ -192,7 +249,10 @@ def test_pixels_that_were_unpacked_under_a_syntax_that_was_left_are_read(syntax)
 
 
 def test_compressed_pixels_that_are_said_to_be_plain_are_named():
-    for file, told in ((run_lengths(STORED), RLELossless), (encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1), JPEGLosslessSV1)):
+    for file, told in (
+        (run_lengths(STORED), RLELossless),
+        (encapsulated([lossless_jpeg(STORED, 12)], STORED, JPEGLosslessSV1), JPEGLosslessSV1),
+    ):
         with pytest.raises(UnreadableScan, match="not compressed"):
             read_scan(retold(file, told, ExplicitVRLittleEndian))
 

@@ -188,7 +188,9 @@ def by_pydicom(name: str) -> np.ndarray:
     """pydicom's own pixels in the units and the sense that a Scan promises, float64."""
     header = pydicom.dcmread(FILES[name], force=True)
     if "TransferSyntaxUID" not in header.file_meta:
-        header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if header.original_encoding[0] else ExplicitVRLittleEndian
+        header.file_meta.TransferSyntaxUID = (
+            ImplicitVRLittleEndian if header.original_encoding[0] else ExplicitVRLittleEndian
+        )
     syntax = header.file_meta.TransferSyntaxUID
     plugin = {} if not syntax.is_compressed or syntax.is_deflated else {"decoding_plugin": "pylibjpeg"}
     if syntax == JPEGBaseline8Bit:
@@ -196,7 +198,9 @@ def by_pydicom(name: str) -> np.ndarray:
     stored = pixel_array(header, raw=True, allow_excess_frames=False, **plugin)
     photometric = header.PhotometricInterpretation
     if photometric == "PALETTE COLOR":
-        if syntax == ExplicitVRBigEndian and "RedPaletteColorLookupTableData" in header:  # pydicom takes them as little endian
+        if (
+            syntax == ExplicitVRBigEndian and "RedPaletteColorLookupTableData" in header
+        ):  # pydicom takes them as little endian
             for colour in ("Red", "Green", "Blue"):
                 table = header[f"{colour}PaletteColorLookupTableData"]
                 table.value = np.frombuffer(table.value, ">u2").astype("<u2").tobytes()

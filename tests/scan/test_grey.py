@@ -19,7 +19,9 @@ SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian)
 def test_the_stored_bits_end_at_the_high_bit(syntax, stored, high):
     values = STORED >> (12 - stored)
     words = values << (high + 1 - stored)
-    words |= np.uint16((1 << (high + 1 - stored)) - 1) & (np.arange(50) % 5).astype(np.uint16)  # overlays may stand below
+    words |= np.uint16((1 << (high + 1 - stored)) - 1) & (np.arange(50) % 5).astype(
+        np.uint16
+    )  # overlays may stand below
     scan = read_scan(dicom(words, syntax, BitsStored=stored, HighBit=high))
     assert np.array_equal(scan.pixels, values)
     assert scan.bits == stored
@@ -29,7 +31,11 @@ def test_signed_values_above_the_lowest_bit_keep_their_sign():
     values = (STORED // 2).astype(np.int16) - 1000
     scan = read_scan(dicom(values << 4, BitsStored=12, HighBit=15))
     assert np.array_equal(scan.pixels, values)
-    scan = read_scan(dicom(((values & 0x0FFF) << 2).astype(np.int16), BitsStored=12, HighBit=13, RescaleSlope="2", RescaleIntercept="7"))
+    scan = read_scan(
+        dicom(
+            ((values & 0x0FFF) << 2).astype(np.int16), BitsStored=12, HighBit=13, RescaleSlope="2", RescaleIntercept="7"
+        )
+    )
     assert np.array_equal(scan.pixels, values * 2 + 7)
 
 
@@ -96,8 +102,12 @@ def test_the_first_mapped_value_of_unsigned_pixels_may_lie_above_32767():
 def test_a_descriptor_of_0_entries_means_65536():
     stored = body(top=65_535)
     entries = (65_535 - np.arange(65_536)).astype(np.uint16)
-    assert np.array_equal(read_scan(dicom(stored, ModalityLUTSequence=[table_item(entries, count=0)])).pixels, 65_535.0 - stored)
-    assert np.array_equal(read_scan(dicom(stored, **palette_elements(entries, 0, 16, count=65_536))).pixels, 65_535.0 - stored)
+    assert np.array_equal(
+        read_scan(dicom(stored, ModalityLUTSequence=[table_item(entries, count=0)])).pixels, 65_535.0 - stored
+    )
+    assert np.array_equal(
+        read_scan(dicom(stored, **palette_elements(entries, 0, 16, count=65_536))).pixels, 65_535.0 - stored
+    )
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -114,7 +124,9 @@ def test_a_palette_may_begin_below_0_for_signed_pixels_and_above_for_others():
     low = palette_elements(entries, 0, 16)
     for name in ("Red", "Green", "Blue"):
         low[f"{name}PaletteColorLookupTableDescriptor"] = [4001, -2000, 16]
-    assert np.array_equal(read_scan(dicom(STORED.astype(np.int16) - 2000, ImplicitVRLittleEndian, **low)).pixels, entries[STORED])
+    assert np.array_equal(
+        read_scan(dicom(STORED.astype(np.int16) - 2000, ImplicitVRLittleEndian, **low)).pixels, entries[STORED]
+    )
     assert np.array_equal(read_scan(dicom(STORED + 500, **palette_elements(entries, 500, 16))).pixels, entries[STORED])
 
 
@@ -160,9 +172,15 @@ def test_a_damaged_modality_table_is_said_and_a_damaged_voi_table_is_not():
         ({"RescaleIntercept": "-1024"}, STORED - 1024.0),
         ({"RescaleSlope": "2"}, STORED * 2.0),
         ({"RescaleSlope": "2", "RescaleIntercept": ""}, STORED * 2.0),
-        ({"SharedFunctionalGroupsSequence": [item(PixelValueTransformationSequence=[item(RescaleIntercept="-7")])]}, STORED - 7.0),
         (
-            {"RescaleSlope": "", "SharedFunctionalGroupsSequence": [item(PixelValueTransformationSequence=[item(RescaleSlope="3")])]},
+            {"SharedFunctionalGroupsSequence": [item(PixelValueTransformationSequence=[item(RescaleIntercept="-7")])]},
+            STORED - 7.0,
+        ),
+        (
+            {
+                "RescaleSlope": "",
+                "SharedFunctionalGroupsSequence": [item(PixelValueTransformationSequence=[item(RescaleSlope="3")])],
+            },
             STORED * 3.0,
         ),
     ],
@@ -180,7 +198,16 @@ def test_an_intercept_that_is_no_number_is_refused():
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("shape", ["IDENTITY", "INVERSE", None])
 def test_a_picture_is_turned_over_once_however_often_the_file_says_so(photometric, shape):
-    scan = read_scan(dicom(STORED, PhotometricInterpretation=photometric, PresentationLUTShape=shape, WindowCenter=1500, WindowWidth=1000, **TWELVE))
+    scan = read_scan(
+        dicom(
+            STORED,
+            PhotometricInterpretation=photometric,
+            PresentationLUTShape=shape,
+            WindowCenter=1500,
+            WindowWidth=1000,
+            **TWELVE,
+        )
+    )
     turned = photometric == "MONOCHROME1" or shape == "INVERSE"
     assert np.array_equal(scan.pixels, 4095 - STORED if turned else STORED)
     assert scan.window == (2595.0 if turned else 1500.0, 1000.0)
@@ -190,7 +217,9 @@ def test_a_picture_is_turned_over_once_however_often_the_file_says_so(photometri
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_a_voi_table_that_falls_turns_the_picture_over_and_that_is_said(photometric):
     falls = np.clip(4095 - np.arange(4096) * 2, 0, 4095).astype(np.uint16)
-    scan = read_scan(dicom(STORED, PhotometricInterpretation=photometric, VOILUTSequence=[table_item(falls, bits=12)], **TWELVE))
+    scan = read_scan(
+        dicom(STORED, PhotometricInterpretation=photometric, VOILUTSequence=[table_item(falls, bits=12)], **TWELVE)
+    )
     turned = photometric == "MONOCHROME2"  # its last step turns the other over once more
     assert np.array_equal(scan.pixels, 4095 - STORED if turned else STORED)
     assert "VOI" in scan.remarks[0]
@@ -207,7 +236,10 @@ def test_a_voi_table_that_falls_beside_a_window_is_only_said():
 def test_the_first_value_of_a_voi_table_is_in_the_scanners_units():
     rises = table_item(np.arange(1000), first=64_536)  # -1000
     stored = STORED // 8
-    assert read_scan(dicom(stored, RescaleSlope="1", RescaleIntercept="-1000", VOILUTSequence=[rises])).window == (-500.5, 999.0)
+    assert read_scan(dicom(stored, RescaleSlope="1", RescaleIntercept="-1000", VOILUTSequence=[rises])).window == (
+        -500.5,
+        999.0,
+    )
     apart = read_scan(dicom(stored + 64_536, VOILUTSequence=[rises]))
     assert apart.window == (64_536 + 499.5, 999.0)
 
@@ -249,7 +281,13 @@ def test_padding_of_floats_is_left_out(keyword, dtype, value, limit):
     real = STORED.astype(dtype) / 7
     stored = real.copy()
     stored[:3], stored[0] = value if limit is None else limit, value
-    elements = {"PixelData": None, "BitsStored": None, "HighBit": None, "PixelRepresentation": None, f"{keyword}PaddingValue": value}
+    elements = {
+        "PixelData": None,
+        "BitsStored": None,
+        "HighBit": None,
+        "PixelRepresentation": None,
+        f"{keyword}PaddingValue": value,
+    }
     if limit is not None:
         elements[f"{keyword}PaddingRangeLimit"] = limit
     scan = read_scan(dicom(stored, **{f"{keyword}Data": stored.tobytes()}, **elements))

@@ -76,7 +76,9 @@ def test_bombs_are_refused_soon_and_within_bounds(tmp_path):
         timeout=250,
     )
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert run.returncode == 0 and len(lines) == len(paths), f"the reader died at {paths[len(lines)].name}: {run.stderr[-500:]}"
+    assert run.returncode == 0 and len(lines) == len(paths), (
+        f"the reader died at {paths[len(lines)].name}: {run.stderr[-500:]}"
+    )
     for path, said, seconds, megabytes in lines:
         name = Path(path).name
         let_in = "let_in" in name or "known_length" in name or "4_GB" in name
@@ -102,7 +104,9 @@ def test_a_file_above_the_limit_is_refused_before_it_is_looked_at(monkeypatch):
         read_scan(png(body()))
 
 
-@pytest.mark.parametrize("error", [RecursionError(), MemoryError(), KeyError("x"), SystemError("bad"), StopIteration(), AssertionError()])
+@pytest.mark.parametrize(
+    "error", [RecursionError(), MemoryError(), KeyError("x"), SystemError("bad"), StopIteration(), AssertionError()]
+)
 def test_whatever_a_decoder_raises_becomes_one_sentence(error, monkeypatch):
     def fail(data):
         raise error
@@ -160,7 +164,15 @@ def test_a_decoder_that_never_ends_is_ended_after_two_seconds_of_processor(monke
         read_scan(png(body()))
 
 
-@pytest.mark.parametrize(("job", "words"), [("crashes", "makes its decoder crash"), ("is_killed", "short of memory"), ("hoards", "more memory"), ("unfolds", "unfolds")])
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ("crashes", "makes its decoder crash"),
+        ("is_killed", "short of memory"),
+        ("hoards", "more memory"),
+        ("unfolds", "unfolds"),
+    ],
+)
 def test_a_decoder_that_crashes_or_takes_all_gets_one_sentence(job, words, monkeypatch):
     monkeypatch.setattr("engine.scan.DECODED", f"tests.worker.jobs:{job}")
     with pytest.raises(UnreadableScan, match=words):
@@ -169,5 +181,7 @@ def test_a_decoder_that_crashes_or_takes_all_gets_one_sentence(job, words, monke
 
 def test_a_scan_is_the_same_from_a_worker_as_from_here():
     ours, theirs = read_scan(png(body())), read_scan_in_process(png(body()))
-    assert {name: repr(value) for name, value in vars(ours).items()} == {name: repr(value) for name, value in vars(theirs).items()}
+    assert {name: repr(value) for name, value in vars(ours).items()} == {
+        name: repr(value) for name, value in vars(theirs).items()
+    }
     assert ours.sha256 == theirs.sha256 and (ours.pixels == theirs.pixels).all() and not ours.pixels.flags.writeable

@@ -89,10 +89,16 @@ def test_pages_of_a_tiff_become_slices():
 
 
 def test_text_and_profiles_beside_the_pixels_are_never_decoded():
-    header, pixels, end = png_header(*FLAT.shape), (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in FLAT))), (b"IEND", b"")
+    header, pixels, end = (
+        png_header(*FLAT.shape),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in FLAT))),
+        (b"IEND", b""),
+    )
     bomb = zlib.compress(bytes(30_000_000))
     plain = read_scan(png_chunks(header, pixels, end))
-    carried = read_scan(png_chunks(header, (b"zTXt", b"note\0\0" + bomb), (b"iCCP", b"p\0\0" + bomb), (b"eXIf", b"MM\0*"), pixels, end))
+    carried = read_scan(
+        png_chunks(header, (b"zTXt", b"note\0\0" + bomb), (b"iCCP", b"p\0\0" + bomb), (b"eXIf", b"MM\0*"), pixels, end)
+    )
     assert carried.sha256 == plain.sha256 and carried.tags == {}
 
 
@@ -194,7 +200,12 @@ def test_a_jpeg_in_a_dicom_file_is_never_shown_half():
 @pytest.mark.parametrize("name", ["syntax", "class"])
 def test_no_word_of_the_file_reaches_the_sentence(name):
     loud = UID("1.2.999.555.1")
-    file = dicom(DEEP, SOPClassUID=loud, PatientName="Loud^Name", **({"PixelData": None, "Rows": None} if name == "class" else {}))
+    file = dicom(
+        DEEP,
+        SOPClassUID=loud,
+        PatientName="Loud^Name",
+        **({"PixelData": None, "Rows": None} if name == "class" else {}),
+    )
     if name == "syntax":
         file = file.replace(ExplicitVRLittleEndian.encode() + b"\0", b"1.2.999.555.1\0\0\0\0\0\0\0")
     with pytest.raises(UnreadableScan) as refusal:

@@ -91,13 +91,22 @@ def test_monochrome1_is_turned_over_so_that_bright_is_dense():
 
 def test_turning_over_keeps_the_range_that_the_rescale_gives():
     scan = read_scan(
-        dicom(STORED, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11, RescaleSlope="2", RescaleIntercept="-100")
+        dicom(
+            STORED,
+            PhotometricInterpretation="MONOCHROME1",
+            BitsStored=12,
+            HighBit=11,
+            RescaleSlope="2",
+            RescaleIntercept="-100",
+        )
     )
     assert np.array_equal(scan.pixels, (2 * 4095 - 100) + -100 - (2.0 * STORED - 100))
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-@pytest.mark.parametrize("value, limit, dtype", [(63536, None, np.uint16), (-2000, None, np.int16), (5000, 5003, np.uint16)])
+@pytest.mark.parametrize(
+    "value, limit, dtype", [(63536, None, np.uint16), (-2000, None, np.int16), (5000, 5003, np.uint16)]
+)
 def test_padding_becomes_the_darkest_real_value(photometric, value, limit, dtype):
     stored = STORED.astype(dtype)
     real = read_scan(dicom(stored, PhotometricInterpretation=photometric)).pixels[3:]
@@ -172,12 +181,24 @@ MAGNIFIED = {"EstimatedRadiographicMagnificationFactor": "2"}
         ({"ImagerPixelSpacing": ["0.2", "0.1"]}, (0.2, 0.1), "detector"),
         ({"ImagerPixelSpacing": ["0.2", "0.1"], **MAGNIFIED}, (0.1, 0.05), "patient"),
         ({"PixelSpacing": ["0", "0"], "ImagerPixelSpacing": ["0.2", "0.1"]}, (0.2, 0.1), "detector"),
-        ({"PixelSpacing": ["0.15", "0.15"], "ImagerPixelSpacing": ["0.2", "0.2"], **MAGNIFIED}, (0.15, 0.15), "patient"),
+        (
+            {"PixelSpacing": ["0.15", "0.15"], "ImagerPixelSpacing": ["0.2", "0.2"], **MAGNIFIED},
+            (0.15, 0.15),
+            "patient",
+        ),
         (SAME, (0.2, 0.1), "detector"),  # repeated, not calibrated: PS3.3 10.7.1.3
         ({**SAME, **MAGNIFIED}, (0.1, 0.05), "patient"),
         ({**SAME, "PixelSpacingCalibrationType": "FIDUCIAL"}, (0.2, 0.1), "patient"),
-        ({"ImagerPixelSpacing": ["0.2", "0.1"], "EstimatedRadiographicMagnificationFactor": "0"}, (0.2, 0.1), "detector"),
-        ({"ImagerPixelSpacing": ["0.2", "0.1"], "EstimatedRadiographicMagnificationFactor": ""}, (0.2, 0.1), "detector"),
+        (
+            {"ImagerPixelSpacing": ["0.2", "0.1"], "EstimatedRadiographicMagnificationFactor": "0"},
+            (0.2, 0.1),
+            "detector",
+        ),
+        (
+            {"ImagerPixelSpacing": ["0.2", "0.1"], "EstimatedRadiographicMagnificationFactor": ""},
+            (0.2, 0.1),
+            "detector",
+        ),
         ({"NominalScannedPixelSpacing": ["0.2", "0.1"]}, (0.2, 0.1), "detector"),
         ({"NominalScannedPixelSpacing": ["0.2", "0.1"], "PixelSpacing": ["0.2", "0.1"]}, (0.2, 0.1), "detector"),
         ({"NominalScannedPixelSpacing": ["0.2", "0.1"], "PixelSpacing": ["0.4", "0.2"]}, (0.4, 0.2), "patient"),
@@ -275,7 +296,9 @@ IDENTIFYING = dict(
 
 
 def test_only_allow_listed_tags_are_kept():
-    described = dict(BodyPartExamined="CHEST", ViewPosition="PA", PatientSex="F", PatientAge="072Y", Manufacturer="Acme (Europe)")
+    described = dict(
+        BodyPartExamined="CHEST", ViewPosition="PA", PatientSex="F", PatientAge="072Y", Manufacturer="Acme (Europe)"
+    )
     scan = read_scan(dicom(STORED, **IDENTIFYING, **described))
     assert scan.tags == {
         "Modality": "CR",
@@ -293,7 +316,17 @@ def test_only_allow_listed_tags_are_kept():
 
 @pytest.mark.parametrize(
     "written, kept",
-    [("045Y", "45"), ("089Y", "89"), ("090Y", "90+"), ("101Y", "90+"), ("018M", "1"), ("003W", "0"), ("45", "45"), ("old", None), ("-5Y", None)],
+    [
+        ("045Y", "45"),
+        ("089Y", "89"),
+        ("090Y", "90+"),
+        ("101Y", "90+"),
+        ("018M", "1"),
+        ("003W", "0"),
+        ("45", "45"),
+        ("old", None),
+        ("-5Y", None),
+    ],
 )
 def test_age_is_whole_years_and_90_plus_above_89(written, kept):
     file = dicom(STORED, PatientAge="999Y").replace(b"999Y", written.ljust(4).encode())

@@ -37,7 +37,15 @@ def stored(array: np.ndarray, orientation: int) -> np.ndarray:
 
 @EACH
 def test_the_eight_orientations_are_those_of_pillow(orientation):
-    turn = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
+    turn = {
+        2: "FLIP_LEFT_RIGHT",
+        3: "ROTATE_180",
+        4: "FLIP_TOP_BOTTOM",
+        5: "TRANSPOSE",
+        6: "ROTATE_270",
+        7: "TRANSVERSE",
+        8: "ROTATE_90",
+    }
     image = Image.fromarray(stored(FLAT, orientation))
     image = image.transpose(getattr(Image.Transpose, turn[orientation])) if orientation > 1 else image
     assert np.array_equal(np.asarray(image), FLAT)
@@ -68,7 +76,9 @@ def test_tiff_is_turned_as_its_tag_says(orientation, order):
             assert scan.sha256 == upright_one.sha256
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "raw"):
         for array in (FLAT, DEEP, COLOUR):
-            scan = read_scan(picture(stored(array, orientation), "TIFF", compression=compression, tiffinfo={274: orientation}))
+            scan = read_scan(
+                picture(stored(array, orientation), "TIFF", compression=compression, tiffinfo={274: orientation})
+            )
             assert scan.sha256 == read_scan(picture(array, "TIFF")).sha256
 
 
@@ -87,7 +97,18 @@ def test_every_page_is_turned_and_all_must_stand_alike():
 
 
 @pytest.mark.parametrize(
-    "block", [b"", b"MM\0*", b"II*\0\xff\xff\xff\x7f", exif_block(0), exif_block(9), exif_block(65_535), exif_block(6)[:-20], b"Exif\0\0" + exif_block(6), b"II*\0\x08\0\0\0\xff\xff"]
+    "block",
+    [
+        b"",
+        b"MM\0*",
+        b"II*\0\xff\xff\xff\x7f",
+        exif_block(0),
+        exif_block(9),
+        exif_block(65_535),
+        exif_block(6)[:-20],
+        b"Exif\0\0" + exif_block(6),
+        b"II*\0\x08\0\0\0\xff\xff",
+    ],
 )
 def test_a_note_that_says_nothing_turns_nothing(block):
     assert read_scan(png_with_exif(png(FLAT), block)).sha256 == read_scan(png(FLAT)).sha256
@@ -128,7 +149,9 @@ def test_alpha_of_every_kind_and_depth_leaves_the_colours(kind, dtype, compressi
     there = np.rint(colours * (alpha / (255 * scale))[..., None]).astype(dtype) if kind == 1 else colours
     file = tiff(np.dstack([there, alpha]), order=order, compression=compression, t338=kind)
     plain = read_scan(tiff(colours, order=order)).pixels
-    assert np.abs(read_scan(file).pixels - plain).max() <= (3 if kind == 1 else 0)  # what was multiplied was rounded too
+    assert np.abs(read_scan(file).pixels - plain).max() <= (
+        3 if kind == 1 else 0
+    )  # what was multiplied was rounded too
 
 
 def test_where_nothing_is_seen_the_stored_colour_stays():

@@ -41,7 +41,15 @@ def outside():
 def address(serve, tmp_path_factory, outside):
     proxies = {name: outside[0] for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
     empty = str(tmp_path_factory.mktemp("checkpoints"))
-    return serve("app.py", env={"OTHERWISE_CHECKPOINTS": empty, "OTHERWISE_ALLOWED_HOSTS": "Reading-Room.example.org, lab:9000", "NO_PROXY": "", **proxies})
+    return serve(
+        "app.py",
+        env={
+            "OTHERWISE_CHECKPOINTS": empty,
+            "OTHERWISE_ALLOWED_HOSTS": "Reading-Room.example.org, lab:9000",
+            "NO_PROXY": "",
+            **proxies,
+        },
+    )
 
 
 def asked(address, path, method="GET", **headers):
@@ -63,7 +71,12 @@ def asked(address, path, method="GET", **headers):
 
 def knocked(address, **headers):
     """The status with which the socket of a session is opened: 101 is in."""
-    words = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13", "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    words = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
     netloc = urlsplit(address).netloc
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in ({"Host": netloc} | words | headers).items()]
     with socket.create_connection(tuple(netloc.split(":")), timeout=60) as connection:
@@ -76,7 +89,18 @@ def port(address):
 
 
 @pytest.mark.parametrize("path", ROUTES)
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:9999", "localhost:9999", "127.0.0.1", "", "127.0.0.1:PORT@evil.example", "127.0.0.1.evil.example:PORT"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1:9999",
+        "localhost:9999",
+        "127.0.0.1",
+        "",
+        "127.0.0.1:PORT@evil.example",
+        "127.0.0.1.evil.example:PORT",
+    ],
+)
 def test_no_route_answers_under_another_host_name(address, path, host):
     status, text = asked(address, path, Host=host.replace("PORT", str(port(address))))
     assert status == 403 and text == "This app is not served under that host name."
@@ -88,7 +112,17 @@ def test_no_host_or_two_hosts_are_refused(address):
     assert asked(address, "/", Host=(own, "evil.example"))[0] in (400, 403)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "reading-room.example.org", "reading-room.example.org:8443", "lab:9000"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:PORT",
+        "localhost:PORT",
+        "LOCALHOST:PORT",
+        "reading-room.example.org",
+        "reading-room.example.org:8443",
+        "lab:9000",
+    ],
+)
 def test_own_names_and_those_that_were_allowed_are_answered(address, host):
     host = host.replace("PORT", str(port(address)))
     assert asked(address, "/_stcore/health", Host=host) == (200, "ok")
@@ -99,7 +133,18 @@ def test_a_name_that_was_allowed_on_one_port_is_not_on_another(address):
     assert asked(address, "/", Host="lab:9001")[0] == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:9999", "http://127.0.0.1:9999", "http://localhost:PORT", "null", "HTTP://127.0.0.1:PORT", "file://"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "http://localhost:9999",
+        "http://127.0.0.1:9999",
+        "http://localhost:PORT",
+        "null",
+        "HTTP://127.0.0.1:PORT",
+        "file://",
+    ],
+)
 def test_another_origin_gets_no_session_and_nobody_outside_is_asked(address, origin, outside):
     origin = origin.replace("PORT", str(port(address)))
     assert knocked(address, Origin=origin) == 403
@@ -124,7 +169,9 @@ def test_what_another_site_embeds_is_refused_but_a_link_is_followed(address):
         assert asked(address, "/", Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate")[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics/", "/%5fstcore/metrics", "/_stcore/metrics?families=session_events"])
+@pytest.mark.parametrize(
+    "path", ["/_stcore/metrics", "/_stcore/metrics/", "/%5fstcore/metrics", "/_stcore/metrics?families=session_events"]
+)
 def test_metrics_are_off(address, path):
     status, text = asked(address, path)
     assert status in (307, 404) and "session" not in text
@@ -133,6 +180,8 @@ def test_metrics_are_off(address, path):
 def test_a_setting_that_cannot_be_ends_in_one_sentence():
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", "0"]
     for name, value in (("OTHERWISE_ALLOWED_HOSTS", "http://a/b"), ("OTHERWISE_RETENTION_MINUTES", "soon")):
-        ended = subprocess.run(command, cwd=ROOT, env={**os.environ, name: value}, capture_output=True, text=True, timeout=120)
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, name: value}, capture_output=True, text=True, timeout=120
+        )
         assert ended.returncode != 0 and "Traceback" not in ended.stderr
         assert f"{name} " in ended.stderr

@@ -19,7 +19,11 @@ def test_a_token_opens_for_its_own_reader_only():
     pixels, _ = store()
     (token,) = pixels.lend([b"film"], "reader", "session")
     assert pixels.get(token, "reader") == b"film"
-    assert pixels.get(token, "another") is None and pixels.get(token, None) is None and pixels.get("unknown", "reader") is None
+    assert (
+        pixels.get(token, "another") is None
+        and pixels.get(token, None) is None
+        and pixels.get("unknown", "reader") is None
+    )
 
 
 def test_a_token_ends_and_lets_go_of_its_bytes():

@@ -18,18 +18,27 @@ def ask():
         Route("/file.js", lambda request: PlainTextResponse("x")),
         Route("/_stcore/host-config", lambda request: PlainTextResponse("{}")),
     ]
-    client = TestClient(Starlette(routes=routes, middleware=[Middleware(readers.ReaderCookie)]), base_url="http://127.0.0.1:8501")
+    client = TestClient(
+        Starlette(routes=routes, middleware=[Middleware(readers.ReaderCookie)]), base_url="http://127.0.0.1:8501"
+    )
 
     def get(path, **headers):
         client.cookies.clear()
-        return client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()}).headers.get("set-cookie")
+        return client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()}).headers.get(
+            "set-cookie"
+        )
 
     return get
 
 
 def test_a_page_gives_a_key_that_no_script_reads_and_no_other_site_sends(ask):
     given = ask("/")
-    assert given.startswith("otherwise_reader_8501=") and "HttpOnly" in given and "SameSite=Strict" in given and "Max-Age" not in given
+    assert (
+        given.startswith("otherwise_reader_8501=")
+        and "HttpOnly" in given
+        and "SameSite=Strict" in given
+        and "Max-Age" not in given
+    )
     assert readers.checked(given.split("=", 1)[1].split(";")[0])
     assert ask("/") != given
 

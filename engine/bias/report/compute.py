@@ -61,7 +61,9 @@ def bias_report(
     Raises:
         ValueError: an attribute that the interventions cannot change, or that is known of no picture here.
     """
-    return judged([measured_report(model, collection, indices, attribute, interventions, progress, seed, margin, split)])[0]
+    return judged(
+        [measured_report(model, collection, indices, attribute, interventions, progress, seed, margin, split)]
+    )[0]
 
 
 def measured_report(
@@ -79,25 +81,35 @@ def measured_report(
     values, indices = interventions.values_of(attribute), np.asarray(indices)
     given = len(indices)
     if attribute not in collection.attributes:
-        raise ValueError(f"{collection.name} does not tell the {attribute} of its pictures here; choose another attribute.")
+        raise ValueError(
+            f"{collection.name} does not tell the {attribute} of its pictures here; choose another attribute."
+        )
     indices = indices[np.isin(collection.attributes[attribute][indices], values)]
     if not len(indices):
         raise ValueError(f"no picture of {collection.name} here has a known {attribute} out of {', '.join(values)}.")
-    remarks = [f"{given - len(indices)} pictures without a known {attribute} were left out."] if len(indices) < given else []
+    remarks = (
+        [f"{given - len(indices)} pictures without a known {attribute} were left out."] if len(indices) < given else []
+    )
     n, steps = len(indices), len(indices) * (2 + len(values))
     step = progress or (lambda done, every: None)
-    made = interventions.alternatives(collection, indices, attribute, lambda done, _: step(done, steps), seed, size_for(model))
+    made = interventions.alternatives(
+        collection, indices, attribute, lambda done, _: step(done, steps), seed, size_for(model)
+    )
     null = made.picked(made.pictures, own=True)
     believed, done = {}, n
     for value in values:
         believed[value] = _asked(model, made.pictures[value], lambda k, done=done: step(done + k, steps))
         done += n
     own = made.picked(believed, own=True)
-    original = own if np.array_equal(null, made.original) else _asked(model, made.original, lambda k: step(done + k, steps))
+    original = (
+        own if np.array_equal(null, made.original) else _asked(model, made.original, lambda k: step(done + k, steps))
+    )
     step(steps, steps)
     patients = collection.patients[indices]
     span = float(np.ptp(made.original)) or 1.0
-    answers = _Answers(made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact)
+    answers = _Answers(
+        made, indices, patients, original, np.stack([believed[v] for v in values], 1), own, interventions.exact
+    )
     truth = _truth(model, collection, indices)
     quality = measured_quality(interventions, collection.name, attribute)
     why = [poor(interventions, collection.name, attribute, values, finding) for finding in model.findings]
@@ -121,10 +133,14 @@ def measured_report(
         exact=interventions.exact,
         quality=tuple(quality),
         composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
-        findings=tuple(replace(one, poor=reason, limit=limit) for one, reason, limit in zip(measured, why, limits, strict=True)),
+        findings=tuple(
+            replace(one, poor=reason, limit=limit) for one, reason, limit in zip(measured, why, limits, strict=True)
+        ),
         factual=made.factual,
         remarks=(*remarks, *doubts(quality, model.findings)),
-        maps=tuple(row for row in measures(model.checkpoint.card) if row.metric == "confounder_sensitivity") if attribute == MARKER else (),
+        maps=tuple(row for row in measures(model.checkpoint.card) if row.metric == "confounder_sensitivity")
+        if attribute == MARKER
+        else (),
     )
 
 
@@ -200,10 +216,14 @@ def _asked(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> n
 def _truth(model: Model, collection: Collection, indices: np.ndarray) -> list[np.ndarray | None]:
     """(n,) labels of each of the model's findings, NaN where unknown; None for one that the collection is not labelled for."""
     known = list(collection.findings)
-    return [collection.labels[indices, known.index(finding)] if finding in known else None for finding in model.findings]
+    return [
+        collection.labels[indices, known.index(finding)] if finding in known else None for finding in model.findings
+    ]
 
 
-def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None, seed: int, margin: float) -> FindingReport:
+def _measured(
+    model: Model, c: int, answers: _Answers, truth: np.ndarray | None, seed: int, margin: float
+) -> FindingReport:
     """Everything about finding `c` but the verdict."""
     made, patients, n = answers.made, answers.patients, len(answers.indices)
     finding, threshold = model.findings[c], float(model.thresholds[c])
@@ -237,8 +257,12 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
         change=change,
         flips=_share(f"{subject}: decisions that flip", flipped, patients, seed),
         eca=replace(_share(subject, 1 - flipped, patients, seed), metric="eca"),
-        null_change=_mean(f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed),
-        null_flips=_share(f"{subject}: decisions that flip when nothing is changed", null_flipped.astype(float), patients, seed),
+        null_change=_mean(
+            f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed
+        ),
+        null_flips=_share(
+            f"{subject}: decisions that flip when nothing is changed", null_flipped.astype(float), patients, seed
+        ),
         under=under[:, [a, b]],
         affected=tuple(
             Affected(
@@ -258,12 +282,16 @@ def _measured(model: Model, c: int, answers: _Answers, truth: np.ndarray | None,
         limit=None,
         shown=shown_by(moved, flipped, patients, pairs),
         traces=subtracted.traces,
-        unsubtracted=mean_change(f"{named}, traces not subtracted", shown[:, b] - shown[:, a], patients, margin, pairs)[0],
+        unsubtracted=mean_change(f"{named}, traces not subtracted", shown[:, b] - shown[:, a], patients, margin, pairs)[
+            0
+        ],
         equivalence=equivalence,
     )
 
 
-def _tested(finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, seed: int) -> tuple[InvarianceResult | None, str]:
+def _tested(
+    finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, seed: int
+) -> tuple[InvarianceResult | None, str]:
     """The calibrated test with the generated pictures as its g; without one, the sentence that says why."""
     made, patients = answers.made, answers.patients
     units, count = cluster_index(patients, len(under))
@@ -283,7 +311,9 @@ def _tested(finding: str, answers: _Answers, original: np.ndarray, under: np.nda
         )
     except NotMeasurable as reason:
         return None, sentence(str(reason))
-    return replace(test, detectable=None) if answers.exact else test, ""  # of exact counterfactuals any change at all is seen
+    return replace(
+        test, detectable=None
+    ) if answers.exact else test, ""  # of exact counterfactuals any change at all is seen
 
 
 def sentence(text: str) -> str:

@@ -57,7 +57,9 @@ class Shown:
         if self.freedom < 1:
             return 1.0
         if self.error > 0:
-            change = sum(float(stats.t.sf((abs(self.mean) - sign * limit) / self.error, self.freedom)) for sign in (1, -1))
+            change = sum(
+                float(stats.t.sf((abs(self.mean) - sign * limit) / self.error, self.freedom)) for sign in (1, -1)
+            )
         else:  # no two patients differ
             change = 1.0 if abs(self.mean) <= limit else limit**self.cases
         cases = int(self.cases)

@@ -37,16 +37,30 @@ SMALL_PRINT = {
 
 def facts(report: BiasReport) -> list[tuple[str, str]]:
     """(what, how it was here): all that somebody needs who is to repeat the report or to judge it."""
-    films = f"{report.n} pictures of {report.patients} patients" if report.patients != report.n else f"{report.n} patients, one picture each"
+    films = (
+        f"{report.n} pictures of {report.patients} patients"
+        if report.patients != report.n
+        else f"{report.n} patients, one picture each"
+    )
     groups = ", ".join(f"{short(report.attribute, value)} {count}" for value, count in report.groups.items())
     exact = ", exact: the same drawing from the same noise" if report.exact else ""
-    overlap = "not known, since no test could be done" if report.overlap is None else f"{report.overlap:.2f} (1: Z says nothing about it; 0: Z gives it away)"
+    overlap = (
+        "not known, since no test could be done"
+        if report.overlap is None
+        else f"{report.overlap:.2f} (1: Z says nothing about it; 0: Z gives it away)"
+    )
     return [
-        ("Model", f"{report.checkpoint}; sha256 of its weights {report.checkpoint_sha256[:16]}, of weights and configuration {report.checkpoint_identity[:16]}"),
+        (
+            "Model",
+            f"{report.checkpoint}; sha256 of its weights {report.checkpoint_sha256[:16]}, of weights and configuration {report.checkpoint_identity[:16]}",
+        ),
         ("Pictures", f"{report.data}; part {report.split}; {films}: {groups}"),
         ("Made otherwise by", f"{report.generator}{exact}"),
         ("Date and seed", f"{report.date} (UTC), seed {report.seed}"),
-        ("Level", f"{LEVEL:g} after Holm's correction; intervals cover 95 %, patients taken together; margin {100 * report.margin:g} of 100"),
+        (
+            "Level",
+            f"{LEVEL:g} after Holm's correction; intervals cover 95 %, patients taken together; margin {100 * report.margin:g} of 100",
+        ),
         ("Family", family(report)),
         (f"Overlap of {named(report.attribute)} and Z", overlap),
     ]
@@ -71,7 +85,11 @@ def assumption(report: BiasReport) -> tuple[str, str]:
         f"The verdicts assume that what is known of each picture but the {named(report.attribute)} (Z) accounts for every other difference "
         "between the groups (an adjustment set), and that making a picture leaves the same trace in it under a patient's own value as under another."
     )
-    overlap = "" if report.overlap is None else f" Z and the {named(report.attribute)} overlap by {report.overlap:.2f} (1 is full)."
+    overlap = (
+        ""
+        if report.overlap is None
+        else f" Z and the {named(report.attribute)} overlap by {report.overlap:.2f} (1 is full)."
+    )
     return assumed, f"{_traces(report)}{overlap} Whether Z holds everything that matters cannot be tested."
 
 
@@ -106,10 +124,22 @@ def columns(report: BiasReport, points: bool = True) -> str:
         f"'Beyond -{margin}, +{margin}' are the two one-sided tests of the mean change against the margin: where both p are at most 0.025 its "
         f"95 % interval lies within {margin} points. 'No sign of it' is said only where the intervals of the change and of the flips do; it never rests on a large p."
     )
-    crossed = f": {', '.join(f'{one.finding.lower()} {number(one.threshold)}' for one in report.findings)}" if points else ""
+    crossed = (
+        f": {', '.join(f'{one.finding.lower()} {number(one.threshold)}' for one in report.findings)}" if points else ""
+    )
     flips = f"A decision flips where the probability crosses the finding's operating point{crossed}."
     detectable = [DETECTABLE] if any(one.detectable is not None for one in report.findings) else []
-    return " ".join([TEST, *([EXACT] if report.exact else detectable), equal, *([PICKED] if len(report.values) > 2 else []), flips, GAPS, *missing(report)])
+    return " ".join(
+        [
+            TEST,
+            *([EXACT] if report.exact else detectable),
+            equal,
+            *([PICKED] if len(report.values) > 2 else []),
+            flips,
+            GAPS,
+            *missing(report),
+        ]
+    )
 
 
 def missing(report: BiasReport) -> list[str]:
@@ -141,12 +171,21 @@ def said_beside(report: BiasReport) -> list[str]:
 
 def reach(report: BiasReport) -> float:
     """Where the axis of the intervals ends on both sides, in [0.02, 1]: beyond all of them, and beyond the margin."""
-    ends = [abs(end) for one in report.findings for end in (one.change.low, one.change.high, one.change.value) if end is not None]
+    ends = [
+        abs(end)
+        for one in report.findings
+        for end in (one.change.low, one.change.high, one.change.value)
+        if end is not None
+    ]
     return min(1.0, max(0.02, report.margin, *ends) * 1.08)
 
 
 def caption(report: BiasReport, one: FindingReport) -> str:
     """The interval of one finding in words, for those who cannot see the drawing."""
-    between = "" if one.change.low is None else f", {answers.points(one.change.low)} to {answers.points(one.change.high)}"
+    between = (
+        "" if one.change.low is None else f", {answers.points(one.change.low)} to {answers.points(one.change.high)}"
+    )
     start, end = (short(report.attribute, value) for value in one.pair)
-    return f"Mean change for {one.finding.lower()}, {start} to {end}: {answers.points(one.change.value)} points{between}"
+    return (
+        f"Mean change for {one.finding.lower()}, {start} to {end}: {answers.points(one.change.value)} points{between}"
+    )

@@ -49,7 +49,9 @@ class Affected:
 
 def difference_scale(shown: Sequence[Affected]) -> float:
     """Where one scale for the differences of these patients ends, in the collection's units: beyond it lie 0.5 % of one's pixels."""
-    return max((float(np.quantile(np.abs(one.counterfactual - one.original), 0.995)) for one in shown), default=0.0) or 1.0
+    return (
+        max((float(np.quantile(np.abs(one.counterfactual - one.original), 0.995)) for one in shown), default=0.0) or 1.0
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +104,20 @@ class FindingReport:
         if self.verdict not in VERDICTS or (self.verdict != CANNOT_TELL and self.test is None):
             raise ValueError(f"a verdict is one of {', '.join(VERDICTS)} and rests on a test, got {self.verdict!r}")
         if bool(self.reason) != (self.verdict == CANNOT_TELL):
-            raise ValueError(f"a reason stands where nothing can be told, and only there; got {self.reason!r} for {self.verdict!r}")
+            raise ValueError(
+                f"a reason stands where nothing can be told, and only there; got {self.reason!r} for {self.verdict!r}"
+            )
 
     @property
     def p_values(self) -> tuple[float, ...]:
         """Of the hypotheses that can lead to an accusation, not corrected: the test's, and that of what the pictures show."""
         if self.test is None:
             return ()
-        return (self.test.p_value,) if self.limit is None else (self.test.p_value, self.shown.p_value(max(self.limit, self.equivalence.margin)))
+        return (
+            (self.test.p_value,)
+            if self.limit is None
+            else (self.test.p_value, self.shown.p_value(max(self.limit, self.equivalence.margin)))
+        )
 
     @property
     def slight(self) -> bool:
@@ -288,7 +296,10 @@ class BiasReport:
             "generator": self.generator,
             "exact": self.exact,
             "remarks": list(self.remarks),
-            "family": {"hypotheses": hypotheses(self.family), "questions": [question.record() for question in self.family]},
+            "family": {
+                "hypotheses": hypotheses(self.family),
+                "questions": [question.record() for question in self.family],
+            },
             "findings": [one.record() for one in self.findings],
         }
 

@@ -28,7 +28,9 @@ from engine.metrics.measure import Measure
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 RESOLVED = 0.05  # mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see `phantom_study`
 NOT_BOUNDED = "The change may be as large as"
-MOVED_BY_THE_PICTURES = "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+MOVED_BY_THE_PICTURES = (
+    "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+)
 MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
 
 
@@ -78,9 +80,15 @@ def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
             f"The pictures made do not keep every finding: {', '.join(f'{row.subject} moves by {row.value:+.2f}' for row in faded)}, where "
             f"{MOST_AUC_CHANGE} is allowed. A model that takes one of these for a sign of another finding would seem to lean on the attribute."
         )
-    unknown = [f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in rows if findings_stay(row) is None]
+    unknown = [
+        f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})"
+        for row in rows
+        if findings_stay(row) is None
+    ]
     if unknown:
-        said.append(f"How far the findings stay in the pictures made is not known well enough: {', '.join(unknown)}, where {MOST_AUC_CHANGE} is allowed.")
+        said.append(
+            f"How far the findings stay in the pictures made is not known well enough: {', '.join(unknown)}, where {MOST_AUC_CHANGE} is allowed."
+        )
     return said
 
 
@@ -121,7 +129,9 @@ def verdicts(found: Sequence[FindingReport], exact: bool, asked_before: Sequence
         exact: whether the pictures are true counterfactuals.
         asked_before: what was asked of the same checkpoint on the same collection before, in whatever report.
     """
-    return [_judged(one, exact) for one in corrected(found, [p for question in asked_before for p in question.p_values])]
+    return [
+        _judged(one, exact) for one in corrected(found, [p for question in asked_before for p in question.p_values])
+    ]
 
 
 def corrected(found: Sequence[FindingReport], beside: Sequence[float]) -> list[FindingReport]:
@@ -132,7 +142,11 @@ def corrected(found: Sequence[FindingReport], beside: Sequence[float]) -> list[F
         p = [next(after) for _ in one.p_values]
         if one.test:
             seen = None if one.test.detectable is None else detectable_among(one.test.detectable, one.test.together, m)
-            one = replace(one, test=replace(one.test, corrected_p=p[0], detectable=seen, together=m), shown_corrected_p=p[1] if len(p) > 1 else None)
+            one = replace(
+                one,
+                test=replace(one.test, corrected_p=p[0], detectable=seen, together=m),
+                shown_corrected_p=p[1] if len(p) > 1 else None,
+            )
         every.append(one)
     return every
 

@@ -88,9 +88,13 @@ def answer(report: BiasReport) -> tuple[str, str]:
     if spared:
         rest.append(_spared(spared, named_already=not (large or shown or small or slight)))
         if not report.exact:
-            rest.append(f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions.")
+            rest.append(
+                f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions."
+            )
     for reason, for_whom in _untold(report).items():
-        rest.append(reason if len(for_whom) == len(report.findings) else f"{_told_nothing(for_whom, bool(told))} {reason}")
+        rest.append(
+            reason if len(for_whom) == len(report.findings) else f"{_told_nothing(for_whom, bool(told))} {reason}"
+        )
     return first, " ".join(rest)
 
 
@@ -102,7 +106,10 @@ def _told_nothing(for_whom: Sequence[FindingReport], others: bool) -> str:
 
 def each(findings: Sequence[FindingReport]) -> str:
     """Every finding with its own size: 'edema (+3.5 points, 3.7 of 100 decisions flip) and effusion (...)'."""
-    parts = [f"{one.finding.lower()} ({100 * one.change.value:+.1f} points, {points(one.flips.value)} of 100 decisions flip)" for one in findings]
+    parts = [
+        f"{one.finding.lower()} ({100 * one.change.value:+.1f} points, {points(one.flips.value)} of 100 decisions flip)"
+        for one in findings
+    ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
@@ -180,7 +187,9 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         if measure.metric == "effectiveness":
             good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
             value = measure.subject.removeprefix(f"{report.attribute} ")
-            asked_for = "on average" if measure.subject == f"{report.attribute}, mean" else otherwise(report.attribute, value)
+            asked_for = (
+                "on average" if measure.subject == f"{report.attribute}, mean" else otherwise(report.attribute, value)
+            )
             rows.append((f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
     for measure in of_findings(report.quality):
         between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
@@ -195,7 +204,11 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         rows.append((made, f"{100 * worst.value:+.1f} points", kind))
     rows = rows or [("nobody measured how good they are", "", "bad")]
     moved = f"{100 * report.composition.value:.1f} % of the range"
-    return [*rows, _unchanged(report, MOST_NULL_FLIPS), ("average change of grey level when nothing is to change", moved, "quiet")]
+    return [
+        *rows,
+        _unchanged(report, MOST_NULL_FLIPS),
+        ("average change of grey level when nothing is to change", moved, "quiet"),
+    ]
 
 
 def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:

@@ -16,7 +16,9 @@ LEARNER = "kernel"
 LARGEST_C = 1e6  # of scikit-learn's logistic regression: next to no penalty, as a likelihood ratio needs
 
 
-def generalised_covariance_measure(predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray, seed: int = 0) -> float:
+def generalised_covariance_measure(
+    predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray, seed: int = 0
+) -> float:
     """p value of Shah and Peters 2020 (Annals of Statistics 48:1514), section 3.1, by kernel regressions that leave each case out.
 
     R_i = (Yhat_i - f(Z_i)) (A_i - e(Z_i)),  T = sqrt(n) mean(R) / sd(R), two-sided; with more than two values the largest of the
@@ -35,7 +37,9 @@ def generalised_covariance_measure(predictions: np.ndarray, codes: np.ndarray, r
     return min(1.0, len(p) * min(p))
 
 
-def projected_covariance_measure(predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray, seed: int = 0) -> float:
+def projected_covariance_measure(
+    predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray, seed: int = 0
+) -> float:
     """p value of Lundborg, Kim, Shah and Samworth 2024 (Annals of Statistics 52:2851), algorithm 1, by kernel regressions, one split.
 
     On one half: g of Yhat on (A, Z), less its regression on Z, with the sign under which it goes along with Yhat, divided by the
@@ -100,5 +104,7 @@ def _studentised(products: np.ndarray, two_sided: bool) -> float:
 COMPARISONS = {
     "GCM": generalised_covariance_measure,
     "PCM": projected_covariance_measure,
-    "likelihood ratio": lambda predictions, codes, representation, seed=0: likelihood_ratio_test(predictions, codes, representation),
+    "likelihood ratio": lambda predictions, codes, representation, seed=0: likelihood_ratio_test(
+        predictions, codes, representation
+    ),
 }

@@ -119,12 +119,17 @@ class Studentised:
         direction = direction - (e * direction).sum(1, keepdims=True)  # (n, m), mean 0 under e
         self.spread = (e * direction**2).sum(1)  # (n,)
         self.scale = np.zeros(len(codes))
-        for k in np.unique(fold[used]):  # every fold the same variance, so that one well-learned direction does not drown the rest
+        for k in np.unique(
+            fold[used]
+        ):  # every fold the same variance, so that one well-learned direction does not drown the rest
             inside = used & (fold == k)
             size = (residual[inside] ** 2 * self.spread[inside]).mean()
             self.scale[inside] = 1 / math.sqrt(size) if size > 0 else 0.0
         basis = orthonormal(adjustment)
-        left = [factor - basis @ (basis.T @ factor) for factor in (residual, self.scale * direction[np.arange(len(codes)), codes])]
+        left = [
+            factor - basis @ (basis.T @ factor)
+            for factor in (residual, self.scale * direction[np.arange(len(codes)), codes])
+        ]
         terms = left[0] * left[1]
         leverage = np.minimum((basis**2).sum(1), MOST_LEVERAGE)
         self.units = int(units.max()) + 1
@@ -156,7 +161,14 @@ def _reach(tests: int) -> float:
 
 
 def explained_variance(
-    residual: np.ndarray, g: np.ndarray | None, codes: np.ndarray, e: np.ndarray, h: np.ndarray, z: np.ndarray, adjustment: np.ndarray, units: np.ndarray
+    residual: np.ndarray,
+    g: np.ndarray | None,
+    codes: np.ndarray,
+    e: np.ndarray,
+    h: np.ndarray,
+    z: np.ndarray,
+    adjustment: np.ndarray,
+    units: np.ndarray,
 ) -> tuple[float, float, float]:
     """E Var(E[Yhat | A, Z] | Z) and its 95 % interval.
 
@@ -174,7 +186,9 @@ def explained_variance(
     for more in (z, z > np.median(z, axis=0)):
         if (shapes.shape[1] + z.shape[1]) * (m - 1) < n // CASES_A_COLUMN:
             shapes = np.concatenate([shapes, more], axis=1)
-    told = (np.eye(m)[None, :, 1:] - e[:, None, 1:])[..., None] * shapes[:, None, None, :]  # (n, m under which, m - 1, shapes)
+    told = (np.eye(m)[None, :, 1:] - e[:, None, 1:])[..., None] * shapes[
+        :, None, None, :
+    ]  # (n, m under which, m - 1, shapes)
     columns = told.reshape(n, m, -1)  # (n, m, q), mean 0 under e
     if g is not None:
         columns = np.concatenate([(g - (e * g).sum(1, keepdims=True))[:, :, None], columns], axis=2)
@@ -199,7 +213,9 @@ def explained_variance(
     middle = estimate + 2 * z2 * along
     reach = math.sqrt(max(middle**2 - estimate**2 + z2 * (2 * float(np.trace(both @ both)) + between), 0.0))
     low, high = (float(np.clip(end, 0, LARGEST_EFFECT)) for end in (middle - reach, middle + reach))
-    least = LARGEST_EFFECT * wilson(0, len(pooled))[1]  # a share of cases so small may move without one of them being here
+    least = (
+        LARGEST_EFFECT * wilson(0, len(pooled))[1]
+    )  # a share of cases so small may move without one of them being here
     if high - low < 1e-3 * least:
         low, high = max(0.0, low - least), min(LARGEST_EFFECT, high + least)
     return float(np.clip(estimate, 0, LARGEST_EFFECT)), low, high

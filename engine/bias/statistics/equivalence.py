@@ -47,7 +47,15 @@ class Trace:
 
     def measure(self, subject: str) -> Measure:
         """As a row: the shift with its interval."""
-        return Measure("effect", f"{subject}: trace of the generator under {self.value}", self.shift, self.low, self.high, max(self.n, 1), chance=0.0)
+        return Measure(
+            "effect",
+            f"{subject}: trace of the generator under {self.value}",
+            self.shift,
+            self.low,
+            self.high,
+            max(self.n, 1),
+            chance=0.0,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +100,11 @@ class Equivalence:
 
 
 def subtract_traces(
-    under: np.ndarray, original: np.ndarray, codes: np.ndarray, values: Sequence[str], patients: np.ndarray | None = None
+    under: np.ndarray,
+    original: np.ndarray,
+    codes: np.ndarray,
+    values: Sequence[str],
+    patients: np.ndarray | None = None,
 ) -> Subtracted:
     """Answers on generated pictures less what the null intervention moves them by.
 
@@ -131,7 +143,11 @@ def _shift(scale: np.ndarray, original: np.ndarray) -> float:
 
     if excess(-LARGEST_TRACE) <= 0:
         return -LARGEST_TRACE
-    return LARGEST_TRACE if excess(LARGEST_TRACE) >= 0 else float(optimize.brentq(excess, -LARGEST_TRACE, LARGEST_TRACE, xtol=1e-10))
+    return (
+        LARGEST_TRACE
+        if excess(LARGEST_TRACE) >= 0
+        else float(optimize.brentq(excess, -LARGEST_TRACE, LARGEST_TRACE, xtol=1e-10))
+    )
 
 
 def mean_change(
@@ -149,7 +165,10 @@ def mean_change(
     index, g = cluster_index(patients, n)
     if g < 2:
         return Measure("effect", subject, mean, None, None, n, chance=0.0), Equivalence(margin, 1.0, 1.0)
-    error, quantile = math.sqrt(clustered_variance((values - mean) / n, index, g)), stats.t.isf((1 - LEVEL) / 2 / choices, g - 1)
+    error, quantile = (
+        math.sqrt(clustered_variance((values - mean) / n, index, g)),
+        stats.t.isf((1 - LEVEL) / 2 / choices, g - 1),
+    )
     reach = quantile * error
     if np.ptp(values) == 0:
         reach = wilson(0, g)[1]

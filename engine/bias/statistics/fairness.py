@@ -16,7 +16,9 @@ from scipy import stats
 from engine.metrics.intervals import LEVEL, cluster_index
 from engine.metrics.measure import Measure, NotMeasurable
 
-FEWEST_IN_STRATUM = 5  # cases (patients, where they are known) of a group with (or without) the finding; below, a rate says nothing
+FEWEST_IN_STRATUM = (
+    5  # cases (patients, where they are known) of a group with (or without) the finding; below, a rate says nothing
+)
 SMALL_TABLE = 5  # expected counts below which chi-squared is replaced by random tables of the same margins
 TABLES = 9999
 TITLES = {"parity": "demographic parity", "opportunity": "equality of opportunity", "odds": "equalised odds"}
@@ -78,11 +80,20 @@ class Associations:
 
     def measures(self, subject: str) -> list[Measure]:
         """Two rows about `subject` for every gap, those of the decisions first."""
-        return [row for gaps in (self.decisions, self.probabilities) for gap in gaps.values() for row in gap.measures(subject)]
+        return [
+            row
+            for gaps in (self.decisions, self.probabilities)
+            for gap in gaps.values()
+            for row in gap.measures(subject)
+        ]
 
 
 def associations(
-    probabilities: np.ndarray, threshold: float, attribute: np.ndarray, truth: np.ndarray | None = None, patients: np.ndarray | None = None
+    probabilities: np.ndarray,
+    threshold: float,
+    attribute: np.ndarray,
+    truth: np.ndarray | None = None,
+    patients: np.ndarray | None = None,
 ) -> Associations:
     """All three criteria, of decisions (probability above `threshold`) and of the mean probability.
 
@@ -97,7 +108,10 @@ def associations(
     patients, known = np.arange(len(probabilities)) if patients is None else np.asarray(patients), np.isfinite(truth)
     gaps: dict[str, dict[str, FairnessGap]] = {DECISIONS: {}, MEAN_PROBABILITY: {}}
     missing = {}
-    for of, predictions in ((DECISIONS, (probabilities > threshold).astype(np.float64)), (MEAN_PROBABILITY, probabilities)):
+    for of, predictions in (
+        (DECISIONS, (probabilities > threshold).astype(np.float64)),
+        (MEAN_PROBABILITY, probabilities),
+    ):
         labelled = predictions[known], attribute[known], truth[known], patients[known]
         for name, criterion, sample in (
             ("parity", demographic_parity, (predictions, attribute, patients)),
@@ -113,7 +127,9 @@ def associations(
     return Associations(gaps[DECISIONS], gaps[MEAN_PROBABILITY], missing)
 
 
-def demographic_parity(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None = None) -> FairnessGap:
+def demographic_parity(
+    predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None = None
+) -> FairnessGap:
     """Whether E[Yhat | A = a] is one number for all a (Eq. 5 of CIT-LR).
 
     Args:
@@ -133,7 +149,9 @@ def equality_of_opportunity(
     return _gap(TITLES["opportunity"], [_stratum(predictions, attribute, patients, truth, 1)])
 
 
-def equalised_odds(predictions: np.ndarray, attribute: np.ndarray, truth: np.ndarray, patients: np.ndarray | None = None) -> FairnessGap:
+def equalised_odds(
+    predictions: np.ndarray, attribute: np.ndarray, truth: np.ndarray, patients: np.ndarray | None = None
+) -> FairnessGap:
     """Whether E[Yhat | A = a, Y = y] is one number for all a, for both y (Hardt et al. 2016).
 
     The gap is the larger of the two strata's; the p value tests both together.
@@ -154,7 +172,9 @@ def group_rates(predictions: np.ndarray, attribute: np.ndarray) -> tuple[dict[st
         y_pred=predictions,
         sensitive_features=np.asarray(attribute, dtype=str),
     ).by_group
-    return {str(name): float(rate) for name, rate in frame["rate"].items()}, {str(name): int(n) for name, n in frame["n"].items()}
+    return {str(name): float(rate) for name, rate in frame["rate"].items()}, {
+        str(name): int(n) for name, n in frame["n"].items()
+    }
 
 
 def log_p_of_equal_means(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None = None) -> float:
@@ -176,7 +196,9 @@ def _stratum(predictions, attribute, patients, truth, y):
     for name in np.unique(attribute):
         n = len(np.unique(who[kept & (attribute == name)]))
         if n < FEWEST_IN_STRATUM:
-            raise NotMeasurable(f"group {name} has {n} {unit} {such}, fewer than {FEWEST_IN_STRATUM}: no rate to compare")
+            raise NotMeasurable(
+                f"group {name} has {n} {unit} {such}, fewer than {FEWEST_IN_STRATUM}: no rate to compare"
+            )
     return np.asarray(predictions)[kept], attribute[kept], None if patients is None else np.asarray(patients)[kept]
 
 
@@ -204,7 +226,9 @@ def _gap(criterion: str, strata: Sequence[tuple[np.ndarray, np.ndarray, np.ndarr
     return FairnessGap(criterion, rates, n, gap, low, high, math.exp(log_p), log_p / math.log(10))
 
 
-def _mean_interval(predictions: np.ndarray, patients: np.ndarray | None, chosen: np.ndarray, level: float) -> tuple[float, float]:
+def _mean_interval(
+    predictions: np.ndarray, patients: np.ndarray | None, chosen: np.ndarray, level: float
+) -> tuple[float, float]:
     """Interval of one group's mean, which Newcombe's square-and-add method (1998) turns into one of a difference."""
     values = predictions[chosen]
     patients = None if patients is None else np.asarray(patients)[chosen]
@@ -224,7 +248,9 @@ def mean_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[floa
     index, units = cluster_index(patients, len(values))
     if units < 2:
         return 0.0, units
-    return float(units / (units - 1) * (np.bincount(index, values - values.mean(), units) ** 2).sum() / len(values) ** 2), units
+    return float(
+        units / (units - 1) * (np.bincount(index, values - values.mean(), units) ** 2).sum() / len(values) ** 2
+    ), units
 
 
 def _known_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[float, int]:

@@ -123,7 +123,9 @@ def _pairs(paths: Sequence[Sequence[Sequence[int]]], k: int) -> list[tuple[int, 
     return [(int(first[p]), int(second[p])) for p in sorted(found)]
 
 
-def _forward(offered: np.ndarray, targets: Sequence[np.ndarray], fold: np.ndarray, most: int = MOST_TERMS) -> list[list[list[int]]]:
+def _forward(
+    offered: np.ndarray, targets: Sequence[np.ndarray], fold: np.ndarray, most: int = MOST_TERMS
+) -> list[list[list[int]]]:
     """Of each target (n, c) and fold, the terms in the order in which they are chosen on the other folds (orthogonal matching pursuit).
 
     All are looked for at once. With a single fold nobody is left out.
@@ -157,11 +159,16 @@ def _forward(offered: np.ndarray, targets: Sequence[np.ndarray], fold: np.ndarra
 def _best_count(offered: np.ndarray, target: np.ndarray, path: Sequence[Sequence[int]], fold: np.ndarray) -> int:
     """How many of the chosen terms predict the left-out folds best by least squares."""
     most = len(path[0])
-    loss = [((_by_folds(_least_squares, offered, target, [p[:c] for p in path], fold) - target) ** 2).sum() for c in range(most + 1)]
+    loss = [
+        ((_by_folds(_least_squares, offered, target, [p[:c] for p in path], fold) - target) ** 2).sum()
+        for c in range(most + 1)
+    ]
     return int(np.argmin(loss))
 
 
-def _by_folds(fit, offered: np.ndarray, target: np.ndarray, chosen: Sequence[Sequence[int]], fold: np.ndarray) -> np.ndarray:
+def _by_folds(
+    fit, offered: np.ndarray, target: np.ndarray, chosen: Sequence[Sequence[int]], fold: np.ndarray
+) -> np.ndarray:
     """(n, c): each fold as `fit`(features, target, features of the fold) says it from the other folds, with the terms chosen there."""
     said = np.empty(target.shape)
     for k in range(FOLDS):
@@ -174,7 +181,9 @@ def _by_folds(fit, offered: np.ndarray, target: np.ndarray, chosen: Sequence[Seq
 def _least_squares(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     centre, mean = features.mean(0), target.mean(0)
     x = features - centre
-    return mean + (wanted - centre) @ np.linalg.solve(x.T @ x + SMALL_RIDGE * len(x) * np.eye(x.shape[1]), x.T @ (target - mean))
+    return mean + (wanted - centre) @ np.linalg.solve(
+        x.T @ x + SMALL_RIDGE * len(x) * np.eye(x.shape[1]), x.T @ (target - mean)
+    )
 
 
 def _bent_least_squares(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> np.ndarray:

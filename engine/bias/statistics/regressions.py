@@ -95,7 +95,13 @@ def with_squares(z: np.ndarray) -> np.ndarray:
 
 
 def cross_fitted(
-    predictions: np.ndarray, attribute: np.ndarray, representation: np.ndarray, values: int, learner: str, fold: np.ndarray, seed: int
+    predictions: np.ndarray,
+    attribute: np.ndarray,
+    representation: np.ndarray,
+    values: int,
+    learner: str,
+    fold: np.ndarray,
+    seed: int,
 ) -> CrossFitted:
     """g and h of Theorem 4.2 by one of `LEARNERS`.
 

@@ -74,12 +74,23 @@ class InvarianceResult:
         """The numbers as measures: effect, p values, detectable effect."""
         said = " ".join(self.remarks)
         rows = [
-            Measure("effect", f"{self.subject}: {VARIANCE}", self.effect, self.low, self.high, self.n, chance=0.0, remark=said),
+            Measure(
+                "effect",
+                f"{self.subject}: {VARIANCE}",
+                self.effect,
+                self.low,
+                self.high,
+                self.n,
+                chance=0.0,
+                remark=said,
+            ),
             Measure("p_value", self.subject, self.p_value, None, None, self.n),
             Measure("p_value", f"{self.subject}: {T_TEST}", self.t_p_value, None, None, self.n),
         ]
         if self.detectable is not None:
-            rows.insert(1, Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n))
+            rows.insert(
+                1, Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n)
+            )
         if self.corrected_p is not None:
             rows.append(Measure("p_value", f"{self.subject}: Holm", self.corrected_p, None, None, self.n))
         return rows
@@ -128,9 +139,13 @@ def invariance_test(
         raise NotMeasurable(f"{name} is {names[0]} for all {n} cases; there is nothing to compare")
     remarks = []
     chosen = None if alternatives is None else _stacked(alternatives, names, n)
-    found = dependence(predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, trees=trees, seed=seed)
+    found = dependence(
+        predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, trees=trees, seed=seed
+    )
     if found.overlap < SMALLEST_OVERLAP:
-        remarks.append(f"The representation nearly gives {name} away (overlap {found.overlap:.2f}); little can be tested.")
+        remarks.append(
+            f"The representation nearly gives {name} away (overlap {found.overlap:.2f}); little can be tested."
+        )
     if np.ptp(predictions) == 0:
         remarks.append(f"The model says {predictions[0]:g} for every case: it is invariant, and of no use.")
     return InvarianceResult(
@@ -195,7 +210,9 @@ def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, n
         if count < FEWEST:
             mend = "leave it out or gather more" if len(names) > 2 else "gather more"
             who = unit.removesuffix("s") if count == 1 else unit
-            raise GroupTooSmall(f"{name.replace('_', ' ')} {value} has {count} {who}, fewer than the {FEWEST} that the test needs; {mend}.")
+            raise GroupTooSmall(
+                f"{name.replace('_', ' ')} {value} has {count} {who}, fewer than the {FEWEST} that the test needs; {mend}."
+            )
     return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
 
 

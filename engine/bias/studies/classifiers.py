@@ -23,7 +23,9 @@ TYPES: Mapping[str, Callable[[int], ClassifierMixin]] = {
     "logistic regression": lambda seed: LogisticRegression(C=1.0, max_iter=100),
     "decision tree": lambda seed: DecisionTreeClassifier(random_state=seed),
     "random forest": lambda seed: RandomForestClassifier(n_estimators=50, max_features="sqrt", random_state=seed),
-    "gradient boosting": lambda seed: GradientBoostingClassifier(n_estimators=100, learning_rate=0.1, max_depth=3, random_state=seed),
+    "gradient boosting": lambda seed: GradientBoostingClassifier(
+        n_estimators=100, learning_rate=0.1, max_depth=3, random_state=seed
+    ),
     "decision tree of depth 5": lambda seed: DecisionTreeClassifier(max_depth=5, random_state=seed),
     "MLP (16, 8, 4)": lambda seed: MLPClassifier((16, 8, 4), max_iter=500, random_state=seed),
     "MLP (16, 4)": lambda seed: MLPClassifier((16, 4), max_iter=500, random_state=seed),

@@ -63,7 +63,9 @@ def _threshold(z: np.ndarray) -> np.ndarray:
 LINE = Cell("linear confounding", _line, lambda z: z[:, 0] + 0.5 * z[:, 1])
 PRODUCT = Cell("product confounding", lambda z: 1.5 * _product(z), lambda z: _product(z) + 0.3 * z[:, 2])
 THRESHOLD = Cell("threshold confounding", lambda z: 2.2 * _threshold(z) - 0.2, lambda z: 1.5 * _threshold(z))
-OPPOSITE = Cell("effect 0.6, product confounding opposite to it", PRODUCT.leans, lambda z: 0.3 * z[:, 2] - _product(z), effect=0.6)
+OPPOSITE = Cell(
+    "effect 0.6, product confounding opposite to it", PRODUCT.leans, lambda z: 0.3 * z[:, 2] - _product(z), effect=0.6
+)
 CELLS: Sequence[Cell] = (
     Cell("no confounding", _nothing, LINE.follows),
     LINE,
@@ -80,7 +82,9 @@ CELLS: Sequence[Cell] = (
     Cell("effect 0.6, no confounding", _nothing, LINE.follows, effect=0.6),
     Cell("effect 1.2 that changes sign", _nothing, LINE.follows, effect=1.2, turned=True),
     OPPOSITE,
-    Cell("effect 0.6, threshold confounding opposite to it", THRESHOLD.leans, lambda z: -1.5 * _threshold(z), effect=0.6),
+    Cell(
+        "effect 0.6, threshold confounding opposite to it", THRESHOLD.leans, lambda z: -1.5 * _threshold(z), effect=0.6
+    ),
 )
 
 
@@ -138,7 +142,8 @@ def true_effect(cell: Cell, n: int = 200_000) -> float:
     nodes, weights = np.polynomial.hermite_e.hermegauss(15)
     moved, base, e = _moved(cell, z), cell.follows(z), expit(cell.leans(z))
     difference = sum(
-        w * (expit(base + moved / 2 + cell.spread[0] * x) - expit(base - moved / 2 + cell.spread[0] * x)) for x, w in zip(nodes, weights / weights.sum())
+        w * (expit(base + moved / 2 + cell.spread[0] * x) - expit(base - moved / 2 + cell.spread[0] * x))
+        for x, w in zip(nodes, weights / weights.sum())
     )
     return float((e * (1 - e) * difference**2).mean())
 

@@ -28,8 +28,12 @@ ATTRIBUTES = ("sex", "view_position", "marker")
 TYPES = ("logistic regression", "random forest", "MLP (16, 4)", "linear SVC")
 BLIND = "blind to the marker's corner"
 TRAIN_SEED, TEST_SEED = 11, 12  # of the patients
-CORRELATED = Marker(finding=FINDING, share_of_positives=0.8, share_of_negatives=0.2)  # goes along with the finding in the films that are tested
-MARKER = Marker(finding=FINDING, share_of_negatives=0.5)  # on half of the films, whatever is on them: training sets make the correlation
+CORRELATED = Marker(
+    finding=FINDING, share_of_positives=0.8, share_of_negatives=0.2
+)  # goes along with the finding in the films that are tested
+MARKER = Marker(
+    finding=FINDING, share_of_negatives=0.5
+)  # on half of the films, whatever is on them: training sets make the correlation
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,11 @@ class Pooled:
     def believes(self, pictures: np.ndarray) -> np.ndarray:
         """(n, 1): probabilities, or labels of a classifier that has none."""
         x = stretched(pooled(pictures)[:, self.seen.ravel()])
-        said = self.classifier.predict_proba(x)[:, 1] if hasattr(self.classifier, "predict_proba") else self.classifier.predict(x)
+        said = (
+            self.classifier.predict_proba(x)[:, 1]
+            if hasattr(self.classifier, "predict_proba")
+            else self.classifier.predict(x)
+        )
         return np.asarray(said, np.float32)[:, None]
 
 
@@ -98,7 +106,9 @@ class Remembered(Interventions):
     def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Alternatives:
         key = attribute, seed, size, np.asarray(indices).tobytes()
         if key not in self._made:
-            self._made = {key: self.inner.alternatives(collection, indices, attribute, progress, seed, size)}  # the attribute before is done with
+            self._made = {
+                key: self.inner.alternatives(collection, indices, attribute, progress, seed, size)
+            }  # the attribute before is done with
         return self._made[key]
 
 
@@ -142,7 +152,9 @@ class Outcome:
 
 def pooled(pictures: np.ndarray) -> np.ndarray:
     """(n, H, W) grey levels to (n, POOLED * POOLED)."""
-    return np.stack([cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in pictures])
+    return np.stack(
+        [cv2.resize(picture, (POOLED, POOLED), interpolation=cv2.INTER_AREA).ravel() for picture in pictures]
+    )
 
 
 def stretched(cells: np.ndarray) -> np.ndarray:
@@ -152,7 +164,10 @@ def stretched(cells: np.ndarray) -> np.ndarray:
 
 
 def study(
-    preset: Preset, progress: Callable[[int, int], None] | None = None, generator: str | None = None, device: str = "auto"
+    preset: Preset,
+    progress: Callable[[int, int], None] | None = None,
+    generator: str | None = None,
+    device: str = "auto",
 ) -> tuple[list[Measure], list[str]]:
     """Rows and remarks of `reproduce invariance-phantom`.
 
@@ -184,14 +199,23 @@ def run(
 ) -> Iterator[Outcome]:
     """Trains and tests one classifier after another; where the films are `confounded`, by other papers' tests as well."""
     patients = Phantom(preset.pool, seed=TRAIN_SEED, size=preset.size, marker=MARKER)
-    x = np.concatenate([pooled(patients.pictures(block)) for block in np.array_split(np.arange(preset.pool), max(1, preset.pool // 100))])
+    x = np.concatenate(
+        [
+            pooled(patients.pictures(block))
+            for block in np.array_split(np.arange(preset.pool), max(1, preset.pool // 100))
+        ]
+    )
     finding = patients.labels[:, patients.findings.index(FINDING)].astype(int)
     everyone, indices = np.ones((POOLED, POOLED), bool), np.arange(len(films))
-    corner = cv2.dilate(cv2.resize(MARKER.ink(256), (POOLED, POOLED), interpolation=cv2.INTER_AREA), np.ones((3, 3))) > 0
+    corner = (
+        cv2.dilate(cv2.resize(MARKER.ink(256), (POOLED, POOLED), interpolation=cv2.INTER_AREA), np.ones((3, 3))) > 0
+    )
     made, true = Remembered(interventions), Remembered(StructuralInterventions(films))
     for attribute in attributes:
         values = interventions.values_of(attribute)
-        own = np.where(patients.marked, "present", "absent") if attribute == "marker" else patients.attributes[attribute]
+        own = (
+            np.where(patients.marked, "present", "absent") if attribute == "marker" else patients.attributes[attribute]
+        )
         seen = {"": everyone} | ({f", {BLIND}": ~corner} if attribute == "marker" else {})
         shown = {words: stretched(x[:, cells.ravel()]) for words, cells in seen.items()}
         for correlation in preset.correlations:
@@ -200,11 +224,17 @@ def run(
                 classifier = trained(kind, shown[words][chosen], finding[chosen], seed=0)
                 model = Pooled(classifier, seen[words], f"{kind}{words}, {attribute}, {correlation}")
                 (said,) = bias_report(model, films, indices, attribute, made).findings
-                (truth,) = (said,) if interventions.exact else bias_report(model, films, indices, attribute, true).findings
+                (truth,) = (
+                    (said,) if interventions.exact else bias_report(model, films, indices, attribute, true).findings
+                )
                 outcome = outcome_of(attribute, f"{kind}{words}", correlation, said, truth)
                 if confounded and said.test is not None:
                     shown_as = made.alternatives(films, indices, attribute)
-                    sample = model.believes(shown_as.original)[:, 0].astype(np.float64), (shown_as.factual == values[1]).astype(int), shown_as.representation
+                    sample = (
+                        model.believes(shown_as.original)[:, 0].astype(np.float64),
+                        (shown_as.factual == values[1]).astype(int),
+                        shown_as.representation,
+                    )
                     p = {CIT: said.test.p_value} | {name: ask(*sample) for name, ask in COMPARISONS.items()}
                     outcome = replace(outcome, p=p)
                 yield replace(outcome, confounded=confounded)
@@ -243,7 +273,10 @@ def outcome_of(attribute: str, kind: str, correlation: float, said: FindingRepor
 def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple[list[Measure], list[str]]:
     """The study's numbers and remarks."""
     named = {"all attributes": outcomes}
-    named |= {name: [one for one in outcomes if one.attribute == name] for name in dict.fromkeys(one.attribute for one in outcomes)}
+    named |= {
+        name: [one for one in outcomes if one.attribute == name]
+        for name in dict.fromkeys(one.attribute for one in outcomes)
+    }
     rows = []
     for subject, chosen in named.items():
         errors = np.abs([one.eca - one.true_eca for one in chosen])
@@ -255,17 +288,33 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
     if invariant:
         blamed = np.array([one.blamed for one in invariant])
         low, high = share_interval(blamed, together(invariant))
-        rows.append(Measure("type_1_error", "invariant classifiers with a verdict, called dependent", blamed.mean(), low, high, len(blamed)))
+        rows.append(
+            Measure(
+                "type_1_error",
+                "invariant classifiers with a verdict, called dependent",
+                blamed.mean(),
+                low,
+                high,
+                len(blamed),
+            )
+        )
     ranks = np.array([[one.eca, one.true_eca] for one in outcomes])
     if np.ptp(ranks, axis=0).all():
+
         def spearman(weights: np.ndarray) -> np.ndarray:
             return np.array([_rank_correlation(np.repeat(ranks, row.astype(int), axis=0)) for row in weights])
 
         low, high = bootstrap(spearman, len(ranks), together(outcomes))
-        rows.append(Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), low, high, len(ranks), chance=0.0))
+        rows.append(
+            Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), low, high, len(ranks), chance=0.0)
+        )
     rows += [row for name in named for row in interventions.quality.get(name, ())]
     depends = np.array([one.depends for one in outcomes])
-    rows.append(_share_right("verdicts right, one line", [one.says == one.depends for one in outcomes], depends, ~depends, outcomes))
+    rows.append(
+        _share_right(
+            "verdicts right, one line", [one.says == one.depends for one in outcomes], depends, ~depends, outcomes
+        )
+    )
     untold, leaning = sum(one.says is None for one in outcomes), sum(one.depends for one in outcomes)
     remarks = [
         f"{len(outcomes)} classifiers, {leaning} of which truly depend on the attribute; true ECA {ranks[:, 1].min():.2f} to {ranks[:, 1].max():.2f}. "
@@ -284,7 +333,17 @@ def rejections(outcomes: Sequence[Outcome]) -> list[Measure]:
         for test in (CIT, *COMPARISONS) if chosen else ():
             hits = np.array([one.p[test] <= LEVEL for one in chosen])
             low, high = share_interval(hits, together(chosen))
-            rows.append(Measure(metric, f"{test}; {words}, marker along with the finding in the films tested", float(hits.mean()), low, high, len(hits), chance=LEVEL))
+            rows.append(
+                Measure(
+                    metric,
+                    f"{test}; {words}, marker along with the finding in the films tested",
+                    float(hits.mean()),
+                    low,
+                    high,
+                    len(hits),
+                    chance=LEVEL,
+                )
+            )
     return rows
 
 
@@ -293,15 +352,23 @@ def together(outcomes: Sequence[Outcome]) -> np.ndarray:
     return np.array([f"{one.attribute} {one.correlation}" for one in outcomes])
 
 
-def _share_right(subject: str, right: Sequence[bool], yes: np.ndarray, no: np.ndarray, outcomes: Sequence[Outcome]) -> Measure:
+def _share_right(
+    subject: str, right: Sequence[bool], yes: np.ndarray, no: np.ndarray, outcomes: Sequence[Outcome]
+) -> Measure:
     """The share of verdicts that are right; its chance is how often the same verdict for all would be, of whom `yes` may be called
     dependent and `no` may not be."""
     low, high = share_interval(np.array(right), together(outcomes))
-    return Measure("accuracy", subject, float(np.mean(right)), low, high, len(right), chance=float(max(yes.mean(), no.mean())))
+    return Measure(
+        "accuracy", subject, float(np.mean(right)), low, high, len(right), chance=float(max(yes.mean(), no.mean()))
+    )
 
 
 def _rank_correlation(pairs: np.ndarray) -> float:
     """Spearman's of (n, 2); NaN where one of them never varies."""
     from scipy.stats import rankdata
 
-    return float(np.corrcoef(rankdata(pairs[:, 0]), rankdata(pairs[:, 1]))[0, 1]) if np.ptp(pairs, axis=0).all() else float("nan")
+    return (
+        float(np.corrcoef(rankdata(pairs[:, 0]), rankdata(pairs[:, 1]))[0, 1])
+        if np.ptp(pairs, axis=0).all()
+        else float("nan")
+    )

@@ -51,7 +51,9 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "demo": Preset(),
-    "paper": Preset(seeds=10, train=800, generator=800, test=200, noise=8),  # 1,000 cases of which 200 are tested, 100 classifiers
+    "paper": Preset(
+        seeds=10, train=800, generator=800, test=200, noise=8
+    ),  # 1,000 cases of which 200 are tested, 100 classifiers
 }
 NOTE = (
     "The paper prints no figures for its Fig. 2. Spearman is of the ranks of p with ECA: +1 if p falls wherever the answers of more "
@@ -106,7 +108,9 @@ class LearnedMechanism:
     def answers(self, classifier: ClassifierMixin, z: np.ndarray, draws: int, seed: int) -> np.ndarray:
         """(n, m) mean label of X drawn from (a, Z) `draws` times, for every value a with the same noise."""
         features = with_constant(z)
-        noise = self.residuals[np.random.default_rng(seed).integers(len(self.residuals), size=(draws, len(z)))]  # (draws, n, k)
+        noise = self.residuals[
+            np.random.default_rng(seed).integers(len(self.residuals), size=(draws, len(z)))
+        ]  # (draws, n, k)
         every = [(features @ coefficients + noise).reshape(draws * len(z), -1) for coefficients in self.coefficients]
         labels = classifier.predict(np.concatenate(every))
         return labels.reshape(len(every), draws, len(z)).mean(1).T
@@ -145,10 +149,14 @@ def run(preset: Preset) -> Iterator[list[Outcome]]:
             tested = [_tested(model, seed, own, name, classifier, mechanism, shared, preset.noise, every=True)]
             if strength:
                 moved = np.diff([classifier.predict(shared.under[:, v]).mean() for v in (0, 1)])[0]
-                against = StructuralModel(kind, strength, seed, confounding=-2.0 if moved >= 0 else 2.0, leans="finding")
+                against = StructuralModel(
+                    kind, strength, seed, confounding=-2.0 if moved >= 0 else 2.0, leans="finding"
+                )
                 sources = [(OPPOSITE, against)]
             else:
-                sources = [("", model)] * preset.null_draws + [one for one in leaning.items() for _ in range(preset.confounded_draws)]
+                sources = [("", model)] * preset.null_draws + [
+                    one for one in leaning.items() for _ in range(preset.confounded_draws)
+                ]
             for extra, (leans, source) in enumerate(sources):
                 sample = own + 3 + 100 * t + extra
                 fresh = source.draw(preset.test, sample)
@@ -189,14 +197,24 @@ def _tested(
 def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     """The study's numbers and remarks from all that was tested."""
     null = [one for one in everything if one.strength == 0 and not one.confounded]
-    drawn = [one for one in everything if not one.confounded and REGRESSION in one.log10_p]  # one a classifier, all strengths
+    drawn = [
+        one for one in everything if not one.confounded and REGRESSION in one.log10_p
+    ]  # one a classifier, all strengths
     rows = [rejected("type_1_error", test, null, test) for test in TESTS]
     for shape in SHAPES:
         leaning = [one for one in everything if one.confounded == shape]
         on = "Z" if shape == "line" else f"a {shape} of Z" if shape != "finding" else "the finding"
-        rows += [rejected("type_1_error", test, leaning, f"{test}; attribute leans on {on}") for test in (CIT, PARITY, *COMPARISONS) if leaning]
+        rows += [
+            rejected("type_1_error", test, leaning, f"{test}; attribute leans on {on}")
+            for test in (CIT, PARITY, *COMPARISONS)
+            if leaning
+        ]
     against = [one for one in everything if one.confounded == OPPOSITE and one.eca <= LEANS]
-    rows += [rejected("power", test, against, f"{test}; attribute leans on the finding the other way; ECA up to {LEANS}") for test in (CIT, PARITY, *COMPARISONS) if against]
+    rows += [
+        rejected("power", test, against, f"{test}; attribute leans on the finding the other way; ECA up to {LEANS}")
+        for test in (CIT, PARITY, *COMPARISONS)
+        if against
+    ]
     biased = [one for one in drawn if one.eca <= LEANS]
     rows += [rejected("power", test, biased, f"{test}; ECA up to {LEANS}") for test in TESTS if biased]
     hard = [one for one in biased if one.eca > NEARLY]

@@ -77,12 +77,17 @@ def tubes(exposure: Exposure, chest: Chest, rng: np.random.Generator) -> np.ndar
         points = chest.film(np.interp(t, steps, u), np.interp(t, steps, v))
         kernel = np.array([0.25, 0.5, 0.25])
         for _ in range(6):
-            points[1:-1] = (points[:-2] * kernel[0] + points[1:-1] * kernel[1] + points[2:] * kernel[2])
+            points[1:-1] = points[:-2] * kernel[0] + points[1:-1] * kernel[1] + points[2:] * kernel[2]
         cv2.polylines(canvas, [np.round(points * CANVAS * 16).astype(np.int32)], False, tone, thickness, cv2.LINE_AA, 4)
 
     if line:
         s = -1 if jitter[0] < 0.5 else 1
-        trace([s * 0.16, s * 0.12, -0.03, -0.045, -0.04], [apex - 0.08, apex + 0.09, apex + 0.13, apex + 0.22, apex + 0.34 + 0.03 * jitter[1]], 110, 2)
+        trace(
+            [s * 0.16, s * 0.12, -0.03, -0.045, -0.04],
+            [apex - 0.08, apex + 0.09, apex + 0.13, apex + 0.22, apex + 0.34 + 0.03 * jitter[1]],
+            110,
+            2,
+        )
     if windpipe:
         c = chest.build.trachea_shift
         trace([c, c, c], [-0.2, apex, apex + 0.17 + 0.02 * jitter[2]], 120, 3)
@@ -115,12 +120,16 @@ def scattered(trunk: np.ndarray, exposure: Exposure) -> np.ndarray:
     """Light that strays inside the body: broad, and by choice of the model blind to organs and findings."""
     size = trunk.shape[0]
     coarse = cv2.resize(np.exp(trunk * np.float32(-0.5)), (32, 32), interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 2.5), (size, size), interpolation=cv2.INTER_CUBIC) * np.float32(exposure.scatter * 1.6)
+    return cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 2.5), (size, size), interpolation=cv2.INTER_CUBIC) * np.float32(
+        exposure.scatter * 1.6
+    )
 
 
 def quantum_noise(rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, size) float32, standard normal on a fixed grid; averaging it down makes small pictures smoother, as on a scanner."""
-    swift = np.random.Generator(np.random.SFC64(rng.integers(0, 2**32, 4)))  # seeded by the patient's counter; twice as fast
+    swift = np.random.Generator(
+        np.random.SFC64(rng.integers(0, 2**32, 4))
+    )  # seeded by the patient's counter; twice as fast
     return resized(swift.standard_normal((GRAIN, GRAIN), dtype=np.float32), size)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from engine.datasets.phantom.build import Build
 
 Part = tuple[tuple[slice, slice], np.ndarray]  # rows and columns of a film, and what lies there; elsewhere it is zero
-CANVAS = 256  # side of the fixed grid on which thin things (vessels, tubes, letters) are drawn, whatever the picture's size
+CANVAS = (
+    256  # side of the fixed grid on which thin things (vessels, tubes, letters) are drawn, whatever the picture's size
+)
 
 
 def ramp(distance: np.ndarray, width: float) -> np.ndarray:
@@ -78,7 +80,9 @@ class Chest:
         corners = [(p, q - 0.45) for p in u for q in v]
         columns = [p * cos - w * sin + build.centre[0] * size for p, w in corners]
         rows = [p * sin + w * cos + build.centre[1] * size for p, w in corners]
-        return tuple(slice(max(0, math.floor(min(ends)) - 1), max(0, math.ceil(max(ends)) + 1)) for ends in (rows, columns))
+        return tuple(
+            slice(max(0, math.floor(min(ends)) - 1), max(0, math.ceil(max(ends)) + 1)) for ends in (rows, columns)
+        )
 
     def _lungs(self) -> None:
         build, a, v = self.build, self.a, self.v
@@ -139,7 +143,9 @@ class Chest:
         def arcs(phase: np.ndarray, breadth: float) -> np.ndarray:
             c = np.cos(phase * np.float32(2 * np.pi))
             body = ramp(c - breadth, 0.7)
-            return body * (1.35 - 0.6 * np.clip((c - breadth) * 1.1, 0, 1))  # cortex: the borders are denser than the middle
+            return body * (
+                1.35 - 0.6 * np.clip((c - breadth) * 1.1, 0, 1)
+            )  # cortex: the borders are denser than the middle
 
         edge = 0.6 + 0.9 * r2 * r
         return where, inside * (arcs(back, 0.25) * edge * 0.85 + arcs(front, 0.12) * ramp(r - 0.48, 0.3) * 0.62)
@@ -164,7 +170,7 @@ class Chest:
         a, v = self.a[where], self.v[where]
         edge = a - (build.scapula + 0.28 * (0.30 - v))
         blade = ramp(edge, 0.012) * ramp(0.13 - edge, 0.06) * ramp(v - build.apex - 0.03, 0.03) * ramp(0.46 - v, 0.12)
-        rim = np.exp(-((edge - 0.008) / 0.009) ** 2) * blade
+        rim = np.exp(-(((edge - 0.008) / 0.009) ** 2)) * blade
         hu, hv = a - 0.465, v - (build.apex + 0.075)
         head = ramp(0.05 - np.sqrt(hu * hu + hv * hv), 0.012)
         return where, 0.06 * blade + 0.05 * rim + 0.13 * head
@@ -173,9 +179,14 @@ class Chest:
         """Soft tissue without the organs: thickness of neck, shoulders, chest wall, arms and belly."""
         build, a, v = self.build, self.a, self.v
         beyond = np.maximum(a - build.neck, 0)
-        top = build.shoulder + build.shoulder_slope * beyond - 0.16 * np.exp(-beyond / 0.035) + 0.6 * beyond * beyond * beyond
+        top = (
+            build.shoulder
+            + build.shoulder_slope * beyond
+            - 0.16 * np.exp(-beyond / 0.035)
+            + 0.6 * beyond * beyond * beyond
+        )
         upper = ramp(v - np.where(a < build.neck, -9, top), 0.02)
-        border = self.width + build.wall + 0.12 * np.exp(-((v - 0.10) / 0.13) ** 2) + 0.04 * np.maximum(v - 0.6, 0)
+        border = self.width + build.wall + 0.12 * np.exp(-(((v - 0.10) / 0.13) ** 2)) + 0.04 * np.maximum(v - 0.6, 0)
         torso = ramp(border - a, 0.014)
         middle = build.arm[0] + build.arm[1] * np.maximum(v - 0.12, 0)
         arm = ramp(0.075 - np.abs(a - middle), 0.016) * ramp(v - 0.05, 0.05)
@@ -183,10 +194,12 @@ class Chest:
         belly = ramp(-self.floor, 0.022) * ramp(self.cage + 0.05, 0.05)
         inside = torso * (0.46 + (0.52 + 0.5 * build.fat) * round_ + 0.26 * belly) + (1 - torso) * arm * 0.62
         neck = 1 - 1.2 * np.clip(0.1 - v, 0, 0.3)
-        outward, down, across, hilar = build.bulk  # muscle and fat: thicker outwards, downwards, to one side, around the hila
+        outward, down, across, hilar = (
+            build.bulk
+        )  # muscle and fat: thicker outwards, downwards, to one side, around the hila
         r = a / self.width
         w = (v - 0.4) * 2
-        near = np.exp(-((r - 0.3) / 0.28) ** 2 - ((v - build.apex - build.hilum) / 0.17) ** 2)
+        near = np.exp(-(((r - 0.3) / 0.28) ** 2) - ((v - build.apex - build.hilum) / 0.17) ** 2)
         shape = 1 + outward * np.minimum(r * r, 1.2) + down * w + across * self.u * 2 + hilar * near
         return upper * inside * neck * np.clip(shape, 0.6, 1.5)
 
@@ -220,7 +233,9 @@ class Chest:
         carina = build.apex + 0.255
         spread = np.maximum(v - carina, 0)
         branch = np.abs(np.abs(t) - 0.75 * spread)
-        tube = ramp(np.where(spread > 0, np.float32(0.010), np.float32(0.0145)) - branch, 0.008) * ramp(carina + 0.07 - v, 0.04)
+        tube = ramp(np.where(spread > 0, np.float32(0.010), np.float32(0.0145)) - branch, 0.008) * ramp(
+            carina + 0.07 - v, 0.04
+        )
         bones = 0.80 + 0.20 * np.cos(v * np.float32(2 * np.pi / 0.047))
         ridge = ramp(0.036 - np.abs(u), 0.020) * bones
         process = np.exp(-np.minimum((u / 0.006) ** 2, 60)) * np.clip(bones * 2 - 1, 0, 1) * 0.3
@@ -229,7 +244,12 @@ class Chest:
     def heart_shadow(self) -> np.ndarray:
         body = ramp(self.heart, 0.07)
         depth = np.sqrt(np.clip(self.heart * 2 - self.heart * self.heart, 0, 1))
-        return body * (0.25 + 0.32 * depth) * (1 - 0.8 * ramp(-self.floor, 0.03)) * (0.1 + 0.9 * ramp(self.v - self.build.apex - 0.32, 0.26))
+        return (
+            body
+            * (0.25 + 0.32 * depth)
+            * (1 - 0.8 * ramp(-self.floor, 0.03))
+            * (0.1 + 0.9 * ramp(self.v - self.build.apex - 0.32, 0.26))
+        )
 
     def stomach(self) -> Part | None:
         """The air bubble under the left dome, or None."""
@@ -237,10 +257,14 @@ class Chest:
             return None
         across, radius, amount = self.build.bubble
         broad, tall, middle = radius * 1.35, 0.8 * radius, self.build.dome[1] + 0.018 + 0.75 * radius
-        where = self.around((across - 1.15 * broad, across + 1.15 * broad), (middle - 1.15 * tall, middle + 1.15 * tall))
+        where = self.around(
+            (across - 1.15 * broad, across + 1.15 * broad), (middle - 1.15 * tall, middle + 1.15 * tall)
+        )
         p = (self.u[where] - across) / broad
         q = (self.v[where] - middle) / tall
-        return where, -amount * ramp(1 - np.sqrt(p * p + q * q), 0.3) * ramp(-self.floor[where] - 0.008, 0.01) * ramp(0.35 - q, 0.25)
+        return where, -amount * ramp(1 - np.sqrt(p * p + q * q), 0.3) * ramp(-self.floor[where] - 0.008, 0.01) * ramp(
+            0.35 - q, 0.25
+        )
 
     def vessel_tree(self, rng: np.random.Generator) -> np.ndarray:
         """Branching vessels from both hila, (size, size) from 0 to 1."""

@@ -95,7 +95,12 @@ class Build:
             clavicle=(clavicle_drop, bell(rng, 0.10, 0.03), bell(rng, 0.012, 0.0018)),
             scapula=bell(rng, 0.275, 0.02) + (0 if portable else 0.075),
             spine=bell(rng, 0.11, 0.03),
-            breast=(0.0 if man else 1.0, breast, bell(rng, 0.185, 0.02) + (0.03 if portable else 0), bell(rng, -0.02, 0.03)),
+            breast=(
+                0.0 if man else 1.0,
+                breast,
+                bell(rng, 0.185, 0.02) + (0.03 if portable else 0),
+                bell(rng, -0.02, 0.03),
+            ),
             bubble=bubble if has_bubble else None,
             hilum=bell(rng, 0.29, 0.018),
             vessels=bell(rng, 1.0, 0.25),

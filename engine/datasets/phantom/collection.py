@@ -114,7 +114,9 @@ class Phantom(Collection):
     kind = "radiograph"
     findings: Sequence[str] = FINDINGS
 
-    def __init__(self, count: int = 6000, seed: int = 1, size: int = 128, marker: Marker | Sequence[Marker] | None = None):
+    def __init__(
+        self, count: int = 6000, seed: int = 1, size: int = 128, marker: Marker | Sequence[Marker] | None = None
+    ):
         if not 1 <= count <= MOST:
             raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         self.seed, self.size = seed, self._checked(size)
@@ -222,7 +224,9 @@ class Phantom(Collection):
             where = opacity * inside
             where = where / max(float(where.max()), 1e-6) * 1.6
             if finding == "Atelectasis":
-                where = np.maximum(where, (Chest(chest.build, fine).lung - chest.lung) * 1.6)  # where the diaphragm was pulled up
+                where = np.maximum(
+                    where, (Chest(chest.build, fine).lung - chest.lung) * 1.6
+                )  # where the diaphragm was pulled up
         return resized(where, size) > 0.5
 
     def annotated(self, finding: str) -> np.ndarray:

@@ -59,25 +59,39 @@ class Course:
     def draw(cls, rng: np.random.Generator) -> Course:
         which = rng.random()
         strong, weak = rng.uniform(0.75, 1.0), rng.uniform(0.3, 0.9)
-        share = (strong, weak) if which < 0.2 else (weak, strong) if which < 0.35 else (strong, 0.0) if which < 0.70 else (0.0, strong)
-        patches = np.stack([
-            np.where(rng.random(3) < 0.5, -1.0, 1.0),
-            rng.uniform(0.18, 0.88, 3),
-            rng.uniform(0.32, 0.80, 3),
-            rng.uniform(0.060, 0.105, 3) * np.array([1, 0.75, 0.7]),
-            rng.uniform(0.65, 1.45, 3),
-            rng.uniform(0, np.pi, 3),
-        ], axis=1)
+        share = (
+            (strong, weak)
+            if which < 0.2
+            else (weak, strong)
+            if which < 0.35
+            else (strong, 0.0)
+            if which < 0.70
+            else (0.0, strong)
+        )
+        patches = np.stack(
+            [
+                np.where(rng.random(3) < 0.5, -1.0, 1.0),
+                rng.uniform(0.18, 0.88, 3),
+                rng.uniform(0.32, 0.80, 3),
+                rng.uniform(0.060, 0.105, 3) * np.array([1, 0.75, 0.7]),
+                rng.uniform(0.65, 1.45, 3),
+                rng.uniform(0, np.pi, 3),
+            ],
+            axis=1,
+        )
         patches[1:, 0] = np.where(rng.random(2) < [1.1, 0.5], patches[0, 0], -patches[0, 0])
         patches = patches[: 1 + int(rng.random() < 0.45) + int(rng.random() < 0.25)]
-        collapses = np.stack([
-            np.where(rng.random(2) < 0.5, -1.0, 1.0),
-            rng.uniform(0.45, 0.93, 2),
-            rng.uniform(0.40, 0.72, 2),
-            rng.uniform(0.060, 0.105, 2),
-            rng.uniform(0.0095, 0.016, 2),
-            rng.normal(0.0, 0.30, 2),
-        ], axis=1)
+        collapses = np.stack(
+            [
+                np.where(rng.random(2) < 0.5, -1.0, 1.0),
+                rng.uniform(0.45, 0.93, 2),
+                rng.uniform(0.40, 0.72, 2),
+                rng.uniform(0.060, 0.105, 2),
+                rng.uniform(0.0095, 0.016, 2),
+                rng.normal(0.0, 0.30, 2),
+            ],
+            axis=1,
+        )
         collapses = collapses[: 1 + int(rng.random() < 0.4)]
         return cls(
             effusion_share=share,
@@ -112,7 +126,12 @@ class Opacities:
 
     def of(self, finding: str, severity: float) -> np.ndarray:
         """`finding` is one of `FINDINGS` without Cardiomegaly, which replaces no air."""
-        draw = {"Atelectasis": self.atelectasis, "Consolidation": self.consolidation, "Edema": self.edema, "Effusion": self.effusion}
+        draw = {
+            "Atelectasis": self.atelectasis,
+            "Consolidation": self.consolidation,
+            "Edema": self.edema,
+            "Effusion": self.effusion,
+        }
         return np.minimum(draw[finding](np.float32(severity)), 1)
 
     def _place(self, side: float, height: float, out: float) -> tuple[float, float]:
@@ -176,8 +195,14 @@ class Opacities:
         wings = ramp(1.05 - r, 1.2)
         balance = 1 + course.haze_balance * np.where(chest.side, np.float32(1), np.float32(-1))
         mottle = 1 + 0.30 * self.texture["fine"] + 0.12 * self.texture["patchy"]
-        outer = ramp(chest.a / chest.width - 0.72, 0.12) * ramp(chest.v - build.dome[0] + 0.20, 0.05) * ramp(build.dome[0] + 0.05 - chest.v, 0.05)
-        lines = outer * np.clip(np.cos(chest.v * np.float32(2 * np.pi / 0.024) + 1.5 * self.texture["edge"]) * 2 - 0.8, 0, 1)
+        outer = (
+            ramp(chest.a / chest.width - 0.72, 0.12)
+            * ramp(chest.v - build.dome[0] + 0.20, 0.05)
+            * ramp(build.dome[0] + 0.05 - chest.v, 0.05)
+        )
+        lines = outer * np.clip(
+            np.cos(chest.v * np.float32(2 * np.pi / 0.024) + 1.5 * self.texture["edge"]) * 2 - 0.8, 0, 1
+        )
         return np.clip(wings * mottle * balance * (0.20 + 0.36 * severity) + lines * (0.16 + 0.16 * severity), 0, 0.9)
 
     def effusion(self, severity: float) -> np.ndarray:

@@ -16,7 +16,11 @@ class _Block(nn.Module):
     def __init__(self, inward: int, outward: int, stride: int = 1):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(inward, outward, 3, stride, 1), nn.BatchNorm2d(outward), nn.ReLU(), nn.Conv2d(outward, outward, 3, 1, 1), nn.BatchNorm2d(outward)
+            nn.Conv2d(inward, outward, 3, stride, 1),
+            nn.BatchNorm2d(outward),
+            nn.ReLU(),
+            nn.Conv2d(outward, outward, 3, 1, 1),
+            nn.BatchNorm2d(outward),
         )
         self.short = nn.Identity() if stride == 1 and inward == outward else nn.Conv2d(inward, outward, 1, stride)
         self.last = nn.ReLU()
@@ -37,11 +41,21 @@ class Autoencoder(nn.Module):
         super().__init__()
         w = width
         self.encoder = nn.Sequential(
-            nn.Conv2d(1, w, 3, 1, 1), _Block(w, w), _Block(w, 2 * w, 2), _Block(2 * w, 4 * w, 2), nn.Conv2d(4 * w, latent, 1)
+            nn.Conv2d(1, w, 3, 1, 1),
+            _Block(w, w),
+            _Block(w, 2 * w, 2),
+            _Block(2 * w, 4 * w, 2),
+            nn.Conv2d(4 * w, latent, 1),
         )
         enlarge = lambda: nn.Upsample(scale_factor=2, mode="nearest")  # noqa: E731
         self.decoder = nn.Sequential(
-            nn.Conv2d(latent, 4 * w, 1), _Block(4 * w, 4 * w), enlarge(), _Block(4 * w, 2 * w), enlarge(), _Block(2 * w, w), nn.Conv2d(w, 1, 3, 1, 1)
+            nn.Conv2d(latent, 4 * w, 1),
+            _Block(4 * w, 4 * w),
+            enlarge(),
+            _Block(4 * w, 2 * w),
+            enlarge(),
+            _Block(2 * w, w),
+            nn.Conv2d(w, 1, 3, 1, 1),
         )
 
     def encode(self, x: Tensor) -> Tensor:

@@ -54,7 +54,11 @@ class LatentCounterfactuals:
 
 
 def latent_counterfactuals(
-    classify: Callable[[Tensor], Tensor], autoencoder: Autoencoder, volume: Tensor, search: Search = Search(), keep_path: bool = False
+    classify: Callable[[Tensor], Tensor],
+    autoencoder: Autoencoder,
+    volume: Tensor,
+    search: Search = Search(),
+    keep_path: bool = False,
 ) -> LatentCounterfactuals:
     """Minimises g(z) = L(d(z), t) + alpha |z - E(x)|_1, Eq. 4, for t "no finding" and t "finding".
 

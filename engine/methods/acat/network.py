@@ -26,7 +26,9 @@ class Stages(nn.ModuleList):
 
 
 def _convolution(inward: int, outward: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inward, outward, 3, stride, 1, bias=False), nn.BatchNorm2d(outward), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inward, outward, 3, stride, 1, bias=False), nn.BatchNorm2d(outward), nn.ReLU(inplace=True)
+    )
 
 
 def seven_layers(width: int = 16) -> Stages:
@@ -40,9 +42,17 @@ def seven_layers(width: int = 16) -> Stages:
 class _Residual(nn.Module):
     def __init__(self, inward: int, outward: int, stride: int):
         super().__init__()
-        self.body = nn.Sequential(_convolution(inward, outward, stride), nn.Conv2d(outward, outward, 3, 1, 1, bias=False), nn.BatchNorm2d(outward))
+        self.body = nn.Sequential(
+            _convolution(inward, outward, stride),
+            nn.Conv2d(outward, outward, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outward),
+        )
         same = stride == 1 and inward == outward
-        self.short = nn.Identity() if same else nn.Sequential(nn.Conv2d(inward, outward, 1, stride, bias=False), nn.BatchNorm2d(outward))
+        self.short = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.Conv2d(inward, outward, 1, stride, bias=False), nn.BatchNorm2d(outward))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.body(x) + self.short(x))
@@ -172,7 +182,9 @@ class SliceAttention(nn.Module):
 
     def __init__(self, width: int, hidden: int = 64):
         super().__init__()
-        self.weigh = nn.Sequential(nn.Linear(width, hidden), nn.LeakyReLU(), nn.Dropout(0.1), nn.Linear(hidden, 1), nn.Sigmoid())
+        self.weigh = nn.Sequential(
+            nn.Linear(width, hidden), nn.LeakyReLU(), nn.Dropout(0.1), nn.Linear(hidden, 1), nn.Sigmoid()
+        )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, S, C) -> (B, C) and the mask (B, S)."""
@@ -192,7 +204,9 @@ class ACAT(nn.Module):
         self.slices = SliceAttention(self.image.head_width)
 
     @classmethod
-    def from_baseline(cls, baseline: Baseline, backbone: str, classes: int = 2, half_brain: bool = False, **sizes: int) -> ACAT:
+    def from_baseline(
+        cls, baseline: Baseline, backbone: str, classes: int = 2, half_brain: bool = False, **sizes: int
+    ) -> ACAT:
         """Fine-tuning starts from the baseline's weights, in both branches (the authors' saliency branch starts from chance)."""
         network = cls(backbone, classes, half_brain, **sizes)
         network.image.load_state_dict(baseline.state_dict())
@@ -212,7 +226,9 @@ class ACAT(nn.Module):
             saliency: (B, S, H, W) in [0, 1], of the same voxels.
         """
         if volume.shape != saliency.shape:
-            raise ValueError(f"saliency must have the volume's shape {tuple(volume.shape)}, got {tuple(saliency.shape)}.")
+            raise ValueError(
+                f"saliency must have the volume's shape {tuple(volume.shape)}, got {tuple(saliency.shape)}."
+            )
         half, channels = self.image.half_brain, self.image.stages.channels
         parts = halves(volume) if half else volume
         shape = parts.shape[:2]

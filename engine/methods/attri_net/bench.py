@@ -46,7 +46,9 @@ def compared(net: AttriNet, picture: np.ndarray, rounds: int, precision: torch.d
     plain = net.to(device, memory_format=torch.contiguous_format).eval()
     fast = FastAttriNet(plain, precision or suited_precision(device, net.architecture))
     prepared = x.to(memory_format=torch.channels_last)
-    plain_s, ours_s, theirs, ours = in_turn(lambda: plain.every_task(x)[1], lambda: fast.every_task(prepared)[1], rounds)
+    plain_s, ours_s, theirs, ours = in_turn(
+        lambda: plain.every_task(x)[1], lambda: fast.every_task(prepared)[1], rounds
+    )
     return row("", ours_s, plain_s, torch.sigmoid(theirs), torch.sigmoid(ours))
 
 
@@ -56,14 +58,18 @@ def _paper_network(rounds: int) -> dict:
     net = AttriNet(FINDINGS, architecture).requires_grad_(False)
     film = Phantom(SAMPLE + 1).image(SAMPLE, architecture.size)
     one = compared(net, Preprocessing(architecture.size).apply(film), rounds)
-    return one | {"name": f"five findings of one {architecture.size} x {architecture.size} picture, the paper's network"}
+    return one | {
+        "name": f"five findings of one {architecture.size} x {architecture.size} picture, the paper's network"
+    }
 
 
 def _sample_scan(rounds: int) -> dict | str:
     """A shipped checkpoint explains a scan, every finding with its counterfactual path."""
     names = [name for name in shipped() if name.startswith("attri-net")]
     if not names:
-        return "explain sample scan: no Attri-Net checkpoint is shipped; train one with python -m engine train attri_net."
+        return (
+            "explain sample scan: no Attri-Net checkpoint is shipped; train one with python -m engine train attri_net."
+        )
     name = "attri-net-phantom" if "attri-net-phantom" in names else names[0]
     model = open_model(name, "cpu")
     scan = Scan.of(Phantom(SAMPLE + 1, size=512).image(SAMPLE))

@@ -108,7 +108,9 @@ def measures(
         _against_truth(model, collection, indices, seen, rows, measured)
     for marker in getattr(collection, "markers", ()):
         if marker.finding not in model.findings:
-            remarks.append(f"no confounder_sensitivity: the marker goes along with {marker.finding}, which the model does not know")
+            remarks.append(
+                f"no confounder_sensitivity: the marker goes along with {marker.finding}, which the model does not know"
+            )
             continue
         c = list(model.findings).index(marker.finding)
         tag = collection.marker_mask(None, model.preprocessing.size)
@@ -123,9 +125,20 @@ def _by_marker(model, collection, indices, c, measured) -> None:
     side, chosen = model.preprocessing.size, indices[:MOST_COUNTERFACTUALS]
     answers = []
     for marked in (False, True):
-        films = [np.stack([collection.counterfactual(int(i), side, marker=marked) for i in part]) for part in np.array_split(chosen, -(-len(chosen) // CHUNK))]
+        films = [
+            np.stack([collection.counterfactual(int(i), side, marker=marked) for i in part])
+            for part in np.array_split(chosen, -(-len(chosen) // CHUNK))
+        ]
         answers.append(np.concatenate([model.believes(part)[:, c] for part in films]))
-    measured(answer_change, *answers, float(model.thresholds[c]), model.findings[c], MARKER, PAIR, groups=collection.patients[chosen])
+    measured(
+        answer_change,
+        *answers,
+        float(model.thresholds[c]),
+        model.findings[c],
+        MARKER,
+        PAIR,
+        groups=collection.patients[chosen],
+    )
 
 
 def _mean_of(rows: list[Measure], metric: str) -> None:
@@ -140,7 +153,10 @@ def _mean_of(rows: list[Measure], metric: str) -> None:
     else:
         ends = [(row.low, row.high) for row in parts]
         interval = UNKNOWN if (None, None) in ends else tuple(np.mean(ends, axis=0))
-    value, chances = float(np.mean([row.value for row in parts])), [row.chance for row in parts if row.chance is not None]
+    value, chances = (
+        float(np.mean([row.value for row in parts])),
+        [row.chance for row in parts if row.chance is not None],
+    )
     chance = float(np.mean(chances)) if len(chances) == len(parts) else None
     rows.append(Measure(metric, "mean over findings", value, *interval, n=sum(row.n for row in parts), chance=chance))
 
@@ -167,7 +183,11 @@ def _on_body(model, collection, indices, seen, measured) -> None:
     for index in indices:
         body = body_mask(collection.image(int(index), BODY_DETAIL)).astype(np.uint8)
         bodies.append(cv2.resize(body, (side, side), interpolation=cv2.INTER_NEAREST).astype(bool))
-    pairs = [(seen.weighted[n, c].astype(np.float32), body) for n, body in enumerate(bodies) for c in range(len(model.findings))]
+    pairs = [
+        (seen.weighted[n, c].astype(np.float32), body)
+        for n, body in enumerate(bodies)
+        for c in range(len(model.findings))
+    ]
     who = np.repeat(collection.patients[indices], len(model.findings))
     measured(evidence_on_body, pairs, subject="all findings", groups=who)
 

@@ -43,18 +43,25 @@ class AttriNetModel(Model):
         self.checkpoint, self.device = checkpoint, torch.device(device)
         self.findings = tuple(config["findings"])
         try:
-            architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            architecture, self.preprocessing = (
+                Architecture(**config["network"]),
+                Preprocessing(**config["preprocessing"]),
+            )
             if self.preprocessing.size != architecture.size:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {architecture.size}")
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
             self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             weights = checkpoint.weights()
-            self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
+            self.likeness = Likeness.from_tensors(
+                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")}
+            )
             own = {k.removeprefix("net."): v for k, v in weights.items()}
             self.net = with_weights(lambda: AttriNet(self.findings, architecture), own)
         except (KeyError, TypeError, ValueError) as error:
-            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train.") from error
+            raise RefusedCheckpoint(
+                f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train."
+            ) from error
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.precision = suited_precision(self.device, self.net.architecture)
         self._fast = FastAttriNet(self.net, self.precision)
@@ -70,9 +77,13 @@ class AttriNetModel(Model):
             UnsuitableScan: a volume, or a scan of another kind.
         """
         if scan.kind not in AttriNetMethod.kinds:
-            raise UnsuitableScan(f"Attri-Net explains radiographs, this scan is of kind {scan.kind}; choose another method.")
+            raise UnsuitableScan(
+                f"Attri-Net explains radiographs, this scan is of kind {scan.kind}; choose another method."
+            )
         if scan.pixels.ndim != 2:
-            raise UnsuitableScan(f"Attri-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+            raise UnsuitableScan(
+                f"Attri-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
+            )
         return self.preprocessing.apply(scan.pixels)
 
     def looked_at(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +133,11 @@ class AttriNetModel(Model):
                     evidence=evidence,
                     counterfactual=scan.pixels + enlarged(drawn, scan.pixels.shape),
                     path=Path(
-                        STEPS, probabilities.astype(np.float32), STEPS[:, None, None] * drawn, 2 * self.preprocessing.reach * units, self.change_limit
+                        STEPS,
+                        probabilities.astype(np.float32),
+                        STEPS[:, None, None] * drawn,
+                        2 * self.preprocessing.reach * units,
+                        self.change_limit,
                     ),
                     in_distribution=alike,
                     seconds=time.perf_counter() - started,

@@ -37,7 +37,12 @@ class FastAttriNet:
         self._embedding = generator.embedding(everyone)  # (C, E)
         self._down = [(self._kernel(one.layer), self._style(one.norm)) for one in generator.down]
         self._blocks = [
-            (self._kernel(block.first.layer), self._style(block.first.norm), self._kernel(block.second), self._style(block.norm))
+            (
+                self._kernel(block.first.layer),
+                self._style(block.first.norm),
+                self._kernel(block.second),
+                self._style(block.norm),
+            )
             for block in generator.blocks
         ]
         self._resized = net.architecture.upsampling == "resized"
@@ -78,7 +83,9 @@ class FastAttriNet:
         maps, logits = zip(*(self.task(x, c, opened) for c in range(self.tasks)))
         return torch.cat(maps, dim=1), torch.stack(logits, dim=1)
 
-    def _kernel(self, layer: nn.Conv2d | nn.ConvTranspose2d | ResizeConvolution) -> tuple[Tensor, tuple[int, ...], tuple[int, ...]]:
+    def _kernel(
+        self, layer: nn.Conv2d | nn.ConvTranspose2d | ResizeConvolution
+    ) -> tuple[Tensor, tuple[int, ...], tuple[int, ...]]:
         """Weight, stride and padding."""
         layer = layer.layer if isinstance(layer, ResizeConvolution) else layer
         weight = layer.weight.detach().to(self.precision)

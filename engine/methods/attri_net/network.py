@@ -44,7 +44,9 @@ class Architecture:
             raise ValueError(f"size must be a multiple of 4 and of pool, got size {self.size} and pool {self.pool}")
         smallest = 2 ** (self.critic_layers - 1) * 2 + 8
         if self.size < smallest:
-            raise ValueError(f"a critic of {self.critic_layers} layers needs pictures of {smallest} pixels or more, got {self.size}")
+            raise ValueError(
+                f"a critic of {self.critic_layers} layers needs pictures of {smallest} pixels or more, got {self.size}"
+            )
 
 
 class EqualisedLinear(nn.Module):

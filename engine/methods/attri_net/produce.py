@@ -38,7 +38,9 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     """
     preset = with_changes(PRESETS[job.preset], job.changes)
     if preset.pairs % job.machine.devices:
-        raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
+        raise ValueError(
+            f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple."
+        )
     recipe = AttriNetRecipe(job.collection, preset, job.guidance, job.seed, job.compiled, job.pairs)
     if job.start_from:
         recipe.start_from(starting_weights(job))
@@ -54,7 +56,8 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         "findings": list(collection.findings),
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
-        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"steps_done": facts["step"], "seed": job.seed},
+        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
+        | {"steps_done": facts["step"], "seed": job.seed},
         "data": {"collection": collection.name, "kind": collection.kind, "guidance": job.guidance_words}
         | pairs_fact(job.pairs),
         "thresholds": dict.fromkeys(collection.findings, 0.5),
@@ -84,7 +87,9 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         remarks=remarks,
         subgroups=chest_subgroups(collection, test, seen.probabilities),
     )
-    return save_checkpoint(job.destination / job.name, method="attri_net", config=config, weights=weights, card=text, half=True)
+    return save_checkpoint(
+        job.destination / job.name, method="attri_net", config=config, weights=weights, card=text, half=True
+    )
 
 
 def _pictures(recipe: AttriNetRecipe, indices: np.ndarray) -> np.ndarray:
@@ -98,10 +103,16 @@ def _operating_points(model: AttriNetModel, collection) -> dict:
     thresholds, scales = {}, {}
     for c, finding in enumerate(collection.findings):
         known = ~np.isnan(labels[:, c])
-        thresholds[finding] = round(float(youden_threshold(labels[known, c], seen.probabilities[known, c], subject=finding)), 6)
+        thresholds[finding] = round(
+            float(youden_threshold(labels[known, c], seen.probabilities[known, c], subject=finding)), 6
+        )
         positive = np.abs(seen.weighted[labels[:, c] == 1, c].astype(np.float32))
         scales[finding] = float(f"{max(np.quantile(positive, 0.995), FAINTEST_SCALE):.2g}")
-    return {"thresholds": thresholds, "scales": scales, "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.reach)}
+    return {
+        "thresholds": thresholds,
+        "scales": scales,
+        "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.reach),
+    }
 
 
 def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly"), seed: int = 0) -> Checkpoint:
@@ -125,6 +136,7 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly
             "thresholds": dict.fromkeys(findings, 0.5),
             "scales": dict.fromkeys(findings, 0.2),
         },
-        weights={f"net.{k}": v for k, v in net.state_dict().items()} | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()},
+        weights={f"net.{k}": v for k, v in net.state_dict().items()}
+        | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()},
         card=placeholder_card(),
     )

@@ -140,7 +140,13 @@ class AttriNetRecipe(Recipe):
     """
 
     def __init__(
-        self, collection: Collection, preset: Preset, guidance=None, seed: int = 42, compiled: bool = False, pairs: Collection | None = None
+        self,
+        collection: Collection,
+        preset: Preset,
+        guidance=None,
+        seed: int = 42,
+        compiled: bool = False,
+        pairs: Collection | None = None,
     ):
         self.collection, self.preset, self.guidance, self.seed = collection, preset, guidance, seed
         self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
@@ -155,18 +161,26 @@ class AttriNetRecipe(Recipe):
         self.films = Films(collection, Preprocessing(architecture.size, preset.percentile, preset.reach))
         self.teacher = teachers(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:
-            raise ValueError("pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants.")
+            raise ValueError(
+                "pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants."
+            )
         train = collection.split("train")
         labels = collection.labels[train]
         self.present = [train[labels[:, c] == 1] for c in range(len(collection.findings))]
         self.absent = [train[labels[:, c] == 0] for c in range(len(collection.findings))]
         for finding, present, absent in zip(collection.findings, self.present, self.absent):
             if not len(present) or not len(absent):
-                raise ValueError(f"training needs pictures with and without {finding}; the train split has {len(present)} and {len(absent)}.")
+                raise ValueError(
+                    f"training needs pictures with and without {finding}; the train split has {len(present)} and {len(absent)}."
+                )
         validation = collection.labels[collection.split("validation")]
         for finding, column in zip(collection.findings, validation.T):
-            if not {0.0, 1.0} <= {*column.tolist()}:  # else there is no operating point to be had after hours of training
-                raise ValueError(f"choosing an operating point needs validation pictures with and without {finding}; it has only one of them.")
+            if not {0.0, 1.0} <= {
+                *column.tolist()
+            }:  # else there is no operating point to be had after hours of training
+                raise ValueError(
+                    f"choosing an operating point needs validation pictures with and without {finding}; it has only one of them."
+                )
         self._optimisers = None
         self._generate = torch.compile(self.net.generator) if compiled else self.net.generator
         self._criticise = torch.compile(self.critic) if compiled else self.critic
@@ -211,7 +225,9 @@ class AttriNetRecipe(Recipe):
             if critic:
                 self.critic.load_state_dict(critic)
         except RuntimeError as error:
-            raise ValueError("the weights to start from are of another network, or for other findings; train with its settings.") from error
+            raise ValueError(
+                "the weights to start from are of another network, or for other findings; train with its settings."
+            ) from error
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         p = self.preset
@@ -221,7 +237,9 @@ class AttriNetRecipe(Recipe):
         warm = step - p.pairs_first < p.warm_steps or (p.warm_steps and step % 100 == 0)
         losses = {}
         for k in range(p.warm_critic_steps if warm else p.critic_steps):
-            losses["critic"] = self._critic_step(self.batch(f"critic {k}", step, fabric), step, k, fabric, optimisers["critic"])
+            losses["critic"] = self._critic_step(
+                self.batch(f"critic {k}", step, fabric), step, k, fabric, optimisers["critic"]
+            )
         losses |= self._generator_step(self.batch("generator", step, fabric), step, fabric, optimisers)
         for k in range(1, p.classifier_steps):
             self._classifier_step(self.batch(f"classifier {k}", step, fabric), fabric, optimisers["classifiers"])
@@ -232,7 +250,9 @@ class AttriNetRecipe(Recipe):
         """Positives and negatives of one finding (or of `findings_at_once`), drawn with replacement from (seed, stream, step)."""
         p, count = self.preset, len(self.collection.findings)
         draw = self.draw(stream, step)
-        first = step * p.findings_at_once + (int(stream.split()[-1]) if stream != "generator" and p.findings_at_once == 1 else 0)
+        first = step * p.findings_at_once + (
+            int(stream.split()[-1]) if stream != "generator" and p.findings_at_once == 1 else 0
+        )
         task = (first + np.arange(p.pairs) % p.findings_at_once) % count
         negative = [draw.choice(self.absent[c]) for c in task]
         positive, masks = [], []
@@ -308,9 +328,11 @@ class AttriNetRecipe(Recipe):
         centres = self.net.centres.value
         losses = {
             "adversarial": p.lambda_ad * adversarial_loss(score),
-            "classification": p.lambda_cl * F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present.float()),
+            "classification": p.lambda_cl
+            * F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present.float()),
             "sparsity": p.lambda_re * sparsity_loss(negative, positive),
-            "centres": p.lambda_ct * centre_loss(negative, positive, centres[batch.task, 0][:, None], centres[batch.task, 1][:, None]),
+            "centres": p.lambda_ct
+            * centre_loss(negative, positive, centres[batch.task, 0][:, None], centres[batch.task, 1][:, None]),
         }
         if batch.guidance is not None:
             losses["guidance"] = p.lambda_gd * guidance_loss(positive, batch.guidance)
@@ -358,7 +380,9 @@ class AttriNetRecipe(Recipe):
         for start in range(0, count, 20):
             some = slice(start, start + 20)
             with fabric.autocast():
-                made.append(self.average.generator(before[some].to(fabric.device), task[some].to(fabric.device)).float().cpu())
+                made.append(
+                    self.average.generator(before[some].to(fabric.device), task[some].to(fabric.device)).float().cpu()
+                )
         return pair_recovery(torch.cat(made), change)
 
     @torch.no_grad()
@@ -367,7 +391,9 @@ class AttriNetRecipe(Recipe):
         logits = []
         self.average.to(fabric.device).eval()
         for start in range(0, len(indices), batch):
-            pictures = self.films.batch(indices[start : start + batch]).to(fabric.device, memory_format=torch.channels_last)
+            pictures = self.films.batch(indices[start : start + batch]).to(
+                fabric.device, memory_format=torch.channels_last
+            )
             with fabric.autocast():
                 _, logit = self.average.every_task(pictures)
             logits.append(logit.float().cpu().numpy())

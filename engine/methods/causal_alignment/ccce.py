@@ -41,7 +41,9 @@ class DiagnosisTable:
     probability: np.ndarray
 
     @classmethod
-    def fit(cls, attributes: Sequence[str], a: np.ndarray, y: np.ndarray, smoothing: float = SMOOTHING) -> DiagnosisTable:
+    def fit(
+        cls, attributes: Sequence[str], a: np.ndarray, y: np.ndarray, smoothing: float = SMOOTHING
+    ) -> DiagnosisTable:
         """From n people.
 
         Args:
@@ -83,14 +85,20 @@ class DiagnosisTable:
         """All subsets of at most `largest` attributes with their CCCE, highest first. Only attributes that could have been otherwise
         count: those present in a positive, absent in a negative; the others would change nothing and only lengthen the list."""
         movable = [place for place, value in enumerate(a) if value == int(bool(y))]
-        found = [(subset, self.ccce(a, y, subset)) for size in range(1, largest + 1) for subset in combinations(movable, size)]
+        found = [
+            (subset, self.ccce(a, y, subset))
+            for size in range(1, largest + 1)
+            for subset in combinations(movable, size)
+        ]
         return sorted(found, key=lambda pair: (-round(pair[1], 9), len(pair[0]), pair[0]))
 
     def causal_attributes(self, a: np.ndarray, y: np.ndarray, largest: int = LARGEST_SUBSET) -> np.ndarray:
         """r of Eq. 5's alignment of attributes, (n, p) of 0 and 1: 1 for the attributes of each person's best subset."""
         known: dict[tuple[int, ...], tuple[int, ...]] = {}
         r = np.zeros(np.shape(a), np.float32)
-        for row, (values, diagnosis) in enumerate(zip(np.asarray(a).astype(int).tolist(), np.asarray(y).astype(int).tolist(), strict=True)):
+        for row, (values, diagnosis) in enumerate(
+            zip(np.asarray(a).astype(int).tolist(), np.asarray(y).astype(int).tolist(), strict=True)
+        ):
             key = (*values, diagnosis)
             if key not in known:
                 known[key] = self.best_subset(values, diagnosis, largest)[0]

@@ -33,7 +33,15 @@ class Solution:
     active: Tensor
 
 
-def minimise(objective: Objective, x_0: Tensor, *, curvature: float, tolerance: float = 1e-6, max_iterations: int = 100, memory: int = 10) -> Solution:
+def minimise(
+    objective: Objective,
+    x_0: Tensor,
+    *,
+    curvature: float,
+    tolerance: float = 1e-6,
+    max_iterations: int = 100,
+    memory: int = 10,
+) -> Solution:
     """L-BFGS on many independent problems at once, each with its own step length; those that have arrived leave the batch.
 
     Args:
@@ -75,7 +83,10 @@ def minimise(objective: Objective, x_0: Tensor, *, curvature: float, tolerance: 
         s, y = step[:, None] * direction, new_gradient - gradient
         curved = (s * y).sum(1)
         useful = curved > 1e-10 * s.norm(dim=1) * y.norm(dim=1)
-        history = [*history[-memory + 1 :], (s, y, torch.where(useful, 1 / curved.clamp_min(torch.finfo(x.dtype).tiny), torch.zeros_like(curved)))]
+        history = [
+            *history[-memory + 1 :],
+            (s, y, torch.where(useful, 1 / curved.clamp_min(torch.finfo(x.dtype).tiny), torch.zeros_like(curved))),
+        ]
         x[rows] += s
         value, gradient = new_value, new_gradient
         norms[rows], taken[rows] = gradient.norm(dim=1), taken[rows] + 1
@@ -121,7 +132,13 @@ def _backtracked(evaluated, x: Tensor, rows: Tensor, value: Tensor, direction: T
 
 
 def minimise_l1(
-    cross_entropy: Objective, x_0: Tensor, alpha: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 2000, step: float = 1.0
+    cross_entropy: Objective,
+    x_0: Tensor,
+    alpha: float | Tensor,
+    *,
+    tolerance: float = 1e-6,
+    max_iterations: int = 2000,
+    step: float = 1.0,
 ) -> Solution:
     """FISTA with restarts: x* = argmin L_ce + sum_k alpha_k |x_k - x_0k|, sparse as the paper wants it.
 
@@ -152,7 +169,9 @@ def minimise_l1(
             move = ahead[rows] - t * gradient - x_0[rows]
             new = x_0[rows] + move.sign() * (move.abs() - t * alpha).clamp_min(0)  # soft thresholding about x_0
             change = new - ahead[rows]
-            bound = value + (gradient * change).flatten(1).sum(1) + change.square().flatten(1).sum(1) / (2 * lengths[rows])
+            bound = (
+                value + (gradient * change).flatten(1).sum(1) + change.square().flatten(1).sum(1) / (2 * lengths[rows])
+            )
             there, slope = evaluated(new, rows)
             steep = there > bound + 10 * torch.finfo(x.dtype).eps * value.abs()
             if not steep.any():
@@ -160,7 +179,9 @@ def minimise_l1(
             lengths[rows[steep]] /= 2
         grown = (1 + (1 + 4 * momentum[rows].square()).sqrt()) / 2
         onward = (momentum[rows] - 1) / grown
-        against = ((ahead[rows] - new) * (new - x[rows])).flatten(1).sum(1) > 0  # the momentum points uphill: start it anew
+        against = ((ahead[rows] - new) * (new - x[rows])).flatten(1).sum(
+            1
+        ) > 0  # the momentum points uphill: start it anew
         grown, onward = torch.where(against, 1.0, grown), torch.where(against, 0.0, onward)
         ahead[rows] = new + onward.view(spread) * (new - x[rows])
         x[rows], momentum[rows] = new, grown

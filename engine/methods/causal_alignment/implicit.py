@@ -72,7 +72,9 @@ def implicit(
         )
     x = solution.x.detach().requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(objective(x, torch.arange(len(x), device=x.device)).sum(), x, create_graph=True)
+        (gradient,) = torch.autograd.grad(
+            objective(x, torch.arange(len(x), device=x.device)).sum(), x, create_graph=True
+        )
     active = solution.active.to(x.dtype)
     found = ImplicitCounterfactual(solution.x)
 

@@ -42,12 +42,16 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 
     def ours() -> Tensor:
         parts = [slice(start, start + BATCH) for start in range(0, PICTURES, BATCH)]
-        return torch.from_numpy(np.concatenate([generator.sampled(x[part], codes[part], k).changed for part in parts]))[:PLAIN]
+        return torch.from_numpy(np.concatenate([generator.sampled(x[part], codes[part], k).changed for part in parts]))[
+            :PLAIN
+        ]
 
     def one_by_one(count: int = PLAIN) -> Tensor:
         return _one_by_one(generator, plain, x[:count], codes[:count], k)
 
-    plain_s, ours_s, theirs, made = in_turn(one_by_one, ours, rounds, lambda: (one_by_one(1), generator.sampled(x[:BATCH], codes[:BATCH], k)))
+    plain_s, ours_s, theirs, made = in_turn(
+        one_by_one, ours, rounds, lambda: (one_by_one(1), generator.sampled(x[:BATCH], codes[:BATCH], k))
+    )
     reach = 2 * generator.preprocessing.reach
     seen = f"{PICTURES} films of {SIDE} x {SIDE}, seen at {generator.size} x {generator.size}"
     name = f"{seen}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
@@ -55,7 +59,9 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 
 
 @torch.inference_mode()
-def _one_by_one(generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int) -> Tensor:
+def _one_by_one(
+    generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int
+) -> Tensor:
     """(n, m, s, s): every alternative made from its picture anew, float32, with and without the condition in two calls."""
     nets, d, w, made = generator.nets, generator.diffusion, generator.nets.guidance[k], []
 

@@ -44,7 +44,11 @@ class BetaVAE(nn.Module):
     def encode(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, 1, H, W) with codes (B, K) int64, -1 for unknown, to mean and log variance (B, LATENT) of q."""
         features = self.down(x)
-        mean, log_variance = self.distribution(torch.cat([features, one_hot(codes, self.values).to(features)], dim=1)).float().chunk(2, 1)
+        mean, log_variance = (
+            self.distribution(torch.cat([features, one_hot(codes, self.values).to(features)], dim=1))
+            .float()
+            .chunk(2, 1)
+        )
         return mean, log_variance.clamp(-10, 10)
 
     def decode(self, z: Tensor, codes: Tensor) -> Tensor:

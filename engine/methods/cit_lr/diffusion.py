@@ -42,9 +42,13 @@ class Diffusion:
         if not 0 < self.first_beta < self.last_beta < 1:
             raise ValueError(f"betas must rise between 0 and 1, got {self.first_beta} and {self.last_beta}")
         if not 0 < self.reach <= 1 or not 1 <= self.hops <= TRAIN_STEPS * self.reach:
-            raise ValueError(f"reach must lie in (0, 1] and hops between 1 and {TRAIN_STEPS} times it, got {self.reach} and {self.hops}")
+            raise ValueError(
+                f"reach must lie in (0, 1] and hops between 1 and {TRAIN_STEPS} times it, got {self.reach} and {self.hops}"
+            )
         if not isinstance(self.hops, int) or not isinstance(self.mends, int) or not 0 <= self.mends <= MOST_MENDS:
-            raise ValueError(f"hops and mends must be whole, mends {MOST_MENDS} at most, got {self.hops!r} and {self.mends!r}")
+            raise ValueError(
+                f"hops and mends must be whole, mends {MOST_MENDS} at most, got {self.hops!r} and {self.mends!r}"
+            )
 
     @cache
     def kept(self) -> Tensor:

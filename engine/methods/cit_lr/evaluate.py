@@ -31,7 +31,9 @@ BESIDE = 40  # pictures that these are measured on, but for the exact ones, whic
 Show = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
-def quality(generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, progress=None) -> dict[str, list[Measure]]:
+def quality(
+    generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, progress=None
+) -> dict[str, list[Measure]]:
     """Composition, effectiveness, FID and what becomes of the findings, for every attribute.
 
     Args:
@@ -41,7 +43,10 @@ def quality(generator: DiffusionInterventions, collection: Collection, indices: 
 
 
 def evaluate(
-    generator: DiffusionInterventions, collection: Collection, indices: np.ndarray, found: Mapping[str, Sequence[Measure]] | None = None
+    generator: DiffusionInterventions,
+    collection: Collection,
+    indices: np.ndarray,
+    found: Mapping[str, Sequence[Measure]] | None = None,
 ) -> tuple[list[Measure], list[str]]:
     """All rows, with what the same networks do without disentangling and what a beta-VAE and, of drawn films, exact pictures do beside
     them, and remarks on what could not be measured.
@@ -54,17 +59,30 @@ def evaluate(
     for name, measured in found.items():
         rows += _said_of(name, measured)
     some = indices[:: max(1, len(indices) // BESIDE)]
-    beside = {PLAIN: (_plain(generator), some), BLIND: (_blind(generator), some), BETA_VAE: (_beta_vae(generator), some)}
+    beside = {
+        PLAIN: (_plain(generator), some),
+        BLIND: (_blind(generator), some),
+        BETA_VAE: (_beta_vae(generator), some),
+    }
     if isinstance(getattr(collection, "whole", collection), Phantom):
         beside[EXACT] = _exact(generator, collection), indices
     for words, (show, chosen) in beside.items():
         for name in generator.attributes:
-            rows += _said_of(name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), f"{words}: ")
-    return rows, [f"no picture here has a known {name}, so nothing was measured of it" for name, measured in found.items() if not measured]
+            rows += _said_of(
+                name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), f"{words}: "
+            )
+    return rows, [
+        f"no picture here has a known {name}, so nothing was measured of it"
+        for name, measured in found.items()
+        if not measured
+    ]
 
 
 def _said_of(attribute: str, rows: Sequence[Measure], words: str = "") -> list[Measure]:
-    return [replace(row, subject=f"{words}{row.subject if attribute in row.subject else f'{attribute}: {row.subject}'}") for row in rows]
+    return [
+        replace(row, subject=f"{words}{row.subject if attribute in row.subject else f'{attribute}: {row.subject}'}")
+        for row in rows
+    ]
 
 
 def _of_attribute(
@@ -107,16 +125,29 @@ def _of_attribute(
         was += [*before[name][changed_to]]
         others.append((np.flatnonzero(changed_to), probabilities))
         if of_findings:
-            moved += _shifts(probabilities - believed[changed_to], generator.findings, f"{name} {value}", patients[changed_to])
+            moved += _shifts(
+                probabilities - believed[changed_to], generator.findings, f"{name} {value}", patients[changed_to]
+            )
         other_features.append(seen)
     right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
-    rows += effectiveness(wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}")
+    rows += effectiveness(
+        wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}"
+    )
     labels = collection.labels[indices]
     for c, finding in enumerate(generator.findings if of_findings else ()):
         rows += _auc_change(labels[:, c], believed[:, c], others, c, finding, patients)
     rows += moved
     try:
-        rows.append(fid(features, np.concatenate(other_features), subject="alternatives", groups_a=patients, groups_b=whose, remark=FEATURES))
+        rows.append(
+            fid(
+                features,
+                np.concatenate(other_features),
+                subject="alternatives",
+                groups_a=patients,
+                groups_b=whose,
+                remark=FEATURES,
+            )
+        )
     except NotMeasurable:
         pass  # fewer pictures than features: nothing to be said, and no row says it
     return rows
@@ -130,11 +161,24 @@ def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patient
     rows = []
     for c, finding in enumerate(findings):
         low, high = mean_interval(moved[:, c], patients)
-        rows.append(Measure("effect", f"probability of {finding}, {made_under}", float(moved[:, c].mean()), low, high, len(moved), chance=0.0, remark=f"of {FIXED}"))
+        rows.append(
+            Measure(
+                "effect",
+                f"probability of {finding}, {made_under}",
+                float(moved[:, c].mean()),
+                low,
+                high,
+                len(moved),
+                chance=0.0,
+                remark=f"of {FIXED}",
+            )
+        )
     return rows
 
 
-def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, finding: str, patients: np.ndarray) -> list[Measure]:
+def _auc_change(
+    label: np.ndarray, before: np.ndarray, others: list, c: int, finding: str, patients: np.ndarray
+) -> list[Measure]:
     """By how much the judge's AUC of a finding changes from the originals to their alternatives."""
     where = np.concatenate([n for n, _ in others])
     after = np.concatenate([probabilities[:, c] for _, probabilities in others])
@@ -147,7 +191,18 @@ def _auc_change(label: np.ndarray, before: np.ndarray, others: list, c: int, fin
     low, high = bootstrap(lambda weights: area_after(weights) - area_before(weights), len(where), patients[where])
     once = np.ones((1, len(where)))
     was, now = float(area_before(once)[0]), float(area_after(once)[0])
-    return [Measure("effect", f"AUC of {finding}", now - was, low, high, len(where), chance=0.0, remark=f"of {FIXED}: {was:.3f} before")]
+    return [
+        Measure(
+            "effect",
+            f"AUC of {finding}",
+            now - was,
+            low,
+            high,
+            len(where),
+            chance=0.0,
+            remark=f"of {FIXED}: {was:.3f} before",
+        )
+    ]
 
 
 def _ours(generator: DiffusionInterventions) -> Show:
@@ -188,8 +243,12 @@ def _beta_vae(generator: DiffusionInterventions) -> Show:
         wanted, net = generator.wanted(codes, k), generator.nets.beta_vae
         n, m = wanted.shape[:2]
         with torch.inference_mode():
-            z, _ = net.encode(torch.from_numpy(x[:, None]).to(generator.device), torch.from_numpy(codes).to(generator.device))
-            drawn = net.decode(z.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)).clamp(-1, 1)
+            z, _ = net.encode(
+                torch.from_numpy(x[:, None]).to(generator.device), torch.from_numpy(codes).to(generator.device)
+            )
+            drawn = net.decode(
+                z.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)
+            ).clamp(-1, 1)
         return x, drawn[:, 0].cpu().numpy().reshape(n, m, *x.shape[1:])
 
     return show

@@ -63,18 +63,25 @@ class DiffusionInterventions(Interventions):
         self.checkpoint, self.name, self.device = checkpoint, checkpoint.name, torch.device(device)
         self.findings, self.collection = tuple(config["findings"]), config.get("data", {}).get("collection", "")
         try:
-            architecture, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
+            architecture, self.preprocessing = (
+                Architecture(**config["network"]),
+                Preprocessing(**config["preprocessing"]),
+            )
             if self.preprocessing.size != architecture.size:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {architecture.size}")
             self.attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
             self.diffusion, strength = Diffusion(**config["diffusion"]), float(config["strength"])
             self.quality = {name: [Measure(**row) for row in rows] for name, rows in config["quality"].items()}
-            self.nets = with_weights(lambda: Networks(architecture, self.attributes, self.findings, strength), checkpoint.weights())
+            self.nets = with_weights(
+                lambda: Networks(architecture, self.attributes, self.findings, strength), checkpoint.weights()
+            )
             self.nets.guidance = tuple(float(config["guidance"][name]) for name in self.attributes)
             if not np.isfinite(self.nets.guidance).all():
                 raise ValueError(f"guidance must be finite, got {self.nets.guidance}")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train.") from error
+            raise RefusedCheckpoint(
+                f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train."
+            ) from error
         self.size = architecture.size
         self.nets.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.precision = torch.bfloat16 if self.device.type == "cuda" or bfloat16_in_hardware() else torch.float32
@@ -147,7 +154,11 @@ class DiffusionInterventions(Interventions):
                     said[name].append(np.array(values)[one.argmax(1).cpu().numpy()])
                 findings.append(torch.sigmoid(odds).cpu().numpy())
                 features.append(seen.float().cpu().numpy())
-        return {name: np.concatenate(parts) for name, parts in said.items()}, np.concatenate(findings), np.concatenate(features)
+        return (
+            {name: np.concatenate(parts) for name, parts in said.items()},
+            np.concatenate(findings),
+            np.concatenate(features),
+        )
 
     def _tensor(self, pictures: np.ndarray | Sequence) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device)

@@ -31,7 +31,9 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
     spread_a, spread_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
     together = mean(a * b) - mean_a * mean_b
     c1, c2 = 0.02**2, 0.06**2  # (0.01 L)^2 and (0.03 L)^2 at a range L of 2
-    return ((2 * mean_a * mean_b + c1) * (2 * together + c2) / ((mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2))).mean()
+    return (
+        (2 * mean_a * mean_b + c1) * (2 * together + c2) / ((mean_a**2 + mean_b**2 + c1) * (spread_a + spread_b + c2))
+    ).mean()
 
 
 def prior_loss(mean: Tensor, log_variance: Tensor) -> Tensor:

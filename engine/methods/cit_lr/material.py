@@ -71,7 +71,17 @@ class Preset:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
-        at_least_one(self, "judge_steps", "autoencoder_steps", "denoiser_steps", "disentangler_steps", "beta_vae_steps", "validate_every", "batch", "information_steps")
+        at_least_one(
+            self,
+            "judge_steps",
+            "autoencoder_steps",
+            "denoiser_steps",
+            "disentangler_steps",
+            "beta_vae_steps",
+            "validate_every",
+            "batch",
+            "information_steps",
+        )
 
     @property
     def diffusion(self) -> Diffusion:
@@ -121,13 +131,17 @@ class Material:
                 if len(known) > 1:
                     self.attributes[name] = known
         if not self.attributes:
-            raise ValueError(f"{collection.name} knows no attribute to intervene on; one of {', '.join(SENSITIVE)} with two values is needed.")
+            raise ValueError(
+                f"{collection.name} knows no attribute to intervene on; one of {', '.join(SENSITIVE)} with two values is needed."
+            )
         self.codes = encoded(collection, np.arange(len(collection)), self.attributes, collection.findings)
         self.labels = np.asarray(collection.labels, np.float32)
         self.parts = {part: collection.split(part) for part in ("train", "validation", "test")}
 
 
-def encoded(collection: Collection, indices: np.ndarray, attributes: Mapping[str, Sequence[str]], findings: Sequence[str]) -> np.ndarray:
+def encoded(
+    collection: Collection, indices: np.ndarray, attributes: Mapping[str, Sequence[str]], findings: Sequence[str]
+) -> np.ndarray:
     """(n, K + C) int64: which of its values each picture has for each attribute, and 0 or 1 for each finding; -1 where the collection
     does not say, or says something else."""
     codes = np.full((len(indices), len(attributes) + len(findings)), -1, np.int64)

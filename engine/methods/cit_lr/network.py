@@ -160,7 +160,9 @@ class Perturbation(nn.Module):
         hidden = skips.pop()
         for layer in self.up:
             skip = skips.pop()
-            hidden = layer(F.silu(torch.cat([F.interpolate(hidden, size=skip.shape[-2:], mode="nearest"), skip], dim=1)))
+            hidden = layer(
+                F.silu(torch.cat([F.interpolate(hidden, size=skip.shape[-2:], mode="nearest"), skip], dim=1))
+            )
         u = self.last(F.silu(hidden)).float()
         length = u.flatten(1).norm(dim=1).clamp_min(1e-6)[:, None, None, None]
         return z + self.strength * z[0].numel() ** 0.5 * u / length
@@ -176,7 +178,9 @@ class MutualInformation(nn.Module):
     def __init__(self, architecture: Architecture, values: Sequence[int]):
         super().__init__()
         self.values, w = tuple(values), architecture.judge_width
-        self.features = nn.Sequential(Block(architecture.latent, 2 * w), Block(2 * w, 4 * w), nn.SiLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten())
+        self.features = nn.Sequential(
+            Block(architecture.latent, 2 * w), Block(2 * w, 4 * w), nn.SiLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten()
+        )
         self.head = nn.Sequential(nn.Linear(36 * w + sum(self.values), 4 * w), nn.SiLU(), nn.Linear(4 * w, 1))
 
     def forward(self, z: Tensor, codes: Tensor) -> Tensor:
@@ -219,7 +223,13 @@ class Networks(nn.Module):
         guidance: w of each attribute, see `Sampler`; 1 is the conditional model itself.
     """
 
-    def __init__(self, architecture: Architecture, attributes: Mapping[str, Sequence[str]], findings: Sequence[str], strength: float):
+    def __init__(
+        self,
+        architecture: Architecture,
+        attributes: Mapping[str, Sequence[str]],
+        findings: Sequence[str],
+        strength: float,
+    ):
         super().__init__()
         values = [len(names) for names in attributes.values()]
         self.guidance: tuple[float, ...] = (1.0,) * len(values)

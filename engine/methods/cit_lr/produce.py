@@ -50,10 +50,14 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         raise ValueError("CIT-LR is trained without guidance; leave --guidance out.")
     preset = with_changes(PRESETS[job.preset], job.changes)
     if preset.batch % (2 * job.machine.devices):
-        raise ValueError(f"batches of {preset.batch} and half as many cannot be shared by {job.machine.devices} devices.")
+        raise ValueError(
+            f"batches of {preset.batch} and half as many cannot be shared by {job.machine.devices} devices."
+        )
     material = Material(job.collection, preset)
     torch.manual_seed(job.seed)
-    nets = Networks(preset.architecture, material.attributes, job.collection.findings, preset.strength).to(memory_format=torch.channels_last)
+    nets = Networks(preset.architecture, material.attributes, job.collection.findings, preset.strength).to(
+        memory_format=torch.channels_last
+    )
     if job.start_from:
         _start_from(nets, open_checkpoint(job.start_from))
     fabric = job.machine.fabric(job.run_folder)
@@ -80,12 +84,16 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
         raise ValueError(f"{checkpoint.name} is a checkpoint of {checkpoint.method}; CIT-LR begins with one of cit_lr.")
     learned_anew = "denoiser.net.class_embedding."
     wanted = {
-        k: v for k, v in checkpoint.weights().items() if k.startswith(("autoencoder.", "denoiser.net.")) and not k.startswith(learned_anew)
+        k: v
+        for k, v in checkpoint.weights().items()
+        if k.startswith(("autoencoder.", "denoiser.net.")) and not k.startswith(learned_anew)
     }
     mine = nets.state_dict()
     other = [k for k, v in wanted.items() if k not in mine or mine[k].shape != v.shape]
     if other:
-        raise ValueError(f"{checkpoint.name} has networks of other sizes ({other[0]} among them); begin with one of the same sizes.")
+        raise ValueError(
+            f"{checkpoint.name} has networks of other sizes ({other[0]} among them); begin with one of the same sizes."
+        )
     nets.load_state_dict(mine | wanted)
 
 
@@ -108,7 +116,9 @@ def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.
                 home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
             said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
             right = said[k].argmax(1) == wanted[:, k]
-            return min((float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()), default=0.0)
+            return min(
+                (float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()), default=0.0
+            )
 
         found.append(weakest(convinced))
     return tuple(found)
@@ -149,14 +159,18 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
         "data": {"collection": collection.name, "kind": collection.kind},
     }
     weights = nets.state_dict()
-    draft = save_checkpoint(job.run_folder / "draft", method="cit_lr", config=config, weights=weights, card=placeholder_card(), half=True)
+    draft = save_checkpoint(
+        job.run_folder / "draft", method="cit_lr", config=config, weights=weights, card=placeholder_card(), half=True
+    )
     generator = DiffusionInterventions(draft, "cuda" if fabric.device.type == "cuda" else "cpu")
     test = np.random.default_rng(job.seed).permutation(collection.split("test"))[:MEASURED]
     found = quality(generator, collection, np.sort(test))
     config["quality"] = {name: [asdict(row) for row in rows] for name, rows in found.items()}
     rows, remarks = evaluate(generator, collection, np.sort(test), found)
     facts = {name: facts_of(job.run_folder / name) for name in PHASES}
-    spent = ", ".join(f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items())
+    spent = ", ".join(
+        f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
+    )
     strengths = ", ".join(f"{name.replace('_', ' ')} {w:g}" for name, w in zip(attributes, nets.guidance))
     text = card(
         title=f"{job.name}: CIT-LR on {collection.name}",
@@ -168,10 +182,15 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
         command=job.command,
         hardware=f"{hardware(job.machine, fabric.device.type)}; {spent}.",
         rows=rows,
-        remarks=[*remarks, f"Of {len(test)} test pictures; guidance {strengths}, {preset.hops} hops over {preset.reach:.0%} of the noise."],
+        remarks=[
+            *remarks,
+            f"Of {len(test)} test pictures; guidance {strengths}, {preset.hops} hops over {preset.reach:.0%} of the noise.",
+        ],
         subgroups=[],
     )
-    return save_checkpoint(job.destination / job.name, method="cit_lr", config=config, weights=weights, card=text, half=True)
+    return save_checkpoint(
+        job.destination / job.name, method="cit_lr", config=config, weights=weights, card=text, half=True
+    )
 
 
 def tiny(folder: Path, seed: int = 0) -> Checkpoint:

@@ -63,7 +63,9 @@ class Phase(Recipe):
         chosen, mine = self.chosen(stream, step, count), shard(count, fabric)
         x = self.material.films.batch(chosen[mine])
         if self.preset.augmentation != Augmentation():
-            changes = torch.from_numpy(self.draw(f"{stream} changes", step).uniform(-1, 1, (count, 5)).astype(np.float32))
+            changes = torch.from_numpy(
+                self.draw(f"{stream} changes", step).uniform(-1, 1, (count, 5)).astype(np.float32)
+            )
             x, _ = self.preset.augmentation(x, changes[mine], self.preset.pixel_reach)
         return x.to(fabric.device, memory_format=torch.channels_last), chosen[mine]
 
@@ -90,7 +92,9 @@ class OneNetwork(Phase):
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
         super().__init__(material, preset, nets, getattr(preset, f"{self.name}_steps"), seed)
-        self._optimiser = torch.optim.AdamW(self.net.parameters(), lr=getattr(preset, self.rate), weight_decay=self.decay)
+        self._optimiser = torch.optim.AdamW(
+            self.net.parameters(), lr=getattr(preset, self.rate), weight_decay=self.decay
+        )
 
     @property
     def net(self) -> nn.Module:
@@ -127,10 +131,14 @@ class JudgePhase(OneNetwork):
         with fabric.autocast():
             said, findings = self.nets.judge(x)
         codes = torch.from_numpy(self.material.codes[chosen]).to(fabric.device)
-        loss = sum(F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any())
+        loss = sum(
+            F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any()
+        )
         labels = torch.from_numpy(self.material.labels[chosen]).to(fabric.device)
         known, weights = ~labels.isnan(), torch.from_numpy(self._weights[chosen]).to(fabric.device)
-        of_findings = F.binary_cross_entropy_with_logits(findings[known], labels[known], weights[known], reduction="sum")
+        of_findings = F.binary_cross_entropy_with_logits(
+            findings[known], labels[known], weights[known], reduction="sum"
+        )
         loss = loss + of_findings / known.sum().clamp_min(1)  # a batch without any known label has a mean of nothing
         self.descend(loss, self._optimiser, fabric)
         return {"loss": float(loss.detach())}
@@ -148,7 +156,9 @@ class JudgePhase(OneNetwork):
         said, _ = self.nets.judge(self.material.films.batch(chosen).to(fabric.device))
         for k, name in enumerate(self.material.attributes):
             known = self.material.codes[chosen, k] >= 0
-            found[name] = float(balanced_accuracy_score(self.material.codes[chosen[known], k], said[k].argmax(1).cpu().numpy()[known]))
+            found[name] = float(
+                balanced_accuracy_score(self.material.codes[chosen[known], k], said[k].argmax(1).cpu().numpy()[known])
+            )
         return {"score": min(found.values()), **found}
 
 
@@ -200,7 +210,9 @@ class DenoiserPhase(OneNetwork):
 
     def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
         super().__init__(material, preset, nets, seed)
-        self.average = Networks(preset.architecture, material.attributes, material.collection.findings, preset.strength).denoiser
+        self.average = Networks(
+            preset.architecture, material.attributes, material.collection.findings, preset.strength
+        ).denoiser
         self.average.load_state_dict(nets.denoiser.state_dict())
 
     @property
@@ -213,7 +225,12 @@ class DenoiserPhase(OneNetwork):
     @cached_property
     def latents(self) -> Tensor:
         """(N, latent, h, w) of every picture, as they are; where pictures are augmented this is only for validation."""
-        return latents_of(self.nets, self.material.films, np.arange(len(self.material.collection)), next(self.nets.parameters()).device)
+        return latents_of(
+            self.nets,
+            self.material.films,
+            np.arange(len(self.material.collection)),
+            next(self.nets.parameters()).device,
+        )
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         p = self.preset
@@ -230,7 +247,9 @@ class DenoiserPhase(OneNetwork):
         follow(self.average, self.nets.denoiser, p.averaging, step)
         return {"noise": float(loss.detach())}
 
-    def _loss(self, net: nn.Module, z: Tensor, chosen: np.ndarray, stream: str, step: int, count: int, fabric: Fabric) -> Tensor:
+    def _loss(
+        self, net: nn.Module, z: Tensor, chosen: np.ndarray, stream: str, step: int, count: int, fabric: Fabric
+    ) -> Tensor:
         p, draw = self.preset, self.draw(f"{stream} noise", step)
         mine = shard(count, fabric) if stream != "validation" else slice(None)
         t = torch.from_numpy(draw.integers(0, round(TRAIN_STEPS * p.reach), count)[mine]).to(z.device)
@@ -244,7 +263,9 @@ class DenoiserPhase(OneNetwork):
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.some_of("validation")
         self.average.to(fabric.device)
-        loss = self._loss(self.average, self.latents[chosen].to(fabric.device), chosen, "validation", 0, len(chosen), fabric)
+        loss = self._loss(
+            self.average, self.latents[chosen].to(fabric.device), chosen, "validation", 0, len(chosen), fabric
+        )
         return {"score": -float(loss), "noise": float(loss)}
 
 
@@ -259,7 +280,8 @@ class DisentanglerPhase(Phase):
         self.information = MutualInformation(preset.architecture, [len(v) for v in material.attributes.values()])
         learning = {"information": self.information, "perturbation": nets.perturbation}
         self._optimisers = {
-            name: torch.optim.Adam(part.parameters(), lr=preset.disentangler_rate, weight_decay=1e-5) for name, part in learning.items()
+            name: torch.optim.Adam(part.parameters(), lr=preset.disentangler_rate, weight_decay=1e-5)
+            for name, part in learning.items()
         }
 
     @property
@@ -282,16 +304,24 @@ class DisentanglerPhase(Phase):
             z = latents_of(self.nets, self.material.films, chosen, device)
             codes = torch.from_numpy(self.material.codes[chosen])
             sampler, noises = Sampler(self.nets, self.preset.diffusion), []
-            for turn, start in enumerate(range(0, len(z), 32)):  # each attribute is the one that is to be changed, by turns
+            for turn, start in enumerate(
+                range(0, len(z), 32)
+            ):  # each attribute is the one that is to be changed, by turns
                 some = slice(start, start + 32)
                 with swift(device):
-                    noises.append(sampler.noise_of(z[some].to(device), codes[some].to(device), turn % len(self.material.attributes)))
+                    noises.append(
+                        sampler.noise_of(
+                            z[some].to(device), codes[some].to(device), turn % len(self.material.attributes)
+                        )
+                    )
             found[part] = torch.cat(noises), codes
         return found
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         for k in range(self.preset.information_steps):
-            self.descend(-self._bound(f"information {k}", step, fabric, learning=False), self._optimisers["information"], fabric)
+            self.descend(
+                -self._bound(f"information {k}", step, fabric, learning=False), self._optimisers["information"], fabric
+            )
         self.information.requires_grad_(False)
         bound = self._bound("perturbation", step, fabric, learning=True)
         self.descend(bound, self._optimisers["perturbation"], fabric)
@@ -365,4 +395,10 @@ def reweighed(groups: np.ndarray, labels: np.ndarray, of: np.ndarray) -> np.ndar
     return np.minimum(weights, HEAVIEST)[groups, labels].astype(np.float32)
 
 
-PHASES = {"judge": JudgePhase, "autoencoder": AutoencoderPhase, "denoiser": DenoiserPhase, "disentangler": DisentanglerPhase, "beta_vae": BetaVaePhase}
+PHASES = {
+    "judge": JudgePhase,
+    "autoencoder": AutoencoderPhase,
+    "denoiser": DenoiserPhase,
+    "disentangler": DisentanglerPhase,
+    "beta_vae": BetaVaePhase,
+}

@@ -55,7 +55,9 @@ class FastMapGenerator:
 
     def _kernel(self, weight: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
         """Weight and bias."""
-        return weight.detach().to(self.precision).contiguous(memory_format=torch.channels_last), layer.bias.detach().to(self.precision)
+        return weight.detach().to(self.precision).contiguous(memory_format=torch.channels_last), layer.bias.detach().to(
+            self.precision
+        )
 
     def _affine(self, norm: nn.Module) -> tuple[Tensor | None, Tensor | None]:
         """Scale and shift, None where nothing is normalised."""

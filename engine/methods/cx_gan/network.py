@@ -41,7 +41,9 @@ class Architecture:
         if self.levels > 8:
             raise ValueError(f"levels must be 8 or less, got {self.levels}")
         if self.size % 2**self.levels or not 2 ** (self.levels + 1) <= self.size <= LARGEST:
-            raise ValueError(f"size must be a multiple of {2**self.levels}, twice that at least and {LARGEST} at most, got {self.size}")
+            raise ValueError(
+                f"size must be a multiple of {2**self.levels}, twice that at least and {LARGEST} at most, got {self.size}"
+            )
 
 
 class Down(nn.Module):

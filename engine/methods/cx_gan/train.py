@@ -82,7 +82,9 @@ class Preset(Schedule):
         at_least_one(self, "critic_steps", "warm_critic_steps", "made_pairs")
         not_negative(self, "lambda_pairs", "emphasis", "last_emphasis", "emphasis_steps", "pairs_first")
         yes_or_no(self, "cascaded", "wasserstein")
-        not_negative(self, "lambda_cycle", "lambda_residual", "lambda_identity", "lambda_map", "penalty", "history", "warm_steps")
+        not_negative(
+            self, "lambda_cycle", "lambda_residual", "lambda_identity", "lambda_map", "penalty", "history", "warm_steps"
+        )
         if self.cascaded and not 0 < self.first_phase < 1:
             raise ValueError(f"first_phase must lie between 0 and 1, neither included, got {self.first_phase}.")
 
@@ -132,16 +134,24 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def __init__(self, collection: Collection, preset: Preset, seed: int = 42, pairs: Collection | None = None):
         torch.manual_seed(seed)
-        self.nets = CxGan(preset.architecture, bool(preset.cascaded), bool(preset.wasserstein)).to(memory_format=torch.channels_last)
+        self.nets = CxGan(preset.architecture, bool(preset.cascaded), bool(preset.wasserstein)).to(
+            memory_format=torch.channels_last
+        )
         super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
         if pairs is not None and self.against is not None:
-            raise ValueError(f"made pairs show pictures without {self.finding}, not with {self.against} instead; leave --pairs or --against out.")
+            raise ValueError(
+                f"made pairs show pictures without {self.finding}, not with {self.against} instead; leave --pairs or --against out."
+            )
         self.teacher = teachers(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:
-            raise ValueError("pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants.")
+            raise ValueError(
+                "pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants."
+            )
         if preset.cascaded:
             self.patience = 0  # until `validate` has a map to judge
-        self.histories = nn.ModuleDict({name: History(preset.history, preset.architecture.size) for name in ("normal", "abnormal")})
+        self.histories = nn.ModuleDict(
+            {name: History(preset.history, preset.architecture.size) for name in ("normal", "abnormal")}
+        )
         self.has_pairs = False  # whether the cascade is in its second phase
         self._optimisers = None
 
@@ -184,7 +194,9 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def _pair_loss(self, step: int, fabric: Fabric) -> Tensor:
         p = self.preset
-        before, change, task = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror))
+        before, change, task = self.teacher.batch(
+            self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror)
+        )
         mine = shard(p.made_pairs, fabric)
         with fabric.autocast():
             made = self.heal(before[mine].to(fabric.device, memory_format=torch.channels_last))
@@ -209,7 +221,9 @@ class CxGanRecipe(DiscrepancyRecipe):
         self.follow(step)
         return losses
 
-    def _translation_step(self, forward: nn.Module, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric) -> dict[str, float]:
+    def _translation_step(
+        self, forward: nn.Module, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric
+    ) -> dict[str, float]:
         """Both directions at once: Eq. 2 with a translator, Eq. 10 with the map generator itself as `forward`."""
         p, n, optimisers = self.preset, self.nets, self.optimisers()
         _learning(False, n.normal, n.abnormal)

@@ -72,14 +72,20 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
         ValueError: the collection's two classes are not the model's, or its pictures are cut otherwise.
     """
     if getattr(collection, "against", None) != model.against:
-        raise ValueError(f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes.")
+        raise ValueError(
+            f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes."
+        )
     cut, kept = getattr(collection, "crop", "whole"), model.checkpoint.config["crop"]
     if cut != kept:
-        raise ValueError(f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that option out.")
+        raise ValueError(
+            f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that option out."
+        )
     return measures(model, collection, indices, look(model, collection, indices))
 
 
-def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, seen: Seen) -> tuple[list[Measure], list[str]]:
+def measures(
+    model: DiscrepancyModel, collection: Collection, indices: np.ndarray, seen: Seen
+) -> tuple[list[Measure], list[str]]:
     """`evaluate`, for pictures that have been looked at already."""
     rows, measured, remarks = collected()
     finding, threshold = model.findings[0], float(model.thresholds[0])
@@ -91,28 +97,47 @@ def measures(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
         measured(call, y, p, threshold, subject=finding, groups=who)
     after = np.where(seen.healed[label == 1] <= threshold, "healed", "not")
     called = seen.probabilities[label == 1] > threshold
-    for subject, some, remark in ((finding, np.ones_like(called), HEALED), (f"{finding}, of those called", called, HEALED_OF_CALLED)):
-        measured(effectiveness, np.full(some.sum(), "healed"), after[some], subject, groups[label == 1][some], remark=remark)
+    for subject, some, remark in (
+        (finding, np.ones_like(called), HEALED),
+        (f"{finding}, of those called", called, HEALED_OF_CALLED),
+    ):
+        measured(
+            effectiveness, np.full(some.sum(), "healed"), after[some], subject, groups[label == 1][some], remark=remark
+        )
     before = seen.pictures[label == 0].astype(np.float32)
     moved = before + seen.maps[label == 0].astype(np.float32)
     left_alone = (f"{model.other} pictures", groups[label == 0], LEFT_ALONE.format(other=model.other))
     measured(composition, before, moved, 2 * model.preprocessing.reach, *left_alone)
-    measured(stride_energy, seen.maps.astype(np.float32), seen.pictures.astype(np.float32), finding, collection.patients[indices])
+    measured(
+        stride_energy,
+        seen.maps.astype(np.float32),
+        seen.pictures.astype(np.float32),
+        finding,
+        collection.patients[indices],
+    )
     _against_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
     remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]
     if hasattr(collection, "counterfactual"):
         _against_truth(model, collection, indices, seen, measured)
     if any(row.subject.endswith(", fixed") for row in rows):
-        remarks.append(f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.reach:g}")
+        remarks.append(
+            f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.reach:g}"
+        )
     side = model.preprocessing.size
     if model.against is not None:
-        remarks.append(f"only {finding.lower()} and {model.other} pictures take part; of pictures with neither nothing is known")
-    remarks.append(f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they come")
+        remarks.append(
+            f"only {finding.lower()} and {model.other} pictures take part; of pictures with neither nothing is known"
+        )
+    remarks.append(
+        f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they come"
+    )
     if (crop := getattr(collection, "crop", "whole")) != "whole":
         cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
         levelled = " and its greys are replaced by their ranks" if crop in LEVELLED else ""
-        remarks.append(f"so that format and border do not give the class away, {cropped}{levelled} before the model sees it")
+        remarks.append(
+            f"so that format and border do not give the class away, {cropped}{levelled} before the model sees it"
+        )
     if grouping := getattr(collection, "grouping", ""):
         remarks.append(f"split by groups of look-alikes, as no patient is named: {grouping}")
     return rows, remarks
@@ -164,7 +189,9 @@ def binarised(strength: np.ndarray, masks: np.ndarray, fixed: float | None) -> d
     return rules | {"otsu": by_otsu(strength), "area-matched": by_area(strength, masks)}
 
 
-def against_masks(strength: np.ndarray, masks: np.ndarray, fixed: float | None, finding: str, who: np.ndarray, measured) -> None:
+def against_masks(
+    strength: np.ndarray, masks: np.ndarray, fixed: float | None, finding: str, who: np.ndarray, measured
+) -> None:
     """Overlap and NCC of maps (N, s, s), not negative, with masks of the same shape; what every row of Table 1 is measured by.
 
     Args:

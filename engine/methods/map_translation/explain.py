@@ -75,10 +75,14 @@ class DiscrepancyModel(Model):
             self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
             self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
             weights = checkpoint.weights()
-            self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
+            self.likeness = Likeness.from_tensors(
+                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")}
+            )
             self.net = with_weights(lambda: generator(sizes), {k.removeprefix("net."): v for k, v in weights.items()})
         except (KeyError, TypeError, ValueError) as error:
-            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole {title} ({error}); save it again with engine train.") from error
+            raise RefusedCheckpoint(
+                f"{checkpoint.name} is not a whole {title} ({error}); save it again with engine train."
+            ) from error
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.fast = arranged(self.net, suited_to(self.device, sizes.width, WIDE))
 
@@ -102,7 +106,9 @@ class DiscrepancyModel(Model):
                 f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint."
             )
         if scan.pixels.ndim != 2:
-            raise UnsuitableScan(f"{self.title} explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+            raise UnsuitableScan(
+                f"{self.title} explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
+            )
         return self.preprocessing.apply(self.crop(scan.pixels).cut(scan.pixels))
 
     def probabilities(self, scan: Scan) -> np.ndarray:
@@ -113,7 +119,9 @@ class DiscrepancyModel(Model):
     def believes(self, pictures: np.ndarray) -> np.ndarray:
         found = []
         for start in range(0, len(pictures), BATCH):
-            prepared = np.stack([self.preprocessing.apply(self.crop(p).cut(p)) for p in pictures[start : start + BATCH]])
+            prepared = np.stack(
+                [self.preprocessing.apply(self.crop(p).cut(p)) for p in pictures[start : start + BATCH]]
+            )
             x = torch.from_numpy(prepared)[:, None].to(self.device, memory_format=torch.channels_last)
             found.append(self.map_of(x)[1][:, None].cpu().numpy())
         return np.concatenate(found)
@@ -146,7 +154,13 @@ class DiscrepancyModel(Model):
                 attribution_limit=self.limit,
                 evidence=evidence,
                 counterfactual=(scan.pixels + enlarged(moved[FULL], scan.pixels.shape)).astype(np.float32),
-                path=Path(STEPS, probabilities.astype(np.float32), moved, crop.span(2 * self.preprocessing.reach * units), self.change_limit),
+                path=Path(
+                    STEPS,
+                    probabilities.astype(np.float32),
+                    moved,
+                    crop.span(2 * self.preprocessing.reach * units),
+                    self.change_limit,
+                ),
                 in_distribution=(self.likeness.score(picture), self.likeness.limit),
                 seconds=time.perf_counter() - started,
                 both_signs=True,
@@ -190,5 +204,8 @@ def _on_the_scan(grid: np.ndarray, crop: Crop) -> np.ndarray:
     height, width = crop.seen.shape
     if (crop.top, crop.left, crop.height, crop.width) == (0, 0, height, width) and crop.seen.all():
         return grid
-    shape = [min(side, max(round(side * part / whole), 1)) for side, part, whole in zip((height, width), grid.shape, (crop.height, crop.width))]
+    shape = [
+        min(side, max(round(side * part / whole), 1))
+        for side, part, whole in zip((height, width), grid.shape, (crop.height, crop.width))
+    ]
     return cv2.resize(crop.put_back(grid), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

@@ -47,7 +47,9 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         raise ValueError(f"{method.title} is trained without guidance; leave --guidance out.")
     preset = with_changes(presets[job.preset], job.changes)
     if preset.pairs % job.machine.devices:
-        raise ValueError(f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple.")
+        raise ValueError(
+            f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple."
+        )
     recipe = recipe_of(job.collection, preset, job.seed, **({} if job.pairs is None else {"pairs": job.pairs}))
     if job.start_from:
         recipe.start_from(starting_weights(job))
@@ -57,14 +59,17 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     if not fabric.is_global_zero:
         return None
     collection, facts, finding = job.collection, facts_of(job.run_folder), job.collection.findings[0]
-    pictures = {part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")}
+    pictures = {
+        part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
+    }
     likeness = Likeness.of(pictures["train"], pictures["validation"])
     config = {
         "findings": [finding],
         "against": recipe.against,
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
-        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"steps_done": facts["step"], "seed": job.seed},
+        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
+        | {"steps_done": facts["step"], "seed": job.seed},
         "data": {"collection": collection.name, "kind": collection.kind, "guidance": "none"} | pairs_fact(job.pairs),
         "calibration": {"slope": 1.0, "middle": 0.0},
         "crop": getattr(collection, "crop", "whole"),
@@ -99,7 +104,9 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         remarks=remarks,
         subgroups=chest_subgroups(collection, test, seen.probabilities[:, None]),
     )
-    return save_checkpoint(job.destination / job.name, method=method.name, config=config, weights=weights, card=text, half=True)
+    return save_checkpoint(
+        job.destination / job.name, method=method.name, config=config, weights=weights, card=text, half=True
+    )
 
 
 def intended(finding: str, against: str | None) -> str:
@@ -155,6 +162,7 @@ def tiny(folder: Path, method: str, net: torch.nn.Module, finding: str = "Lesion
             "thresholds": {finding: 0.5},
             "scales": {finding: 0.2},
         },
-        weights={f"net.{k}": v for k, v in net.state_dict().items()} | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()},
+        weights={f"net.{k}": v for k, v in net.state_dict().items()}
+        | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()},
         card=placeholder_card(),
     )

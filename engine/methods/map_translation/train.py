@@ -60,7 +60,9 @@ class Schedule:
     def __post_init__(self):
         at_least_one(self, "steps", "validate_every", "pairs", "validated")
         if not 0 <= self.falling <= 1 or not 0 <= self.averaging < 1:
-            raise ValueError(f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}.")
+            raise ValueError(
+                f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}."
+            )
 
 
 class DiscrepancyRecipe(Recipe):
@@ -125,10 +127,14 @@ class DiscrepancyRecipe(Recipe):
                 if weights or name == "net":
                     network.load_state_dict(weights)
         except RuntimeError as error:
-            raise ValueError("the weights to start from are of other networks; train with their method and settings.") from error
+            raise ValueError(
+                "the weights to start from are of other networks; train with their method and settings."
+            ) from error
 
     def settings(self) -> dict:
-        chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")}
+        chosen = {
+            k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")
+        }
         return chosen | {"findings": [self.finding, *filter(None, [self.against])]} | data_settings(self.collection)
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> tuple[Tensor, Tensor]:

@@ -65,7 +65,9 @@ def trial(network: IsolatedNetwork, size: int) -> float:
             "The network answers the same picture differently, alone and beside others or from one run to the next; export it for inference."
         )
     if (together == together[0]).all():
-        raise UnusableNetwork("The network gives noise, a disc and a gradient the same answer; value_range, mean and std may not be its own.")
+        raise UnusableNetwork(
+            "The network gives noise, a disc and a gradient the same answer; value_range, mean and std may not be its own."
+        )
     return seconds
 
 
@@ -86,12 +88,16 @@ def save(folder: Path, data: bytes, said: Card, text: str) -> Checkpoint:
         "scales": {finding: COLOUR_LIMIT for finding in said.interface.findings},
         "data": {"collection": said.collection, "kind": said.kind},
     }
-    return save_checkpoint(folder, method=ForeignMethod.name, config=config, weights={FILE: np.frombuffer(data, np.uint8)}, card=text)
+    return save_checkpoint(
+        folder, method=ForeignMethod.name, config=config, weights={FILE: np.frombuffer(data, np.uint8)}, card=text
+    )
 
 
 def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, command: str) -> str:
     """card.md: what the maker says, what was seen here, and that the rest is not known."""
-    unstated = f" Its card gives no operating point for {', '.join(said.unstated)}: 0.5 was taken." if said.unstated else ""
+    unstated = (
+        f" Its card gives no operating point for {', '.join(said.unstated)}: 0.5 was taken." if said.unstated else ""
+    )
     sections = {
         "Intended use and limits": f"{said.words.get('intended_use', UNKNOWN)}\n\nMade by {said.words.get('maker', 'somebody else')}, not here: "
         "nobody here knows what it learned. Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a "
@@ -111,7 +117,9 @@ def _text(path: Path) -> str:
     if not path.is_file():
         raise UnusableCard(f"There is no card at {path}; write one beside the file.")
     if path.stat().st_size > LARGEST_TEXT:
-        raise UnusableCard(f"{path.name} is too long for a card: {path.stat().st_size:,} bytes, at most {LARGEST_TEXT:,} are read.")
+        raise UnusableCard(
+            f"{path.name} is too long for a card: {path.stat().st_size:,} bytes, at most {LARGEST_TEXT:,} are read."
+        )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -123,5 +131,7 @@ def _bytes(path: Path) -> bytes:
         raise UnusableNetwork(f"There is no file at {path}; give the path of an ONNX file.")
     size = path.stat().st_size
     if size > ForeignMethod.largest_weights - 1000:
-        raise UnusableNetwork(f"{path.name} has {size / 1e6:.0f} MB; at most {ForeignMethod.largest_weights // 10**6} MB are opened.")
+        raise UnusableNetwork(
+            f"{path.name} has {size / 1e6:.0f} MB; at most {ForeignMethod.largest_weights // 10**6} MB are opened."
+        )
     return path.read_bytes()

@@ -64,7 +64,9 @@ class Interface:
 
     def __post_init__(self):
         if not _whole(self.size) or not SMALLEST_SIDE <= self.size <= LARGEST_SIDE:
-            raise ValueError(f"the input size must be a whole number of pixels from {SMALLEST_SIDE} to {LARGEST_SIDE}, got {self.size!r}")
+            raise ValueError(
+                f"the input size must be a whole number of pixels from {SMALLEST_SIDE} to {LARGEST_SIDE}, got {self.size!r}"
+            )
         if self.order not in ORDERS:
             raise ValueError(f"the channel order must be {' or '.join(ORDERS)}, got {self.order!r}")
         if self.channels not in CHANNELS.values():
@@ -97,10 +99,18 @@ class Interface:
             numbers = tuple(numbers) if isinstance(numbers, (list, tuple)) else (numbers,)
             if not isinstance(name, str) or not name.strip() or len(name) > 80 or not name.isprintable():
                 raise ValueError(f"a finding must have a name of at most 80 printable characters, got {name!r}")
-            if not numbers or not all(_whole(n) and 0 <= n < MOST_OUTPUTS for n in numbers) or len(set(numbers)) != len(numbers):
-                raise ValueError(f"{name} must name its outputs by different whole numbers from 0, got {list(numbers)!r}")
+            if (
+                not numbers
+                or not all(_whole(n) and 0 <= n < MOST_OUTPUTS for n in numbers)
+                or len(set(numbers)) != len(numbers)
+            ):
+                raise ValueError(
+                    f"{name} must name its outputs by different whole numbers from 0, got {list(numbers)!r}"
+                )
             if len(numbers) > 1 and not self.exclusive:
-                raise ValueError(f"{name} adds up outputs {list(numbers)}, which is right only where they exclude each other")
+                raise ValueError(
+                    f"{name} adds up outputs {list(numbers)}, which is right only where they exclude each other"
+                )
             found[name] = numbers
         return found
 
@@ -149,7 +159,9 @@ def parsed(text: str) -> Card:
     if missing := [name for name in NEEDED if name not in said]:
         raise UnusableCard(f"The card lacks {', '.join(missing)}; it needs {', '.join(NEEDED)}.")
     if unknown := [name for name in said if name not in NEEDED + OPTIONAL]:
-        raise UnusableCard(f"The card says {', '.join(map(repr, unknown))}, which means nothing here; it may say {', '.join(NEEDED + OPTIONAL)}.")
+        raise UnusableCard(
+            f"The card says {', '.join(map(repr, unknown))}, which means nothing here; it may say {', '.join(NEEDED + OPTIONAL)}."
+        )
     try:
         return _card(said)
     except (TypeError, ValueError) as error:

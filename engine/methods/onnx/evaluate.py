@@ -17,7 +17,9 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
         collection: its findings are those of the model, in the same order.
     """
     parts = [indices[start : start + AT_ONCE] for start in range(0, len(indices), AT_ONCE)]
-    said = np.concatenate([model.believes(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts])
+    said = np.concatenate(
+        [model.believes(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts]
+    )
     labels, patients = collection.labels[indices], collection.patients[indices]
     rows, measured, remarks = collected()
     remarks.append("nobody here knows what the model was trained on: these pictures may have been among it")

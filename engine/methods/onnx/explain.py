@@ -37,7 +37,9 @@ class ForeignModel(Model):
         try:
             interface, self.preprocessing = Interface(**config["network"]), Preprocessing(**config["preprocessing"])
             if tuple(interface.findings) != self.findings:
-                raise ValueError(f"outputs for {', '.join(interface.findings)}, but findings {', '.join(self.findings)}")
+                raise ValueError(
+                    f"outputs for {', '.join(interface.findings)}, but findings {', '.join(self.findings)}"
+                )
             if self.preprocessing.size != interface.size or self.preprocessing.reach != 0.5:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {interface.size}")
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
@@ -50,7 +52,9 @@ class ForeignModel(Model):
         except UnusableNetwork as reason:
             raise RefusedCheckpoint(f"{checkpoint.name}: {reason}") from reason
         except (KeyError, TypeError, ValueError) as error:
-            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole ONNX model ({error}); bring it in again with engine adopt.") from error
+            raise RefusedCheckpoint(
+                f"{checkpoint.name} is not a whole ONNX model ({error}); bring it in again with engine adopt."
+            ) from error
 
     def prepared(self, scan: Scan) -> np.ndarray:
         """The scan as it is handed on, (size, size) float32 in [-0.5, 0.5]; the display window takes no part.
@@ -59,9 +63,13 @@ class ForeignModel(Model):
             UnsuitableScan: a volume, another kind than the card names, or grey values that the card's black and white do not fit.
         """
         if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
-            raise UnsuitableScan(f"{self.checkpoint.name} takes scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint.")
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} takes scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint."
+            )
         if scan.pixels.ndim != 2:
-            raise UnsuitableScan(f"An ONNX model is shown single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+            raise UnsuitableScan(
+                f"An ONNX model is shown single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
+            )
         return self._prepared(scan.pixels)
 
     def probabilities(self, scan: Scan) -> np.ndarray:
@@ -69,7 +77,9 @@ class ForeignModel(Model):
 
     def believes(self, pictures: np.ndarray) -> np.ndarray:
         prepared = np.stack([self._prepared(picture) for picture in pictures])
-        return np.concatenate([self._answers(prepared[start : start + AT_ONCE]) for start in range(0, len(prepared), AT_ONCE)])
+        return np.concatenate(
+            [self._answers(prepared[start : start + AT_ONCE]) for start in range(0, len(prepared), AT_ONCE)]
+        )
 
     def explain(
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None

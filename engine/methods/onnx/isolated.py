@@ -45,7 +45,13 @@ class IsolatedNetwork:
             if self._worker.gone:
                 self._worker = self._opened()
             try:
-                return self._worker.call("engine.methods.onnx.isolated:answer", np.asarray(pictures), limit, limits=limits, raises=(UnusableNetwork,))
+                return self._worker.call(
+                    "engine.methods.onnx.isolated:answer",
+                    np.asarray(pictures),
+                    limit,
+                    limits=limits,
+                    raises=(UnusableNetwork,),
+                )
             except Exceeded as error:
                 if error.limit in ("processor", "wall"):
                     raise UnusableNetwork(f"The network had not answered after {limit:.0f} s.") from None
@@ -56,14 +62,23 @@ class IsolatedNetwork:
     def _opened(self) -> Worker:
         """A process with the network in it."""
         size, device = len(self._arguments[0]), self._arguments[2]
-        memory = None if device == "cuda" else WORKER_BYTES + BYTES_A_BYTE * size  # CUDA reserves more addresses than there is memory
+        memory = (
+            None if device == "cuda" else WORKER_BYTES + BYTES_A_BYTE * size
+        )  # CUDA reserves more addresses than there is memory
         seconds = OPENING_SECONDS + SECONDS_A_MB * size / 1e6
         try:
             worker = Worker(memory)
-            worker.call("engine.methods.onnx.isolated:open_network", *self._arguments, limits=Limits(seconds, wall=10 * seconds), raises=(UnusableNetwork,))
+            worker.call(
+                "engine.methods.onnx.isolated:open_network",
+                *self._arguments,
+                limits=Limits(seconds, wall=10 * seconds),
+                raises=(UnusableNetwork,),
+            )
         except Exceeded as error:
             if error.limit in ("processor", "wall"):
-                raise UnusableNetwork(f"Opening the file takes more than {seconds:.0f} s of processor time; export it again, as plainly as can be.") from None
+                raise UnusableNetwork(
+                    f"Opening the file takes more than {seconds:.0f} s of processor time; export it again, as plainly as can be."
+                ) from None
             raise UnusableNetwork("Opening the file takes more memory than it may; export a smaller network.") from None
         except WorkerError as error:
             raise _crashed(error) from error
@@ -71,7 +86,9 @@ class IsolatedNetwork:
 
 
 def _crashed(error: WorkerError) -> UnusableNetwork:
-    return UnusableNetwork(LOST if isinstance(error, Lost) else "The file makes the program that runs it crash; export the network again.")
+    return UnusableNetwork(
+        LOST if isinstance(error, Lost) else "The file makes the program that runs it crash; export the network again."
+    )
 
 
 _network: Network | None = None  # in a worker: the one that it was made for

@@ -16,7 +16,9 @@ UNIT = "of log-odds, lost when a window of a sixth of the side is blurred here"
 
 
 def occlusion(
-    believes: Callable[[np.ndarray], np.ndarray], picture: np.ndarray, progress: Callable[[int, int], None] | None = None
+    believes: Callable[[np.ndarray], np.ndarray],
+    picture: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """How much of each finding's log-odds goes when a window is blurred until nothing in it can be made out.
 

@@ -65,16 +65,25 @@ class SupervisedModel(Model):
                 raise ValueError(f"calibration must be two numbers a finding, got {calibration.shape}")
             self.calibration = torch.from_numpy(calibration).to(self.device)  # (C, 2)
             weights = checkpoint.weights()
-            self.likeness = Likeness.from_tensors({k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")})
-            self.net = with_weights(lambda: SupervisedUNet(len(self.findings), sizes), {k.removeprefix("net."): v for k, v in weights.items()})
+            self.likeness = Likeness.from_tensors(
+                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")}
+            )
+            self.net = with_weights(
+                lambda: SupervisedUNet(len(self.findings), sizes),
+                {k.removeprefix("net."): v for k, v in weights.items()},
+            )
         except (KeyError, TypeError, ValueError) as error:
-            raise RefusedCheckpoint(f"{checkpoint.name} is not a whole supervised U-Net ({error}); save it again with engine train.") from error
+            raise RefusedCheckpoint(
+                f"{checkpoint.name} is not a whole supervised U-Net ({error}); save it again with engine train."
+            ) from error
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared pictures (B, 1, size, size): maps (B, C, size, size) and probabilities (B, C), float32."""
         maps = self.net(x)
-        return maps, torch.sigmoid(self.calibration[:, 0] * ((map_sizes(maps) + FAINTEST).log() - self.calibration[:, 1]))
+        return maps, torch.sigmoid(
+            self.calibration[:, 0] * ((map_sizes(maps) + FAINTEST).log() - self.calibration[:, 1])
+        )
 
     def prepared(self, scan: Scan) -> np.ndarray:
         """The scan as the network sees it, (size, size) float32.
@@ -83,9 +92,13 @@ class SupervisedModel(Model):
             UnsuitableScan: a volume, or a scan of another kind than the checkpoint was trained on.
         """
         if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
-            raise UnsuitableScan(f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}.")
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}."
+            )
         if scan.pixels.ndim != 2:
-            raise UnsuitableScan(f"The supervised U-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice.")
+            raise UnsuitableScan(
+                f"The supervised U-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
+            )
         return self.preprocessing.apply(scan.pixels)
 
     @torch.inference_mode()
@@ -99,7 +112,9 @@ class SupervisedModel(Model):
 
     def believes(self, pictures: np.ndarray) -> np.ndarray:
         parts = [pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)]
-        return np.concatenate([self.looked_at(np.stack([self.preprocessing.apply(p) for p in part]))[1] for part in parts])
+        return np.concatenate(
+            [self.looked_at(np.stack([self.preprocessing.apply(p) for p in part]))[1] for part in parts]
+        )
 
     def explain(
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
@@ -124,7 +139,9 @@ class SupervisedModel(Model):
                     attribution_limit=float(self.limits[c]),
                     evidence=evidence,
                     counterfactual=(scan.pixels + enlarged(drawn, scan.pixels.shape)).astype(np.float32),
-                    path=Path(STEPS, along.astype(np.float32), STEPS[:, None, None] * drawn, span * units, self.change_limit),
+                    path=Path(
+                        STEPS, along.astype(np.float32), STEPS[:, None, None] * drawn, span * units, self.change_limit
+                    ),
                     in_distribution=(self.likeness.score(picture), self.likeness.limit),
                     seconds=time.perf_counter() - started,
                     both_signs=True,
@@ -147,11 +164,15 @@ def map_sizes(maps: Tensor) -> Tensor:
     return maps.float().square().mean(dim=(2, 3)).sqrt()
 
 
-def look(model: SupervisedModel, collection: Collection, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def look(
+    model: SupervisedModel, collection: Collection, indices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pictures (N, s, s), maps (N, C, s, s), float16 both, and probabilities (N, C) of the pictures at `indices`."""
     side, pictures, maps, probabilities = model.preprocessing.size, [], [], []
     for start in range(0, len(indices), BATCH):
-        seen = np.stack([model.preprocessing.apply(collection.image(int(i), side)) for i in indices[start : start + BATCH]])
+        seen = np.stack(
+            [model.preprocessing.apply(collection.image(int(i), side)) for i in indices[start : start + BATCH]]
+        )
         found, believed = model.looked_at(seen)
         pictures.append(seen.astype(np.float16))
         maps.append(found.astype(np.float16))
@@ -169,22 +190,36 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
         known, has = ~np.isnan(labels[:, c]), labels[:, c] == 1
         measured(auc, labels[known, c], probabilities[known, c], subject=finding, groups=groups[known])
         for call in (sensitivity, specificity, accuracy):
-            measured(call, labels[known, c], probabilities[known, c], float(model.thresholds[c]), subject=finding, groups=groups[known])
+            measured(
+                call,
+                labels[known, c],
+                probabilities[known, c],
+                float(model.thresholds[c]),
+                subject=finding,
+                groups=groups[known],
+            )
         marked = [(n, collection.regions(int(indices[n]), finding, side)) for n in np.flatnonzero(has)]
         marked = [(n, [r for r in regions if r.any()]) for n, regions in marked if any(r.any() for r in regions)]
-        pairs, who = [(np.abs(maps[n, c].astype(np.float32)), regions) for n, regions in marked], groups[[n for n, _ in marked]]
+        pairs, who = (
+            [(np.abs(maps[n, c].astype(np.float32)), regions) for n, regions in marked],
+            groups[[n for n, _ in marked]],
+        )
         for call in (hit_rate, disease_sensitivity) if pairs else ():
             measured(call, pairs, subject=finding, groups=who)
         before, change = (stack.astype(np.float32) for stack in (pictures[~has & known], maps[~has & known, c]))
         words = f"pictures without {finding}"
         measured(composition, before, before + change, 2 * model.preprocessing.reach, words, groups[~has & known])
-        measured(stride_energy, maps[:, c].astype(np.float32), pictures.astype(np.float32), subject=finding, groups=groups)
+        measured(
+            stride_energy, maps[:, c].astype(np.float32), pictures.astype(np.float32), subject=finding, groups=groups
+        )
         if hasattr(collection, "counterfactual") and has.any():
             some = np.flatnonzero(has)[:MOST_COUNTERFACTUALS]
             before = pictures[some].astype(np.float32)
             truth = true_counterfactuals(model.preprocessing, collection, indices[some], finding)
             for call in (recovery, restraint):
-                measured(call, before, before + maps[some, c].astype(np.float32), truth, subject=finding, groups=groups[some])
+                measured(
+                    call, before, before + maps[some, c].astype(np.float32), truth, subject=finding, groups=groups[some]
+                )
     for metric in ("recovery", "restraint", "stride_energy", "hit_rate"):
         rows += mean_over(rows, metric)
     return rows, remarks
@@ -205,7 +240,11 @@ def mean_over(rows: Sequence[Measure], metric: str) -> list[Measure]:
     parts = [row for row in rows if row.metric == metric]
     if len(parts) < 2:
         return []
-    ends = [None, None] if any(row.low is None for row in parts) else np.mean([(row.low, row.high) for row in parts], axis=0)
+    ends = (
+        [None, None]
+        if any(row.low is None for row in parts)
+        else np.mean([(row.low, row.high) for row in parts], axis=0)
+    )
     chance = None if any(row.chance is None for row in parts) else float(np.mean([row.chance for row in parts]))
     value = float(np.mean([row.value for row in parts]))
     return [Measure(metric, "mean over findings", value, *ends, n=sum(row.n for row in parts), chance=chance)]
@@ -225,13 +264,16 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
     if not fabric.is_global_zero:
         return None
     collection, facts = job.collection, facts_of(job.run_folder)
-    known = {part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")}
+    known = {
+        part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
+    }
     likeness = Likeness.of(known["train"], known["validation"])
     config = {
         "findings": list(collection.findings),
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
-        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"steps_done": facts["step"], "seed": job.seed},
+        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
+        | {"steps_done": facts["step"], "seed": job.seed},
         "data": {"collection": collection.name, "kind": collection.kind, "guidance": "none"} | pairs_fact(job.pairs),
         "calibration": dict.fromkeys(collection.findings, [1.0, 0.0]),
         "thresholds": dict.fromkeys(collection.findings, 0.5),
@@ -285,7 +327,9 @@ def _fitted(model: SupervisedModel, collection: Collection) -> dict:
     return {"calibration": calibration, "thresholds": thresholds, "scales": scales, "change_limit": limit}
 
 
-def tiny(folder: Folder, name: str, findings: tuple[str, ...] = ("Atelectasis", "Effusion"), seed: int = 0) -> Checkpoint:
+def tiny(
+    folder: Folder, name: str, findings: tuple[str, ...] = ("Atelectasis", "Effusion"), seed: int = 0
+) -> Checkpoint:
     """A small checkpoint with random weights, for tests."""
     torch.manual_seed(seed)
     net = SupervisedUNet(len(findings), Architecture(size=32, width=4, levels=2))
@@ -301,5 +345,7 @@ def tiny(folder: Folder, name: str, findings: tuple[str, ...] = ("Atelectasis", 
         "thresholds": dict.fromkeys(findings, 0.5),
         "scales": dict.fromkeys(findings, 0.2),
     }
-    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()}
+    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | {
+        k: torch.as_tensor(v) for k, v in likeness.tensors().items()
+    }
     return save_checkpoint(folder, method=name, config=config, weights=weights, card=placeholder_card())

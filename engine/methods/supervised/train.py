@@ -57,7 +57,11 @@ class Twice(nn.Sequential):
     def __init__(self, inputs: int, outputs: int):
         layers: list[nn.Module] = []
         for before in (inputs, outputs):
-            layers += [nn.Conv2d(before, outputs, 3, 1, 1, bias=False, padding_mode="reflect"), nn.GroupNorm(4, outputs), nn.ReLU()]
+            layers += [
+                nn.Conv2d(before, outputs, 3, 1, 1, bias=False, padding_mode="reflect"),
+                nn.GroupNorm(4, outputs),
+                nn.ReLU(),
+            ]
         super().__init__(*layers)
 
 
@@ -121,14 +125,18 @@ class Preset:
     percentile: float = 1.0
     reach: float = 0.9
     mirror: int = 0
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(rotate=5, shift=0.03, scale=0.06, gamma=0.2))
+    augmentation: Augmentation = field(
+        default_factory=lambda: Augmentation(rotate=5, shift=0.03, scale=0.06, gamma=0.2)
+    )
 
     def __post_init__(self):
         at_least_one(self, "steps", "validate_every", "made_pairs", "validated")
         not_negative(self, "learning_rate", "weight_decay", "emphasis", "last_emphasis", "easing")
         yes_or_no(self, "keep_last", "mirror")
         if not 0 <= self.falling <= 1 or not 0 <= self.averaging < 1:
-            raise ValueError(f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}.")
+            raise ValueError(
+                f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}."
+            )
 
 
 DEMO = Preset(architecture=Architecture(size=128, width=16, levels=4), steps=3000, validate_every=250, made_pairs=8)
@@ -155,7 +163,9 @@ class SupervisedRecipe(Recipe):
         self.net.to(memory_format=torch.channels_last)
         self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.reach))
         self.teacher = teachers(collection if pairs is None else pairs, collection, self.films.preprocessing)
-        self._optimiser = torch.optim.AdamW(self.net.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay)
+        self._optimiser = torch.optim.AdamW(
+            self.net.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
+        )
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"net": self.net, "average": self.average}
@@ -167,8 +177,12 @@ class SupervisedRecipe(Recipe):
         return {f"net.{k}": v for k, v in self.average.state_dict().items()}
 
     def settings(self) -> dict:
-        chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "falling", "easing")}
-        return chosen | {"findings": list(self.collection.findings)} | data_settings(self.collection) | said(self.teacher)
+        chosen = {
+            k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "falling", "easing")
+        }
+        return (
+            chosen | {"findings": list(self.collection.findings)} | data_settings(self.collection) | said(self.teacher)
+        )
 
     def start_from(self, kept: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training.
@@ -180,7 +194,9 @@ class SupervisedRecipe(Recipe):
             for network in (self.net, self.average):
                 network.load_state_dict({k.removeprefix("net."): v for k, v in kept.items() if k.startswith("net.")})
         except RuntimeError as error:
-            raise ValueError("the weights to start from are of another network, or for other findings; train with its settings.") from error
+            raise ValueError(
+                "the weights to start from are of another network, or for other findings; train with its settings."
+            ) from error
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         if fabric.world_size > 1:
@@ -189,13 +205,17 @@ class SupervisedRecipe(Recipe):
         share = min(1.0, (self.steps - step) / (p.falling * self.steps)) if p.falling else 1.0
         for group in self._optimiser.param_groups:
             group["lr"] = p.learning_rate * max(share, 0.02)
-        before, change, known = self.teacher.whole_batch(self.draw("pairs", step), p.made_pairs, p.augmentation, bool(p.mirror))
+        before, change, known = self.teacher.whole_batch(
+            self.draw("pairs", step), p.made_pairs, p.augmentation, bool(p.mirror)
+        )
         before, change, known = (part.to(fabric.device) for part in (before, change, known))
         with fabric.autocast():
             maps = self.net(before.contiguous(memory_format=torch.channels_last))
         made, change = maps[known][:, None], change[known][:, None]  # (n, 1, H, W)
         sizes = self.teacher.sizes.to(fabric.device).expand(known.shape)[known]
-        loss = pair_loss(made, change, emphasis_at(step, p.emphasis, p.last_emphasis, round(p.easing * self.steps)), sizes)
+        loss = pair_loss(
+            made, change, emphasis_at(step, p.emphasis, p.last_emphasis, round(p.easing * self.steps)), sizes
+        )
         descend(loss, self._optimiser, fabric, longest=1.0)
         follow(self.average, self.net, p.averaging, step)
         return {"pairs": float(loss.detach()), "recovery": pair_recovery(made.detach(), change)}
@@ -204,7 +224,9 @@ class SupervisedRecipe(Recipe):
     def validate(self, fabric: Fabric) -> dict[str, float]:
         """recovery on pairs of the teacher's validation part, and how much idle pictures move, in shares of the range."""
         self.average.to(fabric.device).eval()
-        before, change, task = self.teacher.batch(np.random.default_rng(self.seed), self.preset.validated, part="validation")
+        before, change, task = self.teacher.batch(
+            np.random.default_rng(self.seed), self.preset.validated, part="validation"
+        )
         made = []
         for some in range(0, len(task), 16):
             x, c = before[some : some + 16].to(fabric.device), task[some : some + 16]

@@ -78,7 +78,8 @@ class MapGenerator(nn.Module):
         self.down = nn.ModuleList(Twice(i, o) for i, o in zip([1, *widths], widths))
         resized = architecture.upsampling == "resized"
         self.enlarge = nn.ModuleList(
-            ResizeConvolution(i, w) if resized else nn.ConvTranspose2d(i, w, 4, 2, 1, bias=False) for i in reversed(widths[1:])
+            ResizeConvolution(i, w) if resized else nn.ConvTranspose2d(i, w, 4, 2, 1, bias=False)
+            for i in reversed(widths[1:])
         )
         self.up = nn.ModuleList(Twice(o + w, o) for o in reversed(widths[:-1]))
         self.last = nn.Conv2d(w, 1, 1)

@@ -31,7 +31,9 @@ def test_findings_that_need_more_pictures_are_told_in_one_sentence():
     short = []
     for name, end in (("Edema", 0.183), ("Effusion", 0.061), ("Nodule", 0.1)):
         reason = f"{NOT_BOUNDED} {100 * end:.0f} of 100"
-        short.append(replace(one, finding=name, flips=replace(one.flips, high=end), verdict="cannot tell", reason=reason))
+        short.append(
+            replace(one, finding=name, flips=replace(one.flips, high=end), verdict="cannot tell", reason=reason)
+        )
     words = "The change may be as large as 7 to 19 of 100; changes of up to 5 of 100 are called too small to matter."
     first, rest = answer(replace(reported(), findings=tuple(short)))
     assert first == "That cannot be told from these pictures." and rest == words
@@ -52,7 +54,9 @@ def test_a_model_that_is_the_attribute_depends_on_it():
     (one,) = report.findings
     assert one.verdict == "depends" and not one.slight and one.pair == ("a", "b")
     assert one.change.value > 0.9 and one.flips.value > 0.95 and one.test.corrected_p < 1e-6
-    assert answer(report)[0].startswith("Yes, for finding. With group b instead of with group a, the same chest's probability of finding rises by 100 points")
+    assert answer(report)[0].startswith(
+        "Yes, for finding. With group b instead of with group a, the same chest's probability of finding rises by 100 points"
+    )
     assert all(person.flips and abs(person.after - person.before) > 0.9 for person in one.affected)
 
 
@@ -71,7 +75,9 @@ def test_what_making_a_picture_of_one_group_leaves_in_it_is_measured_and_subtrac
     assert np.sign(one.unsubtracted.value) == np.sign(tint) and abs(one.unsubtracted.value) > RESOLVED
     assert one.change.low <= 0 <= one.change.high and one.verdict != "depends"
     trace = next(trace for trace in one.traces if trace.value == "b")
-    assert trace.low < trace.shift < trace.high and trace.shift == pytest.approx(tint / 10, rel=0.05)  # FAIR's log-odds are a tenth of the lower half
+    assert trace.low < trace.shift < trace.high and trace.shift == pytest.approx(
+        tint / 10, rel=0.05
+    )  # FAIR's log-odds are a tenth of the lower half
     assert any("trace of the generator under b" in row.subject for row in one.measures())
 
 
@@ -82,21 +88,30 @@ def test_no_sign_of_it_is_an_equivalence_within_the_margin(n, leans):
     inside = max(abs(one.change.low), abs(one.change.high), one.flips.high) <= 0.05
     assert one.within_margin == inside and one.equivalence.margin == 0.05
     assert (one.verdict == "no sign of it") == (inside and one.test.corrected_p > 0.05)
-    assert (max(one.equivalence.p_below, one.equivalence.p_above) <= 0.025) == (max(abs(one.change.low), abs(one.change.high)) <= 0.05)
+    assert (max(one.equivalence.p_below, one.equivalence.p_above) <= 0.025) == (
+        max(abs(one.change.low), abs(one.change.high)) <= 0.05
+    )
 
 
 def test_the_margin_is_what_the_reader_says():
     films, made = Films(), Made()
-    verdict_at = [bias_report(FAIR, films, np.arange(N), "group", made, margin=m).findings[0].verdict for m in (0.01, 0.05)]
+    verdict_at = [
+        bias_report(FAIR, films, np.arange(N), "group", made, margin=m).findings[0].verdict for m in (0.01, 0.05)
+    ]
     assert verdict_at == ["cannot tell", "no sign of it"]  # none of 160 flips, which leaves room for 2.3 of 100
 
 
 def test_pictures_that_leave_room_for_more_than_the_margin_tell_nothing():
     (one,) = reported().findings
-    weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2))
+    weak = replace(
+        one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2)
+    )
     (told,) = verdicts([weak], exact=False)
     assert told.verdict == "no sign of it"
-    for wide in (replace(weak, flips=replace(weak.flips, high=0.06)), replace(weak, change=replace(weak.change, low=-0.06))):
+    for wide in (
+        replace(weak, flips=replace(weak.flips, high=0.06)),
+        replace(weak, change=replace(weak.change, low=-0.06)),
+    ):
         (told,) = verdicts([wide], exact=False)
         assert told.verdict == "cannot tell" and told.reason.startswith("The change may be as large as 6 of 100")
 
@@ -111,20 +126,32 @@ def shifted(by):
 
 def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
     (one,) = reported(Classifier(0.02, 0.1)).findings
-    weak = replace(one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, p_value=0.2, log10_p=-0.7, corrected_p=None, detectable=0.2))
+    weak = replace(
+        one,
+        verdict="cannot tell",
+        reason="not judged yet",
+        test=replace(one.test, p_value=0.2, log10_p=-0.7, corrected_p=None, detectable=0.2),
+    )
     assert one.flips.low > RESOLVED or one.change.low > RESOLVED
     (told,) = verdicts([replace(weak, limit=RESOLVED)], exact=False)
     assert told.verdict == "depends" and told.by_pictures and not one.by_pictures
     assert verdict(told) == "depends, by the pictures" and told.measures()[0].remark == "depends (by the pictures)."
     first, rest = answer(replace(reported(), findings=(told,)))
-    assert first.startswith("Yes, going by the pictures, for finding.") and "does not confirm it (corrected p 0.20)" in rest
+    assert (
+        first.startswith("Yes, going by the pictures, for finding.")
+        and "does not confirm it (corrected p 0.20)" in rest
+    )
     (silent,) = verdicts([weak], exact=False)
     assert silent.verdict == "cannot tell"
     (traced,) = verdicts([replace(weak, limit=0.5)], exact=False)
     assert traced.verdict == "cannot tell"
-    slight = replace(weak, limit=RESOLVED, shown=Shown(mean=0.06, error=0.02, freedom=N - 1, choices=1, flips=0.06, cases=N))
+    slight = replace(
+        weak, limit=RESOLVED, shown=Shown(mean=0.06, error=0.02, freedom=N - 1, choices=1, flips=0.06, cases=N)
+    )
     assert verdicts([slight], exact=False)[0].verdict == "cannot tell"
-    (many,) = verdicts([replace(weak, limit=RESOLVED)], exact=False, asked_before=[Question("group", "made-up", N, (0.5,) * 4000)])
+    (many,) = verdicts(
+        [replace(weak, limit=RESOLVED)], exact=False, asked_before=[Question("group", "made-up", N, (0.5,) * 4000)]
+    )
     assert many.shown_corrected_p == pytest.approx(min(1, 4002 * told.p_values[1]))
 
 
@@ -182,7 +209,10 @@ def test_a_model_that_answers_by_the_finding_is_not_blamed_for_groups_that_diffe
 @pytest.mark.parametrize(
     "made, words",
     [
-        ({"effectiveness": (0.95, 0.7)}, "Too few of the pictures made under group b show it: 0.70, and it might be 0.65"),
+        (
+            {"effectiveness": (0.95, 0.7)},
+            "Too few of the pictures made under group b show it: 0.70, and it might be 0.65",
+        ),
         ({"auc": -0.2}, "do not keep the findings"),
         ({"disturbed": 60.0}, "Even with nothing changed"),
     ],
@@ -214,17 +244,30 @@ def test_findings_stay_as_far_as_the_interval_says(value, low, high, stays):
     assert findings_stay(row) is stays
     assert bool(poor(made, "films", "group", "ab", "Finding")) == (stays is False)
     assert bool(doubts(made.quality["group"], ())) == (stays is not True)
-    assert bool(doubts(made.quality["group"], ("Finding",))) == (stays is None)  # what fades of it is the reason of its own verdict
+    assert bool(doubts(made.quality["group"], ("Finding",))) == (
+        stays is None
+    )  # what fades of it is the reason of its own verdict
 
 
 def test_a_finding_that_fades_bars_verdicts_about_itself_and_about_those_that_nobody_followed():
     made = Made()
-    made.quality = {"group": (*made.quality["group"][:2], *(Measure("effect", f"AUC of {f}", v, v - 0.02, v + 0.02, 120) for f, v in (("Edema", -0.2), ("Finding", 0.0))))}
+    made.quality = {
+        "group": (
+            *made.quality["group"][:2],
+            *(
+                Measure("effect", f"AUC of {f}", v, v - 0.02, v + 0.02, 120)
+                for f, v in (("Edema", -0.2), ("Finding", 0.0))
+            ),
+        )
+    }
     assert poor(made, "films", "group", "ab", "Finding") == ""
     assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Edema")
     assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Nodule")
     report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
-    assert report.findings[0].verdict == "depends" and "do not keep every finding: AUC of Edema moves by -0.20" in report.remarks[0]
+    assert (
+        report.findings[0].verdict == "depends"
+        and "do not keep every finding: AUC of Edema moves by -0.20" in report.remarks[0]
+    )
 
 
 def test_findings_of_which_too_little_is_known_leave_the_verdict_and_are_named_beside_it():
@@ -252,7 +295,9 @@ def test_a_pair_that_was_picked_out_of_three_has_a_wider_interval():
     assert other.pair == ("a", "b") and other.change.value == pytest.approx(one.change.value)
     assert other.change.low < one.change.low - 0.05 * (one.change.value - one.change.low)
     assert other.change.high > one.change.high + 0.05 * (one.change.high - one.change.value)
-    assert table(three)[0][1] == "a to b" and "furthest apart" in columns(three) and "furthest apart" not in columns(two)
+    assert (
+        table(three)[0][1] == "a to b" and "furthest apart" in columns(three) and "furthest apart" not in columns(two)
+    )
 
 
 def test_the_model_is_shown_films_of_the_size_that_it_looks_at():
@@ -357,7 +402,9 @@ def test_labels_that_nobody_knows_leave_the_test_and_cost_only_their_own_picture
     films.labels[:20] = np.nan
     films.severity = np.where(np.isfinite(films.labels[:, 0]), films.severity, 0)
     made = Made()
-    made.alternatives = lambda *args, **kw: replace(found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation))
+    made.alternatives = lambda *args, **kw: replace(
+        found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation)
+    )
     report = bias_report(ITSELF, films, np.arange(N), "group", made)
     (one,) = report.findings
     assert one.test.n == N and sum(one.associations.decisions["odds"].n.values()) < N
@@ -367,11 +414,15 @@ def test_a_finding_of_which_no_label_is_known_costs_two_criteria_and_not_the_rep
     films = Films()
     films.labels[:] = np.nan
     made = Made()
-    made.alternatives = lambda *args, **kw: replace(found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation))
+    made.alternatives = lambda *args, **kw: replace(
+        found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation)
+    )
     films.severity = np.nan_to_num(films.severity)
     (one,) = bias_report(ITSELF, films, np.arange(N), "group", made).findings
     assert {*one.associations.decisions} == {"parity"} and one.test.p_value < 1e-6
-    assert one.record()["missing_gaps"] == dict.fromkeys(("opportunity", "odds"), "Nobody knows who of these patients has the finding.")
+    assert one.record()["missing_gaps"] == dict.fromkeys(
+        ("opportunity", "odds"), "Nobody knows who of these patients has the finding."
+    )
 
 
 def test_progress_rises_to_its_end_and_a_seed_repeats():
@@ -396,10 +447,15 @@ class Corner:
 
 def test_a_model_that_reads_the_marker_is_found_on_drawn_films():
     films = Phantom(200, seed=3, size=32, marker=Marker(share_of_negatives=0.2))
-    report = bias_report(Corner(films.marker_mask(None)), films, np.arange(200), "marker", StructuralInterventions(films))
+    report = bias_report(
+        Corner(films.marker_mask(None)), films, np.arange(200), "marker", StructuralInterventions(films)
+    )
     (one,) = report.findings
     assert report.exact and one.verdict == "depends" and one.flips.value > 0.2 and one.null_flips.value == 0
-    assert trust(report)[0][1] == "exact" and question("marker") == "Would the answer change if only the marker in the picture changed?"
+    assert (
+        trust(report)[0][1] == "exact"
+        and question("marker") == "Would the answer change if only the marker in the picture changed?"
+    )
     assert report.composition.value == 0
 
 
@@ -415,7 +471,12 @@ def test_attributes_that_are_asked_about_together_are_corrected_together():
     after = dict(zip(every, holm_corrected(every), strict=True))
     assert [test.corrected_p for test in tests] == pytest.approx([after[test.p_value] for test in tests])
     assert [one.verdict for one in together[1].findings] == [one.verdict for one in alone[1].findings]
-    assert all(a.test.corrected_p >= b.test.corrected_p for x, y in zip(together, alone) for a, b in zip(x.findings, y.findings) if a.test)
+    assert all(
+        a.test.corrected_p >= b.test.corrected_p
+        for x, y in zip(together, alone)
+        for a, b in zip(x.findings, y.findings)
+        if a.test
+    )
 
 
 def test_attributes_that_are_asked_one_after_the_other_are_one_family_too():
@@ -468,11 +529,16 @@ class Sizes:
 
 def test_findings_are_sorted_by_size_and_a_small_effect_is_not_worded_like_a_large_one():
     report = bias_report(Sizes(), Films(), np.arange(N), "group", Exact(), margin=0.1)
-    assert [one.finding for one in report.findings] == ["Much", "Little", "Hardly"] == [line[0] for line in table(report)]
+    assert (
+        [one.finding for one in report.findings] == ["Much", "Little", "Hardly"] == [line[0] for line in table(report)]
+    )
     assert [one.how for one in report.findings] == ["", "a little", "barely"]
     first, rest = answer(report)
     assert first.startswith("Yes, for much. ") and "little" not in first and "hardly" not in first
-    little, hardly = (f"{finding} ({100 * report.findings[k].change.value:+.1f} points" for k, finding in ((1, "little"), (2, "hardly")))
+    little, hardly = (
+        f"{finding} ({100 * report.findings[k].change.value:+.1f} points"
+        for k, finding in ((1, "little"), (2, "hardly"))
+    )
     assert "A little, under 10 points and under 10 of 100 decisions, for " + little in rest
     assert "Barely, under one point and under 1 of 100 decisions, for " + hardly in rest
     without = replace(report, findings=report.findings[1:])
@@ -498,7 +564,11 @@ def test_a_report_says_how_it_was_asked():
     report = bias_report(FAIR, Films(), np.arange(N), "group", Made(), seed=3, margin=0.04, split="test")
     said = dict(facts(report))
     assert "films of two halves; part test; 160 patients" in said["Pictures"] and "seed 3" in said["Date and seed"]
-    assert report.date in said["Date and seed"] and "0.05 after Holm" in said["Level"] and "margin 4 of 100" in said["Level"]
+    assert (
+        report.date in said["Date and seed"]
+        and "0.05 after Holm" in said["Level"]
+        and "margin 4 of 100" in said["Level"]
+    )
     assert f"{report.overlap:.2f}" in said["Overlap of group and Z"]
     record = report.record()
     assert (record["seed"], record["split"], record["level"], record["margin"]) == (3, "test", 0.05, 0.04)
@@ -513,7 +583,10 @@ def test_what_is_assumed_stands_beside_what_was_done_to_test_it():
     assumed, tested = assumption(traced)
     assert "adjustment set" in assumed and "same trace" in assumed
     trace = max((trace for one in traced.findings for trace in one.traces), key=lambda trace: abs(trace.points))
-    assert f"{100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f})" in tested
+    assert (
+        f"{100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f})"
+        in tested
+    )
     assert "cannot be tested" in tested
     exact = bias_report(FAIR, Films(), np.arange(N), "group", Exact())
     assert "nothing has to be assumed about the pictures" in assumption(exact)[0]
@@ -523,10 +596,14 @@ def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for()
     films = Films()
     films.labels[:] = np.nan
     made = Made()
-    made.alternatives = lambda *args, **kw: replace(found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation))
+    made.alternatives = lambda *args, **kw: replace(
+        found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation)
+    )
     films.severity = np.nan_to_num(films.severity)
     said = missing(bias_report(ITSELF, films, np.arange(N), "group", made))
-    assert said == ["No equality of opportunity and equalised odds for finding: nobody knows who of these patients has the finding."]
+    assert said == [
+        "No equality of opportunity and equalised odds for finding: nobody knows who of these patients has the finding."
+    ]
 
 
 def test_a_map_that_is_free_of_the_marker_is_no_proof_beside_an_answer_that_moves():
@@ -536,5 +613,9 @@ def test_a_map_that_is_free_of_the_marker_is_no_proof_beside_an_answer_that_move
     model.checkpoint = SimpleNamespace(**{**Corner.checkpoint.__dict__, "card": f"## Metrics\n\n{row}\n"})
     report = bias_report(model, films, np.arange(200), "marker", StructuralInterventions(films))
     (said,) = said_beside(report)
-    assert "confounder sensitivity 0.000" in said and f"{100 * report.findings[0].change.value:+.1f} points" in said and "no proof" in said
+    assert (
+        "confounder sensitivity 0.000" in said
+        and f"{100 * report.findings[0].change.value:+.1f} points" in said
+        and "no proof" in said
+    )
     assert bias_report(model, films, np.arange(200), "sex", StructuralInterventions(films)).maps == ()

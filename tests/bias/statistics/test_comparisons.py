@@ -24,7 +24,10 @@ def test_without_dependence_few_are_found_and_with_one_most(name, m):
 
 
 def test_the_covariance_measure_sees_no_effect_that_changes_sign_and_the_projected_one_does():
-    found = {name: sum(COMPARISONS[name](*one) <= 0.05 for one in samples(15, effect=1.6, turned=True)) for name in ("GCM", "PCM")}
+    found = {
+        name: sum(COMPARISONS[name](*one) <= 0.05 for one in samples(15, effect=1.6, turned=True))
+        for name in ("GCM", "PCM")
+    }
     assert found["GCM"] <= 4 and found["PCM"] >= 10
 
 

@@ -35,7 +35,9 @@ def test_a_constant_trace_is_found_and_what_is_left_of_the_change_is_covered(tra
         change, _ = mean_change("raw", under[:, 1] - under[:, 0], None)
         raw += change.low <= 0 <= change.high
     assert np.mean(shifts) == pytest.approx(trace, abs=0.02)
-    assert covered >= 180 and raw < covered  # 190 expected; an interval that knows nothing of the trace's own error misses more
+    assert (
+        covered >= 180 and raw < covered
+    )  # 190 expected; an interval that knows nothing of the trace's own error misses more
 
 
 def test_the_traces_uncertainty_widens_the_interval():
@@ -48,7 +50,9 @@ def test_the_traces_uncertainty_widens_the_interval():
 def test_labels_lose_their_trace_on_average():
     under, original, codes = generated(1, n=2000, trace=0.8, labels=True)
     found = subtract_traces(under, original, codes, "ab")
-    assert abs(found.change(0, 1).mean()) < (under[:, 1] - under[:, 0]).mean() / 3  # not none: the groups differ, and labels have no log-odds
+    assert (
+        abs(found.change(0, 1).mean()) < (under[:, 1] - under[:, 0]).mean() / 3
+    )  # not none: the groups differ, and labels have no log-odds
 
 
 def test_exact_counterfactuals_carry_no_trace_and_a_value_of_too_few_patients_has_none_known():
@@ -57,7 +61,9 @@ def test_exact_counterfactuals_carry_no_trace_and_a_value_of_too_few_patients_ha
     exact = subtract_traces(under, original, codes, "ab")
     assert [one.shift for one in exact.traces] == [0, 0] and np.array_equal(exact.answers, under)
     under, original, codes = generated(2, trace=1.0)
-    few = subtract_traces(under, original, codes, "ab", patients=np.where(codes == 1, np.arange(300) % 10, 100 + np.arange(300)))
+    few = subtract_traces(
+        under, original, codes, "ab", patients=np.where(codes == 1, np.arange(300) % 10, 100 + np.arange(300))
+    )
     assert few.traces[1].low is None and few.traces[1].shift == 0 and few.traces[0].low is not None
 
 
@@ -73,7 +79,10 @@ def test_both_one_sided_tests_reject_exactly_where_the_interval_lies_within_the_
 
 
 def test_a_change_at_the_margin_is_called_too_small_in_one_of_forty_samples():
-    called = sum(mean_change("change", np.random.default_rng(seed).normal(0.05, 0.2, 150), None)[1].p_value <= 0.025 for seed in range(800))
+    called = sum(
+        mean_change("change", np.random.default_rng(seed).normal(0.05, 0.2, 150), None)[1].p_value <= 0.025
+        for seed in range(800)
+    )
     assert 8 <= called <= 33  # 20 expected
 
 

@@ -122,7 +122,10 @@ def test_pictures_of_one_patient_count_as_one():
 @pytest.mark.parametrize("seed", range(3))
 def test_equal_rates_are_seldom_called_unequal(seed):
     random = np.random.default_rng(seed)
-    rejected = [log_p_of_equal_means((random.random(150) < 0.3) * 1.0, random.integers(0, 3, 150)) < np.log(0.05) for _ in range(300)]
+    rejected = [
+        log_p_of_equal_means((random.random(150) < 0.3) * 1.0, random.integers(0, 3, 150)) < np.log(0.05)
+        for _ in range(300)
+    ]
     assert 3 <= sum(rejected) <= 29  # 15 expected; both ends beyond 3.5 standard errors
 
 
@@ -153,7 +156,10 @@ def test_the_gap_of_the_mean_probability_is_named_as_such_and_is_another_number(
     assert {gap.gap for gap in found.decisions.values()} == {0.0}
     assert [gap.gap for gap in found.probabilities.values()] == pytest.approx([0.1] * 3)
     subjects = [row.subject for row in found.measures("Edema by sex")]
-    assert "Edema by sex: demographic parity" in subjects and "Edema by sex: demographic parity of the mean probability" in subjects
+    assert (
+        "Edema by sex: demographic parity" in subjects
+        and "Edema by sex: demographic parity of the mean probability" in subjects
+    )
     assert len(subjects) == 2 * len(set(subjects))  # a gap and a p value each
 
 

@@ -29,7 +29,9 @@ def test_nobody_is_predicted_by_a_fit_that_has_seen_them(learner):
     first = cross_fitted(predictions, attribute, z, 2, learner, fold, seed=0)
     turned = np.where(fold == 3, 1 - predictions, predictions)
     second = cross_fitted(turned, attribute, z, 2, learner, fold, seed=0)
-    assert np.array_equal(first.g[fold == 3], second.g[fold == 3]) and np.array_equal(first.h[fold == 3], second.h[fold == 3])
+    assert np.array_equal(first.g[fold == 3], second.g[fold == 3]) and np.array_equal(
+        first.h[fold == 3], second.h[fold == 3]
+    )
     assert not np.array_equal(first.g[fold != 3], second.g[fold != 3])
     assert np.array_equal(first.earlier[(fold > 0) & (fold <= 3)], second.earlier[(fold > 0) & (fold <= 3)])
     assert not np.array_equal(first.earlier[fold == 4], second.earlier[fold == 4])

@@ -54,7 +54,9 @@ def confounded(shape, seed, n=200, k=4, effect=0.0, opposite=False, trace=0.0):
     z, noise = random.standard_normal((n, k)), random.standard_normal(n)
     attribute = (random.random(n) < sigmoid(CONFOUNDED[shape][0](z))).astype(int)
     logit = (-1 if opposite else 1) * CONFOUNDED[shape][1](z) + noise
-    pictures = np.stack([sigmoid(logit + effect * (a - 0.5) + trace * a + 0.5 * random.standard_normal(n)) for a in range(2)], 1)
+    pictures = np.stack(
+        [sigmoid(logit + effect * (a - 0.5) + trace * a + 0.5 * random.standard_normal(n)) for a in range(2)], 1
+    )
     predictions = sigmoid(logit + effect * (attribute - 0.5))
     found = subtract_traces(pictures, predictions, attribute, ("no", "yes"))
     return predictions, attribute, z, as_known_from(z, np.clip(found.answers, 0, 1), np.arange(n), seed)
@@ -156,7 +158,10 @@ def test_one_of_three_values_that_is_treated_otherwise_is_found():
 def test_alternatives_from_a_generator_are_used_by_name_and_find_what_a_regression_cannot():
     z, attribute, noise = patients(600, 5)
     names = np.array(["m", "f"])[attribute]
-    answer = {name: (np.sin(6 * z[:, 0]) + (0.6 if name == "f" else -0.6) * np.cos(9 * z[:, 1]) > 0).astype(float) for name in "mf"}
+    answer = {
+        name: (np.sin(6 * z[:, 0]) + (0.6 if name == "f" else -0.6) * np.cos(9 * z[:, 1]) > 0).astype(float)
+        for name in "mf"
+    }
     factual = np.where(names == "f", answer["f"], answer["m"])
     predictions = np.where(np.abs(noise) < 1.6, factual, 1 - factual)
     by_generator = invariance_test(predictions, names, z, alternatives=answer)
@@ -230,7 +235,9 @@ def test_an_interval_of_the_effect_never_has_width_0():
     for residual in (np.zeros(100), 0.1 * noise, np.where(attribute, 0.2, -0.2), np.where(attribute, -0.2, 0.2)):
         effect, low, high = explained_variance(residual, g, *sample)
         assert 0 <= low <= effect <= high and high - low > 1e-5
-    assert explained_variance(np.where(attribute, -0.2, 0.2), g, *sample)[1] > 0.03  # against what g says, and an effect all the same
+    assert (
+        explained_variance(np.where(attribute, -0.2, 0.2), g, *sample)[1] > 0.03
+    )  # against what g says, and an effect all the same
     constant = invariance_test(np.full(100, 0.5), attribute, z)
     row = constant.rows()[0]
     assert (row["value"], row["low"], row["high"]) == (0.0, None, None)
@@ -240,7 +247,15 @@ def test_an_interval_of_the_effect_never_has_width_0():
 @pytest.mark.parametrize("learned", [True, False])
 def test_the_interval_covers_effects_of_every_kind(lean, theta, learned):
     """theta: E (E[Yhat | 1, Z] - E[Yhat | 0, Z])^2 / 4 over Z and the noise, by quadrature."""
-    covered, sides = 0, {"nobody": lambda z: 0, "alike": lambda z: 0.8, "by half": lambda z: np.where(z[:, 3] > 0, 0.8, -0.8), "along": lambda z: 0.8 * z[:, 1]}
+    covered, sides = (
+        0,
+        {
+            "nobody": lambda z: 0,
+            "alike": lambda z: 0.8,
+            "by half": lambda z: np.where(z[:, 3] > 0, 0.8, -0.8),
+            "along": lambda z: 0.8 * z[:, 1],
+        },
+    )
     for seed in range(60):
         z, attribute, noise = patients(300, seed)
         random = np.random.default_rng(1000 + seed)
@@ -301,7 +316,9 @@ def test_a_group_too_small_is_refused_by_name():
 def test_a_group_too_small_is_told_in_plain_words_with_what_can_be_done():
     z, _, noise = patients(100, 8)
     view = np.where(np.arange(100) < 1, "AP", "PA")
-    with pytest.raises(GroupTooSmall, match="^view position AP has 1 patient, fewer than the 20 that the test needs; gather more.$"):
+    with pytest.raises(
+        GroupTooSmall, match="^view position AP has 1 patient, fewer than the 20 that the test needs; gather more.$"
+    ):
         invariance_test(sigmoid(noise), view, z, name="view_position", patients=np.arange(100))
     three = np.where(np.arange(100) < 1, "lateral", np.where(np.arange(100) % 2, "AP", "PA"))
     with pytest.raises(GroupTooSmall, match="^view position lateral has 1 case, .*; leave it out or gather more.$"):
@@ -342,7 +359,9 @@ def test_holm_by_hand():
 def test_holm_corrects_over_findings_and_attributes_together():
     z, attribute, noise = patients(200, 14)
     results = [
-        invariance_test((z[:, 0] + noise + lean * attribute > 0).astype(float), attribute, z, finding=finding, name="sex")
+        invariance_test(
+            (z[:, 0] + noise + lean * attribute > 0).astype(float), attribute, z, finding=finding, name="sex"
+        )
         for finding, lean in (("Edema", 2.0), ("Effusion", 0.0))
     ]
     assert all(result.corrected_p is None for result in results)
@@ -358,7 +377,11 @@ def test_rows_are_ready_for_json_in_the_form_of_every_table():
     assert json.loads(json.dumps(found.rows(), allow_nan=False)) == found.rows()
     assert all(isinstance(measure, Measure) for measure in found.measures())
     said = {(row["metric"], row["subject"]) for row in found.rows()}
-    assert {("effect", "Edema by sex: E Var(g | Z)"), ("p_value", "Edema by sex"), ("effect", "Edema by sex: detectable at 80 % power")} <= said
+    assert {
+        ("effect", "Edema by sex: E Var(g | Z)"),
+        ("p_value", "Edema by sex"),
+        ("effect", "Edema by sex: detectable at 80 % power"),
+    } <= said
     assert ("p_value", "Edema by sex: the paper's paired t-test, not calibrated") in said
     assert found.n == 200 and found.log10_p == pytest.approx(np.log10(found.p_value))
 
@@ -375,7 +398,10 @@ def test_the_papers_t_test_by_hand():
         ({"predictions": np.full(60, 1.5)}, "labels 0 or 1, or probabilities"),
         ({"representation": np.full((60, 2), np.nan)}, "representation must be finite"),
         ({"representation": np.zeros((60, 0))}, "representation must hold at least one number for each case"),
-        ({"attribute": np.where(np.arange(60) < 25, np.nan, np.arange(60) % 2)}, "^the attribute of 25 of 60 cases is not known"),
+        (
+            {"attribute": np.where(np.arange(60) < 25, np.nan, np.arange(60) % 2)},
+            "^the attribute of 25 of 60 cases is not known",
+        ),
         ({"attribute": np.where(np.arange(60) < 25, None, "F")}, "^the attribute of 25 of 60 cases is not known"),
         ({"attribute": np.zeros(59)}, "must have shape"),
         ({"learner": "oracle"}, "no learner is called 'oracle'; there are ridge"),

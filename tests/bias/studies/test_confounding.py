@@ -44,7 +44,9 @@ def test_attribute_and_answer_follow_the_shape_and_nothing_else():
 
 def test_the_trace_is_in_pictures_under_value_1_alone():
     plain, traced = drawn(PRODUCT, 500, 1), drawn(replace(PRODUCT, trace=0.1), 500, 1)
-    assert np.array_equal(plain.predictions, traced.predictions) and np.array_equal(plain.pictures[:, 0], traced.pictures[:, 0])
+    assert np.array_equal(plain.predictions, traced.predictions) and np.array_equal(
+        plain.pictures[:, 0], traced.pictures[:, 0]
+    )
     assert np.all(traced.pictures[:, 1] > plain.pictures[:, 1])
 
 

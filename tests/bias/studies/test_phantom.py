@@ -28,7 +28,9 @@ from engine.commands.reproduce import reproduce
 from engine.datasets.phantom.collection import FINDINGS, Phantom
 from engine.errors import OneSentence
 
-SMALL = Preset(correlations=(0.0, 0.9), pool=160, train=100, test=100, size=32)  # of 50 patients who do not move 7 of 100 might
+SMALL = Preset(
+    correlations=(0.0, 0.9), pool=160, train=100, test=100, size=32
+)  # of 50 patients who do not move 7 of 100 might
 
 
 @pytest.fixture
@@ -39,7 +41,17 @@ def few(monkeypatch):
 
 
 def outcome(**changes):
-    whole = {"attribute": "sex", "kind": TYPES[0], "correlation": 0.0, "eca": 0.9, "true_eca": 0.9, "says": True, "blamed": True, "size": 0.1, "invariant": False}
+    whole = {
+        "attribute": "sex",
+        "kind": TYPES[0],
+        "correlation": 0.0,
+        "eca": 0.9,
+        "true_eca": 0.9,
+        "says": True,
+        "blamed": True,
+        "size": 0.1,
+        "invariant": False,
+    }
     return Outcome(**{**whole, **changes})
 
 
@@ -64,7 +76,9 @@ def test_the_more_it_was_trained_to_lean_the_more_decisions_flip_and_the_blind_o
     found = {(one.kind, one.correlation): one for one in run(SMALL, films, StructuralInterventions(films), ["marker"])}
     leaning, free = found[TYPES[0], 0.9], found[TYPES[0], 0.0]
     assert leaning.eca < free.eca - 0.1 and leaning.says and leaning.depends
-    assert all(one.invariant and one.eca == 1 and one.says is False for (kind, _), one in found.items() if kind.endswith(BLIND))
+    assert all(
+        one.invariant and one.eca == 1 and one.says is False for (kind, _), one in found.items() if kind.endswith(BLIND)
+    )
 
 
 def test_the_marker_goes_along_with_the_finding_in_films_that_are_made_to():
@@ -89,17 +103,29 @@ def test_errors_and_verdicts_are_counted():
 
 
 def test_between_a_trace_and_what_pictures_resolve_either_verdict_is_right_but_not_on_one_line():
-    outcomes = [outcome(size=0.03, says=True), outcome(size=0.03, says=False), outcome(size=0.06, says=False), outcome(size=0.0, says=True)]
+    outcomes = [
+        outcome(size=0.03, says=True),
+        outcome(size=0.03, says=False),
+        outcome(size=0.06, says=False),
+        outcome(size=0.0, says=True),
+    ]
     assert [one.right for one in outcomes] == [True, True, False, False]
     rows, _ = measured(outcomes, StructuralInterventions(Phantom(3, size=32)))
     known = {row.subject: row for row in rows if row.metric == "accuracy"}
-    assert (known["all attributes: verdicts right"].value, known["all attributes: verdicts right"].chance) == (0.5, 0.75)
+    assert (known["all attributes: verdicts right"].value, known["all attributes: verdicts right"].chance) == (
+        0.5,
+        0.75,
+    )
     assert known["verdicts right, one line"].value == 0.25
 
 
 def test_a_slight_accusation_of_an_invariant_classifier_is_an_error_and_no_verdict_is_none():
     free = {"size": 0.0, "invariant": True, "eca": 1.0, "true_eca": 1.0}
-    outcomes = [outcome(**free, says=False, blamed=True), outcome(**free, says=False, blamed=False), outcome(**free, says=None, blamed=None)]
+    outcomes = [
+        outcome(**free, says=False, blamed=True),
+        outcome(**free, says=False, blamed=False),
+        outcome(**free, says=None, blamed=None),
+    ]
     rows, _ = measured(outcomes, StructuralInterventions(Phantom(3, size=32)))
     (row,) = (row for row in rows if row.metric == "type_1_error")
     assert (row.value, row.n) == (0.5, 2)
@@ -120,7 +146,11 @@ def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_
     rows = json.loads(file.read_text())["rows"]
     assert {"eca_error", "accuracy"} <= {row["metric"] for row in rows}
     assert "4 classifiers" in capsys.readouterr().out
-    asked = {(row["metric"], row["subject"].split(";")[0]) for row in rows if "marker along with the finding" in row["subject"]}
+    asked = {
+        (row["metric"], row["subject"].split(";")[0])
+        for row in rows
+        if "marker along with the finding" in row["subject"]
+    }
     assert asked == {(metric, test) for metric in ("type_1_error", "power") for test in (CIT, *COMPARISONS)}
     blind = next(row for row in rows if row["metric"] == "type_1_error" and row["subject"].startswith(f"{CIT};"))
     assert blind["value"] == 0  # exact counterfactuals do not move what is blind to the marker

@@ -28,13 +28,17 @@ from engine.commands.reproduce import reproduce
 from engine.datasets.invariance_scm import StructuralModel
 from engine.errors import OneSentence
 
-SMALL = Preset(strengths=(0.0, 0.3, 1.0), seeds=1, train=150, generator=1500, test=400, noise=2, null_draws=2, confounded_draws=1)
+SMALL = Preset(
+    strengths=(0.0, 0.3, 1.0), seeds=1, train=150, generator=1500, test=400, noise=2, null_draws=2, confounded_draws=1
+)
 
 
 @pytest.fixture
 def few(monkeypatch):
     """Two cheap types of classifier and two structural models."""
-    monkeypatch.setattr(scm_study, "TYPES", {name: TYPES[name] for name in ("logistic regression", "decision tree of depth 5")})
+    monkeypatch.setattr(
+        scm_study, "TYPES", {name: TYPES[name] for name in ("logistic regression", "decision tree of depth 5")}
+    )
     monkeypatch.setattr(scm_study, "KINDS", ("linear", "sin"))
 
 
@@ -68,7 +72,9 @@ def test_invariant_classifiers_pass_and_the_others_are_found(few):
     assert sum(one.log10_p[CIT] < np.log10(0.05) for one in null) <= 6  # of 28
     assert all(one.log10_p[CIT] < -3 for one in strong)
     confounded = [one.confounded for one in everything if one.confounded]
-    assert sorted(set(confounded)) == ["finding", "line", "opposite", "product", "threshold"] and len(confounded) == 16 + 8
+    assert (
+        sorted(set(confounded)) == ["finding", "line", "opposite", "product", "threshold"] and len(confounded) == 16 + 8
+    )
     assert all({*COMPARISONS} <= set(one.log10_p) for one in everything if one.confounded)
     shared = [one for one in everything if REGRESSION in one.log10_p]
     assert len(shared) == 12 and all(T_TEST in one.log10_p for one in shared)

@@ -107,7 +107,9 @@ def test_sex_and_view_can_be_otherwise_without_touching_labels(phantom):
     view = phantom.attributes["view_position"][i]
     np.testing.assert_array_equal(phantom.image(i), phantom.counterfactual(i, sex="M", view_position=view))
     assert np.abs(phantom.image(i) - phantom.counterfactual(i, sex="F")).mean() > 0.5
-    assert np.abs(phantom.image(i) - phantom.counterfactual(i, view_position="PA" if view == "AP" else "AP")).mean() > 0.5
+    assert (
+        np.abs(phantom.image(i) - phantom.counterfactual(i, view_position="PA" if view == "AP" else "AP")).mean() > 0.5
+    )
 
 
 def test_wrong_names_are_refused(phantom):
@@ -127,7 +129,9 @@ def test_the_marker_follows_its_finding(phantom):
     assert not phantom.marked[~enlarged].any()
 
 
-@pytest.mark.parametrize("text, place", [("CXR-ROOM1", (20 / 320, 280 / 320)), ("+", (0.3, 0.875)), ("-", (0.3, 0.875))])
+@pytest.mark.parametrize(
+    "text, place", [("CXR-ROOM1", (20 / 320, 280 / 320)), ("+", (0.3, 0.875)), ("-", (0.3, 0.875))]
+)
 @pytest.mark.parametrize("size", [96, 128])
 def test_the_marker_is_the_only_difference_and_a_clear_one(text, place, size):
     phantom = Phantom(count=10, marker=Marker(text=text, place=place, share_of_positives=1, share_of_negatives=1))

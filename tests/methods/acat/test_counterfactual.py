@@ -21,7 +21,9 @@ def bright(volume):
     """A finding is a bright middle: log-probabilities of none, and of one of two kinds."""
     logit = 40 * (volume[:, :, 3:5, 3:5].flatten(1).mean(1) - 0.5)
     some = nn.functional.logsigmoid(logit)
-    return torch.stack([nn.functional.logsigmoid(-logit), some + torch.tensor(0.3).log(), some + torch.tensor(0.7).log()], 1)
+    return torch.stack(
+        [nn.functional.logsigmoid(-logit), some + torch.tensor(0.3).log(), some + torch.tensor(0.7).log()], 1
+    )
 
 
 SEARCH = Search(steps=60, step_size=0.3, alpha=0.1, enough=0.8)

@@ -15,7 +15,15 @@ from engine.methods.attri_net.train import AttriNetRecipe, Preset
 from engine.networks.augmentation import Augmentation
 
 SMALL = {"size": 32, "width": 4, "residual_blocks": 1, "critic_layers": 4, "pool": 8, "code_repeat": 4}
-SCHEDULE = {"steps": 4, "validate_every": 2, "pairs": 4, "warm_steps": 1, "warm_critic_steps": 2, "critic_steps": 1, "classifier_steps": 2}
+SCHEDULE = {
+    "steps": 4,
+    "validate_every": 2,
+    "pairs": 4,
+    "warm_steps": 1,
+    "warm_critic_steps": 2,
+    "critic_steps": 1,
+    "classifier_steps": 2,
+}
 PATIENTS = 60  # enough for every finding, present and absent, in every part
 
 

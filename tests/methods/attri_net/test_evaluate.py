@@ -32,7 +32,9 @@ class Knowing:
         self.thresholds = np.full(len(self.findings), thresholds, np.float32)
         self.preprocessing, self.device = Preprocessing(SIDE), torch.device("cpu")
         architecture = Architecture(**SMALL)
-        self.net = SimpleNamespace(classifiers=Classifiers(len(self.findings), architecture), centres=Centres(len(self.findings), architecture))
+        self.net = SimpleNamespace(
+            classifiers=Classifiers(len(self.findings), architecture), centres=Centres(len(self.findings), architecture)
+        )
         self.answers, self.ink = {}, phantom.marker_mask(None, SIDE)
         for index in range(len(phantom)):
             film = phantom.image(index, SIDE)
@@ -79,9 +81,15 @@ def test_a_model_that_knows_the_truth_recovers_all_of_it_and_classifies_without_
 
 def test_a_map_is_held_against_a_marker_together_with_the_answer(phantom, measured):
     model, everyone = Knowing(phantom), phantom.split("all")
-    plain, marked = (model.believes(np.stack([phantom.counterfactual(i, SIDE, marker=m) for i in everyone]))[:, 1] for m in (False, True))
+    plain, marked = (
+        model.believes(np.stack([phantom.counterfactual(i, SIDE, marker=m) for i in everyone]))[:, 1]
+        for m in (False, True)
+    )
     changes = values(measured, "effect")
-    change, flips = (changes[f"Cardiomegaly by marker: {what}"] for what in ("mean change of the probability, absent to present", "decisions that flip"))
+    change, flips = (
+        changes[f"Cardiomegaly by marker: {what}"]
+        for what in ("mean change of the probability, absent to present", "decisions that flip")
+    )
     assert change == pytest.approx((marked - plain).mean()) and change > 0.2 and flips == pytest.approx(change / 0.8)
     _, remarks = evaluate(model, phantom, everyone)
     assert any("Marker and cardiomegaly" in remark and f"{100 * change:+.1f} points" in remark for remark in remarks)
@@ -103,12 +111,22 @@ def test_a_mean_over_findings_is_their_mean(measured):
 def test_findings_of_the_same_patients_are_not_taken_for_independent():
     """Twice the same finding: the mean of the two is no surer than the one."""
     values, patients = np.random.default_rng(0).uniform(0.6, 1, 12), np.arange(12)
-    one = Measure("restraint", "Edema", values.mean(), *mean_interval(values, patients, (0, 1)), n=12, sample=Sample(values, patients))
+    one = Measure(
+        "restraint",
+        "Edema",
+        values.mean(),
+        *mean_interval(values, patients, (0, 1)),
+        n=12,
+        sample=Sample(values, patients),
+    )
     plain = Measure("recovery", "Edema", 0.9, 0.7, 1.0, n=12)
     rows = [one, replace(one, subject="Effusion"), plain, replace(plain, subject="Effusion")]
     for metric in ("restraint", "recovery"):
         _mean_of(rows, metric)
-    assert (rows[-2].low, rows[-2].high) == pytest.approx((one.low, one.high)) and (rows[-1].low, rows[-1].high) == (0.7, 1.0)
+    assert (rows[-2].low, rows[-2].high) == pytest.approx((one.low, one.high)) and (rows[-1].low, rows[-1].high) == (
+        0.7,
+        1.0,
+    )
 
 
 def test_what_cannot_be_measured_is_a_remark_and_not_a_crash(phantom):

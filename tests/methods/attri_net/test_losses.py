@@ -39,7 +39,9 @@ def test_centres_are_half_a_squared_distance_away_eq_5():
     negative = torch.cat([of(1.0, 2.0), of(3.0, 2.0)])
     centre_negative = torch.cat([of(0.0, 0.0), of(3.0, 0.0)])  # squared distances 5 and 4
     positive, centre_positive = torch.cat([of(1.0, 1.0)] * 2), torch.cat([of(0.0, 1.0), of(1.0, 4.0)])  # 1 and 9
-    assert centre_loss(negative, positive, centre_negative, centre_positive).item() == pytest.approx(0.5 * 4.5 + 0.5 * 5)
+    assert centre_loss(negative, positive, centre_negative, centre_positive).item() == pytest.approx(
+        0.5 * 4.5 + 0.5 * 5
+    )
     assert centre_loss(negative, positive, negative, positive).item() == 0
 
 

@@ -59,7 +59,9 @@ def test_pixels_at_the_very_ends_of_the_range_give_finite_maps_and_gradients(gen
     change = generator(x, torch.tensor([1]))
     change.square().sum().backward()
     assert torch.isfinite(change).all()
-    assert all(torch.isfinite(parameter.grad).all() for parameter in generator.parameters() if parameter.grad is not None)
+    assert all(
+        torch.isfinite(parameter.grad).all() for parameter in generator.parameters() if parameter.grad is not None
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -93,7 +93,9 @@ def test_a_step_moves_every_part_and_the_average_follows(fabric, start):
     for name, module in made.modules().items():
         assert len(changed(module, before[name])) > 0.9 * len(before[name]), name
     for key, value in made.average.state_dict().items():
-        expected = 0.1 * before["average"][key] + 0.9 * made.net.state_dict()[key]  # decay (1 + 0) / (10 + 0) at the start
+        expected = (
+            0.1 * before["average"][key] + 0.9 * made.net.state_dict()[key]
+        )  # decay (1 + 0) / (10 + 0) at the start
         assert torch.allclose(value, expected, atol=1e-6), key
 
 
@@ -140,7 +142,9 @@ def test_guidance_pulls_the_maps_of_positives_inside_their_masks(fabric, start):
             mask[:, : size // 2] = 1
             return mask
 
-    made = begun(start, guidance=LeftHalf(), learning_rate=3e-3, lambda_cl=0.0, lambda_ad=0.0, lambda_re=0.0, lambda_ct=0.0)
+    made = begun(
+        start, guidance=LeftHalf(), learning_rate=3e-3, lambda_cl=0.0, lambda_ad=0.0, lambda_re=0.0, lambda_ct=0.0
+    )
     batch = made.batch("generator", 0, fabric)
     outside = [made._generator_step(batch, 0, fabric, made.optimisers())["guidance"] for _ in range(12)]
     assert outside[-1] < 0.8 * outside[0]
@@ -178,7 +182,9 @@ run(made, folder, Machine("cpu").fabric(folder), save_every_s=0)
 
 def elsewhere(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, *map(str, arguments)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
 
 
 def test_a_run_ended_by_sigkill_resumes_to_the_same_weights(tmp_path, start):
@@ -205,7 +211,9 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path, start):
     assert ended.returncode == 0, ended.stderr
     assert len(re.findall("^# pair", ended.stdout, re.M)) == 1  # one of the two prints the card
     assert (tmp_path / "out" / "pair" / "weights.safetensors").is_file()
-    alone = AttriNetRecipe(patients(), with_changes(PRESETS["demo"], {name: str(value) for name, value in steps.items()}))
+    alone = AttriNetRecipe(
+        patients(), with_changes(PRESETS["demo"], {name: str(value) for name, value in steps.items()})
+    )
     alone.start_from(start.weights())
     run(alone, tmp_path / "alone", Machine("cpu").fabric(tmp_path / "alone"))
     together = safetensors.torch.load_file(tmp_path / "pair" / STATE)
@@ -225,7 +233,9 @@ def test_a_run_does_not_resume_with_other_settings_but_with_more_steps(tmp_path,
     with pytest.raises(UnusableRun, match="started with another learning_rate; use the same"):
         run(begun(start, steps=1, learning_rate=2e-4), tmp_path, Machine("cpu").fabric(tmp_path), resume=True)
     with pytest.raises(UnusableRun, match="started with another guidance"):
-        run(begun(start, guidance=Guidance(patients()), steps=1), tmp_path, Machine("cpu").fabric(tmp_path), resume=True)
+        run(
+            begun(start, guidance=Guidance(patients()), steps=1), tmp_path, Machine("cpu").fabric(tmp_path), resume=True
+        )
     for other in (DrawnOnce(PATIENTS, marker=Marker(text="CXR-ROOM1")), DrawnOnce(PATIENTS, seed=2)):
         marked = begun(start, steps=2)
         marked.collection = other
@@ -271,5 +281,17 @@ def test_settings_that_cannot_be_are_refused_in_a_sentence(changes, words):
 
 def test_the_paper_preset_is_the_paper():
     paper = PRESETS["paper"]
-    assert (paper.architecture.size, paper.steps, paper.pairs, paper.learning_rate, paper.critic_steps) == (320, 100_000, 4, 1e-4, 5)
-    assert (paper.lambda_cl, paper.lambda_re, paper.lambda_ct, paper.lambda_gd, paper.penalty) == (100, 100, 0.01, 30, 10)
+    assert (paper.architecture.size, paper.steps, paper.pairs, paper.learning_rate, paper.critic_steps) == (
+        320,
+        100_000,
+        4,
+        1e-4,
+        5,
+    )
+    assert (paper.lambda_cl, paper.lambda_re, paper.lambda_ct, paper.lambda_gd, paper.penalty) == (
+        100,
+        100,
+        0.01,
+        30,
+        10,
+    )

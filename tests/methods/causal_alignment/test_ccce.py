@@ -68,7 +68,11 @@ def test_coverage_counts_people_in_cells_with_enough_cases():
 
 @pytest.mark.parametrize(
     "a, y, words",
-    [(np.zeros((3, 2)), np.zeros(3), "shape"), (np.full((3, 3), 2), np.array([0, 1, 1]), "0 or 1"), (np.zeros((3, 3)), np.ones(3), "both diagnoses")],
+    [
+        (np.zeros((3, 2)), np.zeros(3), "shape"),
+        (np.full((3, 3), 2), np.array([0, 1, 1]), "0 or 1"),
+        (np.zeros((3, 3)), np.ones(3), "both diagnoses"),
+    ],
 )
 def test_what_cannot_be_is_refused(a, y, words):
     with pytest.raises(ValueError, match=words):

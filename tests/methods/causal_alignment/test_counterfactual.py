@@ -25,15 +25,25 @@ def test_the_minimum_of_a_quadratic_is_found_exactly():
         d = x - centre[rows]
         return 0.5 * (d * (h[rows] @ d[..., None])[..., 0]).sum(1)
 
-    solution = minimise(objective, torch.zeros(3, 5, dtype=torch.float64), curvature=1.0, tolerance=1e-9, max_iterations=200)
+    solution = minimise(
+        objective, torch.zeros(3, 5, dtype=torch.float64), curvature=1.0, tolerance=1e-9, max_iterations=200
+    )
     assert torch.allclose(solution.x, centre, atol=1e-8) and solution.gradient_norm.max() <= 1e-9
 
 
 def test_a_picture_is_solved_the_same_alone_and_in_a_batch():
     net, x, target, _ = image_problem(3)
     parameters = dict(net.named_parameters())
-    whole = minimise(objective_of(net, parameters, x, target), x, curvature=2 * ALPHA, tolerance=1e-9, max_iterations=300)
-    alone = minimise(objective_of(net, parameters, x[2:3], target[2:3]), x[2:3], curvature=2 * ALPHA, tolerance=1e-9, max_iterations=300)
+    whole = minimise(
+        objective_of(net, parameters, x, target), x, curvature=2 * ALPHA, tolerance=1e-9, max_iterations=300
+    )
+    alone = minimise(
+        objective_of(net, parameters, x[2:3], target[2:3]),
+        x[2:3],
+        curvature=2 * ALPHA,
+        tolerance=1e-9,
+        max_iterations=300,
+    )
     assert torch.allclose(whole.x[2:3], alone.x, atol=1e-7)
 
 
@@ -51,13 +61,21 @@ def test_float32_arrives_within_its_rounding():
     net, x, target, _ = image_problem(5)
     net.float()
     x = x.float()
-    solution = minimise(objective_of(net, dict(net.named_parameters()), x, target), x, curvature=2 * ALPHA, tolerance=1e-5, max_iterations=200)
+    solution = minimise(
+        objective_of(net, dict(net.named_parameters()), x, target),
+        x,
+        curvature=2 * ALPHA,
+        tolerance=1e-5,
+        max_iterations=200,
+    )
     assert solution.gradient_norm.max() <= 1e-4
 
 
 def test_l1_of_a_quadratic_is_soft_thresholding():
     goal = torch.tensor([[1.0, -0.3, 0.05, -2.0]], dtype=torch.float64)
-    solution = minimise_l1(lambda x, rows: 0.5 * (x - goal).square().sum(1), torch.zeros(1, 4, dtype=torch.float64), 0.1, tolerance=1e-10)
+    solution = minimise_l1(
+        lambda x, rows: 0.5 * (x - goal).square().sum(1), torch.zeros(1, 4, dtype=torch.float64), 0.1, tolerance=1e-10
+    )
     assert torch.allclose(solution.x, torch.tensor([[0.9, -0.2, 0.0, -1.9]], dtype=torch.float64), atol=1e-8)
     assert solution.active.tolist() == [[True, True, False, True]]
 
@@ -78,7 +96,10 @@ def test_distances_by_hand():
     x, x_0 = torch.tensor([[1.0, -2.0], [0.0, 0.5]]), torch.zeros(2, 2)
     scale = torch.tensor([1.0, 4.0])
     assert squared_l2(x, x_0).tolist() == [5.0, 0.25] and l1(x, x_0).tolist() == [3.0, 0.5]
-    assert scaled_squared_l2(x, x_0, scale).tolist() == [2.0, 0.0625] and scaled_l1(x, x_0, scale).tolist() == [1.5, 0.125]
+    assert scaled_squared_l2(x, x_0, scale).tolist() == [2.0, 0.0625] and scaled_l1(x, x_0, scale).tolist() == [
+        1.5,
+        0.125,
+    ]
 
 
 def test_scales_of_a_pixel_that_never_varies_are_positive():

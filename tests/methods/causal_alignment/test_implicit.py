@@ -16,7 +16,16 @@ ALPHA = 0.05
 def image_problem(seed: int = 0, size: int = 8, count: int = 4):
     """A small smooth classifier in float64, pictures, targets and regions."""
     torch.manual_seed(seed)
-    net = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.GroupNorm(2, 4), nn.SiLU(), nn.Conv2d(4, 6, 3, 2, 1), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2))
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2, 1),
+        nn.GroupNorm(2, 4),
+        nn.SiLU(),
+        nn.Conv2d(4, 6, 3, 2, 1),
+        nn.SiLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 2),
+    )
     net.double()
     with torch.no_grad():
         net[-1].weight.mul_(6)
@@ -44,7 +53,9 @@ def objective_of(net, parameters, x, target, alpha=ALPHA):
 
 
 def solved(net, parameters, x, target, tolerance=1e-10):
-    return minimise(objective_of(net, parameters, x, target), x, curvature=2 * ALPHA, tolerance=tolerance, max_iterations=500)
+    return minimise(
+        objective_of(net, parameters, x, target), x, curvature=2 * ALPHA, tolerance=tolerance, max_iterations=500
+    )
 
 
 def weighted_loss(counterfactual, x, mask):
@@ -62,13 +73,25 @@ def directional(net, x, target, mask, find, loss, directions=8, step=1e-6):
         generator = torch.Generator().manual_seed(seed)
         direction = {k: torch.randn(p.shape, generator=generator, dtype=p.dtype) for k, p in parameters.items()}
         moved = [
-            float(loss(find({k: (p + sign * step * direction[k]).detach() for k, p in parameters.items()}, False), x, mask)) for sign in (1, -1)
+            float(
+                loss(
+                    find({k: (p + sign * step * direction[k]).detach() for k, p in parameters.items()}, False), x, mask
+                )
+            )
+            for sign in (1, -1)
         ]
-        pairs.append((float(sum((g * d).sum() for g, d in zip(gradients, direction.values()))), (moved[0] - moved[1]) / (2 * step)))
+        pairs.append(
+            (
+                float(sum((g * d).sum() for g, d in zip(gradients, direction.values()))),
+                (moved[0] - moved[1]) / (2 * step),
+            )
+        )
     return pairs
 
 
-@pytest.mark.parametrize("problem, seed", [(image_problem, 0), (image_problem, 1), (attribute_problem, 0), (attribute_problem, 1)])
+@pytest.mark.parametrize(
+    "problem, seed", [(image_problem, 0), (image_problem, 1), (attribute_problem, 0), (attribute_problem, 1)]
+)
 @pytest.mark.parametrize("loss", [weighted_loss, alignment_loss])
 def test_the_implicit_gradient_is_that_of_finite_differences(problem, seed, loss):
     net, x, target, mask = problem(seed)
@@ -78,7 +101,13 @@ def test_the_implicit_gradient_is_that_of_finite_differences(problem, seed, loss
         assert solution.gradient_norm.max() <= 1e-7
         if not graph:
             return solution.x
-        return implicit(objective_of(net, parameters, x, target), solution, tolerance=1e-7, relative_residual=1e-8, max_iterations=300).x
+        return implicit(
+            objective_of(net, parameters, x, target),
+            solution,
+            tolerance=1e-7,
+            relative_residual=1e-8,
+            max_iterations=300,
+        ).x
 
     for ours, numeric in directional(net, x, target, mask, find, loss):
         assert ours == pytest.approx(numeric, rel=0.01)

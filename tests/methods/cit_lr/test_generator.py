@@ -46,7 +46,9 @@ def test_alternatives_are_the_same_whichever_pictures_stand_beside(generator, ph
     together = generator.alternatives(phantom, np.arange(5), "view_position")
     alone = generator.alternatives(phantom, np.array([3]), "view_position")
     for value in ("AP", "PA"):
-        assert np.allclose(together.pictures[value][3], alone.pictures[value][0], atol=0.6)  # grey levels of 255, reduced precision
+        assert np.allclose(
+            together.pictures[value][3], alone.pictures[value][0], atol=0.6
+        )  # grey levels of 255, reduced precision
 
 
 def test_an_attribute_that_was_not_learned_is_refused_by_name(generator, phantom):
@@ -78,7 +80,12 @@ def test_the_denoiser_hears_every_attribute_and_knows_unknown_as_a_word_of_its_o
 
 
 def test_codes_know_what_is_unknown(phantom):
-    codes = encoded(phantom, np.arange(len(phantom)), {"sex": ("F", "M"), "view_position": ("PA",), "race": ("A", "B")}, ("Edema", "Hernia"))
+    codes = encoded(
+        phantom,
+        np.arange(len(phantom)),
+        {"sex": ("F", "M"), "view_position": ("PA",), "race": ("A", "B")},
+        ("Edema", "Hernia"),
+    )
     assert np.array_equal(codes[:, 0], np.where(phantom.attributes["sex"] == "M", 1, 0))
     assert set(codes[phantom.attributes["view_position"] == "AP", 1]) == {-1}
     assert set(codes[:, 2]) == {-1} and set(codes[:, 4]) == {-1}
@@ -99,16 +106,23 @@ def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentan
         assert {"composition", "effectiveness"} <= {row.metric for row in rows}
         assert any(row.metric == "effectiveness" and row.subject.startswith(name) for row in rows)
     rows, _ = evaluate(generator, phantom, np.arange(24))
-    told = {words: [row for row in rows if row.subject.startswith(words)] for words in ("noise drawn", "inverted", "beta-VAE", "drawn anew")}
+    told = {
+        words: [row for row in rows if row.subject.startswith(words)]
+        for words in ("noise drawn", "inverted", "beta-VAE", "drawn anew")
+    }
     assert all({row.metric for row in measured} >= {"composition", "effectiveness"} for measured in told.values())
     exact = {row.subject: row.value for row in told["drawn anew"] if row.metric == "composition"}
-    assert set(exact.values()) == {0} and all(row.value > 0.01 for row in told["beta-VAE"] if row.metric == "composition")
+    assert set(exact.values()) == {0} and all(
+        row.value > 0.01 for row in told["beta-VAE"] if row.metric == "composition"
+    )
 
 
 def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_that_is_said(generator, phantom):
     silent = Chosen(phantom, ("Effusion",))
     silent.attributes = {"sex": phantom.attributes["sex"]}
-    rows, remarks = evaluate(generator, silent, np.arange(24), {"sex": quality(generator, silent, np.arange(4))["sex"], "view_position": []})
+    rows, remarks = evaluate(
+        generator, silent, np.arange(24), {"sex": quality(generator, silent, np.arange(4))["sex"], "view_position": []}
+    )
     assert not any("view_position" in row.subject for row in rows)
     assert remarks == ["no picture here has a known view_position, so nothing was measured of it"]
 
@@ -133,7 +147,10 @@ def test_the_disentangler_learns_at_the_rate_that_is_declared_and_the_other_phas
     nets = Networks(SMALL, material.attributes, material.collection.findings, preset.strength)
     phases = {name: phase(material, preset, nets, 0) for name, phase in PHASES.items()}
     learning = phases["disentangler"].optimisers()
-    assert {name: optimiser.param_groups[0]["lr"] for name, optimiser in learning.items()} == {"information": 7e-4, "perturbation": 7e-4}
+    assert {name: optimiser.param_groups[0]["lr"] for name, optimiser in learning.items()} == {
+        "information": 7e-4,
+        "perturbation": 7e-4,
+    }
     assert Preset().disentangler_rate == 1e-3  # what both shipped generators learned at, under the name 1e-4
     assert [name for name, phase in phases.items() if "disentangler_rate" in phase.settings()] == ["disentangler"]
 
@@ -161,7 +178,10 @@ def test_training_ends_in_a_checkpoint_with_a_whole_card_that_opens(job):
     opened = open_checkpoint(job.destination / "small")
     assert opened.sha256 == checkpoint.sha256 and "sex" in opened.card and "composition" in opened.card
     generator = open_generator(opened, "cpu")
-    assert set(generator.quality) == {"sex", "view_position"} and 0 < min(generator.nets.guidance) <= max(generator.nets.guidance) <= GUIDANCES[-1]
+    assert (
+        set(generator.quality) == {"sex", "view_position"}
+        and 0 < min(generator.nets.guidance) <= max(generator.nets.guidance) <= GUIDANCES[-1]
+    )
     found = generator.alternatives(job.collection, np.arange(2), "sex")
     assert found.original.shape == (2, 32, 32)
 
@@ -188,14 +208,22 @@ def test_networks_of_another_shape_are_refused(tmp_path):
 
     checkpoint = tiny(tmp_path / "small")
     config = json.loads((checkpoint.folder / "config.json").read_text())
-    (checkpoint.folder / "config.json").write_text(json.dumps(config | {"attributes": {"sex": ["F", "M", "X"], "view_position": ["AP", "PA"]}}))
+    (checkpoint.folder / "config.json").write_text(
+        json.dumps(config | {"attributes": {"sex": ["F", "M", "X"], "view_position": ["AP", "PA"]}})
+    )
     with pytest.raises(RefusedCheckpoint, match="not a whole CIT-LR"):
         open_generator(checkpoint.folder)
 
 
 def test_the_parts_are_what_is_shipped():
     nets = Networks(SMALL, {"sex": ("F", "M")}, ("Effusion",), 0.1)
-    assert [name for name, _ in nets.named_children()] == ["autoencoder", "denoiser", "perturbation", "judge", "beta_vae"]
+    assert [name for name, _ in nets.named_children()] == [
+        "autoencoder",
+        "denoiser",
+        "perturbation",
+        "judge",
+        "beta_vae",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ def test_similarity_agrees_with_a_kept_library():
     from skimage.metrics import structural_similarity
 
     a, b = torch.rand(2, 1, 1, 40, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    _, theirs = structural_similarity(a[0, 0].numpy(), b[0, 0].numpy(), data_range=2, win_size=7, use_sample_covariance=False, full=True)
+    _, theirs = structural_similarity(
+        a[0, 0].numpy(), b[0, 0].numpy(), data_range=2, win_size=7, use_sample_covariance=False, full=True
+    )
     assert similarity(a, b).item() == pytest.approx(theirs[3:-3, 3:-3].mean(), abs=1e-6)
 
 
@@ -38,14 +40,18 @@ def test_the_bound_reaches_the_true_information_of_two_normals():
         return -0.5 * math.log(1 - rho**2) - (rho**2 * (x**2 + y**2) - 2 * rho * x * y) / (2 * (1 - rho**2))
 
     shuffled = y[torch.randperm(n, generator=draw)]
-    assert information_bound(best(x, y), best(x, shuffled)).item() == pytest.approx(-0.5 * math.log(1 - rho**2), abs=0.02)
+    assert information_bound(best(x, y), best(x, shuffled)).item() == pytest.approx(
+        -0.5 * math.log(1 - rho**2), abs=0.02
+    )
 
 
 def test_the_bound_is_zero_for_an_estimator_that_knows_nothing_and_never_above_what_there_is():
     assert information_bound(torch.full((8,), 3.0), torch.full((8,), 3.0)).item() == pytest.approx(0, abs=1e-6)
     draw = torch.Generator().manual_seed(3)
     t = torch.randn(100_000, generator=draw)
-    assert information_bound(t, torch.randn(100_000, generator=draw)).item() <= 0.02  # nothing to be known: joint and marginal alike
+    assert (
+        information_bound(t, torch.randn(100_000, generator=draw)).item() <= 0.02
+    )  # nothing to be known: joint and marginal alike
 
 
 def test_slopes_agree_with_finite_differences():

@@ -50,7 +50,9 @@ def test_in_bfloat16_a_map_and_its_size_hardly_change(seed):
     plain, ours = net(x), FastMapGenerator(net, torch.bfloat16)(x)
     assert ours.dtype == torch.float32
     assert (ours - plain).abs().max() < BFLOAT16_STRAYS * plain.abs().max()
-    assert (map_size(ours).log() - map_size(plain).log()).abs().max() < 0.01  # a slope of 4 then moves a probability by 0.01 at most
+    assert (
+        map_size(ours).log() - map_size(plain).log()
+    ).abs().max() < 0.01  # a slope of 4 then moves a probability by 0.01 at most
 
 
 def test_the_picture_is_not_written_to():

@@ -44,7 +44,9 @@ def test_the_cascade_has_a_translator_and_a_second_discriminator():
     assert CxGan(SMALL).translate is None and CxGan(SMALL, cascaded=True).residual is not None
 
 
-@pytest.mark.parametrize("wrong", [{"size": 50}, {"size": 8}, {"size": 1 << 20}, {"levels": 9}, {"width": 0}, {"width": 2.5}])
+@pytest.mark.parametrize(
+    "wrong", [{"size": 50}, {"size": 8}, {"size": 1 << 20}, {"levels": 9}, {"width": 0}, {"width": 2.5}]
+)
 def test_sizes_that_cannot_be_are_refused_in_a_sentence(wrong):
     with pytest.raises(ValueError, match="must be"):
         Architecture(**{"size": 64, "levels": 4, **wrong})

@@ -17,10 +17,21 @@ def test_a_training_without_a_step_is_refused_by_name(name):
         *(({name: 2}, f"^{name} must be 0 or 1, got 2") for name in ("cascaded", "wasserstein")),
         *(
             ({name: -1}, f"^{name} must not be negative, got -1")
-            for name in ("lambda_cycle", "lambda_residual", "lambda_identity", "lambda_map", "penalty", "history", "warm_steps")
+            for name in (
+                "lambda_cycle",
+                "lambda_residual",
+                "lambda_identity",
+                "lambda_map",
+                "penalty",
+                "history",
+                "warm_steps",
+            )
         ),
         ({"penalty": float("nan")}, "^penalty must not be negative, got nan"),
-        *(({"cascaded": 1, "first_phase": share}, "^first_phase must lie between 0 and 1, neither included") for share in (0.0, 1.0, -0.2)),
+        *(
+            ({"cascaded": 1, "first_phase": share}, "^first_phase must lie between 0 and 1, neither included")
+            for share in (0.0, 1.0, -0.2)
+        ),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(changes, sentence):

@@ -50,7 +50,9 @@ def opened(tmp_path):
 
     def make(**changes):
         config = {**tiny.config, **changes}
-        saved = save_checkpoint(tmp_path / "changed", method="cx_gan", config=config, weights=tiny.weights(), card=tiny.card)
+        saved = save_checkpoint(
+            tmp_path / "changed", method="cx_gan", config=config, weights=tiny.weights(), card=tiny.card
+        )
         return open_model(saved, "cpu")
 
     return make
@@ -64,7 +66,11 @@ def test_what_was_learned_against_another_class_is_measured_and_shown_against_it
     name, checkpoint, out = trained
     assert checkpoint.config["against"] == "Benign" and checkpoint.config["findings"] == ["Malignant"]
     assert not says_normal(checkpoint.card) and not says_normal(out)
-    for said in ("with benign instead of malignant", "| composition | benign pictures |", "with Benign and without it: 20"):
+    for said in (
+        "with benign instead of malignant",
+        "| composition | benign pictures |",
+        "with Benign and without it: 20",
+    ):
         assert said in checkpoint.card
     code, out, err = engine(
         "evaluate", name, "--checkpoint", checkpoint.folder, "--data", "busi", "--root", frames,
@@ -72,7 +78,9 @@ def test_what_was_learned_against_another_class_is_measured_and_shown_against_it
     )  # fmt: skip
     assert code == 0 and not says_normal(out), err
     n = {(row["metric"], row["subject"]): row["n"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]}
-    assert n["auc", "Malignant"] == 40 and n["specificity", "Malignant"] == n["composition", "benign pictures"] == 20  # of 60 frames
+    assert (
+        n["auc", "Malignant"] == 40 and n["specificity", "Malignant"] == n["composition", "benign pictures"] == 20
+    )  # of 60 frames
     (record,) = open_model(checkpoint, "cpu").explain(Scan.of(BUSI(frames).scan_pixels(0), kind="ultrasound"))
     assert record.attribution_unit == "of the grey range, towards benign" and record.record()["against"] == "Benign"
 
@@ -91,7 +99,11 @@ def test_a_run_is_not_resumed_against_another_class(trained, frames, tmp_path, e
         ("cit_lr", CLASSES, "leave --against out, or train one of cx_gan, va_gan."),
         ("cx_gan", ["--against", "Benign"], "name that finding, and no other, with --finding."),
         ("cx_gan", [*CLASSES, "--finding", "Lesion"], "name that finding, and no other, with --finding."),
-        ("cx_gan", ["--finding", "Malignant", "--against", "Cyst"], "busi does not label Cyst; it labels Lesion, Benign, Malignant."),
+        (
+            "cx_gan",
+            ["--finding", "Malignant", "--against", "Cyst"],
+            "busi does not label Cyst; it labels Lesion, Benign, Malignant.",
+        ),
         ("va_gan", ["--finding", "Benign", "--against", "Benign"], "name another finding of busi."),
         ("va_gan", ["--finding", "Lesion", "--against", "Benign"], "with Benign alone; the train split has"),
         ("cx_gan", [*CLASSES, "--option", "classes=malignant,normal"], "choose other classes with --against."),
@@ -142,11 +154,16 @@ def test_the_true_counterfactual_has_the_other_finding_in_the_place_of_the_own(o
     def prepared(index, **change):
         low, high = prep.ends(prep.resized(films.image(index, side)))
         picture = films.counterfactual(index, side, **change) if change else films.image(index, side)
-        return np.clip((prep.resized(picture) - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach)
+        return np.clip(
+            (prep.resized(picture) - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach
+        )
 
     before = np.stack([prepared(int(i)) for i in ill])
     told = {}
-    for name, change in (("exchanged", {"without": ("Effusion",), "with_": (films.against,)}), ("taken away", {"without": ("Effusion",)})):
+    for name, change in (
+        ("exchanged", {"without": ("Effusion",), "with_": (films.against,)}),
+        ("taken away", {"without": ("Effusion",)}),
+    ):
         maps = np.stack([prepared(int(i), **change) for i in ill]) - before
         flat = np.full(len(ill), 0.5, np.float32)
         rows, _ = measures(model, films, ill, Seen(flat, flat, flat, maps.astype(np.float32), before))

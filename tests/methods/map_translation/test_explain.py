@@ -17,7 +17,11 @@ def opened(tmp_path):
 
     def make(**changes):
         saved = save_checkpoint(
-            tmp_path / "-".join(changes), method="cx_gan", config={**tiny.config, **changes}, weights=tiny.weights(), card=tiny.card
+            tmp_path / "-".join(changes),
+            method="cx_gan",
+            config={**tiny.config, **changes},
+            weights=tiny.weights(),
+            card=tiny.card,
         )
         return open_model(saved, "cpu")
 
@@ -47,7 +51,10 @@ def test_a_shifted_head_is_explained_alike(opened):
 
 
 def test_a_levelled_head_is_explained_in_the_scan_s_own_grid_and_units(opened):
-    model, picture = opened(crop="levelled-head", preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": [0, 1]}), head()
+    model, picture = (
+        opened(crop="levelled-head", preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": [0, 1]}),
+        head(),
+    )
     (one,) = model.explain(Scan.of(picture, kind="MR"))
     (other,) = model.explain(Scan.of(16 * picture - 1024, bits=16, kind="MR"))
     assert other.probability == pytest.approx(one.probability, abs=1e-3)
@@ -65,7 +72,10 @@ def test_training_and_explaining_see_one_picture(opened, tmp_path):
     (tmp_path / "slices" / "Training" / "no_tumor").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "slices" / "Training" / "no_tumor" / "image(1).jpg"), head().astype(np.uint8))
     collection = BrainMRI(tmp_path / "slices")
-    model = opened(crop=collection.crop, preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": collection.grey_range})
+    model = opened(
+        crop=collection.crop,
+        preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": collection.grey_range},
+    )
     trained_on = model.preprocessing.apply(collection.image(0, 32))
     assert np.array_equal(model.prepared(Scan.of(collection.scan_pixels(0), kind="MR")), trained_on)
 
@@ -100,7 +110,9 @@ def test_what_is_measured_after_translation_is_what_the_slider_shows(opened):
 
     class Bright:
         def image(self, index, size=None):
-            return np.where(np.arange(size)[:, None] < size // 2, 250.0, 5.0).astype(np.float32) * np.ones((1, size), np.float32)
+            return np.where(np.arange(size)[:, None] < size // 2, 250.0, 5.0).astype(np.float32) * np.ones(
+                (1, size), np.float32
+            )
 
     model = opened(calibration={"slope": 1.0, "middle": -1.0})
     model.fast = lambda x: 0.7 * x + 0.05 * x.mean(dim=(1, 2, 3), keepdim=True)

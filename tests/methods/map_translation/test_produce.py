@@ -19,8 +19,25 @@ from tests.methods.map_translation.small import pictures
 
 RECIPES = {"cx_gan": CxGanRecipe, "va_gan": VaGanRecipe}
 SMALL = {
-    "cx_gan": {"size": "32", "width": "4", "levels": "3", "critic_width": "4", "pairs": "2", "steps": "2", "validate_every": "1", "validated": "4"},
-    "va_gan": {"size": "32", "width": "4", "pairs": "2", "steps": "2", "validate_every": "1", "validated": "4", "warm_critic_steps": "1"},
+    "cx_gan": {
+        "size": "32",
+        "width": "4",
+        "levels": "3",
+        "critic_width": "4",
+        "pairs": "2",
+        "steps": "2",
+        "validate_every": "1",
+        "validated": "4",
+    },
+    "va_gan": {
+        "size": "32",
+        "width": "4",
+        "pairs": "2",
+        "steps": "2",
+        "validate_every": "1",
+        "validated": "4",
+        "warm_critic_steps": "1",
+    },
 }
 
 
@@ -38,11 +55,26 @@ def test_a_training_leaves_a_checkpoint_that_opens_with_its_measures_on_its_card
     made = method(name).train(job(name, tmp_path))
     model = open_model(open_checkpoint(tmp_path / "shipped" / f"{name}-small"), "cpu")
     assert made.method == name and model.findings == ("Lesion",) and model.slope > 0 and 0 < model.thresholds[0] < 1
-    for metric in ("auc", "effectiveness", "composition", "iou", "dice", "ncc", "ssim", "non_resemblance", "recovery", "restraint"):
+    for metric in (
+        "auc",
+        "effectiveness",
+        "composition",
+        "iou",
+        "dice",
+        "ncc",
+        "ssim",
+        "non_resemblance",
+        "recovery",
+        "restraint",
+    ):
         assert f"| {metric} |" in made.card
     rows, remarks = evaluate(model, pictures(), pictures().split("test"))
-    assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {row.subject for row in rows if row.metric == "iou"}
-    assert any(f"|M| is above {model.cut:g}" in remark for remark in remarks) and any("32 x 32 pixels" in remark for remark in remarks)
+    assert {"Lesion, fixed", "Lesion, otsu", "Lesion, area-matched"} == {
+        row.subject for row in rows if row.metric == "iou"
+    }
+    assert any(f"|M| is above {model.cut:g}" in remark for remark in remarks) and any(
+        "32 x 32 pixels" in remark for remark in remarks
+    )
 
 
 @pytest.mark.parametrize("on_marks", [True, False], ids=["on the marks", "elsewhere"])
@@ -56,7 +88,9 @@ def test_a_model_that_heals_burned_in_marks_is_reported_as_such(on_marks, tmp_pa
     marked.marks = lambda index, size: marks if index % 2 else np.zeros_like(marks)  # every second picture has none
     test = marked.split("test")
     flat = np.zeros(len(test), np.float32)
-    seen = Seen(flat + 0.5, flat, flat, np.repeat(drawn[None], len(test), 0), np.zeros((len(test), side, side), np.float32))
+    seen = Seen(
+        flat + 0.5, flat, flat, np.repeat(drawn[None], len(test), 0), np.zeros((len(test), side, side), np.float32)
+    )
     rows, remarks = measures(model, marked, test, seen)
     row = next(row for row in rows if row.subject == "map on burned-in marks")
     assert row.n == sum(index % 2 for index in test)

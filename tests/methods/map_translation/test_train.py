@@ -24,7 +24,11 @@ CPU = Machine("cpu")
 
 
 def weights(recipe):
-    return {f"{name}.{key}": value.clone() for name, module in recipe.modules().items() for key, value in module.state_dict().items()}
+    return {
+        f"{name}.{key}": value.clone()
+        for name, module in recipe.modules().items()
+        for key, value in module.state_dict().items()
+    }
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -33,7 +37,11 @@ def test_every_part_that_should_learn_moves(name, tmp_path):
     before = weights(recipe)
     run(recipe, tmp_path / "run", CPU.fabric(tmp_path))
     after = weights(recipe)
-    still = {key.rsplit(".", 2)[0] for key in before if before[key].is_floating_point() and torch.equal(before[key], after[key])}
+    still = {
+        key.rsplit(".", 2)[0]
+        for key in before
+        if before[key].is_floating_point() and torch.equal(before[key], after[key])
+    }
     learned = [key for key in before if key.endswith("weight") and not torch.equal(before[key], after[key])]
     assert len(learned) > 10 and not any("last" in key for key in still if "average" not in key), still
     assert all(torch.isfinite(value).all() for value in after.values() if value.is_floating_point())
@@ -74,7 +82,9 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    alone = CxGanRecipe(pictures(), with_changes(PRESETS["demo"], {name: str(value) for name, value in settings.items()}))
+    alone = CxGanRecipe(
+        pictures(), with_changes(PRESETS["demo"], {name: str(value) for name, value in settings.items()})
+    )
     run(alone, tmp_path / "alone", CPU.fabric(tmp_path / "alone"))
     together, single = (safetensors.torch.load_file(tmp_path / name / STATE) for name in ("pair", "alone"))
     assert together.keys() == single.keys()
@@ -144,7 +154,9 @@ def test_batches_hold_normal_pictures_first_and_abnormal_ones_second(tmp_path):
     recipe = va()
     normal, abnormal = recipe.batch("map", 0, CPU.fabric(tmp_path))
     assert normal.shape == abnormal.shape == (4, 1, 32, 32)
-    assert float(abnormal[:, :, 13:19, 13:19].mean()) > float(normal[:, :, 13:19, 13:19].mean()) + 0.15  # the centre square
+    assert (
+        float(abnormal[:, :, 13:19, 13:19].mean()) > float(normal[:, :, 13:19, 13:19].mean()) + 0.15
+    )  # the centre square
     assert float(normal.abs().max()) <= 0.9
 
 
@@ -156,7 +168,9 @@ def test_more_than_one_finding_is_refused_in_a_sentence():
 def test_one_finding_of_several_is_a_column_with_its_own_truth():
     whole = Phantom(20, size=64)
     one = Chosen(whole, ("Effusion",))
-    assert one.labels.shape == (20, 1) and np.array_equal(one.labels[:, 0], whole.labels[:, list(whole.findings).index("Effusion")])
+    assert one.labels.shape == (20, 1) and np.array_equal(
+        one.labels[:, 0], whole.labels[:, list(whole.findings).index("Effusion")]
+    )
     index = int(np.flatnonzero(one.labels[:, 0])[0])
     assert np.array_equal(one.image(index, 64), whole.image(index, 64))
     assert not np.array_equal(one.counterfactual(index, 64, without=("Effusion",)), one.image(index, 64))
@@ -170,7 +184,9 @@ def test_validation_rewards_a_map_that_heals(tmp_path):
     truth = {}
     for index in range(len(pictures())):
         film, healed = pictures().image(index, 32), pictures().counterfactual(index, 32, without=("Lesion",))
-        truth[recipe.films.batch([index])[0, 0].numpy().tobytes()] = (healed - film) * 0.9 / recipe.films.preprocessing.fixed[1]
+        truth[recipe.films.batch([index])[0, 0].numpy().tobytes()] = (
+            (healed - film) * 0.9 / recipe.films.preprocessing.fixed[1]
+        )
 
     class Knows(torch.nn.Module):
         def forward(self, x):
@@ -191,7 +207,9 @@ def test_rates_fall_in_the_last_share_of_the_steps_only(name):
     rates = []
     for step in range(10):
         recipe.pace(step)
-        rates.append([group["lr"] / full for group in recipe.optimisers()[next(iter(recipe.optimisers()))].param_groups][0])
+        rates.append(
+            [group["lr"] / full for group in recipe.optimisers()[next(iter(recipe.optimisers()))].param_groups][0]
+        )
     assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
 
 

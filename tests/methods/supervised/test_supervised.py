@@ -14,8 +14,18 @@ from engine.training.job import TrainingJob
 from engine.training.loop import Machine, run
 from tests.methods.attri_net.small import PATIENTS, DrawnOnce, patients
 
-SMALL = Preset(architecture=Architecture(size=32, width=8, levels=2), steps=60, validate_every=30, made_pairs=8, validated=20)
-CHANGES = {"size": "32", "width": "4", "levels": "2", "steps": "4", "validate_every": "2", "made_pairs": "4", "validated": "8"}
+SMALL = Preset(
+    architecture=Architecture(size=32, width=8, levels=2), steps=60, validate_every=30, made_pairs=8, validated=20
+)
+CHANGES = {
+    "size": "32",
+    "width": "4",
+    "levels": "2",
+    "steps": "4",
+    "validate_every": "2",
+    "made_pairs": "4",
+    "validated": "8",
+}
 
 
 def test_it_learns_to_undo_what_it_is_shown(tmp_path):

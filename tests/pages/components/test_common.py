@@ -10,7 +10,13 @@ from pages.components import common
 from pages.components.common import complaint, label
 
 
-@pytest.mark.parametrize(("kept", "said"), [("", "at work; the log says more."), ("the scan is still open", "at work; the scan is still open, and the log says more.")])
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("", "at work; the log says more."),
+        ("the scan is still open", "at work; the scan is still open, and the log says more."),
+    ],
+)
 def test_a_failure_promises_only_what_the_page_has(kept, said):
     words = complaint(SimpleNamespace(error=RuntimeError("inside")), kept)
     assert words.endswith(said) and "inside" not in words
@@ -47,7 +53,11 @@ def test_a_bad_checkpoint_is_listed_with_its_reason_beside_good_ones(tmp_path, m
 
 @pytest.mark.parametrize(
     ("collection", "kind", "taken"),
-    [("vagan_synthetic", "unknown", {"unknown"}), ("brain_mri", "MR", {"MR", "unknown"}), ("elsewhere", "unknown", {"CT", "MR", "unknown"})],
+    [
+        ("vagan_synthetic", "unknown", {"unknown"}),
+        ("brain_mri", "MR", {"MR", "unknown"}),
+        ("elsewhere", "unknown", {"CT", "MR", "unknown"}),
+    ],
 )
 def test_drawn_pictures_of_nothing_in_particular_are_no_training_for_scans_of_a_scanner(collection, kind, taken):
     checkpoint = SimpleNamespace(method="cx_gan", config={"data": {"collection": collection, "kind": kind}})

@@ -47,7 +47,9 @@ def test_a_packed_scan_comes_back_to_the_last_bit(pixels, halved):
     back = packed.scan()
     assert packed.nbytes == scan.pixels.nbytes // (2 if halved else 1)
     assert np.array_equal(back.pixels, scan.pixels) and not back.pixels.flags.writeable
-    assert {k: v for k, v in vars(back).items() if k != "pixels"} == {k: v for k, v in vars(scan).items() if k != "pixels"}
+    assert {k: v for k, v in vars(back).items() if k != "pixels"} == {
+        k: v for k, v in vars(scan).items() if k != "pixels"
+    }
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (900, 300), (300, 3000), (7, 120, 200)])
@@ -130,4 +132,8 @@ def test_a_list_is_shown_to_its_own_reader_only():
     kept, _ = shelves()
     shelf = kept.of("one", "a")
     assert kept.by_token(shelf.token, "one") is shelf
-    assert kept.by_token(shelf.token, "two") is None and kept.by_token(shelf.token, None) is None and kept.by_token("x", "one") is None
+    assert (
+        kept.by_token(shelf.token, "two") is None
+        and kept.by_token(shelf.token, None) is None
+        and kept.by_token("x", "one") is None
+    )

@@ -17,7 +17,12 @@ RATES = [
 
 
 def a_scan(spacing=None, **fields):
-    return Scan.of(np.random.default_rng(0).uniform(0, 255, (60, 40)), spacing_mm=spacing, **fields, tags={"ViewPosition": "PA", "BodyPartExamined": "CHEST"})
+    return Scan.of(
+        np.random.default_rng(0).uniform(0, 255, (60, 40)),
+        spacing_mm=spacing,
+        **fields,
+        tags={"ViewPosition": "PA", "BodyPartExamined": "CHEST"},
+    )
 
 
 def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=False):
@@ -41,7 +46,9 @@ def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=Fals
         attribution_limit=0.2,
         evidence=evidence,
         counterfactual=np.zeros((60, 40), np.float32),
-        path=Path(steps, np.array([probability, (probability + without) / 2, without, without], np.float32), changes, 255.0),
+        path=Path(
+            steps, np.array([probability, (probability + without) / 2, without, without], np.float32), changes, 255.0
+        ),
         in_distribution=(score, 1.0),
         seconds=0.1,
     )
@@ -49,7 +56,15 @@ def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=Fals
 
 @pytest.mark.parametrize(
     "probability, verdict",
-    [(0.02, "far below"), (0.3, "below"), (0.45, "just below"), (0.47, "just below"), (0.5, "just above"), (0.7, "above"), (0.99, "far above")],
+    [
+        (0.02, "far below"),
+        (0.3, "below"),
+        (0.45, "just below"),
+        (0.47, "just below"),
+        (0.5, "just above"),
+        (0.7, "above"),
+        (0.99, "far above"),
+    ],
 )
 def test_the_degree_follows_the_distance_in_log_odds(probability, verdict):
     assert words.degree(probability, 0.47) == verdict
@@ -74,17 +89,24 @@ def test_the_truth_is_recovered_wholly_in_part_or_not_at_all():
     truth = np.zeros((16, 16), np.float32)
     truth[4:9, 3:7] = -20
     assert words.recovered(truth, truth) == 1 and words.recovered(0 * truth, truth) == 0
-    assert words.recovered(0.5 * truth, truth) == pytest.approx(0.5) and words.recovered(-truth, truth) == pytest.approx(-1)
+    assert words.recovered(0.5 * truth, truth) == pytest.approx(0.5) and words.recovered(
+        -truth, truth
+    ) == pytest.approx(-1)
 
 
 def test_a_negative_call_names_what_is_missed_and_no_evidence():
     said = words.sentence(explained(probability=0.2, without=0.1), RATES)
-    assert said == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 to 30)."
+    assert (
+        said
+        == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 to 30)."
+    )
 
 
 def test_an_error_too_rare_to_round_to_1_is_not_called_0():
     rare = [Measure("sensitivity", "Effusion", 1.0, 0.996, 1.0, 900)]
-    assert words.sentence(explained(probability=0.2, without=0.1), rare).endswith("not trained on, it misses fewer than 1.")
+    assert words.sentence(explained(probability=0.2, without=0.1), rare).endswith(
+        "not trained on, it misses fewer than 1."
+    )
     some = [replace(rare[0], low=0.98)]
     assert words.sentence(explained(probability=0.2, without=0.1), some).endswith("it misses 0 (0 to 2).")
 
@@ -118,13 +140,24 @@ def test_a_call_that_the_counterfactual_does_not_undo_is_said_to_stay():
 def test_a_model_whose_answer_does_not_move_shows_no_result():
     flat = explained(probability=0.474)
     flat = replace(flat, path=replace(flat.path, probabilities=np.full_like(flat.path.probabilities, 0.474)))
-    assert words.sentence(flat, RATES) == "The model has not learned effusion: its answer hardly depends on the film. No result is shown."
+    assert (
+        words.sentence(flat, RATES)
+        == "The model has not learned effusion: its answer hardly depends on the film. No result is shown."
+    )
     view = words.finding_view(flat, a_scan(), RATES)
-    assert view.unsure and view.verdict == "cannot tell" and not view.evidence.any() and not view.changes.any() and not view.facts
+    assert (
+        view.unsure
+        and view.verdict == "cannot tell"
+        and not view.evidence.any()
+        and not view.changes.any()
+        and not view.facts
+    )
     assert not words.finding_view(explained(), a_scan(), RATES).unsure
 
 
-@pytest.mark.parametrize(("low", "chance", "nothing"), [(0.37, 0.5, True), (0.5, 0.5, True), (0.51, 0.5, False), (0.37, None, False)])
+@pytest.mark.parametrize(
+    ("low", "chance", "nothing"), [(0.37, 0.5, True), (0.5, 0.5, True), (0.51, 0.5, False), (0.37, None, False)]
+)
 def test_a_model_whose_auc_may_be_chance_shows_no_result(low, chance, nothing):
     rates = [*RATES, Measure("auc", "Effusion", 0.63, low, 0.83, 153, chance=chance)]
     assert bool(words.learned_nothing(explained(), rates)) == nothing
@@ -150,14 +183,18 @@ def test_evidence_that_speaks_against_a_call_is_not_said_to_carry_it():
 
 
 def test_numbers_are_not_promised_for_an_unlike_film_or_a_silent_card():
-    assert words.sentence(explained(score=2.0), RATES).endswith("This film is unlike those, so the number may not hold.")
+    assert words.sentence(explained(score=2.0), RATES).endswith(
+        "This film is unlike those, so the number may not hold."
+    )
     assert words.sentence(explained(), []).endswith("Its card does not say how often such calls are wrong.")
 
 
 def test_a_model_of_drawn_films_calls_no_real_film_alike():
     assert words.likeness_badge((0.1, 1.0), "film", drawn=True) == ("trained on drawn films only", "bad")
     assert "drawn films only" in words.unlike((0.1, 1.0), "film", drawn=True)
-    assert words.sentence(explained(score=0.1), RATES, drawn=True).endswith("This film is unlike those, so the number may not hold.")
+    assert words.sentence(explained(score=0.1), RATES, drawn=True).endswith(
+        "This film is unlike those, so the number may not hold."
+    )
     assert words.unlike((0.5, 1.0), "film", False) == "" == words.unlike(None, "film", False)
     assert "unlike the slices" in words.unlike((1.5, 1.0), "slice", False)
 
@@ -189,7 +226,9 @@ def test_titles_and_badges_tell_what_the_file_tells():
     assert words.scan_title(a_scan()) == "Chest radiograph, PA"
     assert words.scan_badges(a_scan()) == [("40 x 60, 8 bit", "quiet"), ("no pixel spacing", "quiet")]
     assert words.scan_badges(a_scan((0.2, 0.2)))[1:] == [("0.2 mm a pixel", "quiet")]
-    assert words.scan_badges(a_scan((0.2, 0.2), spacing_at="detector"))[1:] == [("0.2 mm a pixel at the detector", "quiet")]
+    assert words.scan_badges(a_scan((0.2, 0.2), spacing_at="detector"))[1:] == [
+        ("0.2 mm a pixel at the detector", "quiet")
+    ]
     assert words.scan_badges(a_scan(remarks=("turned over",)))[-1] == ("turned over", "warn")
     assert words.likeness_badge((0.5, 2.0)) == ("like the training films (0.25 of 1)", "good")
     assert words.likeness_badge((3.0, 2.0))[1] == "bad"
@@ -210,7 +249,10 @@ def test_every_window_preset_is_a_window_of_this_picture():
         assert width > 0 and 0 <= centre <= 255
 
 
-@pytest.mark.parametrize("kind, said", [("radiograph", "film"), ("MR", "slice"), ("CT", "slice"), ("ultrasound", "frame"), ("unknown", "picture")])
+@pytest.mark.parametrize(
+    "kind, said",
+    [("radiograph", "film"), ("MR", "slice"), ("CT", "slice"), ("ultrasound", "frame"), ("unknown", "picture")],
+)
 def test_only_a_radiograph_is_called_a_film(kind, said):
     assert words.noun(kind) == said
     scan = Scan.of(np.arange(400, dtype=np.float32).reshape(20, 20), kind=kind)
@@ -221,4 +263,6 @@ def test_a_map_of_changes_is_not_called_evidence_for_the_finding():
     assert words.finding_view(explained(), a_scan(), []).evidence_title == ""
     changes = replace(explained(), both_signs=True)
     assert words.finding_view(changes, a_scan(), []).evidence_title == "Change towards normal"
-    assert words.finding_view(replace(changes, against="Benign"), a_scan(), []).evidence_title == "Change towards benign"
+    assert (
+        words.finding_view(replace(changes, against="Benign"), a_scan(), []).evidence_title == "Change towards benign"
+    )
