@@ -58,11 +58,17 @@ def reproduce(
     if table not in (*TABLES, *TOGETHER, *STUDIES):
         raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
     if table in STUDIES:
-        unused = {"--root": root, "--precision": precision, "--runs": runs != RUNS, "--no-train": not train}
+        keeps = "runs" in signature(import_module(STUDIES[table]).study).parameters
+        unused = {
+            "--root": root,
+            "--precision": precision,
+            "--runs": runs != RUNS and not keeps,
+            "--no-train": not train,
+        }
         given = [flag for flag, value in unused.items() if value]
         if given:
             raise OneSentence(f"{table} makes its own data and keeps no model; it takes no {', '.join(given)}.")
-        return _study(table, preset, generator, device, threads, json)
+        return _study(table, preset, generator, device, threads, json, runs if keeps else None)
     if generator:
         raise OneSentence(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
@@ -127,8 +133,20 @@ def _reasons(missing: list[dict]) -> list[str]:
     return [f"{reason}: {', '.join(rows)}" for reason, rows in listed.items()]
 
 
-def _study(name: str, preset: str, generator: str | None, device: str, threads: int | None, json: Path | None) -> None:
-    """A study that makes its own data and models, from beginning to end."""
+def _study(
+    name: str,
+    preset: str,
+    generator: str | None,
+    device: str,
+    threads: int | None,
+    json: Path | None,
+    runs: Path | None,
+) -> None:
+    """A study that makes its own data and models, from beginning to end.
+
+    Args:
+        runs: where a study that can be continued keeps what is finished; None for one that cannot.
+    """
     module = import_module(STUDIES[name])
     if preset not in module.PRESETS:
         raise OneSentence(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
@@ -137,9 +155,8 @@ def _study(name: str, preset: str, generator: str | None, device: str, threads: 
         raise OneSentence(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
     if device == "cuda" and "device" not in taken:
         raise OneSentence(f"{name} runs on the CPU; leave --device out.")
-    chosen = {
-        option: value for option, value in (("generator", generator), ("device", device)) if value and option in taken
-    }
+    given = {"generator": generator, "device": device, "runs": runs}
+    chosen = {option: value for option, value in given.items() if value and option in taken}
     use_threads(threads)
     with threadpool_limits(threads), tqdm(unit="model") as bar:
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
@@ -12,6 +15,7 @@ from engine.bias.statistics.comparisons import COMPARISONS
 from engine.bias.statistics.dependence import LEVEL, dependence
 from engine.bias.statistics.equivalence import subtract_traces
 from engine.bias.statistics.regressions import as_known_from
+from engine.files import write_whole
 from engine.metrics.intervals import cluster_index, share_interval
 from engine.metrics.measure import Measure
 
@@ -97,7 +101,7 @@ class Preset:
     sizes: Sequence[int] = (200, 1000)
 
 
-PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(repetitions=1000, compared=1000)}
+PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(repetitions=1000, compared=200)}
 NOTE = (
     "Simulated studies: the model's log-odds are a function of Z, the effect and noise; Z is all that attribute and answer have in common. "
     "Pictures are answered with the patient's own noise and more of it. type_1_error and power are shares of studies with p at or below "
@@ -148,18 +152,28 @@ def true_effect(cell: Cell, n: int = 200_000) -> float:
     return float((e * (1 - e) * difference**2).mean())
 
 
-def study(preset: Preset, progress: Callable[[int, int], None] | None = None) -> tuple[list[Measure], list[str]]:
+def study(
+    preset: Preset, progress: Callable[[int, int], None] | None = None, runs: Path | None = None
+) -> tuple[list[Measure], list[str]]:
     """Rows and remarks of `reproduce invariance-confounding`.
 
     Args:
         progress: called with (done, all) after each study.
+        runs: folder in which finished repetitions are kept, one line of JSON each, and found again by a later call.
     """
     rows, total, done = [], len(CELLS) * len(preset.sizes) * preset.repetitions, 0
     for n in preset.sizes:
-        for cell in CELLS:
-            found: list[dict[str, float]] = []
-            for one in repeated(cell, n, preset):
-                found.append(one)
+        for place, cell in enumerate(CELLS):
+            file = (
+                None if runs is None else runs / "invariance-confounding" / f"n{n}-{place:02d}-{preset.compared}.jsonl"
+            )
+            found = _finished(file, cell)[: preset.repetitions]
+            done += len(found)
+            for repetition in repeated(cell, n, preset, len(found)):
+                found.append(repetition)
+                if file is not None:
+                    with file.open("a", encoding="utf-8") as lines:
+                        lines.write(json.dumps(repetition) + "\n")
                 done += 1
                 if progress:
                     progress(done, total)
@@ -167,10 +181,28 @@ def study(preset: Preset, progress: Callable[[int, int], None] | None = None) ->
     return rows, [f"{preset.repetitions} studies a row, {preset.compared} of the tests of others."]
 
 
-def repeated(cell: Cell, n: int, preset: Preset) -> Iterator[dict[str, float]]:
+def _code() -> str:
+    """Which code measures: a digest of this file and of the tests."""
+    files = [Path(__file__), *sorted((Path(__file__).parents[1] / "statistics").glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def _finished(file: Path | None, cell: Cell) -> list[dict[str, float]]:
+    """Repetitions that an earlier run of the same code kept of this cell; a last line cut short is left out."""
+    if file is None:
+        return []
+    file.parent.mkdir(parents=True, exist_ok=True)
+    of = json.dumps({"cell": cell.name, "code": _code()})
+    lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
+    found = [json.loads(line) for line in lines[1:-1]] if lines and lines[0] == of else []
+    write_whole(file, "\n".join([of, *map(json.dumps, found), ""]))
+    return found
+
+
+def repeated(cell: Cell, n: int, preset: Preset, first: int = 0) -> Iterator[dict[str, float]]:
     """Of every repetition the p value of each test, and whether the effect's interval misses the truth (1 or 0)."""
     truth = None if cell.within or cell.spread[0] != cell.spread[1] else true_effect(cell)
-    for seed in range(preset.repetitions):
+    for seed in range(first, preset.repetitions):
         one = drawn(cell, n, seed)
         units = cluster_index(one.patients, n)[0]
         answers = subtract_traces(one.pictures, one.predictions, one.codes, ("0", "1"), one.patients).answers
