@@ -262,7 +262,7 @@ def view(
         explained.findings if explained else (),
         title=title,
         badges=[*words.scan_badges(scan), *truth, *badges],
-        spacing_mm=scan.spacing_mm,
+        spacing_mm=scan.plane_spacing_mm,
         pixel_aspect=scan.pixel_aspect,
         scale_note=words.measured_at(scan),
         method=f"{method.title}, {method.evidence_name}" if method else "",

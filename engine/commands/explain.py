@@ -16,6 +16,7 @@ from engine.commands.outputs import writable, writable_folder
 from engine.errors import OneSentence
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
+from engine.preprocessing import two_dimensional
 from engine.registry import open_model
 from engine.scan import Scan, frame, read_scan
 from engine.tables import write_json
@@ -81,6 +82,7 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
             "shape": list(scan.pixels.shape),
             "spacing_mm": scan.spacing_mm,
             "spacing_at": scan.spacing_at,
+            "affine": None if scan.affine is None else scan.affine.tolist(),
             "remarks": list(scan.remarks),
             "bits": scan.bits,
             "window": list(scan.window),
@@ -132,13 +134,15 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def shown(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """(H, W) in scan units through a window (centre, width) to uint8."""
+    """(H, W) in scan units through a window (centre, width) to uint8; a volume is refused with a ValueError."""
+    two_dimensional(pixels, "a picture")
     centre, width = window
     return np.clip((pixels - centre) / width * 255 + 127.5, 0, 255).astype(np.uint8)
 
 
 def overlaid(grey: np.ndarray, attribution: np.ndarray, limit: float) -> np.ndarray:
     """(H, W) uint8 under a signed map on the fixed scale +-limit, orange for and blue against; (H, W, 3) BGR uint8."""
+    two_dimensional(attribution, "a map")
     strength = np.clip(np.abs(attribution) / limit, 0, 1)[..., None] * 0.75
     colour = np.where(attribution[..., None] >= 0, (60.0, 146.0, 232.0), (240.0, 155.0, 91.0))
     return (grey[..., None] * (1 - strength) + colour * strength).astype(np.uint8)

@@ -10,6 +10,7 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image, reconstruction
 
 from engine.datasets.body import body_mask
+from engine.preprocessing import two_dimensional
 
 SIDE = 128  # pixels; everything is sought on a copy of this size
 SMALLEST = 0.02  # of the picture's area; a lung of less was not found
@@ -46,6 +47,7 @@ class LungFields:
 
 def stretched(picture: np.ndarray) -> tuple[np.ndarray, float, float]:
     """(H, W) as shares of its 1st to 99th percentile range, not clipped, and those two grey values."""
+    two_dimensional(picture, "a film")
     low, high = np.percentile(picture, (1, 99))
     high = high if high > low else low + 1
     return ((picture - low) / (high - low)).astype(np.float32), float(low), float(high)
@@ -53,6 +55,7 @@ def stretched(picture: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 def lung_fields(picture: np.ndarray) -> LungFields | None:
     """The lungs of a film (H, W), bright = dense, any units; None when not both of them stand out."""
+    two_dimensional(picture, "a film")
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = np.clip(stretched(small)[0], 0, 1)
     body = cv2.resize(body_mask(picture).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST).astype(bool)

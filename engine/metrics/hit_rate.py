@@ -33,7 +33,7 @@ def hit_rate(
             if len(regions)
             else np.zeros(np.shape(evidence), bool)
         )
-        if union.shape != np.shape(evidence):
+        if union.ndim != 2 or union.shape != np.shape(evidence):
             raise ValueError(f"map and regions must share one (h, w), got {np.shape(evidence)} and {union.shape}")
         if union.any():
             most = float(np.max(evidence))

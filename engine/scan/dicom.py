@@ -59,7 +59,7 @@ def read_dicom(data: bytes) -> Scan:
         bits = picture.bits_stored
     if window is None or window[0] + window[1] / 2 < pixels.min() or window[0] - window[1] / 2 > pixels.max():
         window = default_window(pixels, bits)
-    spacing = read_spacing(header)
+    spacing = read_spacing(header, picture.frames)
     return Scan.of(
         pixels,
         kind=_kind(header, storage_class),
@@ -69,7 +69,8 @@ def read_dicom(data: bytes) -> Scan:
         tags=_tags(header, picture),
         spacing_at=spacing.at,
         pixel_aspect=spacing.aspect,
-        remarks=remarks,
+        remarks=(*remarks, spacing.remark) if spacing.remark else remarks,
+        affine=spacing.affine,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from pydicom.datadict import dictionary_VR
@@ -29,6 +29,7 @@ PICTURE_TAGS = (
     " FloatPixelPaddingRangeLimit DoubleFloatPixelPaddingValue DoubleFloatPixelPaddingRangeLimit RescaleSlope RescaleIntercept"
     " ModalityLUTSequence VOILUTSequence WindowCenter WindowWidth PresentationLUTShape PixelSpacing PixelSpacingCalibrationType"
     " ImagerPixelSpacing EstimatedRadiographicMagnificationFactor NominalScannedPixelSpacing PixelAspectRatio"
+    " SpacingBetweenSlices ImagePositionPatient ImageOrientationPatient"
     " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
     " RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor"
 ).split()
@@ -55,6 +56,7 @@ class Header:
 
     elements: Dataset
     budget: list[int]
+    _items: dict[str, list[Header]] = field(default_factory=dict, repr=False)  # of the sequences that were parsed
 
     def has(self, name: str) -> bool:
         return Tag(name) in self.elements
@@ -119,7 +121,12 @@ class Header:
         return not self.has(name) or getattr(self.elements.get_item(Tag(name)), "is_little_endian", True)
 
     def items(self, name: str) -> list[Header]:
-        """The items of a sequence."""
+        """The items of a sequence, parsed once."""
+        if name not in self._items:
+            self._items[name] = self._parsed_items(name)
+        return self._items[name]
+
+    def _parsed_items(self, name: str) -> list[Header]:
         if not self.has(name):
             return []
         element = self.elements.get_item(Tag(name))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.scan.geometry import checked_affine
+
 KINDS = ("radiograph", "CT", "MR", "ultrasound", "mammogram", "unknown")
 SPACING_AT = ("patient", "detector")
 SMALLEST_SIDE = 16  # pixels; anything smaller is an icon, and no network here takes it
@@ -34,10 +36,15 @@ class Scan:
     Attributes:
         pixels: (H, W) or (S, H, W) float32, read-only, finite, in the scanner's own units; bright is dense.
         kind: one of KINDS.
-        spacing_mm: (row, column) millimetres between pixel centres, or None where the file does not say.
+        spacing_mm: millimetres between pixel centres along every axis of `pixels`: (row, column), of a volume (slice, row, column).
+            None for an axis of which the file does not say it, and None altogether where it says nothing; row and column are
+            known together or not at all.
         spacing_at: one of SPACING_AT: where `spacing_mm` is measured. A projection shows the patient larger than it is, so
             millimetres at the detector (or on the film that was digitised) are not millimetres of the patient.
         pixel_aspect: height of a pixel over its width; known to some files that do not know millimetres.
+        affine: (4, 4) float64, read-only, of a volume whose file says where it lies in the patient, else None:
+            ``affine @ (slice, row, column, 1)`` is (x, y, z, 1) of a voxel's centre in millimetres (LPS: x towards the patient's left,
+            y towards the back, z towards the head).
         remarks: what a reader must know of how the file was read, a few words each; empty for most.
         window: (centre, width) to start with, in the units of `pixels`; width is above 0. It never changes pixels.
         sha256: of shape and pixels: the identity used by every cache and every record.
@@ -50,7 +57,7 @@ class Scan:
 
     pixels: np.ndarray
     kind: str
-    spacing_mm: tuple[float, float] | None
+    spacing_mm: tuple[float | None, ...] | None
     window: tuple[float, float]
     sha256: str
     bits: int
@@ -58,6 +65,7 @@ class Scan:
     spacing_at: str = "patient"
     pixel_aspect: float = 1.0
     remarks: tuple[str, ...] = ()
+    affine: np.ndarray | None = None
 
     def __post_init__(self):
         pixels = self.pixels
@@ -72,50 +80,62 @@ class Scan:
             raise UnreadableScan("The picture holds values that are not finite numbers; export it again without them.")
         if self.kind not in KINDS:
             raise UnreadableScan(f"The kind of a scan must be one of {', '.join(KINDS)}, got {self.kind!r}.")
-        if self.spacing_mm is not None and not (
-            len(self.spacing_mm) == 2 and all(math.isfinite(step) and step > 0 for step in self.spacing_mm)
-        ):
-            raise UnreadableScan(
-                f"Pixel spacing must be two positive numbers, (row, column) in millimetres, or None, got {self.spacing_mm}."
-            )
+        if self.spacing_mm is not None:
+            _check_spacing(self.spacing_mm, pixels.ndim)
         if self.spacing_at not in SPACING_AT:
             raise UnreadableScan(f"Spacing is measured at one of {', '.join(SPACING_AT)}, got {self.spacing_at!r}.")
         if not (math.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
             raise UnreadableScan(f"The aspect of a pixel must be a positive number, got {self.pixel_aspect}.")
+        if self.affine is not None:
+            _check_affine(self.affine, self.spacing_mm, pixels.ndim)
         centre, width = self.window
         if not (math.isfinite(centre) and math.isfinite(width) and width > 0):
             raise UnreadableScan(f"A window must be a finite centre and a width above 0, got {self.window}.")
         if unknown := set(self.tags) - set(TAG_NAMES):
             raise UnreadableScan(f"Tags outside the allowed list: {', '.join(sorted(unknown))}.")
 
+    @property
+    def plane_spacing_mm(self) -> tuple[float, float] | None:
+        """(row, column) millimetres between the pixel centres of a picture or of each slice; None where they are not known."""
+        if self.spacing_mm is None:
+            return None
+        row, column = self.spacing_mm[-2:]
+        return None if row is None or column is None else (row, column)
+
     @classmethod
     def of(
         cls,
         pixels: np.ndarray,
         kind: str = "radiograph",
-        spacing_mm: tuple[float, float] | None = None,
+        spacing_mm: Sequence[float | None] | None = None,
         window: tuple[float, float] | None = None,
         bits: int = 8,
         tags: Mapping[str, str] | None = None,
         spacing_at: str = "patient",
         pixel_aspect: float | None = None,
         remarks: Sequence[str] = (),
+        affine: np.ndarray | None = None,
     ) -> Scan:
         """A checked scan with its identity and, without a `window`, a default one.
 
         Args:
             pixels: (H, W) or (S, H, W), any real type; copied, so that no one can change them behind the identity.
-            spacing_mm: (row, column), also of a volume; three numbers are refused, since nothing here tells their order.
+            spacing_mm: (row, column), of a volume (slice, row, column); None for an axis that is not known.
             pixel_aspect: by default what `spacing_mm` gives, else 1.
+            affine: (4, 4), of a volume only; copied.
         """
         pixels = np.array(pixels, dtype=np.float32, order="C")
         pixels.setflags(write=False)
-        spacing_mm = None if spacing_mm is None else tuple(map(float, spacing_mm))
+        if spacing_mm is not None:
+            spacing_mm = tuple(None if step is None else float(step) for step in spacing_mm)
+            spacing_mm = None if all(step is None for step in spacing_mm) else spacing_mm
         if pixel_aspect is None:
-            known = (
-                spacing_mm is not None and len(spacing_mm) == 2 and min(spacing_mm) > 0 and max(spacing_mm) < math.inf
-            )
-            pixel_aspect = spacing_mm[0] / spacing_mm[1] if known else 1.0
+            row, column = (spacing_mm or ())[-2:] if len(spacing_mm or ()) > 1 else (None, None)
+            known = row is not None and column is not None and min(row, column) > 0 and max(row, column) < math.inf
+            pixel_aspect = row / column if known else 1.0
+        if affine is not None:
+            affine = np.array(affine, np.float64)
+            affine.setflags(write=False)
         return cls(
             pixels=pixels,
             kind=kind,
@@ -127,7 +147,32 @@ class Scan:
             spacing_at=spacing_at,
             pixel_aspect=float(pixel_aspect),
             remarks=tuple(remarks),
+            affine=affine,
         )
+
+
+def _check_spacing(spacing_mm: tuple[float | None, ...], axes: int) -> None:
+    known = [step for step in spacing_mm if step is not None]
+    plane = spacing_mm[-2:]
+    if (
+        len(spacing_mm) != axes
+        or not known
+        or not all(math.isfinite(step) and step > 0 for step in known)
+        or plane.count(None) == 1
+    ):
+        axes_of_it = "(row, column)" if axes == 2 else "(slice, row, column)"
+        raise UnreadableScan(
+            f"Pixel spacing must be positive numbers, {axes_of_it} in millimetres, with None for what is not known, got {spacing_mm}."
+        )
+
+
+def _check_affine(affine: np.ndarray, spacing_mm: tuple[float | None, ...] | None, axes: int) -> None:
+    if axes != 3:
+        raise UnreadableScan("Only a volume has an affine; leave it out of a single picture.")
+    try:
+        checked_affine(affine, spacing_mm)
+    except ValueError as error:
+        raise UnreadableScan(f"The affine of a volume must {error}.") from None
 
 
 def identity(pixels: np.ndarray) -> str:
@@ -169,4 +214,4 @@ def frame(scan: Scan, index: int) -> Scan:
         return scan
     pixels = scan.pixels[index].copy()
     pixels.setflags(write=False)
-    return replace(scan, pixels=pixels, sha256=identity(pixels))
+    return replace(scan, pixels=pixels, sha256=identity(pixels), spacing_mm=scan.plane_spacing_mm, affine=None)

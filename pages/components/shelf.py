@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from engine.memory import give_back
+from engine.preprocessing import two_dimensional
 from engine.scan import Scan
 from server import readers, sessions
 from server.doors import SETTINGS
@@ -164,7 +165,8 @@ def thumbnail_pixels(scan: Scan) -> np.ndarray:
 
 
 def thumbnail(pixels: np.ndarray, window: tuple[float, float]) -> bytes:
-    """A PNG of `pixels` under a (centre, width)."""
+    """A PNG of `pixels` (H, W) under a (centre, width); a volume is refused with a ValueError."""
+    two_dimensional(pixels, "a thumbnail")
     centre, width = window
     grey = np.clip((pixels - (centre - width / 2)) / width, 0, 1)
     return cv2.imencode(".png", np.rint(255 * grey).astype(np.uint8))[1].tobytes()

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.explanation import Explanation
 from engine.metrics.measure import Measure
-from engine.preprocessing import enlarged
+from engine.preprocessing import enlarged, two_dimensional
 from engine.scan import Scan
 from pages.components.cards import rate
 from viewer import VISIBLE_CHANGE, FindingView
@@ -204,8 +204,8 @@ def facts(explanation: Explanation, scan: Scan) -> list[tuple[str, str]]:
     """How large the change is that takes the finding away fully (a = 1)."""
     share = changed_share(explanation)
     rows = [("changed at a = 1", f"{100 * share:.1f} % of the {noun(scan.kind)}")]
-    if scan.spacing_mm is not None:
-        area = share * scan.pixels.size * scan.spacing_mm[0] * scan.spacing_mm[1]
+    if (spacing := scan.plane_spacing_mm) is not None:
+        area = share * two_dimensional(scan.pixels, "the scan").size * spacing[0] * spacing[1]
         rows.append(("that is", f"{area:,.0f} mm\u00b2{measured_at(scan)}"))
     rows.append(("counted from", f"{100 * VISIBLE_CHANGE:.2g} % of the grey range"))
     largest = float(np.abs(full_change(explanation)).max())
@@ -309,9 +309,9 @@ def scan_badges(scan: Scan) -> list[tuple[str, str]]:
     height, width = scan.pixels.shape[-2:]
     size = (f"{width} x {height}, {scan.bits} bit", "quiet")
     remarks = [(remark, "warn") for remark in scan.remarks]
-    if scan.spacing_mm is None:
+    if scan.plane_spacing_mm is None:
         return [size, ("no pixel spacing", "quiet"), *remarks]
-    row, column = scan.spacing_mm
+    row, column = scan.plane_spacing_mm
     spacing = f"{row:.3g} mm a pixel" if abs(row - column) < 1e-3 * row else f"{row:.3g} x {column:.3g} mm a pixel"
     return [size, (spacing + measured_at(scan), "quiet"), *remarks]
 
@@ -353,7 +353,7 @@ def unlike(likeness: tuple[float, float] | None, what: str, drawn: bool) -> str:
 def window_presets(scan: Scan) -> list[tuple[str, float, float]]:
     """(name, centre, width), from the picture's own grey levels; no preset changes a pixel."""
     step = max(1, int(np.sqrt(scan.pixels.size / 250_000)))
-    sample = scan.pixels[::step, ::step]
+    sample = two_dimensional(scan.pixels, "the scan")[::step, ::step]
     low, dark, bright, high = (float(v) for v in np.percentile(sample, (1, 5, 60, 99)))
     presets = []
     if high > low:

@@ -141,7 +141,7 @@ def test_frames_become_slices_and_each_takes_its_own_rescale():
     scan = read_scan(dicom(stored, SharedFunctionalGroupsSequence=shared, PerFrameFunctionalGroupsSequence=groups))
     assert scan.pixels.shape == (3, 40, 50)
     assert all(np.array_equal(scan.pixels[k], stored[k] * (k + 1.0) - 5) for k in range(3))
-    assert scan.spacing_mm == (0.5, 0.25)
+    assert scan.spacing_mm == (None, 0.5, 0.25) and scan.plane_spacing_mm == (0.5, 0.25)
 
 
 def test_one_slice_of_a_volume_is_a_scan_of_its_own():
@@ -149,7 +149,7 @@ def test_one_slice_of_a_volume_is_a_scan_of_its_own():
     slice_1 = frame(volume, 1)
     assert np.array_equal(slice_1.pixels, STORED // 2)
     assert slice_1.sha256 == Scan.of(STORED // 2).sha256 != volume.sha256
-    assert (slice_1.kind, slice_1.window, slice_1.spacing_mm) == (volume.kind, volume.window, volume.spacing_mm)
+    assert (slice_1.kind, slice_1.window, slice_1.spacing_mm) == (volume.kind, volume.window, (2.0, 1.0))
     assert frame(slice_1, 0) is slice_1
     with pytest.raises(IndexError):
         frame(volume, 2)
@@ -389,7 +389,18 @@ def test_the_default_window_shows_the_picture():
         (np.zeros((20, 20)), {"kind": "X-ray"}, "kind"),
         (np.zeros((20, 20)), {"spacing_mm": (0, 0)}, "spacing"),
         (np.zeros((20, 20)), {"spacing_mm": (np.nan, 1)}, "spacing"),
-        (np.zeros((3, 20, 20)), {"spacing_mm": (5, 0.5, 0.5)}, "spacing"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (0.5, 0.5)}, r"\(slice, row, column\)"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (-5, 0.5, 0.5)}, "spacing"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (5, None, 0.5)}, "spacing"),
+        (np.zeros((20, 20)), {"spacing_mm": (5, 0.5, 0.5)}, r"\(row, column\)"),
+        (np.zeros((20, 20)), {"spacing_mm": (0.5, 0.5), "affine": np.eye(4)}, "Only a volume"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (1, 1, 1), "affine": np.eye(3)}, r"\(4, 4\)"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (1, 1, 1), "affine": np.eye(4) * np.nan}, "finite"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (1, 1, 1), "affine": np.ones((4, 4))}, "0 0 0 1"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (1, 1, 1), "affine": np.diag([1, 1, 0, 1])}, "span space"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (2, 1, 1), "affine": np.eye(4)}, "agree with the spacing"),
+        (np.zeros((3, 20, 20)), {"spacing_mm": (None, 1, 1), "affine": np.eye(4)}, "agree with the spacing"),
+        (np.zeros((3, 20, 20)), {"affine": np.eye(4)}, "agree with the spacing"),
         (np.zeros((20, 20)), {"spacing_mm": (0.5,)}, "spacing"),
         (np.zeros((20, 20)), {"spacing_at": "cassette"}, "measured at"),
         (np.zeros((20, 20)), {"pixel_aspect": 0}, "aspect"),

@@ -42,7 +42,8 @@ def shelves(limit=1e9, retention=HOUR):
     ],
 )
 def test_a_packed_scan_comes_back_to_the_last_bit(pixels, halved):
-    scan = Scan.of(pixels, "CT", spacing_mm=(0.5, 0.7), window=(40, 400), tags={"Modality": "CT"})
+    spacing = (0.5, 0.7) if pixels.ndim == 2 else (None, 0.5, 0.7)
+    scan = Scan.of(pixels, "CT", spacing_mm=spacing, window=(40, 400), tags={"Modality": "CT"})
     packed = Packed.of(scan)
     back = packed.scan()
     assert packed.nbytes == scan.pixels.nbytes // (2 if halved else 1)
