@@ -53,7 +53,7 @@ class Model(ABC):
             UnsuitableScan: not a single picture, or not of a kind the method takes.
         """
 
-    def believes(self, pictures: np.ndarray) -> np.ndarray:
+    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         """The probabilities of many pictures at once.
 
         Args:
@@ -64,11 +64,11 @@ class Model(ABC):
         """
         return np.stack([self.probabilities(Scan.of(picture, kind="unknown")) for picture in pictures])
 
-    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+    def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
         raise UnsuitableScan(f"{self.checkpoint.method} cannot take several findings away together.")
 
-    def places(self, findings: Sequence[str] | None = None) -> list[int]:
+    def finding_indices(self, findings: Sequence[str] | None = None) -> list[int]:
         """Where `findings` stand among the model's own; all of them when None.
 
         Raises:

@@ -71,11 +71,11 @@ def _only_drawn(opened: OpenScan, checkpoint: Checkpoint) -> bool:
     return not opened.drawn_by and common.trained_on(checkpoint) in NEED_NO_FOLDER
 
 
-def without(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
+def predict_counterfactual(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
     """The worker's job for several findings taken away together."""
 
     def work(progress):
-        return common.model_of(checkpoint, device).without(scan, amounts)
+        return common.model_of(checkpoint, device).predict_counterfactual(scan, amounts)
 
     return common.ask(("without", scan.sha256, checkpoint.identity, tuple(sorted(amounts.items())), device), work)
 
@@ -153,7 +153,7 @@ def result(opened: OpenScan) -> None:
         )
     badges = [words.likeness_badge(explained.likeness, trained_on, drawn)] if explained else []
     amounts = explain_state(VIEW, explained.findings, _turn(opened))["amounts"] if shown else {}
-    together = without(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
+    together = predict_counterfactual(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
     answered = together is not None and together.wait(0.3)
     common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
     if not shown:

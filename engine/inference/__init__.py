@@ -163,8 +163,8 @@ class RemoteModel:
         """As `Model.explain`, but every record has left its large pictures behind (`Explanation.without_pictures`)."""
         return self.inference.call(tasks.explain, self.checkpoint, self.device, scan, findings, progress=progress)
 
-    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
-        return self.inference.call(tasks.without, self.checkpoint, self.device, scan, dict(amounts))
+    def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        return self.inference.call(tasks.predict_counterfactual, self.checkpoint, self.device, scan, dict(amounts))
 
     def centres(self) -> list[ClassCentres]:
         return self.inference.call(tasks.centres, self.checkpoint, self.device)

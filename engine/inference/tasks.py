@@ -38,11 +38,11 @@ def explain(
     return [record.without_pictures() for record in model_of(checkpoint, device).explain(scan, findings, progress)]
 
 
-def without(
+def predict_counterfactual(
     progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, amounts: Mapping[str, float]
 ) -> dict[str, float]:
     """The probability of every finding with several taken away together."""
-    return model_of(checkpoint, device).without(scan, amounts)
+    return model_of(checkpoint, device).predict_counterfactual(scan, amounts)
 
 
 def centres(progress: Progress, checkpoint: Checkpoint, device: str) -> list[ClassCentres]:

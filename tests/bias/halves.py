@@ -91,7 +91,7 @@ class Classifier:
     def __init__(self, upper, lower):
         self.upper, self.lower = upper, lower
 
-    def believes(self, pictures):
+    def predict_proba(self, pictures):
         top, bottom = pictures[:, : SIZE // 2].mean((1, 2)) - 115, pictures[:, SIZE // 2 :].mean((1, 2)) - 120
         return (1 / (1 + np.exp(-(np.clip(self.upper * top + self.lower * bottom, -30, 30)))))[:, None].astype(
             np.float32

@@ -91,7 +91,7 @@ def test_an_explanation_keeps_its_promises(opened, name):
 def test_many_pictures_are_believed_as_each_alone(opened):
     _, model = opened
     pictures = np.stack([film(48, 40, seed=seed) for seed in range(19)])
-    believed = model.believes(pictures)
+    believed = model.predict_proba(pictures)
     assert believed.shape == (19, len(model.findings)) and believed.dtype == np.float32
     alone = np.stack([model.probabilities(Scan.of(picture)) for picture in pictures[[0, 7, 18]]])
     assert np.allclose(believed[[0, 7, 18]], alone, atol=1e-4)
@@ -164,13 +164,13 @@ def test_taking_one_finding_away_is_the_full_step_of_its_path(opened):
         pytest.skip(f"{room.title} makes no counterfactuals.")
     scan = Scan.of(film(100, 70))
     asked = dict(zip(model.findings, model.probabilities(scan)))
-    assert model.without(scan, {}) == pytest.approx(asked, abs=1e-5)
+    assert model.predict_counterfactual(scan, {}) == pytest.approx(asked, abs=1e-5)
     for record in model.explain(scan):
-        left = model.without(scan, {record.finding: 1.0})
+        left = model.predict_counterfactual(scan, {record.finding: 1.0})
         assert [*left] == list(model.findings)
         full = record.path.probabilities[list(record.path.steps).index(1)]
         assert left[record.finding] == pytest.approx(float(full), abs=1e-5)
-        assert model.without(scan, {record.finding: 0.0}) == pytest.approx(asked, abs=1e-5)
+        assert model.predict_counterfactual(scan, {record.finding: 0.0}) == pytest.approx(asked, abs=1e-5)
 
 
 def test_named_findings_are_explained_in_the_order_asked_for_with_progress(opened):
@@ -194,7 +194,7 @@ def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened)
     room, model = opened
     scan = Scan.of(film(40, 40))
     asked = [lambda: model.explain(scan, ["Gout"])] + [
-        lambda: model.without(scan, {"Gout": 1.0})
+        lambda: model.predict_counterfactual(scan, {"Gout": 1.0})
     ] * room.counterfactuals
     for ask in asked:
         with pytest.raises(ValueError, match="Gout") as refused:

@@ -80,7 +80,7 @@ def test_an_uploaded_film_is_seen_as_in_training(crop, tmp_path):
     scan = Scan.of(collection.scan_pixels(0), kind="radiograph")
     assert made.config["crop"] == crop
     trained_on = model.preprocessing.apply(collection.image(0, model.preprocessing.size))
-    assert np.allclose(model.prepared(scan), trained_on, atol=1e-4)
+    assert np.allclose(model.preprocess(scan), trained_on, atol=1e-4)
 
 
 def test_lesion_masks_of_shenzhen_are_cut_like_the_film_and_merged(tmp_path):

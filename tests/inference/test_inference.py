@@ -171,5 +171,7 @@ def test_a_remote_model_says_what_the_model_says(inference, tmp_path):
         assert far.attribution is None and far.counterfactual is None
         assert np.allclose(far.evidence, near.evidence, atol=1e-5) and abs(far.probability - near.probability) < 1e-5
     amounts = dict.fromkeys(list(here.findings)[:2], 1.0)
-    assert remote.without(scan, amounts) == pytest.approx(here.without(scan, amounts), abs=1e-5)
+    assert remote.predict_counterfactual(scan, amounts) == pytest.approx(
+        here.predict_counterfactual(scan, amounts), abs=1e-5
+    )
     assert [centre.finding for centre in remote.centres()] == list(here.findings)

@@ -94,7 +94,7 @@ def test_a_card_says_the_numbers_of_the_table_and_no_markup_of_a_finding():
             "findings": ("<img src=x>",),
             "thresholds": ITSELF.thresholds,
             "checkpoint": ITSELF.checkpoint,
-            "believes": ITSELF.believes,
+            "predict_proba": ITSELF.predict_proba,
         }
     )
     films = Films()

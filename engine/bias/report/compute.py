@@ -53,7 +53,7 @@ def bias_report(
     """Tests every finding of `model` on the pictures at `indices`, as a family of its own.
 
     Args:
-        model: anything with findings, thresholds, believes and checkpoint; with `preprocessing`, it is shown films of that size.
+        model: anything with findings, thresholds, predict_proba and checkpoint; with `preprocessing`, it is shown films of that size.
         progress: called with (done, all) steps.
         margin: below which a mean change of the probability, or a share of decisions, is too small to matter.
         split: the part of the collection that the pictures are from, for the report.
@@ -208,7 +208,7 @@ def _asked(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> n
     """(n, C) in chunks, so that something moves while it takes long."""
     found = []
     for start in range(0, len(pictures), CHUNK):
-        found.append(model.believes(pictures[start : start + CHUNK]))
+        found.append(model.predict_proba(pictures[start : start + CHUNK]))
         step(min(start + CHUNK, len(pictures)))
     return np.concatenate(found).astype(np.float64)
 

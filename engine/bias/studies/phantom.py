@@ -84,7 +84,7 @@ class Pooled:
     def checkpoint(self) -> SimpleNamespace:
         return SimpleNamespace(name=self.name, sha256="", identity=self.name, card="")
 
-    def believes(self, pictures: np.ndarray) -> np.ndarray:
+    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         """(n, 1): probabilities, or labels of a classifier that has none."""
         x = stretched(pooled(pictures)[:, self.seen.ravel()])
         said = (
@@ -231,7 +231,7 @@ def run(
                 if confounded and said.test is not None:
                     shown_as = made.alternatives(films, indices, attribute)
                     sample = (
-                        model.believes(shown_as.original)[:, 0].astype(np.float64),
+                        model.predict_proba(shown_as.original)[:, 0].astype(np.float64),
                         (shown_as.factual == values[1]).astype(int),
                         shown_as.representation,
                     )

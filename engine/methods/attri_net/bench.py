@@ -86,7 +86,7 @@ def _sample_scan(rounds: int) -> dict | str:
 @torch.inference_mode()
 def _explained_plainly(net: AttriNet, model: AttriNetModel, scan: Scan) -> Tensor:
     """Probabilities (C, K) along the counterfactual paths, one forward a frame."""
-    x = torch.from_numpy(model.prepared(scan))[None, None]
+    x = torch.from_numpy(model.preprocess(scan))[None, None]
     paths = []
     for c in range(len(net.findings)):
         task = torch.tensor([c])

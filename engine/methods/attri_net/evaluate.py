@@ -129,7 +129,7 @@ def _by_marker(model, collection, indices, c, measured) -> None:
             np.stack([collection.counterfactual(int(i), side, marker=marked) for i in part])
             for part in np.array_split(chosen, -(-len(chosen) // CHUNK))
         ]
-        answers.append(np.concatenate([model.believes(part)[:, c] for part in films]))
+        answers.append(np.concatenate([model.predict_proba(part)[:, c] for part in films]))
     measured(
         answer_change,
         *answers,

@@ -70,7 +70,7 @@ class AttriNetModel(Model):
         """Prepared pictures (B, 1, size, size) on the device: maps (B, C, size, size) and log-odds (B, C), float32."""
         return self._fast.every_task(x)
 
-    def prepared(self, scan: Scan) -> np.ndarray:
+    def preprocess(self, scan: Scan) -> np.ndarray:
         """The scan as the network sees it, (size, size) float32; the display window takes no part.
 
         Raises:
@@ -86,17 +86,17 @@ class AttriNetModel(Model):
             )
         return self.preprocessing.apply(scan.pixels)
 
-    def looked_at(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Attribution maps (C, size, size) and probabilities (C,) of one prepared picture."""
         maps, logits = self.every_task(self._tensor(picture[None]))
         return maps[0].cpu().numpy(), torch.sigmoid(logits[0]).cpu().numpy()
 
     def probabilities(self, scan: Scan) -> np.ndarray:
         with torch.inference_mode():
-            return self.looked_at(self.prepared(scan))[1]
+            return self.forward(self.preprocess(scan))[1]
 
     @torch.inference_mode()
-    def believes(self, pictures: np.ndarray) -> np.ndarray:
+    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         found = []
         for start in range(0, len(pictures), BATCH):
             prepared = np.stack([self.preprocessing.apply(picture) for picture in pictures[start : start + BATCH]])
@@ -107,10 +107,10 @@ class AttriNetModel(Model):
     def explain(
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
-        picture = self.prepared(scan)
+        picture = self.preprocess(scan)
         units = self.preprocessing.scan_units(scan.pixels)
         alike = self.likeness.score(picture), self.likeness.limit
-        chosen = self.places(findings)
+        chosen = self.finding_indices(findings)
         x = self._tensor(picture[None])
         opened = self._fast.opened(x)
         records = []
@@ -148,11 +148,13 @@ class AttriNetModel(Model):
         return records
 
     @torch.inference_mode()
-    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
-        picture = self.prepared(scan)
-        maps, _ = self.looked_at(picture)
-        changed = picture + sum(a * maps[c] for c, a in zip(self.places([*amounts]), amounts.values(), strict=True))
-        _, probabilities = self.looked_at(np.clip(changed, -HIGHEST, HIGHEST).astype(np.float32))
+    def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        picture = self.preprocess(scan)
+        maps, _ = self.forward(picture)
+        changed = picture + sum(
+            a * maps[c] for c, a in zip(self.finding_indices([*amounts]), amounts.values(), strict=True)
+        )
+        _, probabilities = self.forward(np.clip(changed, -HIGHEST, HIGHEST).astype(np.float32))
         return {finding: float(p) for finding, p in zip(self.findings, probabilities)}
 
     def centres(self) -> list[ClassCentres]:

@@ -41,7 +41,7 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 
     def compared() -> dict:
         measured = in_turn(
-            lambda: _one_by_one(plain, model, pictures), lambda: torch.from_numpy(model.looked_at(pictures)[1]), rounds
+            lambda: _one_by_one(plain, model, pictures), lambda: torch.from_numpy(model.forward(pictures)[1]), rounds
         )
         plain_s, ours_s, theirs, ours = measured
         name = f"{PICTURES} pictures of {SIDE} x {SIDE} explained, {names[0]}, {str(model.fast.precision).removeprefix('torch.')}"

@@ -95,7 +95,7 @@ class DiscrepancyModel(Model):
         """Maps (B, 1, size, size) to probabilities (B,)."""
         return torch.sigmoid(self.slope * ((map_size(change) + FAINTEST).log() - self.middle))
 
-    def prepared(self, scan: Scan) -> np.ndarray:
+    def preprocess(self, scan: Scan) -> np.ndarray:
         """The scan as the network sees it, (size, size) float32; the display window takes no part.
 
         Raises:
@@ -113,10 +113,10 @@ class DiscrepancyModel(Model):
 
     def probabilities(self, scan: Scan) -> np.ndarray:
         with torch.inference_mode():
-            return self.map_of(self._tensor(self.prepared(scan)))[1].cpu().numpy()
+            return self.map_of(self._tensor(self.preprocess(scan)))[1].cpu().numpy()
 
     @torch.inference_mode()
-    def believes(self, pictures: np.ndarray) -> np.ndarray:
+    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         found = []
         for start in range(0, len(pictures), BATCH):
             prepared = np.stack(
@@ -131,9 +131,9 @@ class DiscrepancyModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started = time.perf_counter()
-        chosen = self.places(findings)
-        picture = self.prepared(scan)
-        maps, along = self.looked_at(picture[None])
+        chosen = self.finding_indices(findings)
+        picture = self.preprocess(scan)
+        maps, along = self.forward(picture[None])
         drawn, probabilities = maps[0], along[0]
         crop = self.crop(scan.pixels)
         placed = _on_the_scan(drawn, crop)
@@ -174,16 +174,16 @@ class DiscrepancyModel(Model):
         return records
 
     @torch.inference_mode()
-    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
-        self.places([*amounts])
-        x = self._tensor(self.prepared(scan))
+    def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        self.finding_indices([*amounts])
+        x = self._tensor(self.preprocess(scan))
         change, probability = self.map_of(x)
         for amount in amounts.values():
             probability = self.map_of(translated(x, change, amount))[1]
         return {self.findings[0]: float(probability)}
 
     @torch.inference_mode()
-    def looked_at(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Prepared pictures (B, size, size): their maps, of the same shape, and probabilities (B, K) at each of `STEPS`."""
         maps, paths = [], []
         for some in torch.from_numpy(pictures)[:, None].split(BATCH):

@@ -18,7 +18,7 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
     """
     parts = [indices[start : start + AT_ONCE] for start in range(0, len(indices), AT_ONCE)]
     said = np.concatenate(
-        [model.believes(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts]
+        [model.predict_proba(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts]
     )
     labels, patients = collection.labels[indices], collection.patients[indices]
     rows, measured, remarks = collected()

@@ -56,7 +56,7 @@ class ForeignModel(Model):
                 f"{checkpoint.name} is not a whole ONNX model ({error}); bring it in again with engine adopt."
             ) from error
 
-    def prepared(self, scan: Scan) -> np.ndarray:
+    def preprocess(self, scan: Scan) -> np.ndarray:
         """The scan as it is handed on, (size, size) float32 in [-0.5, 0.5]; the display window takes no part.
 
         Raises:
@@ -70,13 +70,13 @@ class ForeignModel(Model):
             raise UnsuitableScan(
                 f"An ONNX model is shown single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
             )
-        return self._prepared(scan.pixels)
+        return self._preprocess(scan.pixels)
 
     def probabilities(self, scan: Scan) -> np.ndarray:
-        return self._answers(self.prepared(scan)[None])[0]
+        return self._answers(self.preprocess(scan)[None])[0]
 
-    def believes(self, pictures: np.ndarray) -> np.ndarray:
-        prepared = np.stack([self._prepared(picture) for picture in pictures])
+    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
+        prepared = np.stack([self._preprocess(picture) for picture in pictures])
         return np.concatenate(
             [self._answers(prepared[start : start + AT_ONCE]) for start in range(0, len(prepared), AT_ONCE)]
         )
@@ -85,8 +85,8 @@ class ForeignModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started = time.perf_counter()
-        chosen = self.places(findings)
-        picture = self.prepared(scan)
+        chosen = self.finding_indices(findings)
+        picture = self.preprocess(scan)
         probabilities = self._answers(picture[None])[0]
         maps = occlusion(self._answers, picture, progress)
         seconds = time.perf_counter() - started
@@ -109,7 +109,7 @@ class ForeignModel(Model):
             for c in chosen
         ]
 
-    def _prepared(self, pixels: np.ndarray) -> np.ndarray:
+    def _preprocess(self, pixels: np.ndarray) -> np.ndarray:
         fixed = self.preprocessing.fixed
         if fixed is not None and np.mean(pixels > fixed[1]) > 0.5:
             raise UnsuitableScan(

@@ -16,7 +16,7 @@ UNIT = "of log-odds, lost when a window of a sixth of the side is blurred here"
 
 
 def occlusion(
-    believes: Callable[[np.ndarray], np.ndarray],
+    predict_proba: Callable[[np.ndarray], np.ndarray],
     picture: np.ndarray,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
@@ -27,7 +27,7 @@ def occlusion(
     the model less sure.
 
     Args:
-        believes: (n, size, size) to probabilities (n, C).
+        predict_proba: (n, size, size) to probabilities (n, C).
         picture: (size, size), prepared.
         progress: called with (batches done, all of them).
 
@@ -42,7 +42,7 @@ def occlusion(
 
     def log_odds(x: torch.Tensor) -> torch.Tensor:
         nonlocal done
-        p = np.clip(believes(x[:, 0].numpy()), LIMIT, 1 - LIMIT).astype(np.float64)
+        p = np.clip(predict_proba(x[:, 0].numpy()), LIMIT, 1 - LIMIT).astype(np.float64)
         done += 1
         if progress:
             progress(min(done, every), every)

@@ -85,7 +85,7 @@ class SupervisedModel(Model):
             self.calibration[:, 0] * ((map_sizes(maps) + FAINTEST).log() - self.calibration[:, 1])
         )
 
-    def prepared(self, scan: Scan) -> np.ndarray:
+    def preprocess(self, scan: Scan) -> np.ndarray:
         """The scan as the network sees it, (size, size) float32.
 
         Raises:
@@ -102,30 +102,30 @@ class SupervisedModel(Model):
         return self.preprocessing.apply(scan.pixels)
 
     @torch.inference_mode()
-    def looked_at(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Prepared pictures (B, size, size): maps (B, C, size, size) and probabilities (B, C)."""
         found = [self.map_of(some.to(self.device)) for some in torch.from_numpy(pictures)[:, None].split(BATCH)]
         return tuple(torch.cat(parts).cpu().numpy() for parts in zip(*found))
 
     def probabilities(self, scan: Scan) -> np.ndarray:
-        return self.looked_at(self.prepared(scan)[None])[1][0]
+        return self.forward(self.preprocess(scan)[None])[1][0]
 
-    def believes(self, pictures: np.ndarray) -> np.ndarray:
+    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         parts = [pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)]
         return np.concatenate(
-            [self.looked_at(np.stack([self.preprocessing.apply(p) for p in part]))[1] for part in parts]
+            [self.forward(np.stack([self.preprocessing.apply(p) for p in part]))[1] for part in parts]
         )
 
     def explain(
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
-        started, chosen, picture = time.perf_counter(), self.places(findings), self.prepared(scan)
+        started, chosen, picture = time.perf_counter(), self.finding_indices(findings), self.preprocess(scan)
         units, span = self.preprocessing.scan_units(scan.pixels), 2 * self.preprocessing.reach
-        (maps,), (probabilities,) = self.looked_at(picture[None])
+        (maps,), (probabilities,) = self.forward(picture[None])
         records = []
         for done, c in enumerate(chosen):
             frames = np.clip(picture + STEPS[1:, None, None] * maps[c], -HIGHEST, HIGHEST).astype(np.float32)
-            along = np.concatenate([probabilities[c : c + 1], self.looked_at(frames)[1][:, c]])
+            along = np.concatenate([probabilities[c : c + 1], self.forward(frames)[1][:, c]])
             drawn, evidence = maps[c] * units, -maps[c] / span
             records.append(
                 Explanation(
@@ -151,11 +151,13 @@ class SupervisedModel(Model):
                 progress(done + 1, len(chosen))
         return records
 
-    def without(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
-        picture = self.prepared(scan)
-        (maps,), _ = self.looked_at(picture[None])
-        changed = picture + sum(a * maps[c] for c, a in zip(self.places([*amounts]), amounts.values(), strict=True))
-        _, (probabilities,) = self.looked_at(np.clip(changed, -HIGHEST, HIGHEST).astype(np.float32)[None])
+    def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
+        picture = self.preprocess(scan)
+        (maps,), _ = self.forward(picture[None])
+        changed = picture + sum(
+            a * maps[c] for c, a in zip(self.finding_indices([*amounts]), amounts.values(), strict=True)
+        )
+        _, (probabilities,) = self.forward(np.clip(changed, -HIGHEST, HIGHEST).astype(np.float32)[None])
         return {finding: float(p) for finding, p in zip(self.findings, probabilities)}
 
 
@@ -173,7 +175,7 @@ def look(
         seen = np.stack(
             [model.preprocessing.apply(collection.image(int(i), side)) for i in indices[start : start + BATCH]]
         )
-        found, believed = model.looked_at(seen)
+        found, believed = model.forward(seen)
         pictures.append(seen.astype(np.float16))
         maps.append(found.astype(np.float16))
         probabilities.append(believed)

@@ -441,7 +441,7 @@ class Corner:
     def __init__(self, ink):
         self.ink = ink
 
-    def believes(self, pictures):
+    def predict_proba(self, pictures):
         return (1 / (1 + np.exp((pictures[:, self.ink].mean(1) - 105) / 10)))[:, None].astype(np.float32)
 
 
@@ -523,8 +523,8 @@ class Sizes:
     findings, thresholds = ("Hardly", "Much", "Little"), np.full(3, 0.5, np.float32)
     checkpoint = ITSELF.checkpoint
 
-    def believes(self, pictures):
-        return np.concatenate([Classifier(weight, 0.1).believes(pictures) for weight in (0.0004, 0.05, 0.006)], 1)
+    def predict_proba(self, pictures):
+        return np.concatenate([Classifier(weight, 0.1).predict_proba(pictures) for weight in (0.0004, 0.05, 0.006)], 1)
 
 
 def test_findings_are_sorted_by_size_and_a_small_effect_is_not_worded_like_a_large_one():

@@ -47,7 +47,7 @@ class Knowing:
                 maps[c] = reach * (np.clip(true, -0.9, 0.9) - prepared)
             self.answers[prepared.tobytes()] = maps, 4 * phantom.labels[index] - 2
 
-    def believes(self, pictures):
+    def predict_proba(self, pictures):
         """Every finding at 0.9 where the marker's corner is dark, else at 0.1."""
         dark = pictures[:, self.ink].mean(1) < 105
         return np.repeat(np.where(dark, 0.9, 0.1)[:, None], len(self.findings), 1)
@@ -82,7 +82,7 @@ def test_a_model_that_knows_the_truth_recovers_all_of_it_and_classifies_without_
 def test_a_map_is_held_against_a_marker_together_with_the_answer(phantom, measured):
     model, everyone = Knowing(phantom), phantom.split("all")
     plain, marked = (
-        model.believes(np.stack([phantom.counterfactual(i, SIDE, marker=m) for i in everyone]))[:, 1]
+        model.predict_proba(np.stack([phantom.counterfactual(i, SIDE, marker=m) for i in everyone]))[:, 1]
         for m in (False, True)
     )
     changes = values(measured, "effect")

@@ -77,7 +77,7 @@ def test_training_and_explaining_see_one_picture(opened, tmp_path):
         preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": collection.grey_range},
     )
     trained_on = model.preprocessing.apply(collection.image(0, 32))
-    assert np.array_equal(model.prepared(Scan.of(collection.scan_pixels(0), kind="MR")), trained_on)
+    assert np.array_equal(model.preprocess(Scan.of(collection.scan_pixels(0), kind="MR")), trained_on)
 
 
 def test_a_checkpoint_takes_its_own_kind_of_scan_and_scans_that_do_not_say(opened):
@@ -117,7 +117,7 @@ def test_what_is_measured_after_translation_is_what_the_slider_shows(opened):
     model = opened(calibration={"slope": 1.0, "middle": -1.0})
     model.fast = lambda x: 0.7 * x + 0.05 * x.mean(dim=(1, 2, 3), keepdim=True)
     picture = model.preprocessing.apply(Bright().image(0, model.preprocessing.size))
-    _, along = model.looked_at(picture[None])
+    _, along = model.forward(picture[None])
     seen = look(model, Bright(), np.array([0]))
     assert np.abs(seen.pictures + seen.maps).max() > 1
     assert seen.healed[0] == pytest.approx(float(along[0, 4]), abs=1e-6)

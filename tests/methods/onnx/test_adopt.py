@@ -99,29 +99,29 @@ def test_classes_are_softmaxed_and_added_up(bring):
 def test_a_network_that_insists_on_a_batch_is_fed_so(bring, batch):
     model = network()
     pictures = np.stack([film(seed=seed) for seed in range(6)])
-    free = open_model(bring(model, name="free"), "cpu").believes(pictures)
+    free = open_model(bring(model, name="free"), "cpu").predict_proba(pictures)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = batch
     opened = open_model(bring(model), "cpu")
-    assert np.allclose(opened.believes(pictures), free, atol=1e-6)
+    assert np.allclose(opened.predict_proba(pictures), free, atol=1e-6)
     assert np.allclose(np.stack([opened.probabilities(Scan.of(picture)) for picture in pictures]), free, atol=1e-6)
 
 
 @pytest.mark.parametrize("open_as", [[-1, 1, SIZE, SIZE], [-1, -1, -1, -1], [-1, "c", -1, "w"]])
 def test_a_size_below_0_means_any(bring, open_as):
     pictures = np.stack([film(seed=seed) for seed in range(3)])
-    free = open_model(bring(network(), name="free"), "cpu").believes(pictures)
+    free = open_model(bring(network(), name="free"), "cpu").predict_proba(pictures)
     model = network()
     model.graph.input[0].CopyFrom(helper.make_tensor_value_info("picture", TensorProto.FLOAT, open_as))
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("answer", TensorProto.FLOAT, [-1, 2]))
-    assert np.allclose(open_model(bring(model), "cpu").believes(pictures), free, atol=1e-6)
+    assert np.allclose(open_model(bring(model), "cpu").predict_proba(pictures), free, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [[1, 16], [1, -1], [1, 4, 4]])
 @pytest.mark.parametrize("place", ["before the weights", "at the end"])
 def test_a_network_with_a_shape_for_one_picture_baked_in_is_fed_one_at_a_time(bring, place, shape):
     pictures = np.stack([film(seed=seed) for seed in range(3)])
-    free = open_model(bring(network(), name="free"), "cpu").believes(pictures)
+    free = open_model(bring(network(), name="free"), "cpu").predict_proba(pictures)
     pool, flat, weigh, last = network().graph.node
     nodes = [pool, flat, weigh, last]
     if place == "at the end":
@@ -141,7 +141,7 @@ def test_a_network_with_a_shape_for_one_picture_baked_in_is_fed_one_at_a_time(br
     (weights,) = network().graph.initializer
     model = graph(nodes, weights={"weights": numpy_helper.to_array(weights), "shape": np.array(shape)})
     checkpoint = bring(model)
-    assert np.allclose(open_model(checkpoint, "cpu").believes(pictures), free, atol=1e-6)
+    assert np.allclose(open_model(checkpoint, "cpu").predict_proba(pictures), free, atol=1e-6)
     assert np.allclose(open_model(checkpoint, "cpu").probabilities(Scan.of(pictures[1])), free[1], atol=1e-6)
 
 
@@ -370,7 +370,9 @@ def test_every_byte_that_is_broken_gives_a_sentence_or_a_model(bring):
 @pytest.mark.parametrize("findings", [["Effusion", None], {"Effusion": 0}])
 def test_an_output_that_is_no_finding_is_left_out_where_the_card_says_so(findings, bring):
     opened = open_model(bring(network(), findings=findings, grey_levels=[0, 255]), "cpu")
-    assert np.allclose(opened.believes(film()[None])[0], asked(network(), film()[None, None] / 255)[0][:1], atol=1e-6)
+    assert np.allclose(
+        opened.predict_proba(film()[None])[0], asked(network(), film()[None, None] / 255)[0][:1], atol=1e-6
+    )
 
 
 def test_a_network_that_takes_too_long_is_stopped():

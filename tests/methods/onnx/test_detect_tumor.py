@@ -96,7 +96,7 @@ def test_it_says_what_its_makers_own_code_says(model, onnx_file):
     theirs = as_its_maker_has_it(onnx_file, head())
     assert np.allclose(model.probabilities(read_scan(png(head()))), theirs[[0, 1, 3]], atol=1e-4)
     assert np.allclose(
-        model.believes(np.stack([head(), head(seed=1)]).astype(np.float32))[0], theirs[[0, 1, 3]], atol=1e-4
+        model.predict_proba(np.stack([head(), head(seed=1)]).astype(np.float32))[0], theirs[[0, 1, 3]], atol=1e-4
     )
 
 
