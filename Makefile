@@ -1,5 +1,6 @@
 # make app    everything from a fresh clone to the app on http://127.0.0.1:8501
 # make test   the same environment, what the tests need beside it, and all tests
+# make wheel  dist/otherwise-*.whl: pip install gives the command otherwise, with the app and the checkpoints inside
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8501
@@ -7,10 +8,10 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test test-without-browser fuzz bench-load environment test-environment chromium clean
+.PHONY: help app test test-without-browser fuzz bench-load wheel environment test-environment chromium clean
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 app: environment
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
@@ -28,6 +29,9 @@ fuzz: test-environment
 # Twenty visitors at once, each with a film of their own; prints what is wanted beside what was measured (tools/bench_load.py).
 bench-load: environment
 	$(BIN)/python tools/bench_load.py $(BENCH_ARGS)
+
+wheel: test-environment
+	$(PIP) wheel . --no-deps --no-build-isolation --wheel-dir dist
 
 environment: $(VENV)/installed
 test-environment: $(VENV)/installed-dev

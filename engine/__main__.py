@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from typer import BadParameter
 
-from engine.commands import app
+from engine.commands import command_line
 from engine.errors import MENDABLE, Stopped
 
 UsageError = BadParameter.__base__  # of click, or of typer's own copy of it
 
 
+def _program() -> str:
+    """What was called: `engine` for python -m engine, else the command's own name."""
+    called = Path(sys.argv[0])
+    return called.parent.name if called.stem == "__main__" else called.stem
+
+
 def main() -> None:
     """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1, or 2 for words that no command takes."""
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        sys.exit(command_line(sys.argv[1:] or ["--help"], standalone_mode=False))
     except UsageError as error:
         help_of = f"; see {error.ctx.command_path} --help" if error.ctx else ""
-        print(f"engine: {error.format_message().rstrip('.')}{help_of}.", file=sys.stderr)
+        print(f"{_program()}: {error.format_message().rstrip('.')}{help_of}.", file=sys.stderr)
         sys.exit(error.exit_code)
     except MENDABLE as error:
-        print(f"engine: {error}", file=sys.stderr)
+        print(f"{_program()}: {error}", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:
-        print(f"engine: {stopped}", file=sys.stderr)
+        print(f"{_program()}: {stopped}", file=sys.stderr)
         sys.exit(130)
 
 

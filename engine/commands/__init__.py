@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-COMMANDS = ("doctor", "explain", "train", "evaluate", "reproduce", "bias", "bench", "adopt", "caution", "push")
+from engine import __version__
+
+COMMANDS = ("app", "doctor", "explain", "train", "evaluate", "reproduce", "bias", "bench", "adopt", "caution", "push")
 
 
 class _OneByOne(TyperGroup):
@@ -25,7 +28,7 @@ class _OneByOne(TyperGroup):
         return get_command(alone)
 
 
-app = typer.Typer(
+command_line = typer.Typer(
     cls=_OneByOne,
     add_completion=False,
     no_args_is_help=True,
@@ -34,6 +37,16 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _engine() -> None:
-    """Typer wants one where a group has no command of its own."""
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"Otherwise {__version__}")
+        raise typer.Exit
+
+
+@command_line.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """What stands before a command's name."""

@@ -56,7 +56,7 @@ def trained(tmp_path_factory, start):
         patch.setattr(sys, "argv", ["engine", *map(str, training(folder, start))])
         with (folder / "said").open("w") as said:
             patch.setattr(sys, "stdout", said)
-            __main__.app(standalone_mode=False)
+            __main__.command_line(standalone_mode=False)
     return folder, (folder / "said").read_text()
 
 

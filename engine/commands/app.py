@@ -1,0 +1,26 @@
+"""python -m engine app: the pages, served to this machine's own browsers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import OneSentence
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def app(port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and says which")] = 8501) -> None:
+    """Serves the app on http://127.0.0.1:8501 until it is interrupted."""
+    if importlib.util.find_spec("streamlit") is None:
+        raise OneSentence(
+            "the app needs streamlit, which is not installed here; pip install -r requirements.txt brings it."
+        )
+    served = ["--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"]
+    # -P: a file of the working directory that is called like a module of ours or of Streamlit's is never run.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *served])
