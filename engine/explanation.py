@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.regions import LEVELS, Region
+
 CHANGE_LIMIT = 0.5  # of the grey range, where a checkpoint's configuration does not say how far its changes go
 
 
@@ -29,7 +31,7 @@ class Path:
     Attributes:
         steps: (K,) float32, rising from 0 (the scan as it is); 1 is the full counterfactual.
         probabilities: (K,) float32, the model's own probability for the frame at each step.
-        changes: (K, h, w) float32 on the model's grid, in the scan's units: frame k is scan + enlarged(changes[k]).
+        changes: (K, h, w) or (K, s, h, w) float32 on the model's grid, in the scan's units: frame k is scan + enlarged(changes[k]).
         grey_range: what the range of greys that the model works in spans on this scan, in the scan's units.
         change_limit: share of `grey_range` at which a colour bar of changes ends, the same for every scan of this checkpoint.
     """
@@ -77,16 +79,19 @@ class Explanation:
     """What one checkpoint says about one finding on one scan, and why.
 
     Attributes:
-        scan_sha256, checkpoint_sha256: what was explained, by what.
+        scan_sha256: of the scan that was explained.
+        checkpoint_sha256: of the weights that explained it.
+        checkpoint_identity: of weights and configuration together (`Checkpoint.identity`): two models that share one file of weights
+            and prepare a picture differently are two models.
         finding: the finding's name.
         probability: in [0, 1].
         threshold: the operating point; the call is positive strictly above it.
-        attribution: (H, W) float32 signed, on the scan's own pixel grid, in `attribution_unit`; never scaled per picture; None in a record that has
-            left its large pictures behind.
+        attribution: (H, W) or (S, H, W) float32 on the scan's own pixel grid, in `attribution_unit`, signed or not as the method
+            declares; never scaled per picture; None in a record that has left its large pictures behind.
         attribution_unit: what one unit of `attribution` means, in words.
-        attribution_limit: the colour bar runs from -limit to +limit, the same for every scan of this checkpoint and finding.
-        evidence: (h, w) float32, `attribution` on the model's own grid.
-        counterfactual: (H, W) float32, the scan without the finding, in the scan's units; None for a method that makes none,
+        attribution_limit: the colour bar runs from -limit, or 0 for a map without signs, to +limit, the same for every scan of this checkpoint and finding.
+        evidence: (h, w) or (s, h, w) float32, `attribution` on the model's own grid.
+        counterfactual: (H, W) or (S, H, W) float32, the scan without the finding, in the scan's units; None for a method that makes none,
             and in a record without its large pictures.
         path: the counterfactual slider; None where there is no counterfactual.
         in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on. None where
@@ -94,10 +99,15 @@ class Explanation:
         seconds: wall time of this finding's explanation.
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
         against: what the finding is told from, and the counterfactual has instead; None for its absence.
+        regions: the image and its named parts, for a method that explains in a hierarchy; None for others.
+
+    Raises:
+        ValueError: when a field is not as described.
     """
 
     scan_sha256: str
     checkpoint_sha256: str
+    checkpoint_identity: str
     finding: str
     probability: float
     threshold: float
@@ -111,10 +121,13 @@ class Explanation:
     seconds: float
     both_signs: bool = False
     against: str | None = None
+    regions: Region | None = None
 
     def __post_init__(self):
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability must lie in [0, 1], got {self.probability}")
+        if self.regions is not None:
+            self._check_regions(self.regions)
         if self.attribution is None:
             if self.counterfactual is not None:
                 raise ValueError("a record that has left its attribution behind holds no counterfactual either")
@@ -122,16 +135,29 @@ class Explanation:
         if (self.counterfactual is None) != (self.path is None):
             raise ValueError("counterfactual and path must both be there or both be None")
         other = self.attribution.shape if self.counterfactual is None else self.counterfactual.shape
-        if self.attribution.ndim != 2 or self.attribution.shape != other:
+        if self.attribution.ndim not in (2, 3) or self.attribution.shape != other:
             raise ValueError(
-                f"attribution and counterfactual must share one (H, W), got {self.attribution.shape} and {other}"
+                f"attribution and counterfactual must share one (H, W) or (S, H, W), got {self.attribution.shape} and {other}"
+            )
+        if self.evidence.ndim != self.attribution.ndim:
+            raise ValueError(
+                f"evidence and attribution must both be of a picture or of a volume, got {self.evidence.shape} and {self.attribution.shape}"
             )
         if not np.isfinite(self.attribution).all():
             raise ValueError("attribution must be finite")
 
+    def _check_regions(self, regions: Region) -> None:
+        if regions.level != LEVELS[0]:
+            raise ValueError(f"regions must begin with the {LEVELS[0]}, got {regions.name!r} of level {regions.level}")
+        grid = None if self.attribution is None else self.attribution.shape
+        for mask in regions.masks():
+            if mask.shape != grid:
+                raise ValueError(f"the masks of regions must have the scan's own grid, {grid}, got {mask.shape}")
+
     def without_pictures(self) -> Explanation:
         """The same record without what has the scan's size; what the model's own grid holds, evidence and path, says as much."""
-        return replace(self, attribution=None, counterfactual=None)
+        regions = self.regions and self.regions.without_masks()
+        return replace(self, attribution=None, counterfactual=None, regions=regions)
 
     @property
     def positive(self) -> bool:
@@ -150,6 +176,7 @@ class Explanation:
         return {
             "scan_sha256": self.scan_sha256,
             "checkpoint_sha256": self.checkpoint_sha256,
+            "checkpoint_identity": self.checkpoint_identity,
             "finding": self.finding,
             "against": self.against,
             "probability": round(float(self.probability), 6),
@@ -162,6 +189,7 @@ class Explanation:
             if self.in_distribution is None
             else dict(zip(("score", "limit"), map(float, self.in_distribution)))
             | {"like_training": bool(self.like_training)},
+            "regions": None if self.regions is None else self.regions.record(),
             "seconds": round(float(self.seconds), 4),
         }
 

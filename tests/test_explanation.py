@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.explanation import Explanation, Path, fitting_change_limit
+from engine.regions import Region
 
 STEPS = np.array([0, 0.5, 1, 1.5], np.float32)
 
@@ -23,6 +24,7 @@ def explanation(**changes):
     fields = {
         "scan_sha256": "a" * 64,
         "checkpoint_sha256": "b" * 64,
+        "checkpoint_identity": "c" * 64,
         "finding": "Effusion",
         "probability": 0.9,
         "threshold": 0.5,
@@ -76,6 +78,18 @@ def test_a_path_that_does_not_hang_together_is_refused(wrong, words):
         ({"probability": float("nan")}, "probability must lie in"),
         ({"attribution": np.zeros((6, 8), np.float32)}, "must share one"),
         ({"attribution": np.zeros((1, 8, 6), np.float32)}, "must share one"),
+        ({"attribution": np.zeros(8, np.float32), "counterfactual": None, "path": None}, "must share one"),
+        ({"evidence": np.zeros((2, 4, 4), np.float32)}, "both be of a picture or of a volume"),
+        ({"regions": Region("Chest", "attribute", 0.5)}, "begin with the image"),
+        ({"regions": Region("Chest", "image", 0.5, np.zeros((6, 8), bool))}, "the scan's own grid"),
+        (
+            {
+                "regions": Region(
+                    "Chest", "image", 0.5, parts=(Region("Edge", "attribute", 1.0, np.zeros((1, 8, 6), bool)),)
+                )
+            },
+            "the scan's own grid",
+        ),
         ({"path": None}, "both be there or both be None"),
         ({"counterfactual": None}, "both be there or both be None"),
         ({"attribution": np.full((8, 6), np.nan, np.float32)}, "must be finite"),
@@ -109,6 +123,29 @@ def test_the_record_is_strict_json_without_pictures():
     assert record["path"]["flip"] == pytest.approx(0.75) and len(record["path"]["steps"]) == 4
     assert record["in_distribution"] == {"score": 0.8, "limit": 1.5, "like_training": True}
     assert not any(isinstance(value, list) and len(value) > 10 for value in record.values())
+
+
+def test_a_volume_is_explained_on_its_own_grid():
+    changes = np.zeros((4, 2, 4, 4), np.float32)
+    made = explanation(
+        attribution=np.zeros((5, 8, 6), np.float32),
+        counterfactual=np.zeros((5, 8, 6), np.float32),
+        evidence=np.zeros((2, 4, 4), np.float32),
+        path=Path(STEPS, np.full(4, 0.5, np.float32), changes, 2000.0),
+        regions=Region("Chest", "image", 0.5, np.ones((5, 8, 6), bool)),
+    )
+    assert made.attribution.shape == (5, 8, 6) and made.without_pictures().attribution is None
+
+
+def test_the_record_names_weights_and_configuration_and_holds_the_regions():
+    edge = Region("Edge", "attribute", 1.5, np.eye(8, 6, dtype=bool), (Region("Malignant", "diagnosis", 0.25),))
+    made = explanation(regions=Region("Image", "image", 0.75, None, (edge,)))
+    record = json.loads(json.dumps(made.record(), allow_nan=False))
+    assert (record["checkpoint_sha256"], record["checkpoint_identity"]) == ("b" * 64, "c" * 64)
+    assert record["regions"] == made.regions.record() and record["regions"]["parts"][0]["mask"] == 0
+    left = made.without_pictures()
+    assert left.regions.masks() == [] and left.regions.parts[0].parts[0].score == 0.25
+    assert explanation().record()["regions"] is None
 
 
 def test_numbers_of_numpy_are_written_as_json_too():

@@ -68,6 +68,7 @@ def explain(
 def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanation]) -> None:
     """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding; one where there is no counterfactual.
 
+    The pictures of a volume are of the slice with most evidence (`slice_drawn` in explanation.json).
     explanation.json comes last: where it is, all that it speaks of is there and whole.
 
     Raises:
@@ -92,26 +93,45 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
             "name": checkpoint.name,
             "method": checkpoint.method,
             "sha256": checkpoint.sha256,
+            "identity": checkpoint.identity,
             "source": checkpoint.source,
         },
-        "explanations": [record.record() for record in records],
+        "explanations": [record.record() | {"slice_drawn": strongest_slice(record.attribution)} for record in records],
     }
     stems = file_stems(checkpoint.config["findings"])  # a finding's name comes with a checkpoint and is no path
-    grey = shown(scan.pixels, scan.window)
     with staged(out, marker="explanation.json") as put:
         for record in records:
-            stem, maps = stems[record.finding], {"attribution": record.attribution}
-            if record.path is not None:
-                maps |= {
-                    "counterfactual": record.counterfactual,
-                    "steps": record.path.steps,
-                    "probabilities": record.path.probabilities,
-                }
-            put(f"{stem}.npz", npz(maps))
-            put(f"{stem}_evidence.png", png(overlaid(grey, record.attribution, record.attribution_limit)))
+            stem, at = stems[record.finding], strongest_slice(record.attribution)
+            put(f"{stem}.npz", npz(maps_of(record)))
+            grey = shown(of_slice(scan.pixels, at), scan.window)
+            put(f"{stem}_evidence.png", png(overlaid(grey, of_slice(record.attribution, at), record.attribution_limit)))
             if record.counterfactual is not None:
-                put(f"{stem}_without.png", png(shown(record.counterfactual, scan.window)))
+                put(f"{stem}_without.png", png(shown(of_slice(record.counterfactual, at), scan.window)))
         put("explanation.json", json_text.dumps(text, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def maps_of(record: Explanation) -> dict[str, np.ndarray]:
+    """The large arrays of a record by name; `regions` stacks the masks of its tree, (R, H, W) or (R, S, H, W) bool."""
+    maps = {"attribution": record.attribution}
+    if record.path is not None:
+        maps |= {
+            "counterfactual": record.counterfactual,
+            "steps": record.path.steps,
+            "probabilities": record.path.probabilities,
+        }
+    if record.regions is not None and (masks := record.regions.masks()):
+        maps["regions"] = np.stack(masks)
+    return maps
+
+
+def strongest_slice(attribution: np.ndarray) -> int | None:
+    """The slice of a volume's map (S, H, W) that holds most of it; None for a picture's map (H, W)."""
+    return None if attribution.ndim == 2 else int(np.abs(attribution).sum(axis=(1, 2), dtype=np.float64).argmax())
+
+
+def of_slice(array: np.ndarray, at: int | None) -> np.ndarray:
+    """(H, W): slice `at` of a volume; a picture as it is for None."""
+    return array if at is None else array[at]
 
 
 def npz(arrays: dict[str, np.ndarray]) -> bytes:

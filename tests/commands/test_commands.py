@@ -251,12 +251,13 @@ def test_explain_writes_records_maps_and_pictures(trained, engine, film, tmp_pat
     text, scan = json.loads((out / "explanation.json").read_text()), read_scan(film.read_bytes())
     assert text["remark"] == "Research use only, not for diagnosis" and text["remark"] in said
     assert text["scan"]["sha256"] == scan.sha256 and text["checkpoint"]["sha256"] == checkpoint.sha256
+    assert text["checkpoint"]["identity"] == checkpoint.identity
     records = open_model(checkpoint, "cpu").explain(scan)
     for written, record in zip(text["explanations"], records, strict=True):
         assert written["finding"] == record.finding and written["probability"] == pytest.approx(
             record.probability, abs=1e-5
         )
-        assert record.finding in said
+        assert record.finding in said and written["checkpoint_identity"] == checkpoint.identity
         maps = np.load(out / f"{record.finding.lower()}.npz")
         assert np.array_equal(maps["attribution"], record.attribution) and np.array_equal(
             maps["counterfactual"], record.counterfactual

@@ -68,6 +68,7 @@ def test_an_explanation_keeps_its_promises(opened, name):
     assert probabilities.dtype == np.float32 and probabilities.shape == (len(model.findings),)
     for c, record in enumerate(records):
         assert record.scan_sha256 == scan.sha256 and record.checkpoint_sha256 == model.checkpoint.sha256
+        assert record.checkpoint_identity == model.checkpoint.identity
         assert record.probability == pytest.approx(float(probabilities[c]), abs=1e-5)
         assert record.threshold == pytest.approx(float(model.thresholds[c]))
         assert (record.counterfactual is not None) == (record.path is not None) == room.counterfactuals

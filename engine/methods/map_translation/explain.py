@@ -146,6 +146,7 @@ class DiscrepancyModel(Model):
             Explanation(
                 scan_sha256=scan.sha256,
                 checkpoint_sha256=self.checkpoint.sha256,
+                checkpoint_identity=self.checkpoint.identity,
                 finding=self.findings[c],
                 probability=float(probabilities[0]),
                 threshold=float(self.thresholds[0]),

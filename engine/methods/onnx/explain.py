@@ -94,6 +94,7 @@ class ForeignModel(Model):
             Explanation(
                 scan_sha256=scan.sha256,
                 checkpoint_sha256=self.checkpoint.sha256,
+                checkpoint_identity=self.checkpoint.identity,
                 finding=self.findings[c],
                 probability=float(probabilities[c]),
                 threshold=float(self.thresholds[c]),

@@ -57,6 +57,17 @@ def test_a_folder_that_was_adopted_opens_again_and_a_taken_name_is_refused(bring
         bring(network(), name="../mine")
 
 
+def test_two_models_of_one_file_leave_records_that_can_be_told_apart(bring):
+    model, scan = network(), Scan.of(film())
+    one, other = (
+        open_model(bring(model, name=name, grey_levels=levels), "cpu").explain(scan)[0]
+        for name, levels in (("one", [0, 255]), ("other", [0, 510]))
+    )
+    assert one.probability != other.probability and one.checkpoint_sha256 == other.checkpoint_sha256
+    assert one.checkpoint_identity != other.checkpoint_identity
+    assert one.record()["checkpoint_identity"] != other.record()["checkpoint_identity"]
+
+
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])
 def test_order_colour_range_mean_and_deviation_are_the_cards(bring, order):
     last = order == "NHWC"

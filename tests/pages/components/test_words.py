@@ -38,6 +38,7 @@ def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=Fals
     return Explanation(
         scan_sha256="0" * 64,
         checkpoint_sha256="1" * 64,
+        checkpoint_identity="2" * 64,
         finding="Effusion",
         probability=probability,
         threshold=0.47,

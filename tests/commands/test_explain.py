@@ -1,0 +1,41 @@
+"""What engine explain writes of a volume that is explained in a hierarchy."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+
+from engine.commands.explain import write_explanations
+from engine.explanation import Explanation
+from engine.regions import Region
+from engine.scan import Scan
+
+PIXELS = np.random.default_rng(0).uniform(-1000, 400, (5, 24, 30)).astype(np.float32)
+
+
+def test_a_volume_is_written_with_its_regions_and_the_slice_with_most_evidence(tmp_path):
+    affine = np.diag([2.0, 0.5, 0.5, 1])[[2, 1, 0, 3]]
+    scan = Scan.of(PIXELS, "CT", spacing_mm=(2, 0.5, 0.5), affine=affine)
+    attribution = np.zeros(scan.pixels.shape, np.float32)
+    attribution[3, 5:9, 6:12] = 1
+    mask = attribution > 0
+    record = Explanation(
+        scan_sha256=scan.sha256, checkpoint_sha256="a" * 64, checkpoint_identity="b" * 64, finding="Nodule",
+        probability=0.75, threshold=0.5, attribution=attribution, attribution_unit="share", attribution_limit=1.0,
+        evidence=attribution[:, ::2, ::2], counterfactual=None, path=None, in_distribution=None, seconds=0.5,
+        regions=Region("Chest", "image", 0.75, None, (Region("Solid", "attribute", 2.0, mask),)),
+    )  # fmt: skip
+    checkpoint = SimpleNamespace(
+        name="m", method="m", sha256="a" * 64, identity="b" * 64, source="", config={"findings": ["Nodule"]}
+    )
+    write_explanations(tmp_path / "out", scan, checkpoint, [record])
+    text = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert text["scan"]["spacing_mm"] == [2, 0.5, 0.5] and text["scan"]["affine"] == affine.tolist()
+    (written,) = text["explanations"]
+    assert written["slice_drawn"] == 3 and written["regions"]["parts"][0]["mask"] == 0
+    maps = np.load(io.BytesIO((tmp_path / "out" / "nodule.npz").read_bytes()))
+    assert np.array_equal(maps["attribution"], attribution) and np.array_equal(maps["regions"], mask[None])
+    picture = cv2.imread(str(tmp_path / "out" / "nodule_evidence.png"))
+    assert picture.shape == (24, 30, 3) and (np.ptp(picture.astype(int), axis=2) > 0).sum() == mask[3].sum()
