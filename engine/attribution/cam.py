@@ -82,10 +82,10 @@ class ClassifierRecipe(DiscrepancyRecipe):
         torch.manual_seed(seed)
         super().__init__(collection, preset, Classifier(preset.architecture), Classifier(preset.architecture), seed)
         adam = {"lr": preset.learning_rate, "betas": (preset.beta1, preset.beta2)}
-        self._optimiser = torch.optim.Adam(self.heal.parameters(), **adam)
+        self._optimiser = torch.optim.Adam(self.map_generator.parameters(), **adam)
 
     def modules(self) -> Mapping[str, nn.Module]:
-        return {"net": self.heal, "average": self.average}
+        return {"net": self.map_generator, "average": self.average}
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         return {"net": self._optimiser}
@@ -94,14 +94,14 @@ class ClassifierRecipe(DiscrepancyRecipe):
         self.pace(step)
         normal, abnormal = self.batch("batch", step, fabric)
         with fabric.autocast():
-            logits = self.heal(torch.cat([normal, abnormal])).float()
+            logits = self.map_generator(torch.cat([normal, abnormal])).float()
         truth = torch.cat([torch.zeros(len(normal)), torch.ones(len(abnormal))]).to(logits)
         loss = F.binary_cross_entropy_with_logits(logits, truth)
         descend(loss, self._optimiser, fabric)
         self.follow(step)
         return {"classification": float(loss.detach())}
 
-    def there_and_back(self, abnormal: Tensor, healed: Tensor) -> None:
+    def reconstruction(self, abnormal: Tensor, generated_normal: Tensor) -> None:
         return None
 
     @torch.no_grad()

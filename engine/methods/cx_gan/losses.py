@@ -23,12 +23,12 @@ def taken_for_real(made: Tensor) -> Tensor:
     return F.softplus(-made).mean()
 
 
-def cycle_loss(there_and_back: Tensor, start: Tensor) -> Tensor:
+def cycle_loss(reconstruction: Tensor, start: Tensor) -> Tensor:
     """One term of Eq. 4 and 9: the L1 distance to the start, as the mean over pixels.
 
     The second term of Eq. 9 is printed with "x+ + M(G(x-))"; G(x-) + M(G(x-)) is meant, the abnormal picture it began from.
     """
-    return (there_and_back - start).abs().mean()
+    return (reconstruction - start).abs().mean()
 
 
 def identity_loss(change: Tensor) -> Tensor:
@@ -37,10 +37,10 @@ def identity_loss(change: Tensor) -> Tensor:
 
 
 def map_loss(change: Tensor) -> Tensor:
-    """|M(x+)|, the mean over pixels: of all changes that heal, the smallest. VA-GAN's, not in the paper."""
+    """|M(x+)|, the mean over pixels: the smallest of the changes that lead to normal. VA-GAN's, not in the paper."""
     return change.abs().mean()
 
 
-def residual_loss(counterfactual: Tensor, healed: Tensor) -> Tensor:
+def residual_loss(counterfactual: Tensor, generated_normal: Tensor) -> Tensor:
     """Eq. 5: |x- - (x+ + M(x+))|, the mean over pixels, on the pairs of the cascade's first phase."""
-    return (counterfactual - healed).abs().mean()
+    return (counterfactual - generated_normal).abs().mean()

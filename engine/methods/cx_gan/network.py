@@ -130,8 +130,8 @@ class CxGan(nn.Module):
     """All that is trained: both generators and both discriminators (3.2); of the cascade, the residual generator too (3.1).
 
     Attributes:
-        heal: G^{c+ -> M}, the only part that is needed afterwards; in the cascade it is the residual generator of Eq. 5.
-        ail: the translator c- -> c+, as a map that is added.
+        abnormal_to_normal: G^{c+ -> M}, the only part that is needed afterwards; in the cascade it is the residual generator of Eq. 5.
+        normal_to_abnormal: the translator c- -> c+, as a map that is added.
         translate: the cascade's translator c+ -> c-, which makes the pairs; None in the integrated model.
         normal, abnormal: D^{c-} and D^{c+}.
         residual: the cascade's second D^{c-} (Eq. 6); None in the integrated model.
@@ -145,7 +145,7 @@ class CxGan(nn.Module):
         def judge() -> nn.Module:
             return Critic(architecture.critic_width) if wasserstein else Discriminator(architecture)
 
-        self.heal, self.ail = MapGenerator(architecture), MapGenerator(architecture)
+        self.abnormal_to_normal, self.normal_to_abnormal = MapGenerator(architecture), MapGenerator(architecture)
         self.normal, self.abnormal = judge(), judge()
         self.translate = MapGenerator(architecture) if cascaded else None
         self.residual = judge() if cascaded else None

@@ -137,7 +137,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         self.nets = CxGan(preset.architecture, bool(preset.cascaded), bool(preset.wasserstein)).to(
             memory_format=torch.channels_last
         )
-        super().__init__(collection, preset, self.nets.heal, MapGenerator(preset.architecture), seed)
+        super().__init__(collection, preset, self.nets.abnormal_to_normal, MapGenerator(preset.architecture), seed)
         if pairs is not None and self.against is not None:
             raise ValueError(
                 f"made pairs show pictures without {self.finding}, not with {self.against} instead; leave --pairs or --against out."
@@ -157,7 +157,7 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     @property
     def beside(self) -> Mapping[str, nn.Module]:
-        return {name: network for name, network in self.nets.named_children() if network is not self.heal}
+        return {name: network for name, network in self.nets.named_children() if network is not self.map_generator}
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"nets": self.nets, "average": self.average, "histories": self.histories}
@@ -166,13 +166,13 @@ class CxGanRecipe(DiscrepancyRecipe):
         if self._optimisers is None:
             n, adam = self.nets, {"lr": self.preset.learning_rate, "betas": (self.preset.beta1, self.preset.beta2)}
             told = adam | {"lr": self.preset.critic_rate}
-            forward = n.translate if self.preset.cascaded else n.heal
+            forward = n.translate if self.preset.cascaded else n.abnormal_to_normal
             self._optimisers = {
-                "generators": torch.optim.Adam([*forward.parameters(), *n.ail.parameters()], **adam),
+                "generators": torch.optim.Adam([*forward.parameters(), *n.normal_to_abnormal.parameters()], **adam),
                 "discriminators": torch.optim.Adam([*n.normal.parameters(), *n.abnormal.parameters()], **told),
             }
             if self.preset.cascaded:
-                self._optimisers["residual generator"] = torch.optim.Adam(n.heal.parameters(), **adam)
+                self._optimisers["residual generator"] = torch.optim.Adam(n.abnormal_to_normal.parameters(), **adam)
                 self._optimisers["residual discriminator"] = torch.optim.Adam(n.residual.parameters(), **told)
         return self._optimisers
 
@@ -199,7 +199,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         )
         mine = shard(p.made_pairs, fabric)
         with fabric.autocast():
-            made = self.heal(before[mine].to(fabric.device, memory_format=torch.channels_last))
+            made = self.map_generator(before[mine].to(fabric.device, memory_format=torch.channels_last))
         emphasis = emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps)
         sizes = self.teacher.sizes[task[mine]].to(fabric.device)
         return p.lambda_pairs * pair_loss(made, change[mine].to(fabric.device), emphasis, sizes)
@@ -216,7 +216,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         if self.has_pairs:
             losses = self._residual_step(normal, abnormal, step, fabric)
         else:
-            forward = self.nets.translate if self.preset.cascaded else self.nets.heal
+            forward = self.nets.translate if self.preset.cascaded else self.nets.abnormal_to_normal
             losses = self._translation_step(forward, normal, abnormal, step, fabric)
         self.follow(step)
         return losses
@@ -229,15 +229,17 @@ class CxGanRecipe(DiscrepancyRecipe):
         _learning(False, n.normal, n.abnormal)
         with fabric.autocast():
             change, idle = forward(torch.cat([abnormal, normal])).chunk(2)
-            ailment, idle_back = n.ail(torch.cat([normal, abnormal])).chunk(2)
-            healed, ailing = abnormal + change, normal + ailment
-            home, home_normal = healed + n.ail(healed), ailing + forward(ailing)
+            change_back, idle_back = n.normal_to_abnormal(torch.cat([normal, abnormal])).chunk(2)
+            generated_normal, generated_abnormal = abnormal + change, normal + change_back
+            reconstruction = generated_normal + n.normal_to_abnormal(generated_normal)
+            reconstruction_normal = generated_abnormal + forward(generated_abnormal)
             losses = {
-                "healing": self._wish(n.normal(healed)),
-                "ailing": self._wish(n.abnormal(ailing)),
-                "cycle": p.lambda_cycle * (cycle_loss(home, abnormal) + cycle_loss(home_normal, normal)),
+                "adversarial_normal": self._wish(n.normal(generated_normal)),
+                "adversarial_abnormal": self._wish(n.abnormal(generated_abnormal)),
+                "cycle": p.lambda_cycle
+                * (cycle_loss(reconstruction, abnormal) + cycle_loss(reconstruction_normal, normal)),
                 "identity": p.lambda_identity * (identity_loss(idle) + identity_loss(idle_back)),
-                "map": p.lambda_map * (map_loss(change) + map_loss(ailment)),
+                "map": p.lambda_map * (map_loss(change) + map_loss(change_back)),
             }
         if self.teacher is not None and not p.cascaded:  # the cascade's map generator learns in its second phase
             losses["pairs"] = self._pair_loss(step, fabric)
@@ -247,8 +249,14 @@ class CxGanRecipe(DiscrepancyRecipe):
             if k:
                 normal, abnormal = self.batch(f"critic {k}", step, fabric)
                 with torch.no_grad(), fabric.autocast():
-                    healed, ailing = abnormal + forward(abnormal), normal + n.ail(normal)
-            judged = {"normal": (n.normal, normal, healed), "abnormal": (n.abnormal, abnormal, ailing)}
+                    generated_normal, generated_abnormal = (
+                        abnormal + forward(abnormal),
+                        normal + n.normal_to_abnormal(normal),
+                    )
+            judged = {
+                "normal": (n.normal, normal, generated_normal),
+                "abnormal": (n.abnormal, abnormal, generated_abnormal),
+            }
             told = self._teach(judged, "discriminators", step, k, fabric)
         return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
 
@@ -288,26 +296,28 @@ class CxGanRecipe(DiscrepancyRecipe):
         with torch.no_grad(), fabric.autocast():
             counterfactual = abnormal + n.translate(abnormal)
         with fabric.autocast():
-            change, idle = n.heal(torch.cat([abnormal, normal])).chunk(2)
-            healed = abnormal + change
+            change, idle = n.abnormal_to_normal(torch.cat([abnormal, normal])).chunk(2)
+            generated_normal = abnormal + change
             losses = {
-                "healing": self._wish(n.residual(healed)),
-                "residual": p.lambda_residual * residual_loss(counterfactual, healed),
+                "adversarial_normal": self._wish(n.residual(generated_normal)),
+                "residual": p.lambda_residual * residual_loss(counterfactual, generated_normal),
                 "identity": p.lambda_identity * identity_loss(idle),
             }
         if self.teacher is not None:
             losses["pairs"] = self._pair_loss(step, fabric)
         descend(sum(losses.values()), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
-        told = self._teach({"residual": (n.residual, normal, healed)}, "residual discriminator", step, 0, fabric)
+        told = self._teach(
+            {"residual": (n.residual, normal, generated_normal)}, "residual discriminator", step, 0, fabric
+        )
         return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _from_history(self, name: str, made: Tensor, step: int, fabric: Fabric) -> Tensor:
         everyone = fabric.all_gather(made).flatten(0, 1) if fabric.world_size > 1 else made
         return self.histories[name](everyone, self.draw(f"history {name}", step))[shard(self.preset.pairs, fabric)]
 
-    def there_and_back(self, abnormal: Tensor, healed: Tensor) -> Tensor:
-        return healed + self.nets.ail(healed)
+    def reconstruction(self, abnormal: Tensor, generated_normal: Tensor) -> Tensor:
+        return generated_normal + self.nets.normal_to_abnormal(generated_normal)
 
 
 def _learning(on: bool, *networks: nn.Module) -> None:

@@ -25,7 +25,7 @@ from engine.metrics.stride_energy import stride_energy
 
 MOST_COUNTERFACTUALS = 300  # positives whose true counterfactual is drawn
 HEALED = "share of pictures with the finding below the operating point after translation"
-HEALED_OF_CALLED = "the same of pictures that were above it before"
+EFFECTIVE_OF_CALLED = "the same of pictures that were above it before"
 ON_BODY, ON_MARKS = "map on the body", "map on burned-in marks"
 LEFT_ALONE = "mean |change| of {other} pictures, share of the grey range; 0 is perfect"
 
@@ -36,13 +36,13 @@ class Seen:
 
     Attributes:
         probabilities, sizes: (N,), and the root mean square of each map.
-        healed: (N,) probabilities after the whole map has been added.
+        after_map: (N,) probabilities after the whole map has been added.
         maps, pictures: (N, s, s) float16, M(x) and x as the network saw it.
     """
 
     probabilities: np.ndarray
     sizes: np.ndarray
-    healed: np.ndarray
+    after_map: np.ndarray
     maps: np.ndarray = field(repr=False)
     pictures: np.ndarray = field(repr=False)
 
@@ -51,7 +51,7 @@ class Seen:
 def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = BATCH) -> Seen:
     """Run the model over the pictures at `indices`."""
     side = model.preprocessing.size
-    probabilities, sizes, healed = (np.empty(len(indices), np.float32) for _ in range(3))
+    probabilities, sizes, generated = (np.empty(len(indices), np.float32) for _ in range(3))
     maps = np.empty((len(indices), side, side), np.float16)
     pictures = np.empty_like(maps)
     for start in range(0, len(indices), batch):
@@ -60,9 +60,9 @@ def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, b
         x = torch.from_numpy(seen)[:, None].to(model.device, memory_format=torch.channels_last)
         change, probability = model.map_of(x)
         _, after = model.map_of(translated(x, change))
-        probabilities[part], healed[part], sizes[part] = probability.cpu(), after.cpu(), map_size(change).cpu()
+        probabilities[part], generated[part], sizes[part] = probability.cpu(), after.cpu(), map_size(change).cpu()
         maps[part], pictures[part] = change[:, 0].cpu(), seen
-    return Seen(probabilities, sizes, healed, maps, pictures)
+    return Seen(probabilities, sizes, generated, maps, pictures)
 
 
 def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
@@ -95,14 +95,14 @@ def measures(
     measured(auc, y, p, subject=finding, groups=who)
     for call in (sensitivity, specificity, accuracy):
         measured(call, y, p, threshold, subject=finding, groups=who)
-    after = np.where(seen.healed[label == 1] <= threshold, "healed", "not")
+    after = np.where(seen.after_map[label == 1] <= threshold, "normal", "abnormal")
     called = seen.probabilities[label == 1] > threshold
     for subject, some, remark in (
         (finding, np.ones_like(called), HEALED),
-        (f"{finding}, of those called", called, HEALED_OF_CALLED),
+        (f"{finding}, of those called", called, EFFECTIVE_OF_CALLED),
     ):
         measured(
-            effectiveness, np.full(some.sum(), "healed"), after[some], subject, groups[label == 1][some], remark=remark
+            effectiveness, np.full(some.sum(), "normal"), after[some], subject, groups[label == 1][some], remark=remark
         )
     before = seen.pictures[label == 0].astype(np.float32)
     moved = before + seen.maps[label == 0].astype(np.float32)
@@ -221,8 +221,8 @@ def _said_of(row: Measure) -> str:
     if row.subject == ON_BODY:
         return f"{1 - row.value:.1%} of the map lies outside the body, which leaves {1 - row.chance:.1%} of the picture"
     where = f"{row.value:.1%} of the map lies on burned-in marks, which are {row.chance:.1%} of the {row.n} pictures that have any"
-    heals = row.low is not None and row.low > row.chance
-    return f"{where}: {'it heals marks as well' if heals else 'no more than anywhere else, as far as can be told'}"
+    changes_marks = row.low is not None and row.low > row.chance
+    return f"{where}: {'it changes marks as well' if changes_marks else 'no more than anywhere else, as far as can be told'}"
 
 
 def _against_truth(model, collection, indices, seen: Seen, measured) -> None:

@@ -73,11 +73,11 @@ class DiscrepancyRecipe(Recipe):
     Args:
         collection: pictures with and without `finding`, the latter normal or `against` another; NaN labels take no part.
         preset: a `Schedule` with an `architecture`.
-        heal: the map generator, (B, 1, H, W) to (B, 1, H, W).
+        map_generator: M, (B, 1, H, W) to (B, 1, H, W).
         average: another of the same.
     """
 
-    def __init__(self, collection: Collection, preset, heal: nn.Module, average: nn.Module, seed: int):
+    def __init__(self, collection: Collection, preset, map_generator: nn.Module, average: nn.Module, seed: int):
         self.collection, self.preset, self.seed = collection, preset, seed
         self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
         self.patience = preset.patience
@@ -86,8 +86,8 @@ class DiscrepancyRecipe(Recipe):
                 f"one finding is learned at a time, not {', '.join(collection.findings)}; choose one with --finding."
             )
         self.finding, self.against = collection.findings[0], getattr(collection, "against", None)
-        self.heal, self.average = heal, average
-        average.load_state_dict(heal.state_dict())
+        self.map_generator, self.average = map_generator, average
+        average.load_state_dict(map_generator.state_dict())
         fixed = getattr(collection, "grey_range", None)
         self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.reach, fixed))
         self.parts = {part: self._of_each_class(part) for part in ("train", "validation")}
@@ -122,7 +122,7 @@ class DiscrepancyRecipe(Recipe):
             ValueError: they are of other networks.
         """
         try:
-            for name, network in (("net", self.heal), ("net", self.average), *self.beside.items()):
+            for name, network in (("net", self.map_generator), ("net", self.average), *self.beside.items()):
                 weights = {k.removeprefix(f"{name}."): v for k, v in kept.items() if k.startswith(f"{name}.")}
                 if weights or name == "net":
                     network.load_state_dict(weights)
@@ -162,21 +162,21 @@ class DiscrepancyRecipe(Recipe):
 
     def follow(self, step: int) -> None:
         """Let the averaged map generator follow the one that learns."""
-        follow(self.average, self.heal, self.preset.averaging, step)
+        follow(self.average, self.map_generator, self.preset.averaging, step)
 
     @abstractmethod
-    def there_and_back(self, abnormal: Tensor, healed: Tensor) -> Tensor | None:
-        """What a healed picture turns into on the way back, for validation; None for a method without a way back."""
+    def reconstruction(self, abnormal: Tensor, generated_normal: Tensor) -> Tensor | None:
+        """The reconstruction of `abnormal` (B, 1, H, W) from its normal counterpart, for validation; None without a generator for it."""
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
         """How well normal counterparts are made, told without pixel labels ("the precision of generating a normal image pair", 3.3).
 
         The size of the map should tell abnormal from normal (`separation`, an AUC), no longer do so once the picture
-        has been healed (`left`, that AUC's distance from chance), and the way back should lead home (`cycle`, L1).
+        has become normal (`left`, that AUC's distance from chance), and the reconstruction should equal the picture (`cycle`, L1).
         """
         self.average.to(fabric.device).eval()
-        sizes: dict[str, list[float]] = {"normal": [], "abnormal": [], "healed": []}
+        sizes: dict[str, list[float]] = {"normal": [], "abnormal": [], "generated": []}
         cycles = []
         for name, pool in zip(("normal", "abnormal"), self.parts["validation"]):
             pool = self.draw(f"validation {name}", 0).permutation(pool)[: self.preset.validated]
@@ -186,14 +186,14 @@ class DiscrepancyRecipe(Recipe):
                     change = self.average(x).float()
                 sizes[name] += map_size(change).tolist()
                 if name == "abnormal":
-                    healed = translated(x, change)
+                    generated_normal = translated(x, change)
                     with fabric.autocast():
-                        sizes["healed"] += map_size(self.average(healed).float()).tolist()
-                        home = self.there_and_back(x, healed)
-                    if home is not None:
-                        cycles.append(float((home.float() - x).abs().mean()))
+                        sizes["generated"] += map_size(self.average(generated_normal).float()).tolist()
+                        again = self.reconstruction(x, generated_normal)
+                    if again is not None:
+                        cycles.append(float((again.float() - x).abs().mean()))
         separation = _separation(sizes["abnormal"], sizes["normal"])
-        left = abs(_separation(sizes["healed"], sizes["normal"]) - 0.5)
+        left = abs(_separation(sizes["generated"], sizes["normal"]) - 0.5)
         cycle = float(np.mean(cycles)) if cycles else 0.0
         return {"score": separation - left - cycle, "separation": separation, "left": left, "cycle": cycle}
 

@@ -162,12 +162,12 @@ class VaGanRecipe(DiscrepancyRecipe):
 
     def __init__(self, collection: Collection, preset: Preset, seed: int = 42):
         torch.manual_seed(seed)
-        heal = MapGenerator(preset.architecture).to(memory_format=torch.channels_last)
+        map_generator = MapGenerator(preset.architecture).to(memory_format=torch.channels_last)
         self.critic = Critic(preset.architecture.width).to(memory_format=torch.channels_last)
-        super().__init__(collection, preset, heal, MapGenerator(preset.architecture), seed)
+        super().__init__(collection, preset, map_generator, MapGenerator(preset.architecture), seed)
         adam = {"lr": preset.learning_rate, "betas": (preset.beta1, preset.beta2)}
         self._optimisers = {
-            "map": torch.optim.Adam(self.heal.parameters(), **adam),
+            "map": torch.optim.Adam(self.map_generator.parameters(), **adam),
             "critic": torch.optim.Adam(self.critic.parameters(), **adam),
         }
 
@@ -176,7 +176,7 @@ class VaGanRecipe(DiscrepancyRecipe):
         return {"critic": self.critic}
 
     def modules(self) -> Mapping[str, nn.Module]:
-        return {"net": self.heal, "average": self.average, "critic": self.critic}
+        return {"net": self.map_generator, "average": self.average, "critic": self.critic}
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         return self._optimisers
@@ -188,13 +188,13 @@ class VaGanRecipe(DiscrepancyRecipe):
         p = self.preset
         warm = step < p.warm_steps or (p.warm_steps and step % 100 == 0)
         losses = {}
-        self.heal.train()
+        self.map_generator.train()
         for k in range(p.warm_critic_steps if warm else p.critic_steps):
             losses["critic"] = self._critic_step(step, k, fabric)
         _, abnormal = self.batch("map", step, fabric)
         self.critic.requires_grad_(False)
         with fabric.autocast():
-            change = self.heal(abnormal)
+            change = self.map_generator(abnormal)
             losses["adversarial"] = -self.critic(abnormal + change).float().mean()
         losses["map"] = p.lambda_map * change.abs().mean()
         descend(losses["adversarial"] + losses["map"], self._optimisers["map"], fabric)
@@ -205,15 +205,15 @@ class VaGanRecipe(DiscrepancyRecipe):
     def _critic_step(self, step: int, k: int, fabric: Fabric) -> float:
         normal, abnormal = self.batch(f"critic {k}", step, fabric)
         with torch.no_grad(), fabric.autocast():
-            healed = abnormal + self.heal(abnormal)
+            generated_normal = abnormal + self.map_generator(abnormal)
         place = self.draw(f"penalty {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
         place = torch.from_numpy(place[shard(self.preset.pairs, fabric)]).to(fabric.device)
         with fabric.autocast():
-            real, made = self.critic(torch.cat([normal, healed])).float().chunk(2)
-            penalty = gradient_penalty(self.critic, normal, healed, place)
+            real, made = self.critic(torch.cat([normal, generated_normal])).float().chunk(2)
+            penalty = gradient_penalty(self.critic, normal, generated_normal, place)
         distance = made.mean() - real.mean()
         descend(distance + self.preset.penalty * penalty, self._optimisers["critic"], fabric)
         return float(distance.detach())
 
-    def there_and_back(self, abnormal: Tensor, healed: Tensor) -> None:
+    def reconstruction(self, abnormal: Tensor, generated_normal: Tensor) -> None:
         return None

@@ -120,6 +120,6 @@ def test_what_is_measured_after_translation_is_what_the_slider_shows(opened):
     _, along = model.forward(picture[None])
     seen = look(model, Bright(), np.array([0]))
     assert np.abs(seen.pictures + seen.maps).max() > 1
-    assert seen.healed[0] == pytest.approx(float(along[0, 4]), abs=1e-6)
+    assert seen.after_map[0] == pytest.approx(float(along[0, 4]), abs=1e-6)
     again = model.probability_of(model.fast(torch.from_numpy(picture)[None, None] * 1.7))
     assert float(along[0, 4]) == pytest.approx(float(again), abs=1e-2)

@@ -94,7 +94,7 @@ def test_a_model_that_heals_burned_in_marks_is_reported_as_such(on_marks, tmp_pa
     rows, remarks = measures(model, marked, test, seen)
     row = next(row for row in rows if row.subject == "map on burned-in marks")
     assert row.n == sum(index % 2 for index in test)
-    assert any("it heals marks as well" in remark for remark in remarks) == on_marks
+    assert any("it changes marks as well" in remark for remark in remarks) == on_marks
 
 
 def test_guidance_is_refused_in_a_sentence(tmp_path):
@@ -136,7 +136,7 @@ def test_effectiveness_is_told_of_all_pictures_with_the_finding_and_of_those_tha
     test, side = whole.split("test"), model.preprocessing.size
     ill = np.flatnonzero(whole.labels[test, 0] == 1)
     before, flat = np.zeros(len(test), np.float32), np.zeros((len(test), side, side), np.float32)
-    before[ill[: len(ill) // 2]] = 1  # called, and not healed; the others never were
+    before[ill[: len(ill) // 2]] = 1  # above the threshold, and still above it after the map; the others never were
     rows, _ = measures(model, whole, test, Seen(before, before, before, flat, flat))
     found = {row.subject: row for row in rows if row.metric == "effectiveness"}
     assert found["Lesion"].value == pytest.approx(1 - (len(ill) // 2) / len(ill))

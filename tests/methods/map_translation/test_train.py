@@ -111,12 +111,12 @@ def test_training_ends_when_patience_does(tmp_path):
 def test_the_cascade_leaves_its_map_alone_until_the_pairs_are_there(tmp_path):
     recipe = RECIPES["cascaded"]()
     fabric = CPU.fabric(tmp_path)
-    before = {k: v.clone() for k, v in recipe.nets.heal.state_dict().items()}
+    before = {k: v.clone() for k, v in recipe.nets.abnormal_to_normal.state_dict().items()}
     recipe.step(0, fabric)
-    assert all(torch.equal(v, before[k]) for k, v in recipe.nets.heal.state_dict().items())
+    assert all(torch.equal(v, before[k]) for k, v in recipe.nets.abnormal_to_normal.state_dict().items())
     translator = {k: v.clone() for k, v in recipe.nets.translate.state_dict().items()}
     recipe.step(5, fabric)
-    assert not all(torch.equal(v, before[k]) for k, v in recipe.nets.heal.state_dict().items())
+    assert not all(torch.equal(v, before[k]) for k, v in recipe.nets.abnormal_to_normal.state_dict().items())
     assert all(torch.equal(v, translator[k]) for k, v in recipe.nets.translate.state_dict().items())
 
 
@@ -178,14 +178,14 @@ def test_one_finding_of_several_is_a_column_with_its_own_truth():
         Chosen(whole, ("Gout",))
 
 
-def test_validation_rewards_a_map_that_heals(tmp_path):
+def test_validation_rewards_a_map_that_leads_to_normal(tmp_path):
     recipe, fabric = cx_gan(), CPU.fabric(tmp_path)
     untrained = recipe.validate(fabric)
     truth = {}
     for index in range(len(pictures())):
-        film, healed = pictures().image(index, 32), pictures().counterfactual(index, 32, without=("Lesion",))
+        film, normal = pictures().image(index, 32), pictures().counterfactual(index, 32, without=("Lesion",))
         truth[recipe.films.batch([index])[0, 0].numpy().tobytes()] = (
-            (healed - film) * 0.9 / recipe.films.preprocessing.fixed[1]
+            (normal - film) * 0.9 / recipe.films.preprocessing.fixed[1]
         )
 
     class Knows(torch.nn.Module):
@@ -194,7 +194,7 @@ def test_validation_rewards_a_map_that_heals(tmp_path):
             return torch.from_numpy(np.stack(known))[:, None].float()
 
     recipe.average = Knows()
-    recipe.there_and_back = lambda abnormal, healed: abnormal
+    recipe.reconstruction = lambda abnormal, generated_normal: abnormal
     told = recipe.validate(fabric)
     assert told["separation"] == 1 and told["left"] == 0 and told["score"] > untrained["score"]
 
