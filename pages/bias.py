@@ -13,7 +13,7 @@ from engine.bias.report import wording as answers
 from engine.bias.report.records import Affected, BiasReport, FindingReport, difference_scale
 from engine.bias.report.request import DRAWN, Asked
 from engine.checkpoints.format import Checkpoint
-from engine.datasets import NEED_NO_FOLDER
+from engine.datasets import draws_its_own
 from engine.export.bias_json import bias_json
 from engine.queue import Job
 from pages.components import bias_cards, common
@@ -95,7 +95,7 @@ def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
         st.session_state["bias attribute kept"] = attribute
         count = st.selectbox("Films", COUNTS, 1, width=90)
         root = None
-        if common.trained_on(checkpoint) not in NEED_NO_FOLDER:
+        if not draws_its_own(common.trained_on(checkpoint)):
             root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip() or None
         pressed = st.button("Ask the model", type="primary", key="bias-ask")
         files = st.container(horizontal=True, horizontal_alignment="right", gap="small", key="bias-files")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
-from engine.datasets import NEED_NO_FOLDER
+from engine.datasets import draws_its_own
 from engine.queue import Job, Progress
 from engine.scan import Scan, frame
 from pages.components import ahead, cards, common, open_scans, scan_list, shelf, words
@@ -68,7 +68,7 @@ def explain(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -
 
 def _only_drawn(opened: OpenScan, checkpoint: Checkpoint) -> bool:
     """Whether the checkpoint has seen drawn pictures only and this scan is none."""
-    return not opened.drawn_by and common.trained_on(checkpoint) in NEED_NO_FOLDER
+    return not opened.drawn_by and draws_its_own(common.trained_on(checkpoint))
 
 
 def predict_counterfactual(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:

@@ -101,9 +101,7 @@ def table(rows: Sequence[Measure]) -> None:
 
 def provenance(checkpoint: Checkpoint) -> str:
     of = common.method_of(checkpoint)
-    films = common.COLLECTIONS.get(
-        common.trained_on(checkpoint), common.trained_on(checkpoint) or "pictures its card names"
-    )
+    films = common.films_of(common.trained_on(checkpoint)) or "pictures its card names"
     where = {"shipped": "came with the app"}.get(checkpoint.source, "from " + checkpoint.source)
     return f"{of.title} ({of.paper}), trained on {films}. The weights {where}; sha256 {checkpoint.sha256[:12]}."
 
@@ -202,7 +200,7 @@ def main() -> None:
         st.html("<h1 class='title'>Models</h1>")
         if good:
             names = {c.identity: common.label(c) for c in good}
-            films = [common.COLLECTIONS.get(common.trained_on(c), common.trained_on(c)) for c in good]
+            films = [common.films_of(common.trained_on(c)) for c in good]
             chosen = st.radio(
                 "Checkpoints", list(names), format_func=lambda s: names[s], captions=films, label_visibility="collapsed"
             )

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from engine.checkpoints.card import measures
 from engine.commands.outputs import writable
 from engine.commands.shared import opened
-from engine.datasets import COLLECTIONS, SPLITS
+from engine.datasets import SPLITS, collections
 from engine.errors import OneSentence
 from engine.files import write_whole
 from engine.tables import show, write_text
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def bias(
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
-    data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
+    data: Annotated[str, typer.Option(help=", ".join(collections()))],
     attribute: Annotated[
         list[str],
         typer.Option(help="for example sex, view_position or marker; again for each, Holm's correction is over all"),

@@ -10,8 +10,7 @@ import typer
 from engine.checkpoints.format import Checkpoint
 from engine.commands.outputs import writable
 from engine.commands.shared import opened
-from engine.datasets import COLLECTIONS, SPLITS, collection_class
-from engine.datasets.collection import Collection
+from engine.datasets import SPLITS, Collection, collections
 from engine.errors import OneSentence
 from engine.registry import Generator, open_generator, open_model
 from engine.tables import show, write_json
@@ -20,7 +19,7 @@ from engine.tables import show, write_json
 def evaluate(
     method: Annotated[str, typer.Argument(help="for example attri_net")],
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
-    data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
+    data: Annotated[str, typer.Option(help=", ".join(collections()))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
@@ -62,9 +61,10 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
     trained, kind = str(data.get("collection", "")), str(data.get("kind", "unknown"))
     if trained == collection.name:
         return []
-    if kind == "unknown" and trained in COLLECTIONS:
-        kind = collection_class(trained).kind
-    if kind != collection.kind and (kind != "unknown" or trained in COLLECTIONS):
+    known = collections()
+    if kind == "unknown" and trained in known:
+        kind = known[trained].kind
+    if kind != collection.kind and (kind != "unknown" or trained in known):
         own = f"{trained} (kind {kind})" if trained else f"scans of kind {kind}"
         raise OneSentence(
             f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind})."

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from engine.checkpoints.format import shipped, shipped_folder
 from engine.commands.outputs import writable, writable_folder
-from engine.commands.shared import TERMS, opened, use_threads
+from engine.commands.shared import opened, use_threads
 from engine.commands.train import guided
-from engine.datasets import NEED_NO_FOLDER
+from engine.datasets import registered_collection
 from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
 from engine.errors import OneSentence
@@ -214,7 +214,7 @@ def training_job(
         "--preset",
         preset,
     ]
-    typed += [] if table.data in NEED_NO_FOLDER else ["--root", "DIR"]
+    typed += ["--root", "DIR"] if registered_collection(table.data).needs_folder else []
     settings = [f"{name}={value}" for name, value in changes.items()]
     for flag, values in (
         ("--finding", training.findings or table.findings),
@@ -227,7 +227,7 @@ def training_job(
     return TrainingJob(
         name=name,
         collection=collection,
-        terms=TERMS[table.data],
+        terms=registered_collection(table.data).terms,
         preset=preset,
         changes=changes,
         guidance=guide,

@@ -13,9 +13,9 @@ import typer
 
 from engine.checkpoints.format import shipped_folder
 from engine.commands.outputs import checkpoint_name, writable_folder
-from engine.commands.shared import TERMS, opened, use_threads
+from engine.commands.shared import opened, use_threads
 from engine.commands.shared import settings as parsed
-from engine.datasets import COLLECTIONS
+from engine.datasets import collections, registered_collection
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
 from engine.errors import OneSentence
 from engine.registry import Trained, trained
@@ -23,13 +23,13 @@ from engine.registry import method as registered
 from engine.training.job import RUNS, TrainingJob
 from engine.training.loop import Machine
 
-PAIRS = ("implants",)
+PAIRS = tuple(name for name, one in collections().items() if one.pairs_of)
 GUIDANCE = ("none", "full", "pseudo", "mixed", "elsewhere")
 
 
 def train(
     method: Annotated[str, typer.Argument(help="for example attri_net")],
-    data: Annotated[str, typer.Option(help=", ".join(COLLECTIONS))],
+    data: Annotated[str, typer.Option(help=", ".join(collections()))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
     name: Annotated[
@@ -91,7 +91,7 @@ def train(
             )
         ),
         collection=collection,
-        terms=TERMS[data],
+        terms=registered_collection(data).terms,
         preset=preset,
         changes=parsed(set or ()),
         guidance=guide,
@@ -120,11 +120,10 @@ def made_pairs(room: Trained, pairs: str | None, root: Path | None, findings: Se
     if not room.made_pairs:
         able = ", ".join(sorted(name for name, other in trained().items() if other.made_pairs))
         raise OneSentence(f"{room.title} cannot learn from made pairs; leave --pairs out, or train one of {able}.")
-    from engine.datasets.implant_lesions import LESIONS
-
-    able = [finding for finding in findings if finding in LESIONS]
+    makes = registered_collection(pairs).pairs_of
+    able = [finding for finding in findings if finding in makes]
     if not able:
-        raise OneSentence(f"{pairs} can be made of {', '.join(LESIONS)}, not of {', '.join(findings)}.")
+        raise OneSentence(f"{pairs} can be made of {', '.join(makes)}, not of {', '.join(findings)}.")
     return opened(pairs, root, able, [f"copies={copies}"])
 
 

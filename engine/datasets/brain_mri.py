@@ -11,11 +11,18 @@ from engine.datasets.classified import ClassFolders, at_size
 from engine.datasets.collection import UnusableCollection
 from engine.datasets.crop import head_mask
 from engine.datasets.pictures import PictureMemory
+from engine.datasets.registry import register_collection
 
 CLASSES = ("glioma_tumor", "meningioma_tumor", "no_tumor", "pituitary_tumor")
 HALVES = ("Training", "Testing")
 
 
+@register_collection(
+    "brain_mri",
+    title="brain MR",
+    kind="MR",
+    terms="Brain Tumor Classification (MRI), Bhuvaji et al. 2020; the copy used states no terms.",
+)
 class BrainMRI(ClassFolders):
     """Slices `Training/<class>/*.jpg` and `Testing/<class>/*.jpg`; nobody drew where the tumour is.
 
@@ -35,8 +42,6 @@ class BrainMRI(ClassFolders):
     Attributes, errors: see `ClassFolders`.
     """
 
-    name = "brain_mri"
-    kind = "MR"
     limit = 0.97
     known_findings = {
         "Tumour": frozenset({"glioma_tumor", "meningioma_tumor", "pituitary_tumor"}),

@@ -12,12 +12,19 @@ import numpy as np
 from engine.datasets.classified import at_size
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 from engine.datasets.pictures import PictureMemory
+from engine.datasets.registry import register_collection
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
 ENDINGS = (".nii.gz", ".nii")
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
 
+@register_collection(
+    "brats",
+    title="brain MR volumes",
+    kind="MR",
+    terms="BraTS (Bakas et al. 2017), for research, with registration.",
+)
 class BraTS(Collection):
     """Slices that show the full brain, with or without tumour, of every patient in the folder.
 
@@ -45,9 +52,6 @@ class BraTS(Collection):
         UnusableCollection: no patients, or a patient without the wanted volume or outlines.
         ValueError: an unknown modality or finding, or a number out of range.
     """
-
-    name = "brats"
-    kind = "MR"
 
     def __init__(
         self,

@@ -12,11 +12,18 @@ from engine.datasets.classified import ClassFolders, at_size
 from engine.datasets.collection import UnusableCollection
 from engine.datasets.marks import burned_in
 from engine.datasets.pictures import PictureMemory, read_grey
+from engine.datasets.registry import register_collection
 
 CLASSES = ("benign", "malignant", "normal")
 MARK_SHARE = 0.1  # of a pixel; marks are thin, and half would lose them
 
 
+@register_collection(
+    "busi",
+    title="breast ultrasound",
+    kind="ultrasound",
+    terms="Breast Ultrasound Images Dataset (Al-Dhabyani et al., Data in Brief 2020), open access, with attribution.",
+)
 class BUSI(ClassFolders):
     """Frames `<class>/<class> (<n>).png` with masks `..._mask.png`, `..._mask_1.png` and so on beside them.
 
@@ -35,8 +42,6 @@ class BUSI(ClassFolders):
     Attributes, errors: see `ClassFolders`.
     """
 
-    name = "busi"
-    kind = "ultrasound"
     limit = 0.96
     known_findings = {
         "Lesion": frozenset({"benign", "malignant"}),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 from engine.datasets.pictures import Box, PictureMemory, read_grey
+from engine.datasets.registry import register_collection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KNOWN_FINDINGS = (
     "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia",
@@ -24,6 +28,12 @@ DEAL = ("train", "train", "test", "train", "train", "validation", "train", "test
 RAREST_FIRST = ("Cardiomegaly", "Consolidation", "Edema", "Effusion", "Atelectasis", "Pneumonia")
 
 
+@register_collection(
+    "chestxray8",
+    title="NIH films",
+    kind="radiograph",
+    terms="NIH ChestX-ray8/14 (Wang et al. 2017), free to use with attribution to the NIH Clinical Center.",
+)
 class ChestXray8(Collection):
     """The pictures of the NIH table that are present in the folder.
 
@@ -46,8 +56,6 @@ class ChestXray8(Collection):
         UnusableCollection: folder, table, column or pictures missing.
         ValueError: a finding that the collection does not label.
     """
-
-    name = "chestxray8"
 
     def __init__(
         self,
@@ -166,6 +174,8 @@ def _pictures_in(root: Path) -> dict[str, Path]:
 
 
 def _read_table(root: Path) -> pd.DataFrame:
+    import pandas as pd  # slow to load
+
     path = next((root / name for name in TABLES if (root / name).is_file()), None)
     if path is None:
         raise UnusableCollection(f"{root} has neither {' nor '.join(TABLES)}.")
@@ -181,6 +191,8 @@ def _read_table(root: Path) -> pd.DataFrame:
 
 
 def _read_boxes(path: Path) -> list[Box]:
+    import pandas as pd  # slow to load
+
     table = pd.read_csv(path).iloc[:, :6]  # "Bbox [x,y,w,h]" is one unquoted heading, so it falls into four columns
     if table.shape[1] < 6 or not str(table.columns[2]).startswith("Bbox"):
         raise UnusableCollection(f"{path} must start with the columns Image Index, Finding Label, Bbox [x, y, w, h].")

@@ -6,14 +6,18 @@ import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 from engine.datasets.demographics import race_group
 from engine.datasets.pictures import PictureMemory, read_grey
+from engine.datasets.registry import register_collection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KNOWN_FINDINGS = (
     "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia",
@@ -38,6 +42,12 @@ SEXES = {"Female": "F", "Male": "M"}
 DEMOGRAPHICS = ("CHEXPERT DEMO.csv", "CHEXPERT DEMO.xlsx")
 
 
+@register_collection(
+    "chexpert",
+    title="CheXpert films",
+    kind="radiograph",
+    terms="CheXpert (Irvin et al. 2019), Stanford University Dataset Research Use Agreement.",
+)
 class CheXpert(Collection):
     """The frontal films of CheXpert-v1.0 or CheXpert-v1.0-small that are present in the folder.
 
@@ -63,8 +73,6 @@ class CheXpert(Collection):
         ValueError: a finding or policy that does not exist.
     """
 
-    name = "chexpert"
-
     def __init__(
         self,
         root: str | Path,
@@ -73,6 +81,8 @@ class CheXpert(Collection):
         seed: int = 42,
         memory: PictureMemory | None = None,
     ) -> None:
+        import pandas as pd  # slow to load
+
         unknown = [finding for finding in findings if finding not in KNOWN_FINDINGS]
         if unknown:
             raise ValueError(f"CheXpert does not label {', '.join(unknown)}; it labels {', '.join(KNOWN_FINDINGS)}.")
@@ -182,6 +192,8 @@ def _numbers(text: str) -> list[int]:
 
 
 def _read_tables(root: Path, findings: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd  # slow to load
+
     if not root.is_dir():
         raise UnusableCollection(f"{root} is not a folder; name the CheXpert folder that holds train.csv and train/.")
     tables = []
@@ -223,6 +235,8 @@ def _segmentations(root: Path) -> dict[str, Mapping[str, Mapping]]:
 
 def _demographics(root: Path) -> pd.DataFrame | None:
     """PRIMARY_RACE and GENDER by patient, None where the table is not there."""
+    import pandas as pd  # slow to load
+
     paths = _beside(root, DEMOGRAPHICS)
     if not paths:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Collection(ABC):
         labels: (N, C) float32; 1 present, 0 absent, NaN unknown.
         patients: (N,) str; pictures of one patient (or one group of look-alikes) share it.
         attributes: for example ``{"sex": (N,) str, "view_position": (N,) str}``; "" where unknown.
+        options: what it was opened with by name on the command line, less folders of this machine; what it has by default
+            is not among them.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Collection(ABC):
     labels: np.ndarray
     patients: np.ndarray
     attributes: Mapping[str, np.ndarray]
+    options: Mapping[str, int | float | str] = MappingProxyType({})
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -22,6 +22,7 @@ from engine.datasets.collection import SPLITS, Collection, UnusableCollection
 from engine.datasets.implant_lesions import AIRSPACE, LESIONS, Lesion, Place, film_with, make
 from engine.datasets.lung_fields import LungFields, lung_fields
 from engine.datasets.pictures import Box, PictureMemory
+from engine.datasets.registry import register_collection
 
 SHARE = 0.3  # of the films of each finding
 BLANK = 0.15  # of the films without any
@@ -41,6 +42,14 @@ PUBLISHED = {
 BOXES_OF = {"Consolidation": "Pneumonia", "Edema": "Infiltration"}  # findings that nobody boxed
 
 
+@register_collection(
+    "implants",
+    title="films with lesions put into them",
+    kind="radiograph",
+    terms="Lesions drawn by `engine/datasets/implants.py` into films of NIH ChestX-ray8/14 (Wang et al. 2017), "
+    "free to use with attribution to the NIH Clinical Center.",
+    pairs_of=LESIONS,
+)
 class Implants(Collection):
     """`copies` patients made of every film without findings on which both lungs are found.
 
@@ -60,7 +69,6 @@ class Implants(Collection):
         ValueError: a finding that cannot be put into a film.
     """
 
-    name = "implants"
     family = AIRSPACE  # an opacity of one of these does not teach that another is absent
 
     def __init__(

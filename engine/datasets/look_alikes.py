@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 from scipy.sparse.csgraph import connected_components
 
 from engine.datasets.collection import UnusableCollection
@@ -50,6 +49,8 @@ def groups_of(root: Path, files: Sequence[str], limit: float) -> tuple[np.ndarra
     Raises:
         UnusableCollection: `groups.csv` lacks a column, or a picture cannot be read.
     """
+    import pandas as pd  # slow to load
+
     path = root / "groups.csv"
     if path.is_file():
         table = pd.read_csv(path, dtype=str)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import convex_hull_image, reconstruction
 
 from engine.datasets.body import body_mask
 from engine.preprocessing import two_dimensional
@@ -55,6 +54,8 @@ def stretched(picture: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 def lung_fields(picture: np.ndarray) -> LungFields | None:
     """The lungs of a film (H, W), bright = dense, any units; None when not both of them stand out."""
+    from skimage.morphology import convex_hull_image  # slow to load
+
     two_dimensional(picture, "a film")
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = np.clip(stretched(small)[0], 0, 1)
@@ -82,6 +83,8 @@ def lung_fields(picture: np.ndarray) -> LungFields | None:
 
 def _cores(smooth: np.ndarray, body: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The deepest parts of the two lungs: basins of the grey values that do not run out over the body's border."""
+    from skimage.morphology import reconstruction  # slow to load
+
     rim = ~body
     rim[[0, -1]] = rim[:, [0, -1]] = True
     depth = reconstruction(np.where(rim, smooth, 1.0), smooth, method="erosion") - smooth

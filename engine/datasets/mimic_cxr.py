@@ -5,14 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from engine.datasets.chexpert import KNOWN_FINDINGS, PAPER_FINDINGS, POLICIES
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection
 from engine.datasets.demographics import race_group
 from engine.datasets.pictures import PictureMemory, read_grey
+from engine.datasets.registry import register_collection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLES = {
     "metadata": ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate"),
@@ -32,6 +36,12 @@ WHERE = (
 )  # MIMIC-IV's tables, below the root
 
 
+@register_collection(
+    "mimic_cxr",
+    title="MIMIC films",
+    kind="radiograph",
+    terms="MIMIC-CXR-JPG (Johnson et al. 2019) and MIMIC-IV, PhysioNet Credentialed Health Data License.",
+)
 class MimicCxr(Collection):
     """The frontal films of MIMIC-CXR-JPG that are present in the folder, in the official parts, which are by patient.
 
@@ -53,8 +63,6 @@ class MimicCxr(Collection):
         UnusableCollection: folder, table, column or pictures missing.
         ValueError: a finding or policy that does not exist.
     """
-
-    name = "mimic_cxr"
 
     def __init__(
         self,
@@ -124,6 +132,8 @@ class MimicCxr(Collection):
 
     def _demographics(self, folder: Path | None, dates: pd.Series) -> dict[str, np.ndarray]:
         """sex, age and race from MIMIC-IV's two tables; nothing where there are none."""
+        import pandas as pd  # slow to load
+
         places = [folder] if folder is not None else [self.root / place for place in WHERE]
         patients, admissions = (_sought(places, table) for table in ("patients", "admissions"))
         if folder is not None and (patients is None or admissions is None):
@@ -149,6 +159,8 @@ class MimicCxr(Collection):
 
 def _labels(films: pd.DataFrame, table: pd.DataFrame, findings: Sequence[str], uncertain: float) -> np.ndarray:
     """(N, C) float32: the study's labels for each of its films, NaN where the study has none."""
+    import pandas as pd  # slow to load
+
     table = table.drop_duplicates(["subject_id", "study_id"])
     joined = films[["subject_id", "study_id"]].merge(
         table.assign(labelled=True), on=["subject_id", "study_id"], how="left", validate="many_to_one"
@@ -189,6 +201,8 @@ def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
 
 
 def _csv(path: Path, **how) -> pd.DataFrame:
+    import pandas as pd  # slow to load
+
     try:
         return pd.read_csv(path, **how)
     except (

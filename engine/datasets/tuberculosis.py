@@ -14,6 +14,7 @@ from engine.datasets.collection import SPLITS, Collection, UnusableCollection
 from engine.datasets.crop import CROPS
 from engine.datasets.look_alikes import dealt
 from engine.datasets.pictures import PictureMemory, read_grey
+from engine.datasets.registry import register_collection
 
 PICTURES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 SHOWN = ("inside", "whole")  # of `CROPS`
@@ -31,6 +32,13 @@ class Film:
     age: str = ""
 
 
+@register_collection(
+    "tuberculosis",
+    title="films with and without tuberculosis",
+    kind="radiograph",
+    terms="Shenzhen and Montgomery (Jaeger et al. 2014, free with attribution), Belarus TB portal and KIT, "
+    "each under its own terms.",
+)
 class Tuberculosis(Collection):
     """The films of those of the four collections that are in the folder.
 
@@ -66,9 +74,6 @@ class Tuberculosis(Collection):
         UnusableCollection: none of the folders is there, or they are empty.
         ValueError: an unknown source, finding or crop.
     """
-
-    name = "tuberculosis"
-    kind = "radiograph"
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection
 from engine.datasets.pictures import resized
+from engine.datasets.registry import register_collection
 
 FINDINGS = ("Lesion",)
 NOISE = 50.0  # standard deviation of each picture's background, before the scale
@@ -72,6 +73,14 @@ RECIPES = {
 }
 
 
+@register_collection(
+    "vagan_synthetic",
+    title="synthetic pictures",
+    kind="unknown",
+    terms="Drawn by `engine/datasets/vagan_synthetic.py` after Baumgartner et al. 2018; no patient. "
+    "Apache-2.0, as this project.",
+    needs_folder=False,
+)
 class VAGANSynthetic(Collection):
     """`count` pictures: every second one is diseased, by turns with the moved shape at the lower right and the upper left.
 
@@ -89,9 +98,6 @@ class VAGANSynthetic(Collection):
         grey_range: the values that a network's range should span, five standard deviations below the noise's mean and
             three above the shapes'.
     """
-
-    name = "vagan_synthetic"
-    kind = "unknown"
 
     def __init__(
         self, count: int = 10000, seed: int = 1, recipe: str = "va-gan", findings: Sequence[str] = FINDINGS

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 from engine.datasets.pictures import Box, PictureMemory, read_grey
+from engine.datasets.registry import register_collection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOCAL_FINDINGS = (
     "Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Clavicle fracture", "Consolidation", "Edema",
@@ -29,6 +33,12 @@ ENDINGS = (".dicom", ".dcm", ".png")
 EDGES = ["x_min", "y_min", "x_max", "y_max"]
 
 
+@register_collection(
+    "vindr",
+    title="VinDr films",
+    kind="radiograph",
+    terms="VinDr-CXR (Nguyen et al. 2022), PhysioNet Credentialed Health Data License.",
+)
 class VinDr(Collection):
     """The pictures of VinDr-CXR that are present in the folder.
 
@@ -50,8 +60,6 @@ class VinDr(Collection):
         ValueError: a finding that the collection does not label.
     """
 
-    name = "vindr"
-
     def __init__(
         self,
         root: str | Path,
@@ -59,6 +67,8 @@ class VinDr(Collection):
         seed: int = 42,
         memory: PictureMemory | None = None,
     ) -> None:
+        import pandas as pd  # slow to load
+
         known = LOCAL_FINDINGS + GLOBAL_FINDINGS
         unknown = [finding for finding in findings if finding not in known]
         if unknown:
@@ -157,6 +167,8 @@ def _table(root: Path, name: str) -> Path | None:
 
 
 def _read_boxes(root: Path, part: str) -> pd.DataFrame:
+    import pandas as pd  # slow to load
+
     path = _table(root, f"annotations_{part}.csv")
     if path is None:
         raise UnusableCollection(f"Neither {root} nor {root}/annotations has annotations_{part}.csv.")
@@ -169,6 +181,8 @@ def _read_boxes(root: Path, part: str) -> pd.DataFrame:
 
 def _read_ticks(root: Path, part: str) -> set[tuple[str, str]]:
     """(image id, finding) pairs that any radiologist ticked for the whole picture, and (image id, "") for every picture."""
+    import pandas as pd  # slow to load
+
     path = _table(root, f"image_labels_{part}.csv")
     if path is None:
         return set()

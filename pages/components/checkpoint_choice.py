@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
-from engine.datasets import NEED_NO_FOLDER
+from engine.datasets import draws_its_own
 from pages.components import common
 from pages.components.shelf import OpenScan
 
@@ -36,7 +36,7 @@ def offered(opened: OpenScan, usable: Sequence[Checkpoint] | None = None) -> lis
 
 def _strange(collection: str, drawn_by: str) -> bool:
     """Whether a checkpoint's collection is another than the one that drew the scan or, for a scan that nobody drew, a drawn one."""
-    return collection != drawn_by if drawn_by else collection in NEED_NO_FOLDER
+    return collection != drawn_by if drawn_by else draws_its_own(collection)
 
 
 def choices() -> Choices:

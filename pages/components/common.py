@@ -26,7 +26,7 @@ from engine.checkpoints.format import (
     shipped,
     shipped_folder,
 )
-from engine.datasets import NEED_NO_FOLDER
+from engine.datasets import collections, draws_its_own
 from engine.inference import Inference, Lost, RemoteModel
 from engine.memory import give_back
 from engine.queue import Job, Progress, Queue
@@ -35,11 +35,6 @@ from engine.scan import UnreadableScan
 from server import sessions
 
 NOTICE = "Research use only, not for diagnosis"
-COLLECTIONS = {
-    "chestxray8": "NIH films", "phantom": "drawn films", "chexpert": "CheXpert films", "vindr": "VinDr films", "mimic_cxr": "MIMIC films",
-    "tuberculosis": "films with and without tuberculosis", "busi": "breast ultrasound", "brain_mri": "brain MR", "brats": "brain MR volumes",
-    "vagan_synthetic": "synthetic pictures", "implants": "films with lesions put into them",
-}  # fmt: skip
 CAPITALS = {"nih": "NIH", "busi": "BUSI", "mri": "MRI"}  # words of a checkpoint's name that are written otherwise
 COUNTED = 20  # steps of a job; of more a reader is told the share
 APP = Path(__file__).parents[2] / "app.py"
@@ -214,11 +209,17 @@ def trained_on(checkpoint: Checkpoint) -> str:
     return str(checkpoint.config.get("data", {}).get("collection", ""))
 
 
+def films_of(collection: str) -> str:
+    """What a reader calls the pictures of a collection, its own name where it is not known here."""
+    known = collections().get(collection)
+    return known.title if known else collection
+
+
 def kinds_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     """The scan kinds it takes: its method's or, for a method that takes any, the kind it was trained on; empty for all."""
     kinds = tuple(method_of(checkpoint).kinds)
     trained = checkpoint.config.get("data", {}).get("kind", "unknown")
-    if not kinds and trained == "unknown" and trained_on(checkpoint) in NEED_NO_FOLDER:
+    if not kinds and trained == "unknown" and draws_its_own(trained_on(checkpoint)):
         return ("unknown",)  # drawn pictures of nothing in particular: no scanner makes their like
     return kinds or (() if trained == "unknown" else (trained, "unknown"))
 

@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 from pypdf import PdfReader
 
-from engine import datasets
 from engine.bias.report.records import VERDICTS
 from engine.checkpoints.card import measures, table
 from engine.checkpoints.format import open_checkpoint
@@ -17,6 +16,7 @@ from engine.methods.attri_net.produce import tiny
 from engine.metrics.measure import METRICS, Measure
 from engine.registry import method
 from engine.tables import number
+from tests.methods.attri_net.small import draw_once
 
 PHANTOM = ("--data", "phantom", "--option", "count=90", "--option", "size=32", "--split", "all")
 
@@ -24,7 +24,7 @@ PHANTOM = ("--data", "phantom", "--option", "count=90", "--option", "size=32", "
 @pytest.fixture
 def bias(engine, monkeypatch):
     """Runs the command on drawn films that are drawn once."""
-    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.methods.attri_net.small", "DrawnOnce"))
+    draw_once(monkeypatch)
     return partial(engine, "bias")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from engine import __main__, datasets
+from engine import __main__
 from engine.checkpoints.format import CARD_SECTIONS, open_checkpoint, read_card
 from engine.commands import doctor
 from engine.commands.evaluate import measured_elsewhere
@@ -30,7 +30,7 @@ from engine.scan import Scan, read_scan
 from tests.datasets.test_busi import write_folder as write_frames
 from tests.datasets.test_chestxray8 import write_folder as write_films
 from tests.datasets.test_implants import chest
-from tests.methods.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, patients
+from tests.methods.attri_net.small import PATIENTS, SCHEDULE, SMALL, beginning, draw_once, patients
 from tests.places import ROOT
 
 SETTINGS = [word for name, value in {**SMALL, **SCHEDULE}.items() for word in ("--set", f"{name}={value}")]
@@ -39,7 +39,7 @@ DATA = ["--data", "phantom", "--option", f"count={PATIENTS}"]
 
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
-    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.methods.attri_net.small", "DrawnOnce"))
+    draw_once(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def trained(tmp_path_factory, start):
     """(folder, standard output) of a small training through the command line."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(datasets.COLLECTIONS, "phantom", ("tests.methods.attri_net.small", "DrawnOnce"))
+        draw_once(patch)
         patch.setattr(sys, "argv", ["engine", *map(str, training(folder, start))])
         with (folder / "said").open("w") as said:
             patch.setattr(sys, "stdout", said)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine import datasets
 from engine.bias.report.compute import bias_report
 from engine.bias.report.notes import assumption, facts
 from engine.bias.report.request import Asked, films
@@ -18,6 +17,7 @@ from engine.datasets import UnusableCollection
 from engine.methods.attri_net.produce import tiny
 from pages.components import bias_cards, common
 from tests.bias.halves import FAIR, ITSELF, Films, Three, reported
+from tests.methods.attri_net.small import draw_once
 from tests.places import ROOT
 from tests.test_app import elements, settled
 
@@ -35,7 +35,7 @@ def one_checkpoint(tmp_path_factory):
 def page(one_checkpoint, monkeypatch, inference_here):
     """The page as it opens."""
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(one_checkpoint))
-    monkeypatch.setitem(datasets.COLLECTIONS, "phantom", ("tests.methods.attri_net.small", "DrawnOnce"))
+    draw_once(monkeypatch)
     common.worker.clear()  # forgets what other tests were told
     at = AppTest.from_file(APP, default_timeout=240).run().switch_page("pages/bias.py").run()
     assert not at.exception

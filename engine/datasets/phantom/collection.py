@@ -35,6 +35,7 @@ from engine.datasets.phantom.acquisition import (
 from engine.datasets.phantom.anatomy import Chest, Part, ramp, resized
 from engine.datasets.phantom.build import Build
 from engine.datasets.phantom.findings import FINDINGS, Course, Opacities, draw_illness, textures
+from engine.datasets.registry import register_collection
 
 TOPICS = ("illness", "sex", "view", "build", "course", "texture", "vessels", "exposure", "grain", "tubes", "marker")
 FINEST_BELOW = 128  # smaller pictures are drawn at this size and averaged down
@@ -82,6 +83,17 @@ def _ink(text: str, place: tuple[float, float], height: float, size: int) -> np.
     return ink
 
 
+def _markers(marker: Marker | Sequence[Marker] | str | None, share: int | None) -> tuple[Marker, ...]:
+    if share is not None and not (isinstance(marker, str) and isinstance(share, int) and 0 <= share <= 100):
+        raise ValueError(f"marker_share must be a whole number from 0 to 100 beside a marker's text, got {share!r}.")
+    if isinstance(marker, str):
+        if not marker.strip():
+            raise ValueError("marker must be a text to burn into the films, for example marker=CXR-ROOM1.")
+        shares = {} if share is None else {"share_of_positives": share / 100, "share_of_negatives": share / 100}
+        return (Marker(text=marker, **shares),)
+    return () if marker is None else (marker,) if isinstance(marker, Marker) else tuple(marker)
+
+
 def _keep_memory() -> None:
     """Films come and go as many short-lived arrays. Once the C library has freed a block this large it no longer hands
     memory back after each, which would cost a fifth of the drawing."""
@@ -95,6 +107,13 @@ def _lay(density: np.ndarray, part: Part | None, strength: float = 1.0) -> None:
         density[where] += np.float32(strength) * thickness
 
 
+@register_collection(
+    "phantom",
+    title="drawn films",
+    kind="radiograph",
+    terms="Drawn by `engine/datasets/phantom/collection.py`; no patient. Apache-2.0, as this project.",
+    needs_folder=False,
+)
 class Phantom(Collection):
     """`count` drawn patients, one film each.
 
@@ -102,7 +121,9 @@ class Phantom(Collection):
         count: how many, at most a million; patient i is the same for every count.
         seed: another seed, other patients.
         size: side of a film in pixels, 32 to 1024; the same patient looks the same at every size.
-        marker: none, one, or several `Marker`.
+        marker: none, one, or several `Marker`, or the text of one that goes along with Cardiomegaly.
+        marker_share: per cent of all films that carry the marker given as a text, whatever their findings; as `Marker` has it
+            when not given.
 
     Attributes:
         severities: (N, 5) float32, 0 where absent, else 0.12 (barely visible) to 1 (obvious).
@@ -110,18 +131,21 @@ class Phantom(Collection):
         attributes: ``sex`` ("F", "M"), ``view_position`` ("PA", "AP") and, where there are markers, ``marker`` ("present", "absent").
     """
 
-    name = "phantom"
-    kind = "radiograph"
     findings: Sequence[str] = FINDINGS
 
     def __init__(
-        self, count: int = 6000, seed: int = 1, size: int = 128, marker: Marker | Sequence[Marker] | None = None
+        self,
+        count: int = 6000,
+        seed: int = 1,
+        size: int = 128,
+        marker: Marker | Sequence[Marker] | str | None = None,
+        marker_share: int | None = None,
     ):
         if not 1 <= count <= MOST:
             raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         self.seed, self.size = seed, self._checked(size)
         _keep_memory()
-        self.markers = () if marker is None else (marker,) if isinstance(marker, Marker) else tuple(marker)
+        self.markers = _markers(marker, marker_share)
         self.labels = np.zeros((count, len(FINDINGS)), np.float32)
         self.severities = np.zeros((count, len(FINDINGS)), np.float32)
         self._latent_severities = np.zeros((count, len(FINDINGS)), np.float32)

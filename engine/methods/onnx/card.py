@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.datasets import COLLECTIONS
+from engine.datasets import collections
 from engine.preprocessing import Preprocessing
 from engine.scan.record import KINDS, SMALLEST_SIDE
 
@@ -198,8 +198,8 @@ def _card(said: Mapping[str, Any]) -> Card:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     collection = said.get("collection", "")
-    if collection not in ("", *COLLECTIONS):
-        raise ValueError(f"collection must be one of {', '.join(COLLECTIONS)}, got {collection!r}")
+    if collection not in ("", *collections()):
+        raise ValueError(f"collection must be one of {', '.join(collections())}, got {collection!r}")
     points = said.get("operating_points", {})
     if not isinstance(points, dict) or not {*points} <= {*interface.findings}:
         raise ValueError(f"operating_points must be an object from findings to probabilities, got {points!r}")

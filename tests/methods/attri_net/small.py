@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from engine.checkpoints.format import Checkpoint
+from engine.datasets import registered_collection, registry
 from engine.datasets.phantom.collection import Phantom
 from engine.methods.attri_net.network import Architecture
 from engine.methods.attri_net.produce import tiny
@@ -38,6 +41,11 @@ class DrawnOnce(Phantom):
         if key not in _films:
             _films[key] = super().counterfactual(index, size, without=without, **changes)
         return _films[key].copy()
+
+
+def draw_once(patch: pytest.MonkeyPatch) -> None:
+    """The collection called phantom is a `DrawnOnce` while the patch lasts."""
+    patch.setitem(registry._registered, "phantom", replace(registered_collection("phantom"), opens=DrawnOnce))
 
 
 @lru_cache(maxsize=1)

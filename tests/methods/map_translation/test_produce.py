@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.checkpoints.format import open_checkpoint
-from engine.commands.shared import TERMS
+from engine.datasets import registered_collection
 from engine.datasets.chosen import Chosen
 from engine.methods.cx_gan.train import CxGanRecipe
 from engine.methods.map_translation.evaluate import Seen, evaluate, fixed_cut, measures
@@ -43,7 +43,7 @@ SMALL = {
 
 def job(name, folder, **changes):
     settings = {
-        "name": f"{name}-small", "collection": pictures(), "terms": TERMS["vagan_synthetic"], "preset": "demo", "changes": SMALL[name],
+        "name": f"{name}-small", "collection": pictures(), "terms": registered_collection("vagan_synthetic").terms, "preset": "demo", "changes": SMALL[name],
         "guidance": None, "guidance_words": "none", "machine": Machine("cpu"), "seed": 1, "command": "python -m engine train",
         "destination": folder / "shipped", "runs": folder / "runs",
     }  # fmt: skip

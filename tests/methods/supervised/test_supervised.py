@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.commands.shared import TERMS
+from engine.datasets import registered_collection
 from engine.methods.supervised.explain import evaluate, produce
 from engine.methods.supervised.train import Architecture, Preset, SupervisedRecipe, SupervisedUNet
 from engine.registry import method, open_model
@@ -74,7 +74,7 @@ def test_sizes_that_do_not_fit_are_refused():
 def test_a_checkpoint_has_every_measure_of_the_ceiling(tmp_path):
     others = DrawnOnce(PATIENTS, seed=7)
     job = TrainingJob(
-        name="small", collection=patients(), terms=TERMS["phantom"], preset="demo", changes=CHANGES, guidance=None, guidance_words="none",
+        name="small", collection=patients(), terms=registered_collection("phantom").terms, preset="demo", changes=CHANGES, guidance=None, guidance_words="none",
         machine=Machine("cpu"), seed=1, command="python -m engine train supervised", destination=tmp_path / "out", runs=tmp_path / "runs", pairs=others,
     )  # fmt: skip
     made = produce(job, method("supervised"))

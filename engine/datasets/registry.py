@@ -1,0 +1,171 @@
+"""Which collections there are, what each declares about itself, and how one is opened by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from inspect import Parameter, signature
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import engine.datasets as datasets_package
+from engine.datasets.collection import Collection, UnusableCollection
+
+NO_OPTIONS = ("root", "findings", "memory")  # of a collection's constructor, that are not given as name=value
+Class = TypeVar("Class", bound=type[Collection])
+_registered: dict[str, RegisteredCollection] = {}
+
+
+@dataclass(frozen=True)
+class RegisteredCollection:
+    """What a collection declares about itself.
+
+    Attributes:
+        name: as on the command line and in `config.json`.
+        title: what a reader calls its pictures, in the plural, for example "NIH films".
+        kind: the `Scan.kind` of its scans.
+        terms: whose the pictures are and under which licence they may be used; a sentence or two, for cards.
+        needs_folder: whether it is read from a folder; else it draws its own pictures.
+        pairs_of: findings of which it makes pairs of a film and its true counterfactual for `train --pairs`; none for most.
+        opens: its class; what its constructor takes by name, less `NO_OPTIONS`, are its options.
+    """
+
+    name: str
+    title: str
+    kind: str
+    terms: str
+    needs_folder: bool
+    pairs_of: Sequence[str]
+    opens: Callable[..., Collection]
+
+    @cached_property
+    def options(self) -> Mapping[str, type]:
+        """Option to int, float, str or Path, by the type that the constructor declares for it; `X | None` counts as X."""
+        hints = get_type_hints(self.opens.__init__)
+        named = [name for name in self._parameters if name not in NO_OPTIONS]
+        return {name: _plain_type(hints[name]) for name in named}
+
+    @property
+    def takes_findings(self) -> bool:
+        """Whether the label columns can be chosen when it is opened."""
+        return "findings" in self._parameters
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, Parameter]:
+        return signature(self.opens).parameters
+
+    def values_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Options as they were typed, or as a checkpoint remembers them, as the constructor takes them.
+
+        Raises:
+            ValueError: an option that it does not have, or a value that is not of the option's type; the message says which
+                options there are.
+        """
+        for name in given:
+            if name not in self.options:
+                offered = ", ".join(sorted(self.options))
+                raise ValueError(f"{self.name} has no such option as {name!r}; there are {offered}.")
+        return {name: _value(name, said, self.options[name]) for name, said in given.items()}
+
+    def open(self, root: str | Path | None = None, **given: Any) -> Collection:
+        """The collection.
+
+        Args:
+            root: its folder, in the public layout; none for collections that draw their own pictures.
+            given: what its constructor takes.
+
+        Raises:
+            ValueError: an option out of range.
+            UnusableCollection: no folder given, or not in the public layout.
+        """
+        if self.needs_folder and root is None:
+            raise UnusableCollection(f"{self.name} is read from a folder: give its root.")
+        collection = self.opens(root, **given) if self.needs_folder else self.opens(**given)
+        collection.options = {
+            name: value
+            for name, value in given.items()
+            if self.options.get(name, Path) is not Path and isinstance(value, (int, float, str))
+        }
+        return collection
+
+
+def register_collection(
+    name: str, *, title: str, kind: str, terms: str, needs_folder: bool = True, pairs_of: Sequence[str] = ()
+) -> Callable[[Class], Class]:
+    """Class decorator: the collection joins the command line, the app and the tests; see `RegisteredCollection`.
+
+    Raises:
+        ValueError: another one has that name.
+    """
+
+    def registered(cls: Class) -> Class:
+        if name in _registered:
+            raise ValueError(f"two collections are called {name!r}")
+        cls.name, cls.kind = name, kind
+        _registered[name] = RegisteredCollection(name, title, kind, terms, needs_folder, tuple(pairs_of), cls)
+        return cls
+
+    return registered
+
+
+def collections() -> Mapping[str, RegisteredCollection]:
+    """Every registered collection by name: those of the files in `engine/datasets`."""
+    _import_all()
+    return dict(sorted(_registered.items()))
+
+
+@cache
+def _import_all() -> None:
+    for module in walk_packages(datasets_package.__path__, f"{datasets_package.__name__}."):
+        import_module(module.name)
+
+
+def registered_collection(name: str) -> RegisteredCollection:
+    """The one called `name`.
+
+    Raises:
+        ValueError: there is none; the message names those there are.
+    """
+    known = collections()
+    if name not in known:
+        raise ValueError(f"no collection is called {name!r}; known are {', '.join(known)}")
+    return known[name]
+
+
+def draws_its_own(name: str) -> bool:
+    """Whether `name` is that of a collection that draws its own pictures; False for one that is not registered."""
+    known = collections()
+    return name in known and not known[name].needs_folder
+
+
+def open_collection(name: str, root: str | Path | None = None, **given: Any) -> Collection:
+    """The collection called `name`, with whatever else its constructor takes, for example `findings=` or `seed=`.
+
+    Raises:
+        ValueError: unknown name, or an option out of range.
+        UnusableCollection: no folder given, or not in the public layout.
+    """
+    return registered_collection(name).open(root, **given)
+
+
+def _plain_type(hint: Any) -> type:
+    named = get_args(hint) or (hint,)
+    return next((plain for plain in (int, float, Path) if plain in named), str)
+
+
+def _value(name: str, said: Any, plain: type) -> Any:
+    text = str(said)
+    if plain is int:
+        if not re.fullmatch(r"-?\d{1,30}", text):
+            raise ValueError(f"{name} must be a whole number, got {said!r}.")
+        return int(text)
+    if plain is float:
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{name} must be a number, got {said!r}.") from None
+    return Path(text) if plain is Path else text
