@@ -100,6 +100,7 @@ class Explanation:
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
         against: what the finding is told from, and the counterfactual has instead; None for its absence.
         regions: the image and its named parts, for a method that explains in a hierarchy; None for others.
+        only_drawn: the checkpoint has seen drawn pictures only and the scan is a person's (`engine.ood.only_drawn`).
 
     Raises:
         ValueError: when a field is not as described.
@@ -122,6 +123,7 @@ class Explanation:
     both_signs: bool = False
     against: str | None = None
     regions: Region | None = None
+    only_drawn: bool = False
 
     def __post_init__(self):
         if not 0 <= self.probability <= 1:
@@ -166,6 +168,8 @@ class Explanation:
     @property
     def like_training(self) -> bool | None:
         """Whether the scan is like those the checkpoint was trained on; None where nobody knows."""
+        if self.only_drawn:
+            return False
         if self.in_distribution is None:
             return None
         score, limit = self.in_distribution
@@ -188,7 +192,8 @@ class Explanation:
             "in_distribution": None
             if self.in_distribution is None
             else dict(zip(("score", "limit"), map(float, self.in_distribution)))
-            | {"like_training": bool(self.like_training)},
+            | {"like_training": bool(self.like_training)}
+            | ({"only_drawn": True} if self.only_drawn else {}),
             "regions": None if self.regions is None else self.regions.record(),
             "seconds": round(float(self.seconds), 4),
         }

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
-from engine.datasets import draws_its_own
+from engine.ood import only_drawn
 from engine.queue import Job, Progress
 from engine.scan import Scan, frame
-from pages.components import ahead, cards, common, open_scans, scan_list, shelf, words
-from pages.components.checkpoint_choice import choices, choose, offered, standing
+from pages.components import ahead, cards, common, detectors, open_scans, scan_list, shelf, words
+from pages.components.checkpoint_choice import Offers, better, choices, choose, offered, standing, take
 from pages.components.drop_anywhere import drop_anywhere
 from pages.components.shelf import Entry, OpenScan
 from viewer import BlankFindings, FindingView, explain_state, explain_view
@@ -24,12 +24,14 @@ VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay
 class Explained:
     """Everything on show about a scan, sorted by how far above its operating point a finding lies; what tells nothing comes last.
 
-    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `difference` is where the
-    colour bar of a difference ends, and the grey range, both in the scan's units; None without counterfactuals.
+    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `unlike` says that the scan is
+    not like what it was. `difference` is where the colour bar of a difference ends, and the grey range, both in the scan's units;
+    None without counterfactuals.
     """
 
     findings: tuple[FindingView, ...]
     likeness: tuple[float, float] | None
+    unlike: bool
     difference: tuple[float, float] | None
 
 
@@ -37,12 +39,13 @@ def explaining(
     opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str
 ) -> tuple[tuple, Callable[[Progress], Explained]]:
     """Key and work of the worker's job for this scan, a slice of the opened one, and checkpoint."""
-    drawn = _only_drawn(opened, checkpoint)
+    drawn = only_drawn(checkpoint, opened.drawn_by)
     rates = cards.measures(checkpoint.card)
     what = words.noun(scan.kind)
 
     def work(progress):
         records = common.model_of(checkpoint, device).explain(scan, progress=progress)
+        records = [replace(record, only_drawn=drawn) for record in records]
         records.sort(
             key=lambda r: (
                 bool(words.learned_nothing(r, rates, what)),
@@ -55,7 +58,7 @@ def explaining(
         )
         path = records[0].path
         difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
-        return Explained(views, records[0].in_distribution, difference)
+        return Explained(views, records[0].in_distribution, records[0].like_training is False, difference)
 
     words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card, drawn)
     return ("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work
@@ -64,11 +67,6 @@ def explaining(
 def explain(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
     """The worker's job for this scan and checkpoint."""
     return common.ask(*explaining(opened, scan, checkpoint, device))
-
-
-def _only_drawn(opened: OpenScan, checkpoint: Checkpoint) -> bool:
-    """Whether the checkpoint has seen drawn pictures only and this scan is none."""
-    return not opened.drawn_by and draws_its_own(common.trained_on(checkpoint))
 
 
 def predict_counterfactual(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
@@ -86,35 +84,40 @@ def explain_ahead(opened: OpenScan) -> None:
 
     def work_for(other: OpenScan):
         offers = offered(other, usable)
-        if not any(common.takes(c, other.scan.kind) for c in offers):
+        if not any(common.takes(c, other.scan.kind) for c in offers.checkpoints):
             return None
-        checkpoint = standing(other, offers, made)
+        checkpoint = standing(offers, made)
         return checkpoint.identity, *explaining(
             other, frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device
         )
 
-    def failed(entry: Entry, error: BaseException) -> None:
-        entry.note = str(error) if isinstance(error, common.EXPECTED) else "not explained: something went wrong"
+    def ended(entry: Entry, work: ahead.Work, job: Job) -> None:
+        if job.error is None:
+            entry.explained_by(work[0], job.answer().unlike)
+        else:
+            expected = isinstance(job.error, common.EXPECTED)
+            entry.note = str(job.error) if expected else "not explained: something went wrong"
 
     entries = list(open_scans.scans().values())
     here = next((place for place, entry in enumerate(entries) if entry.id == opened.id), 0)
     for entry in entries:
         if entry.small is not None:
-            offers = offered(entry.small, usable)
-            takes = any(common.takes(c, entry.small.scan.kind) for c in offers)
+            offers = offered(entry.small, usable, detectors.known_scores(entry.small.scan.sha256))
+            takes = any(common.takes(c, entry.small.scan.kind) for c in offers.checkpoints)
             entry.wanted, entry.note = (
-                (standing(entry.small, offers, made).identity, "") if takes else ("", "no model here takes it")
+                (standing(offers, made).identity, "") if takes else ("", "no model here takes it")
             )
-    ahead.plan(common.worker(), [*entries[here + 1 :], *entries[:here]], work_for, failed)
+    ahead.plan(common.worker(), [*entries[here + 1 :], *entries[:here]], work_for, ended)
 
 
-def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint) -> None:
+def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, explained: Explained) -> None:
     """The answer on show is kept as long as the scan is, so that it stands there at once when the reader comes back."""
     common.worker().ask(
         *explaining(opened, scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True
     )
     if (entry := open_scans.scans().get(opened.id)) is not None:
-        entry.explained_with.add(checkpoint.identity)
+        entry.wanted = checkpoint.identity
+        entry.explained_by(checkpoint.identity, explained.unlike)
 
 
 @st.fragment
@@ -125,16 +128,16 @@ def result(opened: OpenScan) -> None:
     """
     scan = open_scans.chosen_slice(opened)
     offers = offered(opened)
-    if not any(common.takes(c, scan.kind) for c in offers):
-        kinds = sorted({kind for c in offers for kind in common.kinds_of(c) if kind != "unknown"})
+    if not any(common.takes(c, scan.kind) for c in offers.checkpoints):
+        kinds = sorted({kind for c in offers.checkpoints for kind in common.kinds_of(c) if kind != "unknown"})
         what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
         common.line(f"No checkpoint here takes a {words.KINDS[scan.kind]}. {what}", "quiet")
         common.worker().keep_only(common.session(), [])
         view(opened, scan, None)
         return
-    checkpoint = choose(opened, offers)
+    checkpoint = choose(offers)
     trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
-    drawn = _only_drawn(opened, checkpoint)
+    drawn = only_drawn(checkpoint, opened.drawn_by)
     job = explain(opened, scan, checkpoint, common.device())
     done = job.wait(
         0.3
@@ -142,10 +145,12 @@ def result(opened: OpenScan) -> None:
     failed = done and job.error is not None
     explained = job.answer() if done and not failed else None
     if explained:
-        keep(opened, scan, checkpoint)
+        keep(opened, scan, checkpoint, explained)
     with st.container(key="lines"):
         shown = _lines(
+            opened,
             scan,
+            offers,
             checkpoint,
             job if failed else None,
             explained,
@@ -174,7 +179,15 @@ def result(opened: OpenScan) -> None:
         common.wait_for(together, "Taking several findings away")
 
 
-def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Explained | None, unlike: str) -> bool:
+def _lines(
+    opened: OpenScan,
+    scan: Scan,
+    offers: Offers,
+    checkpoint: Checkpoint,
+    failed: Job | None,
+    explained: Explained | None,
+    unlike: str,
+) -> bool:
     """What is said above the view; whether what the checkpoint says is shown.
 
     Args:
@@ -196,7 +209,8 @@ def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Ex
             st.rerun(scope="fragment")
     if explained is None:
         return False
-    asked = st.session_state.setdefault("asked for anyway", set())
+    entry = open_scans.scans().get(opened.id)
+    asked = entry.shown_anyway if entry is not None else set()
     this = (scan.sha256, checkpoint.identity)
     if unlike and this not in asked:
         with st.container(key="held", horizontal=True, gap="medium"):
@@ -208,6 +222,9 @@ def _lines(scan: Scan, checkpoint: Checkpoint, failed: Job | None, explained: Ex
                 on_click=asked.add,
                 args=(this,),
             )
+            if (other := better(offers, checkpoint)) is not None:
+                st.text(f"It looks like what {common.label(other)} was trained on:")
+                st.button("Use it", key="use better", on_click=take, args=(offers, other))
         return False
     if unlike:
         common.line(f"{unlike} Do not rely on what it says here.", "warn")

@@ -81,6 +81,10 @@ def on_shelf(at):
     ]
 
 
+def states(at):
+    return [entry.state for entry in shelf.SHELVES.of(None, at.session_state.session).entries.values()]
+
+
 def on_show(at):
     return shelf.SHELVES.of(None, at.session_state.session).entries[at.session_state.scan].title
 
@@ -190,6 +194,7 @@ def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(
     at = settled(opened())
     page = "\n".join(elements(at.main))
     assert ("unlike the films" in page) == unlike and (button(at, "show anyway") is not None) == unlike
+    assert states(at) == ["held back" if unlike else "explained"]
     if unlike:
         assert page.index("unlike the films") < page.index("otherwise_viewer")
         assert shown(at)["findings"] == [] and shown(at)["blank"]["words"] == "held back"
@@ -197,6 +202,7 @@ def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(
         button(at, "show anyway").click()
         page = "\n".join(elements(settled(at).main))
         assert page.index("unlike the films") < page.index("otherwise_viewer")
+        assert states(at) == ["explained"]
     common.worker.clear()
     assert len(shown(at)["findings"]) == 2
 

@@ -108,6 +108,10 @@ def test_the_call_is_positive_strictly_above_the_threshold():
 def test_a_scan_at_the_limit_is_still_like_the_training():
     assert explanation(in_distribution=(1.5, 1.5)).like_training
     assert not explanation(in_distribution=(1.51, 1.5)).like_training
+    drawn = explanation(in_distribution=(0.1, 1.5), only_drawn=True)
+    assert drawn.like_training is False
+    said = {"score": 0.1, "limit": 1.5, "like_training": False, "only_drawn": True}
+    assert drawn.record()["in_distribution"] == said
 
 
 def test_a_method_without_counterfactuals_or_known_training_says_null():

@@ -82,20 +82,29 @@ class Checkpoint:
         """
         return hashlib.sha256((self.sha256 + json.dumps(dict(self.config), sort_keys=True)).encode()).hexdigest()
 
-    def weights(self) -> dict[str, torch.Tensor]:
-        """Every tensor by name, on the CPU; floating point ones as float32 whatever the stored precision.
+    @property
+    def collection(self) -> str:
+        """The name of the collection that it was trained on, "" where its configuration does not say."""
+        return str(self.config.get("data", {}).get("collection", ""))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every tensor by name, in the stored precision.
 
         Raises:
             RefusedCheckpoint: the file is no longer the one that was checked.
         """
-        import torch
-
         sha256, arrays = _read_weights(self.folder, _most(self.method))
         if sha256 != self.sha256:
             raise RefusedCheckpoint(f"The weights of {self.name} have changed since it was opened; open it again.")
+        return arrays
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """As `arrays`, on the CPU; floating point ones as float32 whatever the stored precision."""
+        import torch
+
         return {
             key: torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype))
-            for key, array in arrays.items()
+            for key, array in self.arrays().items()
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json as json_text
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from engine.commands.outputs import writable, writable_folder
 from engine.errors import OneSentence
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
+from engine.ood import only_drawn
 from engine.preprocessing import two_dimensional
 from engine.registry import open_model
 from engine.scan import Scan, frame, read_scan
@@ -43,7 +45,8 @@ def explain(
         except IndexError as error:
             raise OneSentence(f"there is no {error}.") from error
     model = open_model(checkpoint, device)
-    records = model.explain(read, finding or None)
+    drawn_only = only_drawn(model.checkpoint)
+    records = [replace(record, only_drawn=drawn_only) for record in model.explain(read, finding or None)]
     write_explanations(out, read, model.checkpoint, records)
     rows = [record.record() for record in records]
     alike = records[0].in_distribution
@@ -51,6 +54,8 @@ def explain(
         print(
             f"Whether the scan is like the training pictures is not known: the model was trained elsewhere. {REMARK}."
         )
+    elif drawn_only:
+        print(f"UNLIKE the training pictures: {model.checkpoint.name} was trained on drawn pictures only. {REMARK}.")
     else:
         print(
             f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}."

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 
-from engine.queue import Progress, Queue
+from engine.queue import Job, Progress, Queue
 from pages.components import shelf
 from pages.components.shelf import SHELVES, Entry, OpenScan, Shelf
 from server import sessions
@@ -16,7 +16,7 @@ LOOK = 0.25  # seconds between two looks at a job
 log = logging.getLogger(__name__)
 
 Work = tuple[str, Hashable, Callable[[Progress], object]]  # the checkpoint's identity, the job's key, its work
-Plan = tuple[Queue, Hashable, deque[Entry], Callable[[OpenScan], Work | None], Callable[[Entry, BaseException], None]]
+Plan = tuple[Queue, Hashable, deque[Entry], Callable[[OpenScan], Work | None], Callable[[Entry, Work, Job], None]]
 _plans: OrderedDict[str, Plan] = OrderedDict()  # by session; whoever was served goes to the end
 _changed = threading.Condition()
 _thread: list[threading.Thread] = []
@@ -31,17 +31,17 @@ def plan(
     queue: Queue,
     entries: Sequence[Entry],
     work_for: Callable[[OpenScan], Work | None],
-    failed: Callable[[Entry, BaseException], None],
+    ended: Callable[[Entry, Work, Job], None],
 ) -> None:
     """Takes the place of what this session had planned.
 
     Args:
         entries: in the order in which they are to be explained; those that are being read are waited for.
         work_for: called outside the page's run with an entry's scan; None where nothing explains it.
-        failed: told of an entry whose job ended with an error.
+        ended: told of an entry whose job ended, with an answer or an error.
     """
     with _changed:
-        _plans[sessions.current()] = (queue, asker(shelf.mine()), deque(entries), work_for, failed)
+        _plans[sessions.current()] = (queue, asker(shelf.mine()), deque(entries), work_for, ended)
         if not _thread:
             SHELVES.told_when_one_goes.append(lambda gone: queue.leave(asker(gone)))
             _thread.append(threading.Thread(target=_serve, name="ahead", daemon=True))
@@ -66,7 +66,7 @@ def _serve() -> None:
             entry = todo.popleft() if todo else None
             if not todo:
                 del _plans[session]
-        if entry is None or entry.reason or entry.state == "explained" or entry.same_as:
+        if entry is None or entry.reason or entry.state in ("explained", "held back") or entry.same_as:
             continue
         if not entry.done.wait(LOOK):
             todo.append(entry)  # it may be long; others first
@@ -80,7 +80,7 @@ def _serve() -> None:
 
 
 def _explain(session: str, entry: Entry, plan_: Plan) -> None:
-    queue, name, _, work_for, failed = plan_
+    queue, name, _, work_for, ended = plan_
     if entry.packed is None or not sessions.present(session):
         return
     work = work_for(entry.opened())
@@ -96,7 +96,4 @@ def _explain(session: str, entry: Entry, plan_: Plan) -> None:
     while not job.wait(LOOK):
         if not sessions.present(session):
             return queue.withdraw(name, key)
-    if job.error is None:
-        entry.explained_with.add(identity)
-    else:
-        failed(entry, job.error)
+    ended(entry, work, job)

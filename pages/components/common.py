@@ -206,7 +206,7 @@ def label(checkpoint: Checkpoint) -> str:
 
 def trained_on(checkpoint: Checkpoint) -> str:
     """The collection's name in its configuration, "" when it does not say."""
-    return str(checkpoint.config.get("data", {}).get("collection", ""))
+    return checkpoint.collection
 
 
 def films_of(collection: str) -> str:

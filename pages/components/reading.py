@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from engine.scan import UnreadableScan, read_scan
+from pages.components import detectors
 from pages.components.shelf import MOST, SHELVES, Entry, OpenScan, Shelf
 
 THREADS = 2
@@ -82,6 +83,7 @@ def _read(shelf: Shelf, entry: Entry, data: bytes) -> None:
             return entry.done.set()
         entry.name = f"{NAMES[scan.kind]} {entry.id.removeprefix('scan ')}"
         entry.open(OpenScan(entry.name, scan))
+        detectors.measure(scan)
         if not SHELVES.has_room(shelf, 0):
             entry.packed, entry.small, entry.thumbnail = None, None, b""
             return _end(entry, NO_ROOM)

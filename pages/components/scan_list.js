@@ -1,7 +1,7 @@
 // The list of open scans: asks the server itself how far each is, and sends Python only what the reader wishes.
 
 const EVERY = 1000; // milliseconds between two looks, while anything is on its way
-const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", open: "no model takes it", refused: "refused" };
+const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", "held back": "held back", open: "no model takes it", refused: "refused" };
 const lists = new WeakMap();
 
 function make(tag, className = "", attributes = {}, ...children) {
@@ -142,7 +142,7 @@ function draw(list) {
     const words = wordsOf(entry);
     if (row.title.textContent !== entry.title) row.title.textContent = entry.title;
     if (row.state.textContent !== words) row.state.textContent = words;
-    row.element.className = `row ${entry.state}`;
+    row.element.className = `row ${entry.state.replace(" ", "-")}`;
     row.element.title = entry.state === "refused" ? entry.why : "";
     row.element.setAttribute("aria-label", `${entry.title}, ${words}`);
     row.element.setAttribute("aria-disabled", String(!turnable(entry)));

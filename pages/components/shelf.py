@@ -26,7 +26,7 @@ from server.settings import MEGABYTE
 MOST = 1200  # scans of one reader
 SMALL = 64  # pixels of a thumbnail's longer side
 SHORT_BREAK = 20.0  # seconds in which a page whose connection broke finds its scans again, also where nothing is kept
-STATES = ("reading", "waiting", "explained", "open", "refused")  # "open": no checkpoint here takes it
+STATES = ("reading", "waiting", "explained", "held back", "open", "refused")  # "open": no checkpoint here takes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,9 @@ class Entry:
         thumbnail: a PNG.
         reason: why it was refused, in one sentence.
         note: why no checkpoint explains it, although it is open.
-        wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did.
+        wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
+            and `unlike` those of them that found it unlike what they were trained on.
+        shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were held back.
     """
 
     id: str
@@ -120,6 +122,8 @@ class Entry:
     note: str = ""
     wanted: str = ""
     explained_with: set[str] = field(default_factory=set)
+    unlike: set[str] = field(default_factory=set)
+    shown_anyway: set[tuple[str, str]] = field(default_factory=set)
     same_as: str = ""  # id of the entry that held the same scan already
     done: threading.Event = field(default_factory=threading.Event)  # read or refused
 
@@ -134,7 +138,17 @@ class Entry:
             return "refused"
         if not self.done.is_set():
             return "reading"
-        return "open" if self.note else "explained" if self.wanted in self.explained_with else "waiting"
+        if self.note:
+            return "open"
+        if self.wanted not in self.explained_with:
+            return "waiting"
+        asked = any(identity == self.wanted for _, identity in self.shown_anyway)
+        return "held back" if self.wanted in self.unlike and not asked else "explained"
+
+    def explained_by(self, identity: str, unlike: bool) -> None:
+        """A checkpoint has explained it, or the slice of it that is on show."""
+        (self.unlike.add if unlike else self.unlike.discard)(identity)
+        self.explained_with.add(identity)
 
     @property
     def nbytes(self) -> int:

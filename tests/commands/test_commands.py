@@ -266,6 +266,9 @@ def test_explain_writes_records_maps_and_pictures(trained, engine, film, tmp_pat
             assert cv2.imread(str(out / f"{record.finding.lower()}_{picture}.png")).shape[:2] == scan.pixels.shape
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert [row["finding"] for row in rows] == list(checkpoint.config["findings"])
+    assert f"UNLIKE the training pictures: {checkpoint.name} was trained on drawn pictures only." in said
+    for row in (*rows, *text["explanations"]):  # a person's film, as on the page, whatever the score
+        assert row["in_distribution"]["like_training"] is False and row["in_distribution"]["only_drawn"] is True
 
 
 def test_explain_of_one_finding_writes_that_one(trained, engine, film, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.checkpoints.format import RefusedCheckpoint, save_checkpoint
+from engine.ood import CheckpointDetector
 from engine.preprocessing import enlarged
 from engine.registry import Method, UnsuitableScan, choose_device, method, methods, open_model, register
 from engine.scan import Scan
@@ -87,6 +88,18 @@ def test_an_explanation_keeps_its_promises(opened, name):
         assert record.in_distribution is None or np.isfinite(record.in_distribution).all()
         json.dumps(record.record(), allow_nan=False)
     assert np.array_equal(scan.pixels, before)
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_the_detector_says_the_same_without_the_network(opened, name):
+    room, model = opened
+    scan, detector = SCANS[name](), CheckpointDetector.of(model.checkpoint)
+    if room.kinds and scan.kind not in room.kinds:
+        pytest.skip(f"{room.title} takes no scan of kind {scan.kind}.")
+    said = model.explain(scan)[0].in_distribution
+    assert (detector is None) == (said is None)
+    if detector is not None:
+        assert detector.score(scan.pixels) == pytest.approx(said)
 
 
 def test_many_pictures_are_believed_as_each_alone(opened):
