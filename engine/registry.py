@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,8 +86,17 @@ class Model(ABC):
         return []
 
 
-class Trained(ABC):
+class Trained:
     """Whatever is trained into checkpoints: what the command line needs of it.
+
+    A method is a folder in `engine.methods` whose `__init__` registers a subclass that declares what is listed below.
+    The work is done by modules of that folder. They are imported when they are first asked for, so that the command line
+    and the pages start without torch:
+
+        explain.py   open_model(checkpoint, device) -> Model
+        train.py     PRESETS: name -> preset
+        produce.py   produce(job) -> Checkpoint | None, and tiny(folder) -> Checkpoint
+        evaluate.py  evaluate(model, collection, indices) -> (measures, remarks)
 
     Attributes:
         name: as on the command line and in `config.json`.
@@ -106,25 +116,38 @@ class Trained(ABC):
     two_classes: ClassVar[bool] = False
     made_pairs: ClassVar[bool] = False
 
-    @abstractmethod
     def open(self, checkpoint: Checkpoint, device: str) -> Any:
         """What is behind `checkpoint`, on `device` ("cpu", "cuda")."""
+        return self._module("explain").open_model(checkpoint, device)
 
-    @abstractmethod
     def presets(self) -> Mapping[str, Any]:
         """Named sizes and schedules; at least "demo" and "paper" for what is trained here."""
+        return self._module("train").PRESETS if self.trainable else {}
 
-    @abstractmethod
     def train(self, job: Any) -> Checkpoint | None:
-        """Trains and saves one checkpoint; `job` is an `engine.training.job.TrainingJob`. None in all but the first of several processes."""
+        """Trains and saves one checkpoint; `job` is an `engine.training.job.TrainingJob`.
 
-    @abstractmethod
+        Returns:
+            the checkpoint; None in all but the first of several processes.
+
+        Raises:
+            ValueError: the method is not trained here, or the job asks for what it does not have.
+        """
+        if not self.trainable:
+            raise ValueError(f"{self.title}s are trained by their makers; bring one in with python -m engine adopt.")
+        return self._module("produce").produce(job)
+
     def evaluate(self, model: Any, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:
-        """Every measure that the paper reports, on the pictures at `indices`, and remarks on what could not be measured."""
+        """Every measure that the paper reports, on the pictures at `indices`, and remarks on what was not measurable."""
+        return self._module("evaluate").evaluate(model, collection, indices)
 
-    @abstractmethod
     def tiny(self, folder: Path) -> Checkpoint:
         """A small checkpoint with random weights, for tests of the contract."""
+        return self._module("produce").tiny(folder)
+
+    def _module(self, name: str) -> ModuleType:
+        """A module of the method's own folder."""
+        return import_module(f"{type(self).__module__}.{name}")
 
 
 class Method(Trained):
@@ -144,13 +167,17 @@ class Method(Trained):
     has_centres: ClassVar[bool]
     evidence_name: ClassVar[str]
 
-    @abstractmethod
     def open(self, checkpoint: Checkpoint, device: str) -> Model:
         """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+        return super().open(checkpoint, device)
 
 
 class Generator(Trained):
-    """A method that shows patients otherwise and explains no scan; `open` gives `engine.bias.interventions.Interventions`."""
+    """A method that shows patients otherwise and explains no scan; `generator.py` takes the place of `explain.py`."""
+
+    def open(self, checkpoint: Checkpoint, device: str) -> Any:
+        """The `engine.bias.interventions.Interventions` behind `checkpoint`, on `device` ("cpu", "cuda")."""
+        return self._module("generator").open_generator(checkpoint, device)
 
 
 def register(method: type[Trained]) -> type[Trained]:

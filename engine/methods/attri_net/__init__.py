@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from engine.registry import Method, register
 
 
@@ -20,28 +18,3 @@ class AttriNetMethod(Method):
     has_centres = True
     made_pairs = True
     evidence_name = "weighted map"
-
-    def open(self, checkpoint, device):
-        from engine.methods.attri_net.explain import AttriNetModel
-
-        return AttriNetModel(checkpoint, device)
-
-    def presets(self):
-        from engine.methods.attri_net.train import PRESETS
-
-        return PRESETS
-
-    def train(self, job):
-        from engine.methods.attri_net.produce import produce
-
-        return produce(job)
-
-    def evaluate(self, model, collection, indices):
-        from engine.methods.attri_net.evaluate import evaluate
-
-        return evaluate(model, collection, indices)
-
-    def tiny(self, folder: Path):
-        from engine.methods.attri_net.produce import tiny
-
-        return tiny(folder)

@@ -176,3 +176,8 @@ class AttriNetModel(Model):
 
     def _tensor(self, pictures: np.ndarray) -> Tensor:
         return torch.from_numpy(pictures)[:, None].to(self.device, memory_format=torch.channels_last)
+
+
+def open_model(checkpoint: Checkpoint, device: str) -> AttriNetModel:
+    """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+    return AttriNetModel(checkpoint, device)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 from engine.registry import Generator, register
 
@@ -15,27 +16,7 @@ class CitLrGenerator(Generator):
     title = "CIT-LR"
     paper = "AI Alignment in Medical Imaging 2025"
 
-    def open(self, checkpoint, device):
-        from engine.methods.cit_lr.generator import DiffusionInterventions
-
-        return DiffusionInterventions(checkpoint, device)
-
-    def presets(self):
+    def presets(self) -> Mapping[str, Any]:
         from engine.methods.cit_lr.material import PRESETS
 
         return PRESETS
-
-    def train(self, job):
-        from engine.methods.cit_lr.produce import produce
-
-        return produce(job)
-
-    def evaluate(self, model, collection, indices):
-        from engine.methods.cit_lr.evaluate import evaluate
-
-        return evaluate(model, collection, indices)
-
-    def tiny(self, folder: Path):
-        from engine.methods.cit_lr.produce import tiny
-
-        return tiny(folder)

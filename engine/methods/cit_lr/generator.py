@@ -163,3 +163,8 @@ class DiffusionInterventions(Interventions):
     def _tensor(self, pictures: np.ndarray | Sequence) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device)
         return x.to(memory_format=torch.channels_last)
+
+
+def open_generator(checkpoint: Checkpoint, device: str) -> DiffusionInterventions:
+    """The interventions of `checkpoint`, on `device` ("cpu", "cuda")."""
+    return DiffusionInterventions(checkpoint, device)

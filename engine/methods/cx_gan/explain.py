@@ -13,3 +13,8 @@ class CxGanModel(DiscrepancyModel):
 
     def __init__(self, checkpoint: Checkpoint, device: str):
         super().__init__("CX-GAN", Architecture, MapGenerator, FastMapGenerator, checkpoint, device)
+
+
+def open_model(checkpoint: Checkpoint, device: str) -> CxGanModel:
+    """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+    return CxGanModel(checkpoint, device)

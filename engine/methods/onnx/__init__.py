@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.checkpoints.format import Checkpoint
 from engine.registry import Method, register
 
 
@@ -21,23 +22,7 @@ class ForeignMethod(Method):
     trainable = False
     largest_weights = 500_000_000
 
-    def open(self, checkpoint, device):
-        from engine.methods.onnx.explain import ForeignModel
-
-        return ForeignModel(checkpoint, device)
-
-    def presets(self):
-        return {}
-
-    def train(self, job):
-        raise ValueError("an ONNX model was trained by its maker; bring one in with python -m engine adopt.")
-
-    def evaluate(self, model, collection, indices):
-        from engine.methods.onnx.evaluate import evaluate
-
-        return evaluate(model, collection, indices)
-
-    def tiny(self, folder: Path):
+    def tiny(self, folder: Path) -> Checkpoint:
         from engine.methods.onnx.tiny import tiny
 
         return tiny(folder)

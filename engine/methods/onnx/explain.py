@@ -125,3 +125,8 @@ class ForeignModel(Model):
             return self.network(prepared)
         except UnusableNetwork as reason:
             raise UnsuitableScan(f"{self.checkpoint.name} gives no answer on this scan: {reason}") from reason
+
+
+def open_model(checkpoint: Checkpoint, device: str) -> ForeignModel:
+    """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+    return ForeignModel(checkpoint, device)

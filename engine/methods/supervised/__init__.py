@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from engine.registry import Method, register
 
 
@@ -20,28 +18,3 @@ class SupervisedMethod(Method):
     has_centres = False
     made_pairs = True
     evidence_name = "change taken away"
-
-    def open(self, checkpoint, device):
-        from engine.methods.supervised.explain import SupervisedModel
-
-        return SupervisedModel(checkpoint, device)
-
-    def presets(self):
-        from engine.methods.supervised.train import PRESETS
-
-        return PRESETS
-
-    def train(self, job):
-        from engine.methods.supervised.explain import produce
-
-        return produce(job, self)
-
-    def evaluate(self, model, collection, indices):
-        from engine.methods.supervised.explain import evaluate
-
-        return evaluate(model, collection, indices)
-
-    def tiny(self, folder: Path):
-        from engine.methods.supervised.explain import tiny
-
-        return tiny(folder, self.name)

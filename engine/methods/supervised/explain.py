@@ -352,3 +352,8 @@ def tiny(
         k: torch.as_tensor(v) for k, v in likeness.tensors().items()
     }
     return save_checkpoint(folder, method=name, config=config, weights=weights, card=placeholder_card())
+
+
+def open_model(checkpoint: Checkpoint, device: str) -> SupervisedModel:
+    """The model behind `checkpoint`, on `device` ("cpu", "cuda")."""
+    return SupervisedModel(checkpoint, device)
