@@ -47,7 +47,8 @@ class Configuration:
         thresholds: finding -> operating point in [0, 1].
         weights_sha256: 64 hexadecimal digits.
         scales: finding -> limit of its colour bar, above 0; for all findings or none.
-        data: `collection` and `kind` of what it was trained on, and other facts; text.
+        data: `collection` and `kind` of what it was trained on, and other facts, as text; `options` that the collection was
+            opened with, name -> whole number, number or text.
         calibration: name -> number or numbers, of what turns a network's answer into a probability.
         attributes: of a generator, attribute -> its values.
         against: the class that its finding is told from; None for normal.
@@ -65,7 +66,7 @@ class Configuration:
     thresholds: Mapping[str, float]
     weights_sha256: str
     scales: Mapping[str, float] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     against: str | None = None
@@ -101,7 +102,12 @@ class Configuration:
         if not re.fullmatch(r"[0-9a-f]{64}", str(self.weights_sha256)):
             raise UnusableConfiguration("must give weights_sha256 as 64 hexadecimal digits")
         for name, value in self.data.items():
-            if not isinstance(value, str):
+            if name == "options":
+                if not isinstance(value, dict) or not all(
+                    isinstance(one, str) or _number(one) for one in value.values()
+                ):
+                    raise UnusableConfiguration(f"must give options under data as numbers or text, got {value!r:.80}")
+            elif not isinstance(value, str):
                 raise UnusableConfiguration(f"must give {name!r:.80} under data as text, got {value!r:.80}")
         if self.data.get("kind", "unknown") not in KINDS:
             raise UnusableConfiguration(

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from engine.checkpoints.card import measures
 from engine.commands.outputs import writable
-from engine.commands.shared import opened
+from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, collections
 from engine.errors import OneSentence
 from engine.files import write_whole
@@ -32,7 +32,16 @@ def bias(
         typer.Option(help="for example sex, view_position or marker; again for each, Holm's correction is over all"),
     ],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="of the collection, name=value; what is not given is as the checkpoint was trained"),
+    ] = None,
+    default_options: Annotated[
+        bool,
+        typer.Option(
+            "--default-options", help="leave out the options of the collection that the checkpoint was trained with"
+        ),
+    ] = False,
     generator: Annotated[
         str | None,
         typer.Option(
@@ -75,7 +84,8 @@ def bias(
     labelled = (
         () if data == "phantom" else model.findings
     )  # drawn films test a finding that they are not labelled for, too
-    collection = opened(data, root, labelled, option or ())
+    collection = opened(data, root, labelled, option or (), trained=None if default_options else model.checkpoint)
+    remarks = options_used(collection, option or (), model.checkpoint)
     interventions = open_interventions(collection, generator, device)
     for name in attribute:
         if name == "marker" and interventions.exact and "marker" not in interventions.attributes:
@@ -111,7 +121,7 @@ def bias(
         print("\n" + "\n".join(f"{what}: {how}" for what, how in notes.facts(report)))
         print("\n" + aligned([HEADER, *table(report)]))
         print(notes.columns(report) + "\n")
-        print(show(report.measures()))
+        print(show(report.measures(), remarks))
         print()
     if json:
         from engine.export.bias_json import bias_json

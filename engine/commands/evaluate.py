@@ -9,7 +9,7 @@ import typer
 
 from engine.checkpoints.format import Checkpoint
 from engine.commands.outputs import writable
-from engine.commands.shared import opened
+from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, Collection, collections
 from engine.errors import OneSentence
 from engine.registry import Generator, open_generator, open_model
@@ -22,7 +22,16 @@ def evaluate(
     data: Annotated[str, typer.Option(help=", ".join(collections()))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all")] = "test",
-    option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="of the collection, name=value; what is not given is as the checkpoint was trained"),
+    ] = None,
+    default_options: Annotated[
+        bool,
+        typer.Option(
+            "--default-options", help="leave out the options of the collection that the checkpoint was trained with"
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
@@ -35,7 +44,8 @@ def evaluate(
     model = (open_generator if isinstance(room, Generator) else open_model)(checkpoint, device)
     if model.checkpoint.method != method:
         raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
-    collection = opened(data, root, model.findings, option or (), model.checkpoint.config.get("against"))
+    trained = None if default_options else model.checkpoint
+    collection = opened(data, root, model.findings, option or (), model.checkpoint.config.get("against"), trained)
     elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
         raise OneSentence(
@@ -45,7 +55,7 @@ def evaluate(
     if not len(indices):
         raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
     rows, remarks = room.evaluate(model, collection, indices)
-    print(show(rows, [*elsewhere, *remarks]))
+    print(show(rows, [*elsewhere, *options_used(collection, option or (), model.checkpoint), *remarks]))
     if json:
         write_json(json, "evaluate", rows)
 

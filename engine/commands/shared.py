@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from engine.datasets import Collection, registered_collection
+from engine.checkpoints.format import Checkpoint
+from engine.datasets import Collection, RegisteredCollection, registered_collection
 from engine.datasets.against import Against
 from engine.datasets.chosen import Chosen
 from engine.errors import OneSentence
@@ -21,6 +23,25 @@ def use_threads(threads: int | None) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # Fabric asks this before it chooses a number itself
 
 
+def _trained_options(known: RegisteredCollection, checkpoint: Checkpoint) -> dict[str, Any]:
+    try:
+        return known.trained_options(checkpoint.config)
+    except ValueError as error:
+        raise OneSentence(
+            f"{checkpoint.name} was trained with options that are none ({str(error).rstrip('.')}); "
+            "leave them out with --default-options."
+        ) from error
+
+
+def options_used(collection: Collection, given: Sequence[str], checkpoint: Checkpoint) -> list[str]:
+    """A remark that says which options a collection was opened with, and whose they are; none where all are its own defaults."""
+    whose = {"as given": [], f"as {checkpoint.name} was trained": []}
+    for name, value in collection.options.items():
+        whose["as given" if name in settings(given) else f"as {checkpoint.name} was trained"].append(f"{name}={value}")
+    said = [f"{', '.join(options)} {how}" for how, options in whose.items() if options]
+    return [f"{collection.name} was opened with {' and '.join(said)}"] if said else []
+
+
 def settings(pairs: Sequence[str]) -> dict[str, str]:
     """["name=value", ...] as a dict."""
     broken = [pair for pair in pairs if "=" not in pair]
@@ -30,7 +51,12 @@ def settings(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def opened(
-    data: str, root: Path | None, findings: Sequence[str] = (), options: Sequence[str] = (), against: str | None = None
+    data: str,
+    root: Path | None,
+    findings: Sequence[str] = (),
+    options: Sequence[str] = (),
+    against: str | None = None,
+    trained: Checkpoint | None = None,
 ) -> Collection:
     """The collection called `data`.
 
@@ -38,13 +64,14 @@ def opened(
         findings: restrict or reorder its findings, where it has a choice.
         options: name=value, of those that the collection has.
         against: the finding that pictures without the first have instead; all others take no part.
+        trained: a checkpoint; where it was trained on the same collection, its options are taken, but for those in `options`.
     """
     if against is not None:
-        return Against(opened(data, root, (*findings, against), options), *findings, against)
+        return Against(opened(data, root, (*findings, against), options, None, trained), *findings, against)
     known = registered_collection(data)
     if known.needs_folder and root is None:
         return known.open()  # says what is missing
-    chosen = known.values_of(settings(options))
+    chosen = (_trained_options(known, trained) if trained else {}) | known.values_of(settings(options))
     if known.takes_findings and findings:
         chosen["findings"] = tuple(findings)
     try:

@@ -2,6 +2,7 @@
 
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
 from engine.datasets.registry import (
+    RegisteredCollection,
     collections,
     draws_its_own,
     open_collection,
@@ -12,6 +13,7 @@ from engine.datasets.registry import (
 __all__ = [
     "SPLITS",
     "Collection",
+    "RegisteredCollection",
     "UnusableCollection",
     "collections",
     "draws_its_own",

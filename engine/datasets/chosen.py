@@ -24,12 +24,8 @@ class Chosen(Collection):
             )
         self.whole, self.findings = collection, tuple(findings)
         self.labels = collection.labels[:, [list(collection.findings).index(finding) for finding in findings]]
-        self.name, self.kind, self.patients, self.attributes = (
-            collection.name,
-            collection.kind,
-            collection.patients,
-            collection.attributes,
-        )
+        self.name, self.kind, self.options = collection.name, collection.kind, collection.options
+        self.patients, self.attributes = collection.patients, collection.attributes
 
     def __getattr__(self, name: str):
         if name.startswith("_") or name == "whole":

@@ -71,6 +71,20 @@ class RegisteredCollection:
                 raise ValueError(f"{self.name} has no such option as {name!r}; there are {offered}.")
         return {name: _value(name, said, self.options[name]) for name, said in given.items()}
 
+    def trained_options(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that the collection had when a checkpoint was trained on it, as the constructor takes them.
+
+        Args:
+            config: the checkpoint's config.json; without options, or of another collection, it gives none.
+
+        Raises:
+            ValueError: options that this collection does not have.
+        """
+        data = config.get("data", {})
+        if data.get("collection") != self.name:
+            return {}
+        return self.values_of(data.get("options", {}))
+
     def open(self, root: str | Path | None = None, **given: Any) -> Collection:
         """The collection.
 

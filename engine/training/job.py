@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +66,13 @@ def starting_weights(job: TrainingJob) -> dict:
     return best_weights(run_folder) if (run_folder / BEST).exists() else open_checkpoint(job.start_from).weights()
 
 
-def pairs_fact(pairs: Collection | None) -> dict[str, str]:
-    """What a configuration says under `data` of made pairs; nothing without any."""
-    return {} if pairs is None else {"pairs": pairs.name}
+def data_facts(collection: Collection, pairs: Collection | None = None, **more: str) -> dict[str, Any]:
+    """What a configuration says under `data`: collection, its kind of scan, `more`, and options and made pairs where there are
+    any. With the options the checkpoint is measured on the same pictures later on."""
+    facts: dict[str, Any] = {"collection": collection.name, "kind": collection.kind, **more}
+    if collection.options:
+        facts["options"] = dict(collection.options)
+    return facts if pairs is None else facts | {"pairs": pairs.name}
 
 
 def taught_words(pairs: Collection | None) -> str:

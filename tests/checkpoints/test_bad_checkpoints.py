@@ -106,6 +106,8 @@ def test_whatever_is_wrong_in_a_configuration_is_one_sentence(whole, tmp_path):
         ({"data": {"kind": ["radiograph"]}}, "'kind' under data as text"),
         ({"data": {"kind": "photograph"}}, "one of radiograph, CT"),
         ({"data": {"collection": None}}, "'collection' under data as text"),
+        ({"data": {"options": ["count=6000"]}}, "options under data as numbers or text"),
+        ({"data": {"options": {"count": [6000]}}}, "options under data as numbers or text"),
         ({"findings": [], "thresholds": {}}, "at least one finding"),
         ({"findings": [f"f{n}" for n in range(1001)]}, "at most 1000"),
         ({"findings": ["a\nb"]}, "findings as names"),

@@ -1,13 +1,16 @@
 """What is shipped does on real files what the pages promise of it."""
 
 import io
+import shlex
+from itertools import pairwise
 
 import numpy as np
 import pydicom.data
 import pytest
 from PIL import Image
 
-from engine.checkpoints.format import open_checkpoint, shipped
+from engine.checkpoints.format import open_checkpoint, read_card, shipped
+from engine.datasets import registered_collection
 from engine.registry import UnsuitableScan, open_model
 from engine.scan import read_scan
 from pages.components import open_scans, words
@@ -41,6 +44,15 @@ def test_an_ultrasound_frame_is_refused_by_its_kind_and_marked_where_the_file_do
     png = io.BytesIO()
     Image.fromarray((255 * (frame - frame.min()) / np.ptp(frame)).astype(np.uint8)).save(png, "PNG")
     assert not nih.explain(read_scan(png.getvalue()), ["Pneumonia"])[0].like_training
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_checkpoint_remembers_the_options_that_its_card_names(name):
+    checkpoint = open_checkpoint(name)
+    words = shlex.split(read_card(checkpoint.card)["Command"].strip("`\n"))
+    typed = dict(word.split("=", 1) for flag, word in pairwise(words) if flag == "--option")
+    known = registered_collection(checkpoint.config["data"]["collection"])
+    assert known.trained_options(checkpoint.config) == known.values_of(typed)
 
 
 def test_what_was_seen_of_a_checkpoints_maps_stands_on_its_card_and_above_its_results():

@@ -118,6 +118,17 @@ def test_a_finding_that_the_films_are_not_labelled_for_is_tested_too(bias, tmp_p
     assert re.search(r" 0\.\d\d +- +-$", line)  # parity needs no label, opportunity and odds do
 
 
+def test_films_carry_the_marker_that_the_checkpoint_was_trained_with(bias, checkpoint, tmp_path):
+    folder = shutil.copytree(checkpoint, tmp_path / "marked")
+    config = json.loads((folder / "config.json").read_text())
+    config["data"]["options"] = {"count": 90, "size": 32, "marker": "ROOM"}
+    (folder / "config.json").write_text(json.dumps(config))
+    code, out, err = bias("--checkpoint", folder, "--data", "phantom", "--split", "all", "--attribute", "marker")
+    assert code == 0, err
+    assert "Would the answer change if only the marker in the picture changed?" in out
+    assert "phantom was opened with count=90, size=32, marker=ROOM as marked was trained" in out
+
+
 def test_a_model_that_explains_cannot_show_patients_otherwise(bias, checkpoint):
     code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
     assert code == 1 and "explains scans and cannot change an attribute" in err

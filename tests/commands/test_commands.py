@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -232,6 +233,46 @@ def test_evaluate_measures_the_marker_of_a_collection_that_has_one(trained, engi
     assert "confounder_sensitivity" in {
         row["metric"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]
     }
+
+
+@pytest.fixture
+def marked(trained, tmp_path):
+    """The trained checkpoint as if its films had carried a marker."""
+    folder = shutil.copytree(trained[0] / "out" / "small", tmp_path / "marked")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["data"]["options"] == {"count": PATIENTS}, "what the training was given"
+    config["data"]["options"]["marker"] = "CXR-ROOM1"
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_a_checkpoint_is_measured_on_data_as_it_was_trained_without_being_told(marked, engine):
+    evaluate = "evaluate", "attri_net", "--checkpoint", marked, "--data", "phantom", "--split", "validation"
+    code, out, err = engine(*evaluate)
+    assert code == 0, err
+    assert "confounder_sensitivity" in out
+    assert f"phantom was opened with count={PATIENTS}, marker=CXR-ROOM1 as marked was trained" in out
+    code, told, err = engine(*evaluate, "--option", f"count={PATIENTS}", "--option", "marker=CXR-ROOM1")
+    assert code == 0, err
+    assert told.replace("as given", "as marked was trained") == out, "the figures are those of the same options given"
+
+
+def test_options_that_are_given_win_and_those_of_the_training_can_be_left_out(marked, engine):
+    evaluate = "evaluate", "attri_net", "--checkpoint", marked, "--data", "phantom", "--split", "validation"
+    code, out, err = engine(*evaluate, "--option", "marker=LEFT")
+    assert code == 0, err
+    assert f"phantom was opened with marker=LEFT as given and count={PATIENTS} as marked was trained" in out
+    code, out, err = engine(*evaluate, "--default-options", "--option", f"count={PATIENTS}")
+    assert code == 0, err
+    assert "confounder_sensitivity" not in out and f"phantom was opened with count={PATIENTS} as given" in out
+
+
+def test_remembered_options_that_are_none_are_said_with_what_helps(marked, engine):
+    config = json.loads((marked / "config.json").read_text())
+    config["data"]["options"] = {"colour": 1}
+    (marked / "config.json").write_text(json.dumps(config))
+    code, _, err = engine("evaluate", "attri_net", "--checkpoint", marked, "--data", "phantom")
+    assert code == 1 and "no such option as 'colour'" in err and "--default-options" in err and err.count("\n") == 1
 
 
 def test_a_marker_that_is_a_number_is_burned_in_as_it_was_written():

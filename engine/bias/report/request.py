@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.bias.interventions import open_interventions
 from engine.bias.report.records import BiasReport
 from engine.checkpoints.format import Checkpoint
-from engine.datasets import UnusableCollection, open_collection
+from engine.datasets import UnusableCollection, registered_collection
 from engine.datasets.phantom.collection import Marker
 
 if TYPE_CHECKING:
@@ -57,23 +57,32 @@ def measured(progress: Callable[[int, int], None], checkpoint: Checkpoint, colle
 
     model = model_of(checkpoint, asked.device)
     try:
-        opened, indices, split = films(collection, model.findings, asked)
+        opened, indices, split = films(collection, model.findings, asked, checkpoint.config)
         changes = open_interventions(opened, asked.generator, asked.device)
         return measured_report(model, opened, indices, asked.attribute, changes, progress, split=split)
     except (UnusableCollection, ValueError) as error:
         raise Unanswerable(str(error)) from error
 
 
-def films(collection: str, findings: Sequence[str], asked: Asked) -> tuple[Collection, np.ndarray, str]:
-    """The collection, the pictures of it that are asked about, and the part that these are from; a checkpoint made here was trained on none.
+def films(
+    collection: str, findings: Sequence[str], asked: Asked, config: Mapping[str, Any]
+) -> tuple[Collection, np.ndarray, str]:
+    """The collection, the pictures of it that are asked about, and the part that these are from.
+
+    They are of the options that the checkpoint was trained with, but drawn ones of a seed that no checkpoint was trained on.
+
+    Args:
+        config: of the checkpoint.
 
     Raises:
         UnusableCollection: the films are not to be had.
     """
+    known = registered_collection(collection)
     if collection == DRAWN:
-        marker = Marker() if asked.attribute == "marker" else None
-        return (drawn := open_collection(DRAWN, count=asked.count, seed=SEED, marker=marker)), drawn.split("all"), "all"
+        marker = {"marker": Marker()} if asked.attribute == "marker" else {}
+        options = marker | known.trained_options(config) | {"count": asked.count, "seed": SEED}
+        return (drawn := known.open(**options)), drawn.split("all"), "all"
     if asked.root is None:
         raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")
-    real = open_collection(collection, asked.root, findings=tuple(findings))
+    real = known.open(asked.root, findings=tuple(findings), **known.trained_options(config))
     return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count]), "test"

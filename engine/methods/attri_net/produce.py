@@ -18,7 +18,7 @@ from engine.methods.attri_net.train import PRESETS, AttriNetRecipe
 from engine.metrics.classification import youden_threshold
 from engine.ood import ENOUGH, Likeness
 from engine.preprocessing import Preprocessing
-from engine.training.job import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
+from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
 from engine.training.loop import best_weights, facts_of, run
 from engine.training.presets import with_changes
 
@@ -58,8 +58,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
         | {"steps_done": facts["step"], "seed": job.seed},
-        "data": {"collection": collection.name, "kind": collection.kind, "guidance": job.guidance_words}
-        | pairs_fact(job.pairs),
+        "data": data_facts(collection, job.pairs, guidance=job.guidance_words),
         "thresholds": dict.fromkeys(collection.findings, 0.5),
         "scales": dict.fromkeys(collection.findings, 1.0),
     }

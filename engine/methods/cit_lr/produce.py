@@ -21,7 +21,7 @@ from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.train import PHASES, DenoiserPhase
 from engine.networks.precision import swift
 from engine.preprocessing import Preprocessing
-from engine.training.job import TrainingJob, hardware
+from engine.training.job import TrainingJob, data_facts, hardware
 from engine.training.loop import best_weights, facts_of, run
 from engine.training.presets import with_changes
 
@@ -156,7 +156,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
         "guidance": dict(zip(attributes, nets.guidance)),
         "quality": {},
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"seed": job.seed},
-        "data": {"collection": collection.name, "kind": collection.kind},
+        "data": data_facts(collection),
     }
     weights = nets.state_dict()
     draft = save_checkpoint(

@@ -19,7 +19,7 @@ from engine.metrics.classification import youden_threshold
 from engine.ood import ENOUGH, Likeness
 from engine.preprocessing import Preprocessing
 from engine.registry import Method
-from engine.training.job import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
+from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
 from engine.training.loop import best_weights, facts_of, run
 from engine.training.presets import with_changes
 
@@ -70,7 +70,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
         | {"steps_done": facts["step"], "seed": job.seed},
-        "data": {"collection": collection.name, "kind": collection.kind, "guidance": "none"} | pairs_fact(job.pairs),
+        "data": data_facts(collection, job.pairs, guidance="none"),
         "calibration": {"slope": 1.0, "middle": 0.0},
         "crop": getattr(collection, "crop", "whole"),
         "cut": 0.1,

@@ -29,7 +29,7 @@ from engine.ood import ENOUGH, Likeness
 from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
-from engine.training.job import TrainingJob, hardware, pairs_fact, starting_weights, taught_words
+from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
 from engine.training.loop import best_weights, facts_of, run
 from engine.training.presets import with_changes
 
@@ -277,7 +277,7 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
         | {"steps_done": facts["step"], "seed": job.seed},
-        "data": {"collection": collection.name, "kind": collection.kind, "guidance": "none"} | pairs_fact(job.pairs),
+        "data": data_facts(collection, job.pairs, guidance="none"),
         "calibration": dict.fromkeys(collection.findings, [1.0, 0.0]),
         "thresholds": dict.fromkeys(collection.findings, 0.5),
         "scales": dict.fromkeys(collection.findings, 1.0),
