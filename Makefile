@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test test-without-browser fuzz bench-load wheel environment test-environment chromium clean
+.PHONY: help app test test-without-browser lint-js test-js fuzz bench-load wheel environment test-environment chromium clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -21,6 +21,16 @@ test: test-environment chromium
 
 test-without-browser: test-environment
 	$(BIN)/python -m pytest -q --ignore=tests/browser $(PYTEST_ARGS)
+
+# The viewer's JavaScript: eslint and prettier, whose versions package-lock.json pins, and node's own test runner (in the suite too).
+# Without node both say so in a sentence and succeed: the app needs none.
+NEEDS_NODE = command -v node >/dev/null && command -v npm >/dev/null || { echo "$@: skipped, as there is no node with npm (18.18 or later)." >&2; exit 0; }
+
+lint-js:
+	@$(NEEDS_NODE); { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; } && npm run --silent lint
+
+test-js:
+	@$(NEEDS_NODE); npm test --silent
 
 # 60 000 damaged scans against the decoders, some ten minutes; the suite tries 6 000.
 fuzz: test-environment

@@ -10,7 +10,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from server import logs, pixels, sessions, uploads
+from server import logs, modules, pixels, sessions, uploads
 from server.headers import SecurityHeaders
 from server.hosts import OwnHostOnly
 from server.readers import ReaderCookie
@@ -30,7 +30,7 @@ MultiPartParser.spool_max_size = 1 << 40  # an upload stays in memory, within it
 
 
 def routes() -> list[BaseRoute]:
-    return pixels.routes()
+    return [*pixels.routes(), *modules.routes()]
 
 
 def middleware() -> list[Middleware]:

@@ -1,4 +1,10 @@
-"""The linked viewer: panels that zoom, pan, window and step through counterfactuals in the browser, with the pixels sent once."""
+"""The linked viewer: panels that zoom, pan, window and step through counterfactuals in the browser, with the pixels sent once.
+
+How its JavaScript reaches the browser: the files of `modules/` are ES modules and are served as they are, by the route of
+`server/modules.py`; nothing joins, builds or rewrites them. Streamlit wants a component's script as a string and imports that from a
+`blob:` address, from which no relative import resolves; so the string is two lines that import the entry module by its full address.
+The content security policy allows both: scripts from this host, and `blob:`. node imports the same files in `tests/viewer`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from server import modules, sessions
 from server import pixels as pixel_route
-from server import sessions
 from viewer.blob import (
     BADGE_KINDS,
     VISIBLE_CHANGE,
@@ -36,21 +42,29 @@ __all__ = [
 ]
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("pixels", "colours", "panels", "readout", "gestures", "findings", "slider", "toolbar", "keys", "viewer")
+_MODULES = modules.publish(_HERE / "modules")
 
 
-def _read(*names: str) -> str:
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _import(module: str) -> str:
+    """The script of a component: what the module of this name exports."""
+    return (
+        f'const {{ default: mount }} = await import(new URL("{_MODULES}{module}", document.baseURI).href);\n'
+        "export default mount;\n"
+    )
 
 
 _VIEWER = st.components.v2.component(
     "otherwise_viewer",
-    html=_read("viewer.html"),
-    css=_read("viewer.css"),
-    js=_read(*(f"{name}.js" for name in _SCRIPTS)),
+    html=_text("viewer.html"),
+    css=_text("viewer.css"),
+    js=_import("viewer.js"),
 )
-# Small news for a view that already has its pixels: they are not sent again for a number.
-_COURIER = st.components.v2.component("otherwise_courier", js=_read("courier.js"))
+# Small updates for a view that already has its pixels: they are not sent again for a number.
+_UPDATES = st.components.v2.component("otherwise_updates", js=_import("updates.js"))
 
 
 def explain_state(key: str, findings: Sequence[FindingView], picture: str = "") -> dict:
@@ -345,7 +359,7 @@ def _mount(packer: Packer, header: dict, news: dict, slice_turned: Callable[[], 
             on_again_change=lambda: _take_back(key),
             on_slice_change=slice_turned,
         )
-        _COURIER(data={"to": key, **news}, key=f"{key}-courier")
+        _UPDATES(data={"to": key, **news}, key=f"{key}-updates")
 
 
 def _take_back(key: str) -> None:

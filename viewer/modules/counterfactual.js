@@ -1,0 +1,78 @@
+// What stands to be taken away, alone or together, and the model's answer to it.
+
+import { lower } from "./numbers.js";
+import { along } from "./path.js";
+
+export const takenAway = (view) =>
+  !view.content.change || view.selection.finding === null || view.content.byName.get(view.selection.finding).unsure
+    ? []
+    : [
+        view.selection.finding,
+        ...view.content.findings
+          .map((f) => f.name)
+          .filter(
+            (n) => n !== view.selection.finding && view.selection.also.has(n) && !view.content.byName.get(n).unsure,
+          ),
+      ];
+
+export const amountsNow = (view) =>
+  Object.fromEntries(takenAway(view).map((name) => [name, view.selection.amounts.get(name)]));
+
+/** The model's probabilities with everything taken away together, when Python has answered for these very amounts. */
+function jointNow(view) {
+  const news = view.python.news;
+  const now = amountsNow(view);
+  const names = Object.keys(now);
+  if (!news?.joint || names.length !== Object.keys(news.amounts).length) return null;
+  return names.every((name) => Math.abs((news.amounts[name] ?? -1) - now[name]) < 1e-6) ? news.joint : null;
+}
+
+const ownProbability = (view, name) =>
+  along(
+    view.content.byName.get(name).steps,
+    view.content.byName.get(name).probabilities,
+    view.selection.amounts.get(name),
+  );
+
+/** The probability of the chosen finding with all that is taken away; null while the model is asked about several together. */
+export function probabilityWithout(view) {
+  return takenAway(view).length > 1
+    ? (jointNow(view)?.[view.selection.finding] ?? null)
+    : ownProbability(view, view.selection.finding);
+}
+
+export function probabilityNow(view) {
+  const p = probabilityWithout(view);
+  return p === null ? "asking the model" : `p ${p.toFixed(2)}${takenAway(view).length > 1 ? " together" : ""}`;
+}
+
+/** What the model says of the chosen finding with several taken away together; its own sentence is about it alone. */
+export function sentenceTogether(view) {
+  const { name, probability, threshold } = view.content.byName.get(view.selection.finding);
+  const p = probabilityWithout(view);
+  const all = `With ${takenWords(view)} taken away together`;
+  if (p === null) return `${all}: the model is asked.`;
+  const call =
+    probability > threshold
+      ? p > threshold
+        ? "it would still say yes"
+        : "it would say no"
+      : p > threshold
+        ? "it would now say yes"
+        : "it says no, as before";
+  return `${all}, the model's probability of ${lower(name)} goes from ${probability.toFixed(2)} to ${p.toFixed(2)}; its operating point is ${threshold.toFixed(2)}: ${call}.`;
+}
+
+/** "effusion", or "effusion 0.80 and edema 1.00", the selected finding first. */
+function takenWords(view) {
+  const names = takenAway(view);
+  if (names.length === 1) return lower(names[0]);
+  return names.map((name) => `${lower(name)} ${view.selection.amounts.get(name).toFixed(2)}`).join(" and ");
+}
+
+/** What the model calls the counterfactual of the selected finding; of several taken away together nobody has a name. */
+export const ownTitle = (view) =>
+  takenAway(view).length > 1 ? "" : view.content.byName.get(view.selection.finding).counterfactual;
+
+/** "Without effusion", or the counterfactual's own title, "With benign instead of malignant". */
+export const titled = (view) => ownTitle(view) || `Without ${takenWords(view)}`;

@@ -1,0 +1,54 @@
+// The list of keys and gestures.
+
+import { make } from "./dom.js";
+import { QUIET_TOOLS, TOOLS, has } from "./tools.js";
+
+const KEY_ROWS = (view) => [
+  ...(view.content.header.slices
+    ? [
+        ["arrows up, down", "the slice before, the next (on the list: the finding)"],
+        ["Page up, down", "ten slices"],
+        ["wheel", "slices; with the control key, zoom at the pointer"],
+      ]
+    : [
+        ["arrows up, down", "the finding before, the next"],
+        ["wheel", "zoom at the pointer"],
+      ]),
+  ["arrows left, right", "take away less, more (with the control key, a tenth)"],
+  ["Home, End", "on the slider: nothing taken away, as much as can be"],
+  ["N, P", "the next scan of the list, the one before"],
+  ["drag", "move the picture"],
+  ["right drag", "window (across) and level (up and down)"],
+  ["Esc", "close, or show all panels again"],
+  ["?", "this list"],
+];
+
+export function openHelp(view) {
+  const row = (key, text) => make("div", "", {}, make("dt", "", {}, key), make("dd", "", {}, text));
+  const of = (tool) => row(tool.keyLabel ?? tool.key.toUpperCase(), `${tool.label}: ${tool.help}`);
+  const close = make("button", "", { type: "button" }, "Close");
+  close.onclick = () => closeHelp(view);
+  view.dom.help.replaceChildren(
+    make(
+      "div",
+      "sheet",
+      {},
+      make("div", "line", {}, make("strong", "", {}, "Keys and gestures"), close),
+      make(
+        "dl",
+        "",
+        {},
+        ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => has(view, tool.needs)).map(of),
+        ...KEY_ROWS(view).map(([key, text]) => row(key, text)),
+      ),
+    ),
+  );
+  view.dom.help.onclick = (event) => event.target === view.dom.help && closeHelp(view);
+  view.dom.help.hidden = false;
+  close.focus();
+}
+
+export function closeHelp(view) {
+  view.dom.help.hidden = true;
+  view.dom.stage.focus({ preventScroll: true });
+}

@@ -1,0 +1,125 @@
+// Which keys are the viewer's, and what they do.
+
+import { fade, setPlain, setSwipe } from "./compare.js";
+import { closeHelp, openHelp } from "./help.js";
+import { maximise } from "./panels.js";
+import { selectNext, undo } from "./selection.js";
+import { turnSlices } from "./slices.js";
+import { stepAmount } from "./slider.js";
+import { QUIET_TOOLS, TOOLS, has, useTool } from "./tools.js";
+import { fitView, moveCross, preset } from "./viewport.js";
+
+/** The view that keys go to: the one with the focus, or, when nothing has it, the one last pointed at. */
+function ownsKeys(view, event) {
+  const path = event.composedPath();
+  if (path.includes(view.dom.root)) return true;
+  const target = path[0];
+  const beside = isListed(target)
+    ? !OF_LISTS.has(event.key)
+    : target === document.body || target === document.documentElement || isScroller(target);
+  if (!beside) return false;
+  return (listening.last ?? view) === view;
+}
+
+/** Streamlit's own page wrapper takes the focus on a click beside everything. */
+const isScroller = (element) =>
+  element.tagName === "SECTION" ||
+  element.tagName === "MAIN" ||
+  (element.tagName === "DIV" && !element.isContentEditable && !element.hasAttribute("role"));
+
+/** A list of scans keeps the focus after a click; it needs these keys itself, and all others are the viewer's. */
+const OF_LISTS = new Set(["ArrowUp", "ArrowDown", "Home", "End", "Enter", "Tab", "Delete", "F2", "n", "p", "N", "P"]);
+
+const isListed = (element) =>
+  !element.isContentEditable &&
+  element.tagName !== "INPUT" &&
+  element.matches?.("[role=listbox], [role=listbox] *") === true;
+
+const listening = { last: null };
+
+export function listenToKeys(view) {
+  const down = (event) => {
+    if (view.life.closed || !view.dom.root.isConnected || !ownsKeys(view, event)) return;
+    if (pressed(view, event)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  };
+  const up = (event) => {
+    if (event.key !== " " || !view.pointer.holding) return;
+    view.pointer.holding = false;
+    setPlain(view, false);
+    event.preventDefault();
+  };
+  const leave = () => {
+    view.pointer.holding = false;
+    setPlain(view, false);
+  };
+  const point = () => (listening.last = view);
+  window.addEventListener("keydown", down, true);
+  window.addEventListener("keyup", up, true);
+  window.addEventListener("blur", leave);
+  view.dom.root.addEventListener("pointerover", point);
+  view.life.deaf = () => {
+    window.removeEventListener("keydown", down, true);
+    window.removeEventListener("keyup", up, true);
+    window.removeEventListener("blur", leave);
+    if (listening.last === view) listening.last = null;
+  };
+}
+
+/** Acts on a key; true when it was one of ours. */
+function pressed(view, event) {
+  const target = event.composedPath()[0];
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const typing = target.tagName === "INPUT" && target.type !== "range";
+  if (typing || target.tagName === "TEXTAREA" || target.tagName === "SELECT") return false;
+  if (!view.dom.help.hidden) {
+    if (key === "Escape" || key === "?") closeHelp(view);
+    else if (key === "Tab")
+      return true; // the dialog has one button, which keeps the focus
+    else return key !== " " && key !== "Enter";
+    return true;
+  }
+  if ((event.ctrlKey || event.metaKey) && key === "z") return view.content.change && (undo(view), true);
+  if (event.metaKey || event.altKey || (event.ctrlKey && !key.startsWith("Arrow"))) return false;
+  if (key.startsWith("Arrow")) return arrow(view, event, target);
+  if (key === " " && target.matches("button:focus-visible, [role=menuitem]")) return false;
+  if (key === " ") {
+    if (!view.pointer.holding) setPlain(view, true);
+    return (view.pointer.holding = true);
+  }
+  if (key === "?") return (openHelp(view), true);
+  if (key === "Escape") return view.drawing.maximised !== null && (maximise(view, null), true);
+  if (key === "f") return (fitView(view), true);
+  if (key === "[" || key === "]") return (fade(view, key === "]" ? 0.05 : -0.05), true);
+  if (/^[1-9]$/.test(key)) return preset(view, Number(key) - 1);
+  if ((key === "PageUp" || key === "PageDown") && view.content.header.slices)
+    return (turnSlices(view, key === "PageUp" ? -10 : 10), true);
+  if ((key === "Home" || key === "End") && target === view.dom.thumb)
+    return (stepAmount(view, key === "Home" ? -2 : 2), true);
+  const tool = [...TOOLS, ...QUIET_TOOLS].find((tool) => tool.key === key && has(view, tool.needs));
+  if (!tool) return false;
+  useTool(view, tool);
+  return true;
+}
+
+function arrow(view, event, target) {
+  const across = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
+  const down = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
+  if (target.closest(".tools, .menu") || target.tagName === "INPUT") return false;
+  if (target.classList.contains("divider") && across)
+    return (setSwipe(view, view.compare.swipeAt + across * 0.02), true);
+  if (event.shiftKey) {
+    const step = 4 / view.zoom.scale;
+    const [height, width] = view.content.header.frame;
+    const cross = view.crosshair.at ?? { u: 0.5, v: 0.5 };
+    return (moveCross(view, cross.u + (across * step) / width, cross.v + (down * step) / height), true);
+  }
+  if (view.content.header.slices && down && target !== view.dom.thumb && target !== view.dom.listbox)
+    return (turnSlices(view, down), true);
+  if (!view.content.findings.length) return false;
+  if (target === view.dom.thumb && down) return (stepAmount(view, -down * 0.05), true);
+  if (down) return (selectNext(view, down), true);
+  return (view.content.change && stepAmount(view, across * (event.ctrlKey ? 0.1 : 0.01)), true);
+}

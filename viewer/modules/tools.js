@@ -1,0 +1,193 @@
+// One table of tools, from which buttons, keys and the list of keys are made.
+
+import { showChoice } from "./choice.js";
+import { setPlain, showTools, toggleBlink } from "./compare.js";
+import { say } from "./dom.js";
+import { changeMoved, crossMoved, touch } from "./frames.js";
+import { layoutPanels, maximise } from "./panels.js";
+import { startAmount } from "./path.js";
+import { remember, sendSoon, undo } from "./selection.js";
+import { startingLook } from "./state.js";
+import { actualSize, fitView } from "./viewport.js";
+
+/** Every tool: its key as pressed and as written, its name, what it does, and, for switches, whether it is on. */
+export const TOOLS = [
+  {
+    id: "window",
+    key: "w",
+    label: "Window",
+    needs: "base",
+    help: "drag sets window and level (the right button always does)",
+    on: (view) => view.levels.dragging,
+    run: (view) => {
+      view.levels.dragging = !view.levels.dragging;
+    },
+  },
+  { id: "presets", label: "Presets", needs: "base", help: "window presets", keyLabel: "1 to 9", menu: true },
+  {
+    id: "invert",
+    key: "i",
+    label: "Invert",
+    needs: "base",
+    help: "invert the greys",
+    on: (view) => view.levels.invert,
+    run: (view) => {
+      view.levels.invert = !view.levels.invert;
+      touch(view);
+    },
+  },
+  {
+    id: "overlay",
+    key: "o",
+    label: "Overlay",
+    help: "overlay on or off; [ and ] change its opacity",
+    needs: "overlay",
+    on: (view) => view.overlay.on,
+    run: (view) => {
+      view.overlay.on = !view.overlay.on;
+      touch(view);
+    },
+    range: {
+      name: "Overlay opacity",
+      get: (view) => view.overlay.opacity,
+      set: (view, x) => {
+        view.overlay.opacity = x;
+        view.overlay.on = true;
+        touch(view);
+      },
+    },
+  },
+  {
+    id: "threshold",
+    key: "t",
+    label: "Threshold",
+    help: "hide evidence below the threshold",
+    needs: "map",
+    on: (view) => view.overlay.thresholdOn,
+    run: (view) => {
+      view.overlay.thresholdOn = !view.overlay.thresholdOn;
+      touch(view);
+    },
+    range: {
+      name: "Threshold, as a share of the scale",
+      shown: (view) => view.overlay.thresholdOn || view.overlay.contour,
+      get: (view) => view.overlay.threshold,
+      set: (view, x) => {
+        view.overlay.threshold = Math.max(0.02, x);
+        touch(view);
+      },
+    },
+  },
+  {
+    id: "contour",
+    key: "c",
+    label: "Contour",
+    help: "outline the evidence at the threshold; dotted where it speaks against",
+    needs: "map",
+    on: (view) => view.overlay.contour,
+    run: (view) => {
+      view.overlay.contour = !view.overlay.contour;
+      touch(view);
+    },
+  },
+  {
+    id: "blink",
+    key: "b",
+    label: "Blink",
+    help: "scan against counterfactual",
+    needs: "change",
+    on: (view) => view.compare.blink,
+    run: toggleBlink,
+  },
+  {
+    id: "swipe",
+    key: "s",
+    label: "Swipe",
+    help: "a line to drag between scan and panel",
+    needs: "findings",
+    on: (view) => view.compare.swipe,
+    run: (view) => {
+      view.compare.swipe = !view.compare.swipe;
+      touch(view);
+    },
+  },
+  {
+    id: "plain",
+    key: " ",
+    keyLabel: "hold space",
+    label: "Plain scan",
+    needs: "base",
+    help: "the scan alone in every panel, while held",
+    on: (view) => view.compare.plain,
+    run: (view) => setPlain(view, !view.compare.plain),
+  },
+  { id: "fit", key: "0", label: "Fit", help: "the whole picture (also F)", run: (view) => fitView(view) },
+];
+
+/** Tools that live on keys and in the list of keys only. */
+export const QUIET_TOOLS = [
+  { id: "actual", key: "a", label: "1:1", help: "one screen pixel for each pixel, at the crosshair", run: actualSize },
+  {
+    id: "crosshair",
+    key: "x",
+    label: "Crosshair",
+    help: "crosshair on or off; shift and arrows move it",
+    on: (view) => view.crosshair.on,
+    run: (view) => {
+      view.crosshair.on = !view.crosshair.on;
+      crossMoved(view);
+    },
+  },
+  {
+    id: "maximise",
+    key: "m",
+    label: "One panel",
+    help: "the panel under the pointer alone, and back (also a double click)",
+    run: (view) => maximise(view, view.pointer.panel ?? view.content.panels[0]),
+  },
+  {
+    id: "undo",
+    key: "u",
+    keyLabel: "U or Ctrl Z",
+    label: "Undo",
+    help: "the last change of an amount",
+    needs: "change",
+    run: undo,
+  },
+  { id: "reset", key: "r", label: "Reset", help: "view, window, overlay and amounts as they began", run: resetAll },
+];
+
+export function has(view, need) {
+  if (view.content.header.blank && need !== "base") return !need; // their buttons stand there, and wait
+  if (need === "findings") return view.content.findings.length > 0;
+  if (need === "change") return Boolean(view.content.change);
+  if (need === "base") return view.content.panels.some((panel) => panel.base);
+  if (need === "overlay")
+    return view.content.findings.length > 0 || view.content.panels.some((panel) => panel.map && panel.base);
+  if (need === "map") return view.content.findings.length > 0 || view.content.panels.some((panel) => panel.map);
+  return true;
+}
+
+export function useTool(view, tool) {
+  tool.run(view);
+  showTools(view);
+  if (tool.on) say(view, `${tool.label} ${tool.on(view) ? "on" : "off"}`);
+}
+
+function resetAll(view) {
+  if (view.content.change) remember(view);
+  Object.assign(view, startingLook());
+  view.crosshair.on = true;
+  clearInterval(view.timers.blinking);
+  for (const finding of view.content.findings) view.selection.amounts.set(finding.name, startAmount(finding));
+  view.selection.also.clear();
+  view.drawing.maximised = null;
+  if (view.content.findings.length) {
+    showChoice(view);
+    changeMoved(view);
+    sendSoon(view);
+  }
+  layoutPanels(view);
+  fitView(view);
+  say(view, "Reset");
+}

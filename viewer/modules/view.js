@@ -1,0 +1,125 @@
+// One view: its state, its life from mount to unmount, and its fit into the browser window.
+
+import { showChoice } from "./choice.js";
+import { drawCurve } from "./curve.js";
+import { make, setText } from "./dom.js";
+import { draw } from "./drawing.js";
+import { buildFindings } from "./findings.js";
+import { listenToHands } from "./gestures.js";
+import { listenToKeys } from "./keys.js";
+import { buildPanels, layoutPanels } from "./panels.js";
+import { startAmount } from "./path.js";
+import { write } from "./readout.js";
+import { sendSoon } from "./selection.js";
+import { listenToSlider } from "./slider.js";
+import { startingLook, stateOf } from "./state.js";
+import { buildToolbar } from "./toolbar.js";
+
+export function openView(parent) {
+  const root = parent.querySelector(".viewer");
+  const view = stateOf(root);
+  Object.assign(view.drawing, { draw, write });
+  listenToHands(view);
+  listenToSlider(view);
+  listenToKeys(view);
+  view.life.resized = new ResizeObserver(() => {
+    fitHeight(view);
+    layoutPanels(view);
+    if (view.selection.finding !== null) drawCurve(view);
+  });
+  view.life.resized.observe(view.dom.stage);
+  view.life.resized.observe(view.dom.curve);
+  const page = root.getRootNode().host?.closest("[data-testid=stMainBlockContainer]");
+  if (page) view.life.resized.observe(page);
+  view.life.windowResized = () => fitHeight(view);
+  window.addEventListener("resize", view.life.windowResized);
+  return view;
+}
+
+/** Takes what is left of the browser window below the view's upper edge, unless Python named a height. */
+function fitHeight(view) {
+  const top = view.dom.root.getBoundingClientRect().top + (scrollerOf(view.dom.root)?.scrollTop ?? 0);
+  const least = view.content.header.least_height ?? 520;
+  const height = view.content.header.height ?? Math.max(least, Math.floor(window.innerHeight - Math.max(0, top) - 16));
+  view.dom.root.style.minHeight = `${least}px`;
+  if (view.dom.root.style.height !== `${height}px`) view.dom.root.style.height = `${height}px`;
+}
+
+function scrollerOf(element) {
+  for (let node = element; node; node = node.parentNode ?? node.host) if (node.scrollTop > 0) return node;
+  return null;
+}
+
+/** Which picture a header is about; view and window stay while it is the same. */
+const pictureOf = (header) =>
+  header.picture
+    ? `${header.picture} ${header.frame}`
+    : JSON.stringify([header.frame, header.windows, digestOf(header)]);
+
+const digestOf = (header) => header.arrays[header.scan]?.digest;
+
+const namesOf = (header) => header.findings.map((finding) => finding.name).join("\n");
+
+/** Shows the picture and findings of a new header and its grids; view, window and choice stay when the picture stayed. */
+export function showHeader(view, header, grids) {
+  const { content, dom } = view;
+  const before = content.header;
+  const samePicture = before && pictureOf(before) === pictureOf(header);
+  const sameChoice = samePicture && digestOf(before) === digestOf(header) && namesOf(before) === namesOf(header);
+  Object.assign(content, { header, grids, findings: header.findings, loaded: content.loaded + 1 });
+  dom.root.dataset.kind = header.kind;
+  dom.root.classList.toggle("alone", !header.findings.length && !header.blank);
+  dom.root.classList.toggle("quiet", Boolean(header.blank));
+  dom.root.classList.toggle("still", Boolean(header.blank && !header.blank.counterfactuals));
+  dom.root.dataset.blank = header.blank?.words ?? "";
+  if (!samePicture || view.slices.wanted === header.slices?.index) view.slices.wanted = null; // until then the hand is ahead of the pictures
+  if (!samePicture) beginAnew(view);
+  if (!sameChoice) beginChoice(view);
+  writeHead(view);
+  buildPanels(view);
+  buildFindings(view);
+  buildToolbar(view);
+  fitHeight(view);
+  layoutPanels(view);
+  showChoice(view);
+  if (view.python.handled && !sameChoice && view.selection.finding !== null) sendSoon(view); // what Python remembers were other amounts
+}
+
+/** Another picture: look, zoom and choice begin anew. */
+function beginAnew(view) {
+  const { spacing_mm: spacing, pixel_aspect: aspect } = view.content.header;
+  Object.assign(view, startingLook());
+  Object.assign(view.crosshair, { at: null, on: true });
+  Object.assign(view.zoom, { aspect: spacing ? spacing[0] / spacing[1] : (aspect ?? 1), fitted: true });
+  view.selection.wanted = null;
+  view.python.handled = false;
+}
+
+/** Other findings, or another slice: the first finding, or the one last chosen, is taken away fully. */
+function beginChoice({ content, selection }) {
+  const { findings } = content;
+  selection.amounts = new Map(findings.map((finding) => [finding.name, startAmount(finding)]));
+  selection.also = new Set();
+  selection.past = [];
+  selection.finding = (findings.find((finding) => finding.name === selection.wanted) ?? findings[0])?.name ?? null;
+}
+
+function writeHead(view) {
+  const { title = "", badges = [] } = view.content.header;
+  setText(view.dom.root.querySelector(".title"), title);
+  view.dom.root.querySelector(".head").hidden = !title && !badges.length;
+  view.dom.root
+    .querySelector(".badges")
+    .replaceChildren(...badges.map(([words, kind]) => make("span", `badge ${kind}`, {}, words)));
+}
+
+export function closeView(view) {
+  view.life.closed = true;
+  view.life.deaf();
+  view.life.resized.disconnect();
+  window.removeEventListener("resize", view.life.windowResized);
+  cancelAnimationFrame(view.drawing.frame);
+  clearInterval(view.timers.blinking);
+  clearTimeout(view.timers.sending);
+  clearTimeout(view.timers.turning);
+}
