@@ -100,7 +100,7 @@ class Explanation:
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
         against: what the finding is told from, and the counterfactual has instead; None for its absence.
         regions: the image and its named parts, for a method that explains in a hierarchy; None for others.
-        only_drawn: the checkpoint has seen drawn pictures only and the scan is a person's (`engine.ood.only_drawn`).
+        only_drawn: the checkpoint has seen drawn pictures only and the scan is a person's (`engine.checkpoints.detector.only_drawn`).
 
     Raises:
         ValueError: when a field is not as described.

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from safetensors import safe_open
 
-from engine.checkpoints.format import WEIGHTS
-from engine.datasets import draws_its_own
-from engine.preprocessing import Preprocessing, two_dimensional
-
-if TYPE_CHECKING:
-    from engine.checkpoints.format import Checkpoint
+from engine.preprocessing import two_dimensional
 
 SIDE = 24  # thumbnails are SIDE x SIDE
 ENOUGH = 2000  # pictures of each part to learn from; more change nothing
@@ -91,51 +84,6 @@ class Likeness:
         return cls(
             part["likeness.mean"], part["likeness.components"], part["likeness.spread"], float(residual), float(limit)
         )
-
-
-@dataclass(frozen=True)
-class CheckpointDetector:
-    """The detector of one checkpoint with the preprocessing that stands before it: it is asked without opening the network.
-
-    Attributes:
-        crop: a name in `engine.datasets.crop.CROPS`, "" for a checkpoint that is shown the whole scan.
-        preprocessing: of the checkpoint.
-        likeness: of the checkpoint.
-    """
-
-    crop: str
-    preprocessing: Preprocessing
-    likeness: Likeness
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint) -> CheckpointDetector | None:
-        """None for a checkpoint that holds no detector: nobody here knows what it was trained on.
-
-        Raises:
-            RefusedCheckpoint: its weights have changed since it was checked.
-        """
-        with safe_open(checkpoint.folder / WEIGHTS, "numpy") as file:
-            if not any(name.startswith("likeness.") for name in file.keys()):
-                return None
-        config, likeness = checkpoint.config, Likeness.from_tensors(checkpoint.arrays())
-        return cls(config.get("crop", ""), Preprocessing(**config["preprocessing"]), likeness)
-
-    def score(self, pixels: np.ndarray) -> tuple[float, float]:
-        """(score, limit) of (H, W) float32 in the scan's units, as in `Explanation.in_distribution`."""
-        if self.crop:
-            from engine.datasets.crop import CROPS  # needs SciPy
-
-            pixels = CROPS[self.crop](pixels).cut(pixels)
-        return self.likeness.score(self.preprocessing.apply(pixels)), self.likeness.limit
-
-
-def only_drawn(checkpoint: Checkpoint, drawn_by: str = "") -> bool:
-    """Whether a checkpoint has seen drawn pictures only and the scan is a person's: then no score makes the two alike.
-
-    Args:
-        drawn_by: the collection that drew the scan, "" for a scan of a person.
-    """
-    return not drawn_by and draws_its_own(checkpoint.collection)
 
 
 def thumbnails(pictures: np.ndarray) -> np.ndarray:

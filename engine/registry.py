@@ -6,16 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-import engine.methods as methods_package
-from engine.checkpoints.format import LARGEST_WEIGHTS, Checkpoint, RefusedCheckpoint, open_checkpoint
+from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.checkpoints.limits import LARGEST_WEIGHTS, declare
+from engine.checkpoints.resolve import open_checkpoint
+from engine.discovery import import_all
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
+
+TrainedClass = TypeVar("TrainedClass", bound="Trained")
 
 _methods: dict[str, Trained] = {}
 
@@ -180,18 +183,18 @@ class Generator(Trained):
         return self._module("generator").open_generator(checkpoint, device)
 
 
-def register(method: type[Trained]) -> type[Trained]:
+def register(method: type[TrainedClass]) -> type[TrainedClass]:
     """Class decorator: the method joins the app, the command line and the contract test."""
     if method.name in _methods:
         raise ValueError(f"two methods are called {method.name!r}")
     _methods[method.name] = method()
+    declare(method.name, method.largest_weights)
     return method
 
 
 def trained() -> Mapping[str, Trained]:
     """Everything that is registered, by name: methods that explain scans, and generators."""
-    for package in iter_modules(methods_package.__path__, f"{methods_package.__name__}."):
-        import_module(package.name)
+    import_all("engine.methods")
     return dict(_methods)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
-from engine.ood import only_drawn
 from engine.queue import Job, Progress
 from engine.scan import Scan, frame
 from pages.components import ahead, cards, common, detectors, open_scans, scan_list, shelf, words

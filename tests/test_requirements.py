@@ -8,7 +8,7 @@ from tests.places import ROOT
 
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow", "fpdf": "fpdf2",
-    "google": "protobuf", "markdown_it": "markdown-it-py", "openjpeg": "pylibjpeg-openjpeg",
+    "google": "protobuf", "importlinter": "import-linter", "markdown_it": "markdown-it-py", "openjpeg": "pylibjpeg-openjpeg",
 }  # fmt: skip
 
 

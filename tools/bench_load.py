@@ -293,7 +293,7 @@ async def measure(address: str, pid: int, made: list[tuple[bytes, Scan]]) -> tup
 
 def foreign(first: Visit, visits: list[Visit], scans: list[Scan]) -> int:
     """How many visitors were shown probabilities that are not those of their own film, asked without the app."""
-    from engine.checkpoints.format import shipped
+    from engine.checkpoints.resolve import shipped
     from engine.registry import Model, open_model
 
     def alike(model: Model, seen: Visit, scan: Scan) -> bool:

@@ -10,7 +10,8 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from engine.checkpoints.format import RefusedCheckpoint, open_checkpoint, shipped
+from engine.checkpoints.format import RefusedCheckpoint
+from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.datasets.collection import Collection
 from engine.datasets.phantom.collection import LARGEST, SMALLEST, Phantom
 from engine.metrics.measure import Measure

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
+from engine.checkpoints.limits import limits
 from engine.configuration import FORMAT, UnusableConfiguration, parsed
 from engine.files import replace_folder, scratch_beside, staged, unfinished, write_whole
 
@@ -34,10 +34,8 @@ CARD_SECTIONS = (
     "Subgroups",
     "Weights",
 )
-LARGEST_WEIGHTS = 25_000_000  # bytes, where a method does not say otherwise
 LARGEST_TEXT = 1_000_000  # bytes of config.json or card.md
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
-SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 
 
 class RefusedCheckpoint(ValueError):
@@ -106,48 +104,6 @@ class Checkpoint:
             key: torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype))
             for key, array in self.arrays().items()
         }
-
-
-def shipped_folder() -> Path:
-    """Where the checkpoints that come with the app lie; the environment's OTHERWISE_CHECKPOINTS says otherwise."""
-    return Path(os.environ.get("OTHERWISE_CHECKPOINTS") or SHIPPED_FOLDER)
-
-
-def shipped() -> list[str]:
-    """Names of the checkpoints that come with the app, sorted, whether or not each one opens."""
-    root = shipped_folder()
-    if not root.is_dir():
-        return []
-    return sorted(folder.name for folder in root.iterdir() if not folder.name.startswith(".") and _may_be_one(folder))
-
-
-def _may_be_one(folder: Path) -> bool:
-    try:
-        return any((folder / file).exists() for file in (WEIGHTS, CONFIG, CARD))
-    except OSError:  # it may not be looked into: it is listed, and refused with its reason
-        return True
-
-
-def open_checkpoint(where: str | Path) -> Checkpoint:
-    """The checkpoint at `where`: a shipped name, a folder, or ``hub:owner/name@revision``.
-
-    Raises:
-        RefusedCheckpoint: there is none, or it cannot be trusted; the message says what would work.
-    """
-    if isinstance(where, str) and where.startswith("hub:"):
-        from engine.checkpoints import hub
-
-        repository, revision = hub.parse_address(where)
-        folder, commit = hub.fetch(repository, revision)
-        return replace(examine(folder), name=repository.split("/")[-1], source=f"hub {repository}@{commit}")
-    if isinstance(where, str) and where in shipped():
-        return replace(examine(shipped_folder() / where), source="shipped")
-    if not Path(where).is_dir():
-        names = ", ".join(shipped()) or "none"
-        raise RefusedCheckpoint(
-            f"There is no checkpoint at {str(where)!r}: name a shipped one ({names}), a folder, or hub:owner/name@revision."
-        )
-    return examine(where)
 
 
 def examine(folder: str | Path) -> Checkpoint:
@@ -334,10 +290,8 @@ def _read_text(path: Path) -> str:
 
 
 def _read_config(folder: Path) -> dict:
-    from engine.registry import trained  # brings the rooms: only where it is needed
-
     try:
-        return parsed(_read_text(folder / CONFIG), trained().keys())
+        return parsed(_read_text(folder / CONFIG), limits().keys())
     except UnusableConfiguration as error:
         raise RefusedCheckpoint(f"The {CONFIG} of {folder.name} {error}.") from None
 
@@ -353,9 +307,7 @@ def most_weights(folder: str | Path) -> int:
 
 def _most(method: str) -> int:
     """Bytes that the weights of `method` may take."""
-    from engine.registry import trained
-
-    return trained()[method].largest_weights
+    return limits()[method]
 
 
 def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints.format import shipped_folder
+from engine.checkpoints.resolve import shipped_folder
 from engine.commands.outputs import checkpoint_name, writable_folder
 
 

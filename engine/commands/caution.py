@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints.format import open_checkpoint, with_caution
+from engine.checkpoints.format import with_caution
+from engine.checkpoints.resolve import open_checkpoint
 
 
 def caution(

@@ -95,7 +95,8 @@ def system_libraries() -> list[dict]:
 
 def checkpoints() -> list[dict]:
     try:
-        from engine.checkpoints.format import RefusedCheckpoint, open_checkpoint, shipped
+        from engine.checkpoints.format import RefusedCheckpoint
+        from engine.checkpoints.resolve import open_checkpoint, shipped
     except ImportError as error:
         return [_row("checkpoints", f"cannot be looked for ({error})", False)]
     rows = []

@@ -13,11 +13,11 @@ import numpy as np
 import typer
 
 from engine import __version__
+from engine.checkpoints.detector import only_drawn
 from engine.commands.outputs import writable, writable_folder
 from engine.errors import OneSentence
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
-from engine.ood import only_drawn
 from engine.preprocessing import two_dimensional
 from engine.registry import open_model
 from engine.scan import Scan, frame, read_scan

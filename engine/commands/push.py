@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.checkpoints import hub
-from engine.checkpoints.format import open_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 
 
 def push(

@@ -12,7 +12,7 @@ import typer
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from engine.checkpoints.format import shipped, shipped_folder
+from engine.checkpoints.resolve import shipped, shipped_folder
 from engine.commands.outputs import writable, writable_folder
 from engine.commands.shared import opened, use_threads
 from engine.commands.train import guided

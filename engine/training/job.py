@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.checkpoints.format import open_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets.collection import Collection
 from engine.files import plain_name
 from engine.training.loop import BEST, Machine, best_weights

@@ -16,16 +16,8 @@ import streamlit as st
 
 from engine.bias.interventions import GENERATOR_METHOD
 from engine.bias.report.request import Unanswerable
-from engine.checkpoints.format import (
-    CARD,
-    CONFIG,
-    WEIGHTS,
-    Checkpoint,
-    RefusedCheckpoint,
-    open_checkpoint,
-    shipped,
-    shipped_folder,
-)
+from engine.checkpoints.format import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint
+from engine.checkpoints.resolve import open_checkpoint, shipped, shipped_folder
 from engine.datasets import collections, draws_its_own
 from engine.inference import Inference, Lost, RemoteModel
 from engine.memory import give_back

@@ -9,8 +9,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from engine.checkpoints.detector import CheckpointDetector, only_drawn
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
-from engine.ood import CheckpointDetector, only_drawn
 from engine.scan import Scan, frame
 
 SCANS = 5000  # whose scores are kept

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from engine.checkpoints.format import shipped
+from engine.checkpoints.resolve import shipped
 from engine.datasets.phantom.collection import Marker, Phantom
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.scan import Scan, frame, read_scan

@@ -8,7 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
-from engine.checkpoints.format import RefusedCheckpoint, examine, open_checkpoint, shipped
+from engine.checkpoints.format import RefusedCheckpoint, examine
+from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.registry import UnsuitableScan, open_model, trained
 from engine.scan import Scan
 from tests.contract.test_contract import film

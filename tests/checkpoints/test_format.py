@@ -13,12 +13,11 @@ from engine.checkpoints.format import (
     CARD_SECTIONS,
     RefusedCheckpoint,
     examine,
-    open_checkpoint,
     read_card,
     save_checkpoint,
-    shipped,
     with_caution,
 )
+from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.configuration import CONFIG_KEYS
 from engine.registry import methods
 

@@ -6,15 +6,10 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 
-from engine.checkpoints import hub
-from engine.checkpoints.format import (
-    CARD_SECTIONS,
-    LARGEST_WEIGHTS,
-    RefusedCheckpoint,
-    examine,
-    open_checkpoint,
-    save_checkpoint,
-)
+from engine.checkpoints import hub, limits
+from engine.checkpoints.format import CARD_SECTIONS, RefusedCheckpoint, examine, save_checkpoint
+from engine.checkpoints.limits import LARGEST_WEIGHTS
+from engine.checkpoints.resolve import open_checkpoint
 from engine.commands.push import push
 from engine.registry import methods
 from tests.checkpoints.stand_in_hub import Repository, StandInHub
@@ -187,7 +182,7 @@ def test_weights_too_large_for_their_method_are_refused_with_only_the_configurat
 
 
 def test_a_method_that_may_be_larger_is_fetched_at_that_size(stand_in, checkpoint, monkeypatch):
-    monkeypatch.setattr(type(methods()["foreign"]), "largest_weights", 2 * LARGEST_WEIGHTS)
+    monkeypatch.setitem(limits._limits, "foreign", 2 * LARGEST_WEIGHTS)
     repository = stand_in.repositories["clinic/large"] = Repository()
     folder, _ = hub.fetch("clinic/large", repository.commit(unlike(checkpoint, "foreign", bytes(LARGEST_WEIGHTS + 1))))
     assert (folder / "weights.safetensors").stat().st_size == LARGEST_WEIGHTS + 1

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from engine.bias.report.records import VERDICTS
 from engine.checkpoints.card import measures, table
-from engine.checkpoints.format import open_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.attri_net.produce import tiny
 from engine.metrics.measure import METRICS, Measure
 from engine.registry import method

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from engine.checkpoints.detector import CheckpointDetector
 from engine.checkpoints.format import RefusedCheckpoint, save_checkpoint
-from engine.ood import CheckpointDetector
 from engine.preprocessing import enlarged
 from engine.registry import Method, UnsuitableScan, choose_device, method, methods, open_model, register
 from engine.scan import Scan

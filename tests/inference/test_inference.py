@@ -48,7 +48,7 @@ def test_this_process_imports_no_torch_to_explain_a_scan(tmp_path):
     """Run in a process of its own, as this one has imported what other tests need."""
     program = (
         "import sys, numpy as np\n"
-        "from engine.checkpoints.format import open_checkpoint\n"
+        "from engine.checkpoints.resolve import open_checkpoint\n"
         "from engine.inference import Inference, RemoteModel\n"
         "from engine.scan import Scan\n"
         "model = RemoteModel(Inference(), open_checkpoint('attri-net-phantom'), 'cpu')\n"

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoints.format import shipped
+from engine.checkpoints.resolve import shipped
 from engine.datasets.phantom.collection import FINDINGS, Phantom
 from engine.methods.attri_net.explain import STEPS, AttriNetModel
 from engine.methods.attri_net.fast import FastAttriNet, suited_precision

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.explanation import CHANGE_LIMIT, ClassCentres, Explanation, Path
-from engine.methods.attri_net import AttriNetMethod
 from engine.methods.attri_net.fast import FastAttriNet, suited_precision
 from engine.methods.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.networks.weights import with_weights
 from engine.ood import Likeness
 from engine.preprocessing import Preprocessing, enlarged
-from engine.registry import Model, UnsuitableScan
+from engine.registry import Model, UnsuitableScan, methods
 from engine.scan import Scan
 
 BATCH = 16  # pictures that go through the network at once
@@ -76,7 +75,7 @@ class AttriNetModel(Model):
         Raises:
             UnsuitableScan: a volume, or a scan of another kind.
         """
-        if scan.kind not in AttriNetMethod.kinds:
+        if scan.kind not in methods()["attri_net"].kinds:
             raise UnsuitableScan(
                 f"Attri-Net explains radiographs, this scan is of kind {scan.kind}; choose another method."
             )

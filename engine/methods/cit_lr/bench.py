@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.bias.interventions import GENERATOR_METHOD
-from engine.checkpoints.format import open_checkpoint, shipped
+from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.datasets.phantom.collection import Phantom
 from engine.methods.cit_lr.diffusion import NoiseIn
 from engine.methods.cit_lr.generator import BATCH, DiffusionInterventions

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from engine.checkpoints.card import card, placeholder_card
-from engine.checkpoints.format import Checkpoint, open_checkpoint, save_checkpoint
+from engine.checkpoints.format import Checkpoint, save_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.cit_lr.diffusion import Diffusion
 from engine.methods.cit_lr.evaluate import evaluate, quality
 from engine.methods.cit_lr.generator import DiffusionInterventions

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoints.format import shipped
+from engine.checkpoints.resolve import shipped
 from engine.datasets.phantom.collection import Phantom
 from engine.methods.cx_gan.explain import CxGanModel
 from engine.methods.cx_gan.fast import FastMapGenerator

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from engine.checkpoints.format import CARD_SECTIONS, LARGEST_TEXT, Checkpoint, RefusedCheckpoint, save_checkpoint
+from engine.checkpoints.limits import limits
 from engine.files import plain_name
-from engine.methods.onnx import ForeignMethod
 from engine.methods.onnx.card import Card, UnusableCard, parsed
 from engine.methods.onnx.explain import FILE
 from engine.methods.onnx.isolated import IsolatedNetwork
 from engine.methods.onnx.network import UnusableNetwork
 
+METHOD = "foreign"  # as its registered class is called
 COLOUR_LIMIT = 2.0  # of log-odds; the same for every finding of every foreign model
 SAME = 1e-3  # probabilities of one picture may differ by this much between two runs
 TRIAL_SECONDS = 30.0  # that three pictures may take
@@ -89,7 +90,7 @@ def save(folder: Path, data: bytes, said: Card, text: str) -> Checkpoint:
         "data": {"collection": said.collection, "kind": said.kind},
     }
     return save_checkpoint(
-        folder, method=ForeignMethod.name, config=config, weights={FILE: np.frombuffer(data, np.uint8)}, card=text
+        folder, method=METHOD, config=config, weights={FILE: np.frombuffer(data, np.uint8)}, card=text
     )
 
 
@@ -130,8 +131,7 @@ def _bytes(path: Path) -> bytes:
     if not path.is_file():
         raise UnusableNetwork(f"There is no file at {path}; give the path of an ONNX file.")
     size = path.stat().st_size
-    if size > ForeignMethod.largest_weights - 1000:
-        raise UnusableNetwork(
-            f"{path.name} has {size / 1e6:.0f} MB; at most {ForeignMethod.largest_weights // 10**6} MB are opened."
-        )
+    most = limits()[METHOD]
+    if size > most - 1000:
+        raise UnusableNetwork(f"{path.name} has {size / 1e6:.0f} MB; at most {most // 10**6} MB are opened.")
     return path.read_bytes()

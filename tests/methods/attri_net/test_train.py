@@ -169,7 +169,7 @@ def test_annotated_pictures_are_drawn_as_often_as_asked_and_masks_move_with_thei
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from engine.checkpoints.format import open_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.training.loop import Machine, run
 from tests.methods.attri_net.small import recipe
 made, folder = recipe(), Path(sys.argv[1])

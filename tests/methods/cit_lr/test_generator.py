@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from engine.bias.interventions import Interventions
-from engine.checkpoints.format import RefusedCheckpoint, open_checkpoint
+from engine.checkpoints.format import RefusedCheckpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets.chosen import Chosen
 from engine.datasets.phantom.collection import Phantom
 from engine.methods.cit_lr.evaluate import evaluate, quality

@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from engine.checkpoints.format import open_checkpoint, save_checkpoint
+from engine.checkpoints.format import save_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets.against import Against
 from engine.datasets.busi import BUSI
 from engine.datasets.chosen import Chosen

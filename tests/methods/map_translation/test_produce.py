@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints.format import open_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets import registered_collection
 from engine.datasets.chosen import Chosen
 from engine.methods.cx_gan.train import CxGanRecipe

@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.checkpoints.format import RefusedCheckpoint, open_checkpoint
+from engine.checkpoints.format import RefusedCheckpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.onnx.adopt import adopt, trial_pictures
 from engine.methods.onnx.card import UnusableCard, parsed
 from engine.methods.onnx.network import Network, UnusableNetwork

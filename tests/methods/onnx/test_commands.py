@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from engine.checkpoints.format import open_checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.onnx.tiny import CARD, network
 
 PHANTOM = ["--data", "phantom", "--option", "count=24", "--split", "all"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.ood import CheckpointDetector
+from engine.checkpoints.detector import CheckpointDetector
 from engine.scan import Scan
 from pages.components import checkpoint_choice, detectors
 from pages.components.checkpoint_choice import better, offered, standing, take

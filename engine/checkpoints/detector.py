@@ -1,0 +1,58 @@
+"""Is this scan like those a checkpoint was trained on, asked of the checkpoint's files without opening its network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from safetensors import safe_open
+
+from engine.checkpoints.format import WEIGHTS, Checkpoint
+from engine.datasets import draws_its_own
+from engine.ood import Likeness
+from engine.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class CheckpointDetector:
+    """The detector of one checkpoint with the preprocessing that stands before it: it is asked without opening the network.
+
+    Attributes:
+        crop: a name in `engine.datasets.crop.CROPS`, "" for a checkpoint that is shown the whole scan.
+        preprocessing: of the checkpoint.
+        likeness: of the checkpoint.
+    """
+
+    crop: str
+    preprocessing: Preprocessing
+    likeness: Likeness
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> CheckpointDetector | None:
+        """None for a checkpoint that holds no detector: nobody here knows what it was trained on.
+
+        Raises:
+            RefusedCheckpoint: its weights have changed since it was checked.
+        """
+        with safe_open(checkpoint.folder / WEIGHTS, "numpy") as file:
+            if not any(name.startswith("likeness.") for name in file.keys()):
+                return None
+        config, likeness = checkpoint.config, Likeness.from_tensors(checkpoint.arrays())
+        return cls(config.get("crop", ""), Preprocessing(**config["preprocessing"]), likeness)
+
+    def score(self, pixels: np.ndarray) -> tuple[float, float]:
+        """(score, limit) of (H, W) float32 in the scan's units, as in `Explanation.in_distribution`."""
+        if self.crop:
+            from engine.datasets.crop import CROPS  # needs SciPy
+
+            pixels = CROPS[self.crop](pixels).cut(pixels)
+        return self.likeness.score(self.preprocessing.apply(pixels)), self.likeness.limit
+
+
+def only_drawn(checkpoint: Checkpoint, drawn_by: str = "") -> bool:
+    """Whether a checkpoint has seen drawn pictures only and the scan is a person's: then no score makes the two alike.
+
+    Args:
+        drawn_by: the collection that drew the scan, "" for a scan of a person.
+    """
+    return not drawn_by and draws_its_own(checkpoint.collection)
