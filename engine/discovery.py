@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import iter_modules, walk_packages
 
 
-def import_all(package: str) -> None:
-    """Imports every module and package that lies directly in `package`, a dotted name; those that are imported stay as they are."""
+@cache
+def import_all(package: str, nested: bool = False) -> None:
+    """Imports every module and package that lies directly in `package`, a dotted name; `nested` brings those deeper down too."""
     root = import_module(package)
-    for found in iter_modules(root.__path__, f"{package}."):
+    find = walk_packages if nested else iter_modules
+    for found in find(root.__path__, f"{package}."):
         import_module(found.name)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib import import_module
+from functools import cached_property
 from inspect import Parameter, signature
 from pathlib import Path
-from pkgutil import walk_packages
 from typing import Any, TypeVar, get_args, get_type_hints
 
-import engine.datasets as datasets_package
 from engine.datasets.collection import Collection, UnusableCollection
+from engine.discovery import import_all
 
 NO_OPTIONS = ("root", "findings", "memory")  # of a collection's constructor, that are not given as name=value
 Class = TypeVar("Class", bound=type[Collection])
@@ -128,14 +126,8 @@ def register_collection(
 
 def collections() -> Mapping[str, RegisteredCollection]:
     """Every registered collection by name: those of the files in `engine/datasets`."""
-    _import_all()
+    import_all("engine.datasets", nested=True)
     return dict(sorted(_registered.items()))
-
-
-@cache
-def _import_all() -> None:
-    for module in walk_packages(datasets_package.__path__, f"{datasets_package.__name__}."):
-        import_module(module.name)
 
 
 def registered_collection(name: str) -> RegisteredCollection:
