@@ -24,6 +24,23 @@ OBJECTS = (
     "guidance",
     "diffusion",
 )
+# What earlier versions called it: checkpoints keep the names that they were written with, and are read under today's.
+_OLD_METHODS = {"foreign": "onnx"}
+_OLD_KEYS = {
+    "": {"against": "contrast_class", "strength": "perturbation_scale"},
+    "preprocessing": {"reach": "value_range"},
+    "network": {"judge_width": "oracle_width"},
+    "diffusion": {"reach": "strength", "hops": "num_steps", "mends": "fixed_point_iterations"},
+}
+_OLD_TENSORS = {"likeness.": "out_of_distribution.", "judge.": "oracle."}
+OLD_SETTINGS = {  # of presets: old name -> the names that it may have today
+    "reach": ("strength", "value_range"),
+    "pixel_reach": ("value_range",),
+    "hops": ("num_steps",),
+    "judge_steps": ("oracle_steps",),
+    "judge_rate": ("oracle_rate",),
+    "judge_width": ("oracle_width",),
+}
 LONGEST_CAUTION = 300  # characters, what is read at a glance above a result
 LONGEST_NAME = 300  # characters of a finding, a class or an attribute
 MOST_FINDINGS = 1000
@@ -51,7 +68,7 @@ class Configuration:
             opened with, name -> whole number, number or text.
         calibration: name -> number or numbers, of what turns a network's answer into a probability.
         attributes: of a generator, attribute -> its values.
-        against: the class that its finding is told from; None for normal.
+        contrast_class: the class that its finding is told from; None for normal.
         caution: one line that stands above its results.
 
     Raises:
@@ -69,7 +86,7 @@ class Configuration:
     data: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    against: str | None = None
+    contrast_class: str | None = None
     caution: str = ""
 
     def __post_init__(self):
@@ -87,9 +104,9 @@ class Configuration:
             raise UnusableConfiguration("names a finding twice")
         if not isinstance(self.caution, str) or len(self.caution) > LONGEST_CAUTION or "\n" in self.caution:
             raise UnusableConfiguration(f"may hold a caution of one line and {LONGEST_CAUTION} characters")
-        if self.against is not None and (not _name(self.against) or self.against in self.findings):
+        if self.contrast_class is not None and (not _name(self.contrast_class) or self.contrast_class in self.findings):
             raise UnusableConfiguration(
-                f"must name another finding under against, or give null there for normal, got {self.against!r:.80}"
+                f"must name another finding under contrast_class, or give null there for normal, got {self.contrast_class!r:.80}"
             )
         for name in self.findings:
             threshold = self.thresholds.get(name)
@@ -135,7 +152,7 @@ class Configuration:
 
 
 def parsed(text: str, methods: Collection[str]) -> dict[str, Any]:
-    """The configuration in a JSON text, as it stands there, after all of it was checked.
+    """The configuration in a JSON text under today's names, after all of it was checked.
 
     Args:
         methods: the names that are known.
@@ -155,6 +172,7 @@ def parsed(text: str, methods: Collection[str]) -> dict[str, Any]:
         raise UnusableConfiguration(f"is not valid JSON ({error}); save the checkpoint again") from None
     if not isinstance(config, dict):
         raise UnusableConfiguration("must be a JSON object with the keys " + ", ".join(CONFIG_KEYS))
+    config = under_todays_names(config)
     if missing := [key for key in CONFIG_KEYS if key not in config]:
         raise UnusableConfiguration(f"lacks {', '.join(missing)}; it needs {', '.join(CONFIG_KEYS)}")
     if config["format"] != FORMAT or isinstance(config["format"], bool):
@@ -169,6 +187,30 @@ def parsed(text: str, methods: Collection[str]) -> dict[str, Any]:
     _check_numbers(config)
     Configuration(**{field.name: config[field.name] for field in fields(Configuration) if field.name in config})
     return config
+
+
+def under_todays_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that an earlier version may have written, with the keys that this one reads; values stay as they are."""
+    config = _renamed(config, _OLD_KEYS[""])
+    for part, names in _OLD_KEYS.items():
+        if isinstance(config.get(part), dict):
+            config[part] = _renamed(config[part], names)
+    if isinstance(config.get("method"), str):
+        config["method"] = _OLD_METHODS.get(config["method"], config["method"])
+    return config
+
+
+def tensor_name(name: str) -> str:
+    """Today's name of a tensor of a checkpoint that an earlier version may have written."""
+    for old, new in _OLD_TENSORS.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _renamed(part: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """In the same order; a key that is there under both names is left as it is, to be refused."""
+    return {names.get(key, key) if names.get(key) not in part else key: value for key, value in part.items()}
 
 
 def _check_numbers(value: Any, depth: int = 0) -> None:

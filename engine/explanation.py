@@ -98,7 +98,7 @@ class Explanation:
             nobody here knows what those were.
         seconds: wall time of this finding's explanation.
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
-        against: what the finding is told from, and the counterfactual has instead; None for its absence.
+        contrast_class: what the finding is told from, and the counterfactual has instead; None for its absence.
         regions: the image and its named parts, for a method that explains in a hierarchy; None for others.
         only_drawn: the checkpoint has seen drawn pictures only and the scan is a person's (`engine.checkpoints.detector.only_drawn`).
 
@@ -121,7 +121,7 @@ class Explanation:
     in_distribution: tuple[float, float] | None
     seconds: float
     both_signs: bool = False
-    against: str | None = None
+    contrast_class: str | None = None
     regions: Region | None = None
     only_drawn: bool = False
 
@@ -176,13 +176,13 @@ class Explanation:
         return score <= limit
 
     def record(self) -> dict:
-        """Everything but the pictures, ready for JSON; null for a path or a likeness that is not known."""
+        """Everything but the pictures, ready for JSON; null for a path or a detector score that is not known."""
         return {
             "scan_sha256": self.scan_sha256,
             "checkpoint_sha256": self.checkpoint_sha256,
             "checkpoint_identity": self.checkpoint_identity,
             "finding": self.finding,
-            "against": self.against,
+            "contrast_class": self.contrast_class,
             "probability": round(float(self.probability), 6),
             "threshold": round(float(self.threshold), 6),
             "positive": bool(self.positive),

@@ -10,12 +10,13 @@ import numpy as np
 
 from engine.preprocessing import two_dimensional
 
+TENSORS = "out_of_distribution."  # what the names of its tensors begin with
 SIDE = 24  # thumbnails are SIDE x SIDE
 ENOUGH = 2000  # pictures of each part to learn from; more change nothing
 
 
 @dataclass(frozen=True)
-class Likeness:
+class OutOfDistributionDetector:
     """What thumbnails of the training pictures look like.
 
     The score adds how far a thumbnail lies from the training mean within the leading components (Mahalanobis) and how
@@ -48,7 +49,7 @@ class Likeness:
             raise ValueError("spread, residual and limit must be above 0")
 
     @classmethod
-    def of(cls, training: np.ndarray, validation: np.ndarray, components: int = 40) -> Likeness:
+    def of(cls, training: np.ndarray, validation: np.ndarray, components: int = 40) -> OutOfDistributionDetector:
         """Learned from preprocessed pictures (N, H, W) and (M, H, W); the limit comes from those not learned from."""
         thumbs = thumbnails(training)
         mean = thumbs.mean(axis=0)
@@ -71,18 +72,22 @@ class Likeness:
     def tensors(self) -> dict[str, np.ndarray]:
         """What to save beside a checkpoint's weights."""
         return {
-            "likeness.mean": self.mean,
-            "likeness.components": self.components,
-            "likeness.spread": self.spread,
-            "likeness.numbers": np.array([self.residual, self.limit], np.float32),
+            TENSORS + "mean": self.mean,
+            TENSORS + "components": self.components,
+            TENSORS + "spread": self.spread,
+            TENSORS + "numbers": np.array([self.residual, self.limit], np.float32),
         }
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> Likeness:
-        part = {key: np.asarray(value) for key, value in tensors.items() if key.startswith("likeness.")}
-        residual, limit = part["likeness.numbers"].ravel()
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> OutOfDistributionDetector:
+        part = {key: np.asarray(value) for key, value in tensors.items() if key.startswith(TENSORS)}
+        residual, limit = part[TENSORS + "numbers"].ravel()
         return cls(
-            part["likeness.mean"], part["likeness.components"], part["likeness.spread"], float(residual), float(limit)
+            part[TENSORS + "mean"],
+            part[TENSORS + "components"],
+            part[TENSORS + "spread"],
+            float(residual),
+            float(limit),
         )
 
 

@@ -10,29 +10,29 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize the whole picture, then map its percentiles linearly to [-reach, reach] and clip.
+    """Resize the whole picture, then map its percentiles linearly to [-value_range, value_range] and clip.
 
     The display window takes no part in it. Any affine change of the units (bit depth, rescale) leaves the result as it was.
 
     Attributes:
         size: side of the network's square input in pixels; the aspect is not kept (Sun et al. 2025, 4.1.1).
         percentile: p; percentiles p and 100 - p are mapped to the ends. Sun et al. are silent; their code uses 5 or 0.95.
-        reach: where the ends lie. Below 1 leaves head-room under the tanh, so that clipped pixels can stay as they are.
+        value_range: where the ends lie. Below 1 leaves head-room under the tanh, so that clipped pixels can stay as they are.
         fixed: the two grey values that are mapped to the ends whatever the picture, for pictures in absolute units;
             None takes each picture's percentiles.
     """
 
     size: int
     percentile: float = 1.0
-    reach: float = 0.9
+    value_range: float = 0.9
     fixed: tuple[float, float] | None = None
 
     def __post_init__(self):
         if not isinstance(self.size, int) or self.size < 1:
             raise ValueError(f"size must be a whole number of pixels, got {self.size!r}")
-        if not 0 <= self.percentile < 50 or not 0 < self.reach < 1:
+        if not 0 <= self.percentile < 50 or not 0 < self.value_range < 1:
             raise ValueError(
-                f"percentile must lie in [0, 50) and reach in (0, 1), got {self.percentile} and {self.reach}"
+                f"percentile must lie in [0, 50) and value_range in (0, 1), got {self.percentile} and {self.value_range}"
             )
         if self.fixed is not None:
             low, high = map(float, self.fixed)
@@ -57,7 +57,7 @@ class Preprocessing:
         )
 
     def ends(self, resized: np.ndarray) -> tuple[float, float]:
-        """The two grey values, in the scan's units, that are mapped to -reach and reach."""
+        """The two grey values, in the scan's units, that are mapped to -value_range and value_range."""
         if self.fixed is not None:
             return self.fixed
         low, high = np.percentile(resized, [self.percentile, 100 - self.percentile])
@@ -66,17 +66,19 @@ class Preprocessing:
         return float(low), float(low + 1 if _alike(low, high) else high)
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W) in the scan's units to (size, size) float32 in [-reach, reach]."""
+        """(H, W) in the scan's units to (size, size) float32 in [-value_range, value_range]."""
         resized = self.resized(pixels)
         low, high = self.ends(resized)
-        return np.clip((resized - low) * (2 * self.reach / (high - low)) - self.reach, -self.reach, self.reach).astype(
-            np.float32
-        )
+        return np.clip(
+            (resized - low) * (2 * self.value_range / (high - low)) - self.value_range,
+            -self.value_range,
+            self.value_range,
+        ).astype(np.float32)
 
     def scan_units(self, pixels: np.ndarray) -> float:
         """How many of the scan's units one unit of the network's range stands for, for this scan."""
         low, high = self.ends(self.resized(pixels))
-        return (high - low) / (2 * self.reach)
+        return (high - low) / (2 * self.value_range)
 
 
 def two_dimensional(array: np.ndarray, what: str) -> np.ndarray:

@@ -367,7 +367,7 @@ def test_a_method_without_a_page_of_its_own_explains_a_drawn_picture(tmp_path, m
 
 def test_a_model_from_elsewhere_shows_its_map_and_says_that_its_training_is_not_known(tmp_path, monkeypatch):
     monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
-    method("foreign").tiny(tmp_path / "somebody")
+    method("onnx").tiny(tmp_path / "somebody")
     at = settled(opened())
     findings = shown(at)["findings"]
     assert not at.exception and {finding["name"] for finding in findings} == {"Opacity", "Effusion"}

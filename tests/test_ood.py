@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.ood import SIDE, Likeness, thumbnails
+from engine.ood import SIDE, OutOfDistributionDetector, thumbnails
 from engine.preprocessing import Preprocessing
 
 SIZE = 32
@@ -34,11 +34,11 @@ def chests():
 
 @pytest.fixture(scope="module")
 def learned(chests):
-    return Likeness.of(chests[:400], chests[400:600])
+    return OutOfDistributionDetector.of(chests[:400], chests[400:600])
 
 
-def share_beyond(likeness, pictures):
-    return np.mean([likeness.score(picture) > likeness.limit for picture in pictures])
+def share_beyond(detector, pictures):
+    return np.mean([detector.score(picture) > detector.limit for picture in pictures])
 
 
 def test_training_pictures_score_about_one(learned, chests):
@@ -80,7 +80,7 @@ def test_most_pictures_of_a_chest_shown_wrongly_are_marked(learned, chests, name
 
 
 def test_what_is_saved_scores_the_same(learned, chests):
-    again = Likeness.from_tensors({"net.bias": np.zeros(3), **learned.tensors()})
+    again = OutOfDistributionDetector.from_tensors({"net.bias": np.zeros(3), **learned.tensors()})
     assert again.limit == pytest.approx(learned.limit)
     for picture in chests[:5]:
         assert again.score(picture) == pytest.approx(learned.score(picture), rel=1e-5)
@@ -88,13 +88,13 @@ def test_what_is_saved_scores_the_same(learned, chests):
 
 def test_half_precision_moves_no_picture_by_more_than_a_hundredth(learned, chests):
     half = {key: value.astype(np.float16) if value.ndim >= 2 else value for key, value in learned.tensors().items()}
-    rounded = Likeness.from_tensors({key: value.astype(np.float32) for key, value in half.items()})
+    rounded = OutOfDistributionDetector.from_tensors({key: value.astype(np.float32) for key, value in half.items()})
     for picture in chests[:10]:
         assert rounded.score(picture) == pytest.approx(learned.score(picture), rel=0.01)
 
 
 def test_few_training_pictures_still_give_a_finite_limit(chests):
-    few = Likeness.of(chests[:3], chests[3:5])
+    few = OutOfDistributionDetector.of(chests[:3], chests[3:5])
     assert np.isfinite(few.limit) and np.isfinite(few.score(chests[6]))
 
 

@@ -15,15 +15,15 @@ def chest():
 
 
 @pytest.mark.parametrize("percentile", [0.0, 1.0, 5.0])
-@pytest.mark.parametrize("reach", [0.5, 0.9])
-def test_percentiles_land_on_the_ends_and_nothing_beyond(chest, percentile, reach):
-    prepared = Preprocessing(48, percentile, reach)
+@pytest.mark.parametrize("value_range", [0.5, 0.9])
+def test_percentiles_land_on_the_ends_and_nothing_beyond(chest, percentile, value_range):
+    prepared = Preprocessing(48, percentile, value_range)
     out = prepared.apply(chest)
     assert out.shape == (48, 48) and out.dtype == np.float32
-    assert out.min() == pytest.approx(-reach) and out.max() == pytest.approx(reach)
+    assert out.min() == pytest.approx(-value_range) and out.max() == pytest.approx(value_range)
     low, high = prepared.ends(prepared.resized(chest))
     assert [low, high] == pytest.approx(np.percentile(prepared.resized(chest), [percentile, 100 - percentile]))
-    at_the_ends = np.isclose(np.abs(out), reach).mean()
+    at_the_ends = np.isclose(np.abs(out), value_range).mean()
     assert at_the_ends == pytest.approx(2 * percentile / 100, abs=0.002)
 
 
@@ -102,7 +102,15 @@ def test_a_map_that_is_enlarged_keeps_its_values(shape):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": 0}, {"size": 32.0}, {"size": "32"}, {"percentile": 50}, {"percentile": -1}, {"reach": 1.0}, {"reach": 0}],
+    [
+        {"size": 0},
+        {"size": 32.0},
+        {"size": "32"},
+        {"percentile": 50},
+        {"percentile": -1},
+        {"value_range": 1.0},
+        {"value_range": 0},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):

@@ -20,7 +20,7 @@ from engine.metrics.ncc import ncc
 from engine.metrics.overlap import by_otsu, dice, iou
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.ssim import masked_ssim
-from engine.ood import Likeness
+from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
 from engine.scan import Scan
 from pages.components import words
@@ -31,7 +31,7 @@ VOLUME = np.random.default_rng(0).uniform(0, 255, (20, 32, 40)).astype(np.float3
 MASK = VOLUME > 100
 SCAN = Scan.of(VOLUME, "CT", spacing_mm=(3, 1, 1))
 PREPROCESSING = Preprocessing(size=24)
-LIKENESS = Likeness.of(VOLUME, VOLUME[::2] + 1)
+LIKENESS = OutOfDistributionDetector.of(VOLUME, VOLUME[::2] + 1)
 
 ASKED = {
     "resized": lambda: PREPROCESSING.resized(VOLUME),

@@ -18,12 +18,12 @@ def tiny(
     card: str = "",
     **more,
 ) -> Checkpoint:
-    """A tiny checkpoint of the method `room`, whose limit of likeness no scan exceeds; `more` goes to the method's own `tiny`."""
+    """A tiny checkpoint of the method `room`, whose out-of-distribution limit no scan exceeds; `more` goes to the method's own `tiny`."""
     with TemporaryDirectory() as scratch:
         made = _tiny(Path(scratch) / "tiny", room, more)
         weights = made.weights()
-    residual = float(weights["likeness.numbers"][0])
-    weights["likeness.numbers"] = np.array([residual, 1e9], np.float32)
+    residual = float(weights["out_of_distribution.numbers"][0])
+    weights["out_of_distribution.numbers"] = np.array([residual, 1e9], np.float32)
     data = {**made.config.get("data", {}), "collection": collection, "kind": kind}
     return save_checkpoint(
         folder, method=room, config={**made.config, "data": data}, weights=weights, card=card or made.card

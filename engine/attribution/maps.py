@@ -13,7 +13,7 @@ from engine.attribution.grad_cam import grad_cam
 from engine.attribution.intensity import Intensity
 from engine.datasets.collection import Collection
 from engine.files import write_whole
-from engine.methods.map_translation.evaluate import against_masks, annotated, fixed_cut
+from engine.methods.map_translation.evaluate import annotated, compared_with_masks, fixed_cut
 from engine.metrics.measure import Measure, collected
 from engine.training.loop import Machine
 
@@ -63,7 +63,7 @@ def measured(
     for name, draw in maps.items():
         cut = fixed_cut(collection, validation, _drawn(draw, recipe, validation))
         rows[name], measure, _ = collected()
-        against_masks(_drawn(draw, recipe, test), masks, cut, finding, collection.patients[test], measure)
+        compared_with_masks(_drawn(draw, recipe, test), masks, cut, finding, collection.patients[test], measure)
     return rows
 
 

@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Alternatives:
+class Counterfactuals:
     """Pictures of n patients under every value of one attribute.
 
     Attributes:
@@ -102,7 +102,7 @@ class Interventions(ABC):
     collection: str | None = None
 
     @abstractmethod
-    def alternatives(
+    def counterfactuals(
         self,
         collection: Collection,
         indices: np.ndarray,
@@ -110,7 +110,7 @@ class Interventions(ABC):
         progress: Progress | None = None,
         seed: int = 0,
         size: int | None = None,
-    ) -> Alternatives:
+    ) -> Counterfactuals:
         """The patients at `indices` under every value of `attribute`.
 
         Args:
@@ -159,7 +159,7 @@ class StructuralInterventions(Interventions):
         if phantom.markers:
             self.attributes["marker"] = ("absent", "present")
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
+    def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None):
         values, size = (
             self.values_of(attribute),
             min(max(size or self.size, SMALLEST), LARGEST),
@@ -177,7 +177,9 @@ class StructuralInterventions(Interventions):
             [pictures[str(value)][row] for row, value in enumerate(factual)]
         )  # the same noise draws the same film
         known = [phantom.labels[indices], phantom.severities[indices], principal_components(pictures[values[0]])]
-        return Alternatives(attribute, values, factual, original, pictures, np.concatenate(known, 1).astype(np.float32))
+        return Counterfactuals(
+            attribute, values, factual, original, pictures, np.concatenate(known, 1).astype(np.float32)
+        )
 
 
 def principal_components(pictures: np.ndarray) -> np.ndarray:

@@ -38,8 +38,10 @@ def card(
     )
     unit, units = ("group of look-alikes", "groups") if getattr(collection, "grouping", "") else ("patient", "patients")
     present = ", ".join(f"{f} {int(np.nansum(collection.labels[:, c]))}" for c, f in enumerate(collection.findings))
-    if against := getattr(collection, "against", ""):
-        present += f"; against these, pictures with {against} and without it: {int((collection.labels == 0).sum())}"
+    if contrast_class := getattr(collection, "contrast_class", ""):
+        present += (
+            f"; against these, pictures with {contrast_class} and without it: {int((collection.labels == 0).sum())}"
+        )
     sections = {
         "Intended use and limits": intended,
         "Data and licence": f"{terms}\n\nPictures with each finding: {present}.",

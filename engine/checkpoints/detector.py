@@ -8,8 +8,9 @@ import numpy as np
 from safetensors import safe_open
 
 from engine.checkpoints.format import WEIGHTS, Checkpoint
+from engine.configuration import tensor_name
 from engine.datasets import draws_its_own
-from engine.ood import Likeness
+from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
 
 
@@ -20,12 +21,12 @@ class CheckpointDetector:
     Attributes:
         crop: a name in `engine.datasets.crop.CROPS`, "" for a checkpoint that is shown the whole scan.
         preprocessing: of the checkpoint.
-        likeness: of the checkpoint.
+        detector: of the checkpoint.
     """
 
     crop: str
     preprocessing: Preprocessing
-    likeness: Likeness
+    detector: OutOfDistributionDetector
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CheckpointDetector | None:
@@ -35,10 +36,10 @@ class CheckpointDetector:
             RefusedCheckpoint: its weights have changed since it was checked.
         """
         with safe_open(checkpoint.folder / WEIGHTS, "numpy") as file:
-            if not any(name.startswith("likeness.") for name in file.keys()):
+            if not any(tensor_name(name).startswith(TENSORS) for name in file.keys()):
                 return None
-        config, likeness = checkpoint.config, Likeness.from_tensors(checkpoint.arrays())
-        return cls(config.get("crop", ""), Preprocessing(**config["preprocessing"]), likeness)
+        config, detector = checkpoint.config, OutOfDistributionDetector.from_tensors(checkpoint.arrays())
+        return cls(config.get("crop", ""), Preprocessing(**config["preprocessing"]), detector)
 
     def score(self, pixels: np.ndarray) -> tuple[float, float]:
         """(score, limit) of (H, W) float32 in the scan's units, as in `Explanation.in_distribution`."""
@@ -46,7 +47,7 @@ class CheckpointDetector:
             from engine.datasets.crop import CROPS  # needs SciPy
 
             pixels = CROPS[self.crop](pixels).cut(pixels)
-        return self.likeness.score(self.preprocessing.apply(pixels)), self.likeness.limit
+        return self.detector.score(self.preprocessing.apply(pixels)), self.detector.limit
 
 
 def only_drawn(checkpoint: Checkpoint, drawn_by: str = "") -> bool:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from engine.checkpoints.limits import limits
-from engine.configuration import FORMAT, UnusableConfiguration, parsed
+from engine.configuration import FORMAT, UnusableConfiguration, parsed, tensor_name
 from engine.files import replace_folder, scratch_beside, staged, unfinished, write_whole
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def examine(folder: str | Path) -> Checkpoint:
         raise RefusedCheckpoint(
             f"{folder} cannot be read ({error.strerror}); check that its files may be read."
         ) from error
-    _check_likeness(folder, arrays)
+    _check_detector(folder, arrays)
     sections = read_card(card)
     for title in CARD_SECTIONS:
         section = sections.get(title, "")
@@ -141,17 +141,17 @@ def examine(folder: str | Path) -> Checkpoint:
     return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder))
 
 
-def _check_likeness(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuses tensors called likeness that are none."""
-    if not any(name.startswith("likeness.") for name in arrays):
+def _check_detector(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuses tensors of an out-of-distribution detector that cannot be one."""
+    if not any(name.startswith("out_of_distribution.") for name in arrays):
         return
-    from engine.ood import Likeness  # needs OpenCV, which doctor must be able to miss
+    from engine.ood import OutOfDistributionDetector  # needs OpenCV, which doctor must be able to miss
 
     try:
-        Likeness.from_tensors(arrays)
+        OutOfDistributionDetector.from_tensors(arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedCheckpoint(
-            f"{folder.name} holds a likeness that is none ({error}); save the checkpoint again."
+            f"{folder.name} holds an unusable out-of-distribution detector ({error}); save the checkpoint again."
         ) from None
 
 
@@ -311,7 +311,7 @@ def _most(method: str) -> int:
 
 
 def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:
-    """sha256 of the weights file and its arrays; the very bytes that were hashed are the ones that are parsed."""
+    """sha256 of the weights file and its arrays under today's names; the very bytes that were hashed are the ones that are parsed."""
     path = folder / WEIGHTS
     size = path.stat().st_size
     if size > most:
@@ -335,4 +335,4 @@ def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:
             raise RefusedCheckpoint(
                 f"The weights of {folder.name} are not finite in {key}; train again or store them as float32."
             )
-    return hashlib.sha256(data).hexdigest(), arrays
+    return hashlib.sha256(data).hexdigest(), {tensor_name(key): array for key, array in arrays.items()}

@@ -35,7 +35,7 @@ class Preset:
     """How the baseline is trained. Rate and decay are the paper's (4.3); its authors' code has batches of 4.
 
     Attributes:
-        size, percentile, reach, augmentation: of the films; take them from the model that is compared.
+        size, percentile, value_range, augmentation: of the films; take them from the model that is compared.
         steps: 865,000 batches of 4 are the paper's 50 epochs of ChestX-ray8's 69,200 training films.
     """
 
@@ -46,7 +46,7 @@ class Preset:
     learning_rate: float = 1e-4
     weight_decay: float = 1e-5
     percentile: float = 1.0
-    reach: float = 0.9
+    value_range: float = 0.9
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -64,7 +64,7 @@ class ResNet50Recipe(Recipe):
         self.steps, self.validate_every = preset.steps, preset.validate_every
         torch.manual_seed(seed)
         self.net = network(len(collection.findings)).to(memory_format=torch.channels_last)
-        self.films = Films(collection, Preprocessing(preset.size, preset.percentile, preset.reach))
+        self.films = Films(collection, Preprocessing(preset.size, preset.percentile, preset.value_range))
         self.train = collection.split("train")
         if len(self.train) < preset.batch:
             raise ValueError(f"a batch of {preset.batch} needs as many training pictures; there are {len(self.train)}.")
@@ -106,7 +106,7 @@ class ResNet50Recipe(Recipe):
         orders = {epoch: self.draw("order", epoch).permutation(self.train) for epoch in np.unique(epochs).tolist()}
         chosen = np.array([orders[epoch][place] for epoch, place in zip(epochs.tolist(), places.tolist())])
         changes = torch.from_numpy(self.draw("batch", step).uniform(-1, 1, (p.batch, 5)).astype(np.float32))
-        pictures, _ = p.augmentation(self.films.batch(chosen), changes, p.reach)
+        pictures, _ = p.augmentation(self.films.batch(chosen), changes, p.value_range)
         return pictures, torch.from_numpy(self.collection.labels[chosen])
 
     def validate(self, fabric: Fabric) -> dict[str, float]:

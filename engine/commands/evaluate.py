@@ -45,7 +45,9 @@ def evaluate(
     if model.checkpoint.method != method:
         raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     trained = None if default_options else model.checkpoint
-    collection = opened(data, root, model.findings, option or (), model.checkpoint.config.get("against"), trained)
+    collection = opened(
+        data, root, model.findings, option or (), model.checkpoint.config.get("contrast_class"), trained
+    )
     elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
         raise OneSentence(
@@ -65,7 +67,7 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
 
     Raises:
         OneSentence: the two hold scans of different kinds. The drawn pictures of vagan_synthetic, of unknown kind, are like no
-            other collection's; a foreign model whose card names neither kind nor collection may be measured on any.
+            other collection's; an ONNX model whose card names neither kind nor collection may be measured on any.
     """
     data = checkpoint.config.get("data", {})
     trained, kind = str(data.get("collection", "")), str(data.get("kind", "unknown"))

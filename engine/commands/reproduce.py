@@ -17,8 +17,8 @@ from engine.commands.outputs import writable, writable_folder
 from engine.commands.shared import opened, use_threads
 from engine.commands.train import guided
 from engine.datasets import registered_collection
-from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
+from engine.datasets.selected_findings import SelectedFindings
 from engine.errors import OneSentence
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
@@ -178,7 +178,7 @@ def _rows_of(
     method = table.models[model].method or table.method
     room, name = registered(method), table.checkpoint(model, preset)
     if table.models[model].findings:
-        collection = Chosen(collection, table.models[model].findings)
+        collection = SelectedFindings(collection, table.models[model].findings)
     if name not in shipped():
         if not train:
             return None, []

@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.checkpoints.format import Checkpoint
 from engine.datasets import Collection, RegisteredCollection, registered_collection
-from engine.datasets.against import Against
-from engine.datasets.chosen import Chosen
+from engine.datasets.selected_findings import SelectedFindings
+from engine.datasets.two_class import TwoClass
 from engine.errors import OneSentence
 
 
@@ -55,7 +55,7 @@ def opened(
     root: Path | None,
     findings: Sequence[str] = (),
     options: Sequence[str] = (),
-    against: str | None = None,
+    contrast_class: str | None = None,
     trained: Checkpoint | None = None,
 ) -> Collection:
     """The collection called `data`.
@@ -63,11 +63,13 @@ def opened(
     Args:
         findings: restrict or reorder its findings, where it has a choice.
         options: name=value, of those that the collection has.
-        against: the finding that pictures without the first have instead; all others take no part.
+        contrast_class: the finding that pictures without the first have instead; all others take no part.
         trained: a checkpoint; where it was trained on the same collection, its options are taken, but for those in `options`.
     """
-    if against is not None:
-        return Against(opened(data, root, (*findings, against), options, None, trained), *findings, against)
+    if contrast_class is not None:
+        return TwoClass(
+            opened(data, root, (*findings, contrast_class), options, None, trained), *findings, contrast_class
+        )
     known = registered_collection(data)
     if known.needs_folder and root is None:
         return known.open()  # says what is missing
@@ -77,7 +79,9 @@ def opened(
     try:
         collection = known.open(root, **chosen)
         return (
-            Chosen(collection, findings) if findings and tuple(findings) != tuple(collection.findings) else collection
+            SelectedFindings(collection, findings)
+            if findings and tuple(findings) != tuple(collection.findings)
+            else collection
         )
     except (TypeError, OverflowError) as error:
         raise OneSentence(f"{data} has no such option, or none of that value ({error}).") from error

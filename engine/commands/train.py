@@ -42,7 +42,7 @@ def train(
     finding: Annotated[
         list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")
     ] = None,
-    against: Annotated[
+    contrast_class: Annotated[
         str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")
     ] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
@@ -78,17 +78,19 @@ def train(
         raise OneSentence(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")
     if preset not in room.presets():
         raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
-    if against is not None:
+    if contrast_class is not None:
         check_two_classes(room, finding or ())
-    collection = opened(data, root, finding or (), option or (), against)
+    collection = opened(data, root, finding or (), option or (), contrast_class)
     guide, words = guided(guidance, collection, pseudo_mask)
     teacher = made_pairs(room, pairs, pairs_root or root, collection.findings, pairs_copies)
     job = TrainingJob(
         name=name
         or checkpoint_name(
-            re.sub(r"[^A-Za-z0-9.]+", "-", f"{method}-{data}{f' against {against.lower()}' if against else ''}").strip(
-                "-"
-            )
+            re.sub(
+                r"[^A-Za-z0-9.]+",
+                "-",
+                f"{method}-{data}{f' against {contrast_class.lower()}' if contrast_class else ''}",
+            ).strip("-")
         ),
         collection=collection,
         terms=registered_collection(data).terms,
@@ -132,11 +134,11 @@ def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
     if not room.two_classes:
         able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
         raise OneSentence(
-            f"{room.title} learns a finding against its absence; leave --against out, or train one of {able}."
+            f"{room.title} learns a finding against its absence; leave --contrast-class out, or train one of {able}."
         )
     if len(findings) != 1:
         raise OneSentence(
-            "--against is the other class of one finding; name that finding, and no other, with --finding."
+            "--contrast-class is the other class of one finding; name that finding, and no other, with --finding."
         )
 
 

@@ -24,7 +24,7 @@ def effectiveness(
 
     Where one value only was asked for, there is one row, called `subject`.
 
-    The intervals are Wilson's, n divided by the design effect of the groups: the alternatives of one patient are like each other.
+    The intervals are Wilson's, n divided by the design effect of the groups: the counterfactuals of one patient are like each other.
 
     Args:
         wanted: (N,) the value that each picture was made to have.

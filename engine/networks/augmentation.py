@@ -28,8 +28,8 @@ class Augmentation:
     scale: float = 0.0
     gamma: float = 0.0
 
-    def __call__(self, images: Tensor, draw: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-        """Augmented (B, 1, H, W) in [-reach, reach], and the sampling grid (B, H, W, 2) that moves masks alike.
+    def __call__(self, images: Tensor, draw: Tensor, value_range: float) -> tuple[Tensor, Tensor]:
+        """Augmented (B, 1, H, W) in [-value_range, value_range], and the sampling grid (B, H, W, 2) that moves masks alike.
 
         Args:
             draw: (B, 5) in [-1, 1], which of the possible changes each picture gets.
@@ -46,8 +46,8 @@ class Augmentation:
         grid = F.affine_grid(turn, list(images.shape), align_corners=False).to(images)
         moved = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
         exponent = torch.exp(draw[:, 4] * self.gamma).view(-1, 1, 1, 1).to(images)
-        tone = ((moved + reach) / (2 * reach)).clamp(0, 1).pow(exponent)
-        return tone * 2 * reach - reach, grid
+        tone = ((moved + value_range) / (2 * value_range)).clamp(0, 1).pow(exponent)
+        return tone * 2 * value_range - value_range, grid
 
 
 def move_masks(masks: Tensor, grid: Tensor) -> Tensor:

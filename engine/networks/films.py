@@ -29,7 +29,7 @@ class Films:
         self._known = np.zeros(len(collection), bool)
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> Tensor:
-        """Pictures (B, 1, size, size) float32 in [-reach, reach]; the step is reach / 127."""
+        """Pictures (B, 1, size, size) float32 in [-value_range, value_range]; the step is value_range / 127."""
         indices = np.asarray(indices)
         missing = np.unique(indices[~self._known[indices]])
         if len(missing) > 8:
@@ -38,12 +38,14 @@ class Films:
         else:
             for index in missing:
                 self._read(index)
-        reach = self.preprocessing.reach
-        return torch.from_numpy(self._stored[indices].astype(np.float32) * (2 * reach / 254) - reach)[:, None]
+        value_range = self.preprocessing.value_range
+        return torch.from_numpy(self._stored[indices].astype(np.float32) * (2 * value_range / 254) - value_range)[
+            :, None
+        ]
 
     def _read(self, index: int) -> None:
         side = self.preprocessing.size
         picture = self.preprocessing.apply(self.collection.image(int(index), side))
-        reach = self.preprocessing.reach
-        self._stored[index] = np.rint((picture + reach) * (254 / (2 * reach)))
+        value_range = self.preprocessing.value_range
+        self._stored[index] = np.rint((picture + value_range) * (254 / (2 * value_range)))
         self._known[index] = True

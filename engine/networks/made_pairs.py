@@ -106,8 +106,8 @@ class MadePairs:
         pairs = [self.pair(index, int(c)) for index, c in zip(chosen, task)]
         before, after = (torch.from_numpy(np.stack(half))[:, None] for half in zip(*pairs))
         if augmentation != Augmentation():
-            reach = self.preprocessing.reach
-            before, after = (augmentation(half, changes, reach)[0] for half in (before, after))
+            value_range = self.preprocessing.value_range
+            before, after = (augmentation(half, changes, value_range)[0] for half in (before, after))
         change = after - before
         before, change = (torch.where(turned, half.flip(-1), half) for half in (before, change))
         return before, change, torch.from_numpy(task)
@@ -136,12 +136,12 @@ class MadePairs:
             stacks.append(np.stack([before, *after]))
         films = torch.from_numpy(np.stack(stacks))  # (B, 1 + C, H, W)
         if augmentation != Augmentation():
-            films = augmentation(films, changes, self.preprocessing.reach)[0]
+            films = augmentation(films, changes, self.preprocessing.value_range)[0]
         films = torch.where(turned, films.flip(-1), films)
         return films[:, :1], films[:, 1:] - films[:, :1], known
 
     def pair(self, index: int, c: int) -> tuple[np.ndarray, np.ndarray]:
-        """A picture and the one without finding c, (size, size) float32 each in the network's range, in steps of reach / 127."""
+        """A picture and the one without finding c, (size, size) float32 each in the network's range, in steps of value_range / 127."""
         if (index, c) not in self._kept:
             finding, prep = self.findings[c], self.preprocessing
             film = prep.resized(self.collection.image(index, prep.size))
@@ -153,8 +153,10 @@ class MadePairs:
                 self._bytes += 2 * steps[0].nbytes
         else:
             steps = self._kept[index, c]
-        reach = self.preprocessing.reach
-        return tuple(step.astype(np.float32) * np.float32(2 * reach / 254) - np.float32(reach) for step in steps)
+        value_range = self.preprocessing.value_range
+        return tuple(
+            step.astype(np.float32) * np.float32(2 * value_range / 254) - np.float32(value_range) for step in steps
+        )
 
 
 def pair_loss(made: Tensor, true: Tensor, emphasis: float, sizes: Tensor | None = None) -> Tensor:

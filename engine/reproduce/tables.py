@@ -87,7 +87,7 @@ def resnet(
         resnet50.PRESETS[preset],
         size=ours.architecture.size,
         percentile=ours.percentile,
-        reach=ours.reach,
+        value_range=ours.value_range,
         augmentation=ours.augmentation,
     )
     scores = resnet50.scores_on_test(

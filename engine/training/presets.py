@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar
 
+from engine.configuration import OLD_SETTINGS
+
 Preset = TypeVar("Preset")
 
 
@@ -26,7 +28,12 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
     changed: dict[int, dict] = {}
     for name, text in changes.items():
         if name not in holders:
-            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(holders))}.")
+            today = [new for new in OLD_SETTINGS.get(name, ()) if new in holders]
+            raise ValueError(
+                f"{name} is called {today[0]} now; use that name."
+                if today
+                else f"no setting is called {name!r}; there are {', '.join(sorted(holders))}."
+            )
         try:
             changed.setdefault(id(holders[name]), {})[name] = type(getattr(holders[name], name))(text)
         except ValueError as error:

@@ -135,8 +135,8 @@ def sentence(
         if without > explanation.threshold:
             words.append(f"Its {what} without {finding} is wrong: the model would say yes of that ({without:.2f}).")
     words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what, drawn))
-    if explanation.against is not None:
-        words.append(f"It has seen {finding} and {explanation.against.lower()} {what}s only.")
+    if explanation.contrast_class is not None:
+        words.append(f"It has seen {finding} and {explanation.contrast_class.lower()} {what}s only.")
     return " ".join(filter(None, words))
 
 
@@ -163,9 +163,9 @@ def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: st
     return ""
 
 
-def counterfactual_title(finding: str, against: str | None) -> str:
+def counterfactual_title(finding: str, contrast_class: str | None) -> str:
     """'With benign instead of malignant'; "" for a finding that is told from its absence, whose title the viewer makes."""
-    return "" if against is None else f"With {against.lower()} instead of {finding.lower()}"
+    return "" if contrast_class is None else f"With {contrast_class.lower()} instead of {finding.lower()}"
 
 
 def told_apart(config: Mapping, what: str) -> str:
@@ -174,9 +174,9 @@ def told_apart(config: Mapping, what: str) -> str:
     Args:
         what: a scan is called, see `noun`.
     """
-    if (against := config.get("against")) is None:
+    if (contrast_class := config.get("contrast_class")) is None:
         return f"{what}s with a finding from {what}s without"
-    return f"{config['findings'][0].lower()} {what}s from {against.lower()} {what}s"
+    return f"{config['findings'][0].lower()} {what}s from {contrast_class.lower()} {what}s"
 
 
 def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str, drawn: bool) -> str:
@@ -187,7 +187,7 @@ def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure
     low, wrong, high = (round(100 * (1 - share)) for share in (row.high, row.value, row.low))
     often = f"{wrong} ({low} to {high})" if high else "fewer than 1"
     if explanation.positive:
-        other = "" if explanation.against is None else f"{explanation.against.lower()} "
+        other = "" if explanation.contrast_class is None else f"{explanation.contrast_class.lower()} "
         words = f"Of 100 {other}{what}s without {finding} that it was not trained on, it wrongly calls {often}."
     else:
         words = f"Of 100 {what}s with {finding} that it was not trained on, it misses {often}."
@@ -250,8 +250,10 @@ def finding_view(
         threshold=explanation.threshold,
         verdict="cannot tell" if unsure else f"{degree(explanation.probability, explanation.threshold)} {point}",
         unsure=unsure,
-        counterfactual=counterfactual_title(explanation.finding, explanation.against),
-        evidence_title=f"Change towards {(explanation.against or 'normal').lower()}" if explanation.both_signs else "",
+        counterfactual=counterfactual_title(explanation.finding, explanation.contrast_class),
+        evidence_title=f"Change towards {(explanation.contrast_class or 'normal').lower()}"
+        if explanation.both_signs
+        else "",
         sentence=sentence(
             explanation,
             rates,

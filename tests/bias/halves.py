@@ -1,10 +1,10 @@
-"""Stand-ins for a bias report: pictures of two halves, their true alternatives, and models that look at one half or the other."""
+"""Stand-ins for a bias report: pictures of two halves, their true counterfactuals, and models that look at one half or the other."""
 
 from types import SimpleNamespace
 
 import numpy as np
 
-from engine.bias.interventions import Alternatives, Interventions
+from engine.bias.interventions import Counterfactuals, Interventions
 from engine.bias.report.compute import bias_report
 from engine.metrics.measure import Measure
 
@@ -41,7 +41,7 @@ class Films:
 
 
 class Made(Interventions):
-    """True alternatives with a disturbance of the null intervention, and whatever quality is claimed."""
+    """True counterfactuals with a disturbance of the null intervention, and whatever quality is claimed."""
 
     name, attributes, size, exact = "made-up", {"group": ("a", "b")}, SIZE, False
 
@@ -54,7 +54,7 @@ class Made(Interventions):
         self.quality = {"group": (*rows, Measure("effect", "AUC of Finding", auc, None, None, 200))}
         self.disturbed, self.traces, self.tint = disturbed, traces, tint
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
+    def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None):
         values = self.values_of(attribute)
         noise = np.random.default_rng(seed).normal(0, self.disturbed, (len(indices), 1, 1)).astype(np.float32)
         pictures = {v: np.stack([collection.picture(i, v) for i in indices]) + noise for v in values}
@@ -65,7 +65,7 @@ class Made(Interventions):
         z = np.stack([collection.severity[indices], collection.labels[indices, 0]], 1).astype(np.float32)
         if progress:
             progress(len(indices), len(indices))
-        return Alternatives(attribute, values, collection.group[indices], original, pictures, z)
+        return Counterfactuals(attribute, values, collection.group[indices], original, pictures, z)
 
 
 class Exact(Made):

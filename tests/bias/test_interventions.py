@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.bias.interventions import Alternatives, StructuralInterventions, open_interventions
-from engine.datasets.chosen import Chosen
+from engine.bias.interventions import Counterfactuals, StructuralInterventions, open_interventions
 from engine.datasets.phantom.collection import SMALLEST, Marker, Phantom
+from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 
 
@@ -16,7 +16,7 @@ def phantom():
 
 @pytest.fixture(scope="module")
 def found(phantom):
-    return StructuralInterventions(phantom).alternatives(phantom, np.arange(20), "sex")
+    return StructuralInterventions(phantom).counterfactuals(phantom, np.arange(20), "sex")
 
 
 def test_the_null_intervention_is_the_film_itself_and_the_other_is_not(found):
@@ -27,37 +27,37 @@ def test_the_null_intervention_is_the_film_itself_and_the_other_is_not(found):
 
 def test_what_is_known_besides_the_attribute_does_not_give_it_away(phantom):
     given = StructuralInterventions(phantom)
-    z = given.alternatives(phantom, np.arange(6), "sex").representation
+    z = given.counterfactuals(phantom, np.arange(6), "sex").representation
     turned = Phantom(24, seed=5, size=32, marker=Marker())
     turned.attributes["sex"] = np.where(phantom.attributes["sex"] == "F", "M", "F")
-    assert np.allclose(given.alternatives(turned, np.arange(6), "sex").representation, z, atol=1e-2)
+    assert np.allclose(given.counterfactuals(turned, np.arange(6), "sex").representation, z, atol=1e-2)
 
 
 def test_a_marker_is_put_on_and_taken_off(phantom):
     marked = np.flatnonzero(phantom.marked)
     assert len(marked)
-    found = StructuralInterventions(phantom).alternatives(phantom, marked, "marker")
+    found = StructuralInterventions(phantom).counterfactuals(phantom, marked, "marker")
     assert set(found.factual) == {"present"}
     changed = np.abs(found.pictures["present"] - found.pictures["absent"])[0]
     ink = phantom.marker_mask(None)
     assert changed[ink].max() > 10 and changed[~ink].max() < changed[ink].max() / 5
     plain = Phantom(3, size=32)
     with pytest.raises(ValueError, match="it can change sex, view_position"):
-        StructuralInterventions(plain).alternatives(plain, np.arange(3), "marker")
+        StructuralInterventions(plain).counterfactuals(plain, np.arange(3), "marker")
 
 
 def test_films_come_in_the_size_that_is_asked_for(phantom):
-    found = StructuralInterventions(phantom).alternatives(phantom, np.arange(2), "sex", size=48)
+    found = StructuralInterventions(phantom).counterfactuals(phantom, np.arange(2), "sex", size=48)
     assert found.original.shape == found.pictures["F"].shape == (2, 48, 48)
     assert np.array_equal(found.original[1], phantom.image(1, 48))
-    tiny = StructuralInterventions(phantom).alternatives(phantom, np.arange(1), "sex", size=8)
+    tiny = StructuralInterventions(phantom).counterfactuals(phantom, np.arange(1), "sex", size=8)
     assert tiny.original.shape == (1, SMALLEST, SMALLEST)
 
 
 def test_a_choice_of_findings_leaves_the_structural_model_open(phantom):
-    chosen = Chosen(phantom, ("Edema",))
+    chosen = SelectedFindings(phantom, ("Edema",))
     told = []
-    found = open_interventions(chosen, "structural").alternatives(
+    found = open_interventions(chosen, "structural").counterfactuals(
         chosen, np.arange(3), "view_position", lambda *step: told.append(step)
     )
     assert found.values == ("AP", "PA") and told == [(1, 3), (2, 3), (3, 3)]
@@ -88,4 +88,4 @@ def test_alternatives_that_do_not_fit_together_are_refused(change, words):
         "pictures": {"F": np.zeros((3, 8, 8)), "M": np.zeros((3, 8, 8))}, "representation": np.zeros((3, 4)),
     }  # fmt: skip
     with pytest.raises(ValueError, match=words):
-        Alternatives(**{**whole, **change})
+        Counterfactuals(**{**whole, **change})

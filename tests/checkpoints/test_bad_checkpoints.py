@@ -138,14 +138,14 @@ def test_a_likeness_of_another_shape_is_refused(fault, tmp_path):
     folder = trained()["attri_net"].tiny(tmp_path / "tiny").folder
     arrays = load_file(folder / "weights.safetensors")
     changes = {
-        "another shape": {"likeness.mean": np.zeros(100, np.float32)},
+        "another shape": {"out_of_distribution.mean": np.zeros(100, np.float32)},
         "no numbers": {
-            "likeness.components": np.zeros((0, 576), np.float32),
-            "likeness.spread": np.zeros(0, np.float32),
+            "out_of_distribution.components": np.zeros((0, 576), np.float32),
+            "out_of_distribution.spread": np.zeros(0, np.float32),
         },
-        "whole numbers": {"likeness.mean": np.zeros(576, np.int32)},
-        "a spread of zero": {"likeness.spread": np.zeros_like(arrays["likeness.spread"])},
-        "one number": {"likeness.numbers": np.ones(1, np.float32)},
+        "whole numbers": {"out_of_distribution.mean": np.zeros(576, np.int32)},
+        "a spread of zero": {"out_of_distribution.spread": np.zeros_like(arrays["out_of_distribution.spread"])},
+        "one number": {"out_of_distribution.numbers": np.ones(1, np.float32)},
     }
     before = json.loads((folder / "config.json").read_text())["weights_sha256"]
     save_file({**arrays, **changes[fault]}, folder / "weights.safetensors")
@@ -154,7 +154,7 @@ def test_a_likeness_of_another_shape_is_refused(fault, tmp_path):
     after = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
     for name in ("config.json", "card.md"):
         (folder / name).write_text(re.sub(before, after, (folder / name).read_text()))
-    with pytest.raises(RefusedCheckpoint, match="holds a likeness that is none"):
+    with pytest.raises(RefusedCheckpoint, match="holds an unusable out-of-distribution detector"):
         examine(folder)
 
 

@@ -182,9 +182,9 @@ def test_weights_too_large_for_their_method_are_refused_with_only_the_configurat
 
 
 def test_a_method_that_may_be_larger_is_fetched_at_that_size(stand_in, checkpoint, monkeypatch):
-    monkeypatch.setitem(limits._limits, "foreign", 2 * LARGEST_WEIGHTS)
+    monkeypatch.setitem(limits._limits, "onnx", 2 * LARGEST_WEIGHTS)
     repository = stand_in.repositories["clinic/large"] = Repository()
-    folder, _ = hub.fetch("clinic/large", repository.commit(unlike(checkpoint, "foreign", bytes(LARGEST_WEIGHTS + 1))))
+    folder, _ = hub.fetch("clinic/large", repository.commit(unlike(checkpoint, "onnx", bytes(LARGEST_WEIGHTS + 1))))
     assert (folder / "weights.safetensors").stat().st_size == LARGEST_WEIGHTS + 1
 
 

@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(bias, option, 
 
 
 def test_a_finding_that_the_films_are_not_labelled_for_is_tested_too(bias, tmp_path):
-    folder = method("foreign").tiny(tmp_path / "opacity").folder
+    folder = method("onnx").tiny(tmp_path / "opacity").folder
     code, out, err = bias("--checkpoint", folder, *PHANTOM, "--attribute", "sex")
     assert code == 0, err
     (line,) = (line for line in out.splitlines() if line.startswith("Opacity  "))

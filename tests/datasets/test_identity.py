@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from engine.datasets import open_collection
-from engine.datasets.against import Against
-from engine.datasets.chosen import Chosen
 from engine.datasets.identity import PICTURES, agree, data_settings, in_words
 from engine.datasets.phantom.collection import Marker, Phantom
+from engine.datasets.selected_findings import SelectedFindings
+from engine.datasets.two_class import TwoClass
 from tests.datasets.test_busi import write_folder
 
 MARK = Marker(text="CXR-ROOM1")
@@ -61,8 +61,8 @@ def test_pictures_as_another_machine_draws_them_agree():
 
 def test_a_choice_of_findings_or_classes_is_told_apart():
     plain = Phantom(**PLAIN)
-    assert differing(plain, Chosen(plain, ["Effusion"])) and differing(
-        Chosen(plain, ["Effusion"]), Against(plain, "Effusion", "Edema")
+    assert differing(plain, SelectedFindings(plain, ["Effusion"])) and differing(
+        SelectedFindings(plain, ["Effusion"]), TwoClass(plain, "Effusion", "Edema")
     )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.datasets.chosen import Chosen
 from engine.datasets.phantom.collection import Phantom
+from engine.datasets.selected_findings import SelectedFindings
 from engine.methods.attri_net.train import AttriNetRecipe
 from engine.methods.cx_gan.network import Architecture as Sizes
 from engine.methods.cx_gan.train import CxGanRecipe
@@ -149,7 +149,7 @@ def test_cx_gan_learns_from_pairs_beside_its_own_losses(cascaded, others, tmp_pa
         validated=4,
         pairs_first=2,
     )
-    effusions = [Chosen(collection, ("Effusion",)) for collection in (patients(), others)]
+    effusions = [SelectedFindings(collection, ("Effusion",)) for collection in (patients(), others)]
     recipe = CxGanRecipe(effusions[0], chosen, pairs=effusions[1])
     said = [recipe.step(step, Machine("cpu").fabric(tmp_path)) for step in range(6)]
     assert set(said[0]) == set(said[1]) == {"pairs"} and "discriminators" in said[2]

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from engine.bias.interventions import Alternatives, Interventions, Progress
+from engine.bias.interventions import Counterfactuals, Interventions, Progress
 from engine.bias.report.family import Question
 from engine.bias.report.family import shown as shown_by
 from engine.bias.report.records import CANNOT_TELL, Affected, BiasReport, FindingReport
@@ -92,7 +92,7 @@ def measured_report(
     )
     n, steps = len(indices), len(indices) * (2 + len(values))
     step = progress or (lambda done, every: None)
-    made = interventions.alternatives(
+    made = interventions.counterfactuals(
         collection, indices, attribute, lambda done, _: step(done, steps), seed, size_for(model)
     )
     null = made.picked(made.pictures, own=True)
@@ -195,7 +195,7 @@ def size_for(model: Model) -> int | None:
 class _Answers:
     """What the model said of n pictures: original, own (n, C), under every value (n, m, C)."""
 
-    made: Alternatives
+    made: Counterfactuals
     indices: np.ndarray
     patients: np.ndarray
     original: np.ndarray
@@ -302,7 +302,7 @@ def _tested(
             original,
             made.factual,
             made.representation,
-            alternatives=dict(zip(made.values, g.T, strict=True)),
+            counterfactuals=dict(zip(made.values, g.T, strict=True)),
             patients=patients,
             trees=not answers.exact,
             finding=finding,

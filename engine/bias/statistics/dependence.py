@@ -58,7 +58,7 @@ def dependence(
     codes: np.ndarray,
     representation: np.ndarray,
     *,
-    alternatives: np.ndarray | None = None,
+    counterfactuals: np.ndarray | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
     trees: bool = False,
@@ -68,7 +68,7 @@ def dependence(
 
     Args:
         predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; representation: (n, k).
-        alternatives: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
+        counterfactuals: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
         patients: (n,) or None.
         trees: whether h and e may come from boosted trees too, as far as these predict better, which takes its time.
     """
@@ -78,20 +78,20 @@ def dependence(
     if np.ptp(predictions) == 0:
         e = nuisances(predictions, codes, z, fold).e
         return Dependence(0.0, None, None, 0.0, 0.0, 1.0, None, _overlap(e, codes))
-    known = nuisances(predictions, codes, z, fold, alternatives=alternatives, trees=trees, seed=seed)
+    known = nuisances(predictions, codes, z, fold, counterfactuals=counterfactuals, trees=trees, seed=seed)
     e, h = known.e, known.h
-    if alternatives is None:
+    if counterfactuals is None:
         fit = cross_fitted(predictions, codes, z, m, learner, fold, seed)
         g, direction, papers = fit.g, fit.earlier, fit.h
     else:
-        g = direction = alternatives
+        g = direction = counterfactuals
         papers = (e * g).sum(1)
         if np.array_equal(g[np.arange(n), codes], predictions):  # the patients themselves: h knows their noise too
             h = papers
         papers = recalibrated(predictions, papers, fold)
     test = Studentised(predictions - h, direction, codes, e, known.adjustment, fold, units)
     return Dependence(
-        *explained_variance(predictions - h, alternatives, codes, e, h, z, known.adjustment, units),
+        *explained_variance(predictions - h, counterfactuals, codes, e, h, z, known.adjustment, units),
         test.log_p() / math.log(10),
         *paired_t_test(predictions, g[np.arange(n), codes], papers),
         test.detectable(),

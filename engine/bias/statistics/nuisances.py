@@ -46,7 +46,7 @@ def nuisances(
     z: np.ndarray,
     fold: np.ndarray,
     *,
-    alternatives: np.ndarray | None = None,
+    counterfactuals: np.ndarray | None = None,
     trees: bool = False,
     seed: int = 0,
 ) -> Nuisances:
@@ -54,7 +54,7 @@ def nuisances(
 
     Args:
         predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; z: (n, k) standardised; fold: (n,).
-        alternatives: (n, m) predictions under every value, functions of Z alone; their mean under e is a candidate for h.
+        counterfactuals: (n, m) predictions under every value, functions of Z alone; their mean under e is a candidate for h.
         trees: whether boosted trees are a candidate too, which takes its time.
     """
     indicators = (codes[:, None] == np.arange(codes.max() + 1)).astype(np.float64)  # (n, m)
@@ -78,8 +78,8 @@ def nuisances(
         of_h.append(out_of_fold("boosting", z, predictions, fold, seed)[:, None])
     e = np.clip(_stacked(of_e, indicators, fold), LEAST_CHANCE, None)
     e = e / e.sum(1, keepdims=True)
-    if alternatives is not None:
-        of_h.append(recalibrated(predictions, (e * alternatives).sum(1), fold)[:, None])
+    if counterfactuals is not None:
+        of_h.append(recalibrated(predictions, (e * counterfactuals).sum(1), fold)[:, None])
     h = np.clip(_stacked(of_h, targets[1], fold)[:, 0], 0, 1)
     everyone = np.zeros(len(z), int)  # the same choice on all cases, for the adjustment
     whole = _forward(offered, targets, everyone, max(count))

@@ -15,7 +15,7 @@ FEWEST = 20  # cases (patients, where they are known) of a group; below, neither
 SMALLEST_OVERLAP = 0.1
 VARIANCE = "E Var(g | Z)"  # how a table names `InvarianceResult.effect`
 T_TEST = "the paper's paired t-test, not calibrated"
-GENERATOR = "the model on generated alternatives"
+GENERATOR = "the model on generated counterfactuals"
 
 
 class GroupTooSmall(NotMeasurable):
@@ -105,7 +105,7 @@ def invariance_test(
     attribute: np.ndarray,
     representation: np.ndarray,
     *,
-    alternatives: Mapping[object, np.ndarray] | None = None,
+    counterfactuals: Mapping[object, np.ndarray] | None = None,
     patients: np.ndarray | None = None,
     learner: str = "ridge",
     trees: bool = False,
@@ -119,10 +119,10 @@ def invariance_test(
         predictions: (n,) labels or probabilities in [0, 1] on the pictures as they are.
         attribute: (n,) two or more values of any kind.
         representation: (n, ...) Z, meant to be independent of the attribute; what is left of it is modelled by e(a | z).
-        alternatives: for every value of the attribute the predictions (n,) on pictures generated from Z under that value. They must
+        counterfactuals: for every value of the attribute the predictions (n,) on pictures generated from Z under that value. They must
             be functions of Z alone (and of noise), not of the factual picture, or the test loses its size.
         patients: (n,) whom each picture belongs to; None when all are independent.
-        learner: one of `LEARNERS`, for g and h where there are no alternatives. trees: see `dependence`.
+        learner: one of `LEARNERS`, for g and h where there are no counterfactuals. trees: see `dependence`.
         finding, name: what the predictions are of, and what the attribute is called.
         seed: of the folds and the learner.
 
@@ -138,9 +138,9 @@ def invariance_test(
     if len(names) < 2:
         raise NotMeasurable(f"{name} is {names[0]} for all {n} cases; there is nothing to compare")
     remarks = []
-    chosen = None if alternatives is None else _stacked(alternatives, names, n)
+    chosen = None if counterfactuals is None else _stacked(counterfactuals, names, n)
     found = dependence(
-        predictions, codes, z, alternatives=chosen, patients=patients, learner=learner, trees=trees, seed=seed
+        predictions, codes, z, counterfactuals=chosen, patients=patients, learner=learner, trees=trees, seed=seed
     )
     if found.overlap < SMALLEST_OVERLAP:
         remarks.append(
@@ -152,7 +152,7 @@ def invariance_test(
         finding=finding,
         attribute=name,
         groups=groups,
-        learner=learner if alternatives is None else GENERATOR,
+        learner=learner if counterfactuals is None else GENERATOR,
         p_value=10**found.log10_p,
         remarks=tuple(remarks),
         **asdict(found),
@@ -216,12 +216,12 @@ def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, n
     return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
 
 
-def _stacked(alternatives: Mapping[object, np.ndarray], names: np.ndarray, n: int) -> np.ndarray:
+def _stacked(counterfactuals: Mapping[object, np.ndarray], names: np.ndarray, n: int) -> np.ndarray:
     """(n, m) in the order of `names`."""
-    missing = [str(value) for value in names if value not in alternatives]
+    missing = [str(value) for value in names if value not in counterfactuals]
     if missing:
-        raise ValueError(f"alternatives are missing for {', '.join(missing)}")
-    g = np.stack([np.asarray(alternatives[value], dtype=np.float64) for value in names], 1)
+        raise ValueError(f"counterfactuals are missing for {', '.join(missing)}")
+    g = np.stack([np.asarray(counterfactuals[value], dtype=np.float64) for value in names], 1)
     if g.shape != (n, len(names)) or not (np.isfinite(g).all() and (g >= 0).all() and (g <= 1).all()):
-        raise ValueError(f"alternatives must be {n} labels or probabilities for each value")
+        raise ValueError(f"counterfactuals must be {n} labels or probabilities for each value")
     return g

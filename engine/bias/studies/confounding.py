@@ -208,7 +208,7 @@ def repeated(cell: Cell, n: int, preset: Preset, first: int = 0) -> Iterator[dic
         answers = subtract_traces(one.pictures, one.predictions, one.codes, ("0", "1"), one.patients).answers
         g = as_known_from(one.z, np.clip(answers, 0, 1), units, seed)
         sample = one.predictions, one.codes, one.z
-        by_pictures = dependence(*sample, alternatives=g, patients=one.patients, seed=seed)
+        by_pictures = dependence(*sample, counterfactuals=g, patients=one.patients, seed=seed)
         alone = dependence(*sample, patients=one.patients, seed=seed)
         found = {PICTURES: 10**by_pictures.log10_p, REGRESSION: 10**alone.log10_p}
         if truth is not None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from engine.bias.interventions import Alternatives, Interventions, StructuralInterventions, open_interventions
+from engine.bias.interventions import Counterfactuals, Interventions, StructuralInterventions, open_interventions
 from engine.bias.report.compute import bias_report
 from engine.bias.report.records import CANNOT_TELL, DEPENDS, LEVEL, RELEVANT, FindingReport
 from engine.bias.report.verdicts import RESOLVED
@@ -103,11 +103,11 @@ class Remembered(Interventions):
         self.name, self.attributes, self.size, self.quality = inner.name, inner.attributes, inner.size, inner.quality
         self.exact, self.collection = inner.exact, inner.collection
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Alternatives:
+    def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Counterfactuals:
         key = attribute, seed, size, np.asarray(indices).tobytes()
         if key not in self._made:
             self._made = {
-                key: self.inner.alternatives(collection, indices, attribute, progress, seed, size)
+                key: self.inner.counterfactuals(collection, indices, attribute, progress, seed, size)
             }  # the attribute before is done with
         return self._made[key]
 
@@ -229,7 +229,7 @@ def run(
                 )
                 outcome = outcome_of(attribute, f"{kind}{words}", correlation, said, truth)
                 if confounded and said.test is not None:
-                    shown_as = made.alternatives(films, indices, attribute)
+                    shown_as = made.counterfactuals(films, indices, attribute)
                     sample = (
                         model.predict_proba(shown_as.original)[:, 0].astype(np.float64),
                         (shown_as.factual == values[1]).astype(int),

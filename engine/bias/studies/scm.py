@@ -178,9 +178,9 @@ def _tested(
 ) -> Outcome:
     """One classifier on one sample; by `every` test on the sample that all of a world share, by other papers' where the attribute leans."""
     labels = classifier.predict(cases.x).astype(np.float64)
-    alternatives = mechanism.answers(classifier, cases.representation, noise, world)
+    counterfactuals = mechanism.answers(classifier, cases.representation, noise, world)
     sample = labels, cases.attribute, cases.representation
-    found = {CIT: dependence(*sample, alternatives=alternatives).log10_p}
+    found = {CIT: dependence(*sample, counterfactuals=counterfactuals).log10_p}
     found[PARITY] = log_p_of_equal_means(labels, cases.attribute) / np.log(10)
     sick = cases.finding == 1
     found[OPPORTUNITY] = log_p_of_equal_means(labels[sick], cases.attribute[sick]) / np.log(10)

@@ -105,7 +105,7 @@ def measures(
     _mean_of(rows, "stride_energy")
     _on_body(model, collection, indices, seen, measured)
     if hasattr(collection, "counterfactual"):
-        _against_truth(model, collection, indices, seen, rows, measured)
+        _compare_with_truth(model, collection, indices, seen, rows, measured)
     for marker in getattr(collection, "markers", ()):
         if marker.finding not in model.findings:
             remarks.append(
@@ -192,7 +192,7 @@ def _on_body(model, collection, indices, seen, measured) -> None:
     measured(evidence_on_body, pairs, subject="all findings", groups=who)
 
 
-def _against_truth(model, collection, indices, seen, rows, measured) -> None:
+def _compare_with_truth(model, collection, indices, seen, rows, measured) -> None:
     """recovery and restraint, in the units of the network, so that all three pictures share one scale."""
     side, prep = model.preprocessing.size, model.preprocessing
     for c, finding in enumerate(model.findings):
@@ -207,8 +207,8 @@ def _against_truth(model, collection, indices, seen, rows, measured) -> None:
             true = prep.resized(collection.counterfactual(index, side, without=(finding,)))
             before.append(seen.pictures[n].astype(np.float32))
             after.append(before[-1] + seen.maps[n, c].astype(np.float32))
-            scaled = (true - low) * (2 * prep.reach / (high - low)) - prep.reach
-            truth.append(np.clip(scaled, -prep.reach, prep.reach))
+            scaled = (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range
+            truth.append(np.clip(scaled, -prep.value_range, prep.value_range))
         who = collection.patients[indices[chosen]]
         measured(recovery, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)
         measured(restraint, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)

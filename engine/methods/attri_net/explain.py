@@ -14,7 +14,7 @@ from engine.explanation import CHANGE_LIMIT, ClassCentres, Explanation, Path
 from engine.methods.attri_net.fast import FastAttriNet, suited_precision
 from engine.methods.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.networks.weights import with_weights
-from engine.ood import Likeness
+from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan, methods
 from engine.scan import Scan
@@ -52,8 +52,8 @@ class AttriNetModel(Model):
             self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
             self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             weights = checkpoint.weights()
-            self.likeness = Likeness.from_tensors(
-                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")}
+            self.detector = OutOfDistributionDetector.from_tensors(
+                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
             own = {k.removeprefix("net."): v for k, v in weights.items()}
             self.net = with_weights(lambda: AttriNet(self.findings, architecture), own)
@@ -108,7 +108,7 @@ class AttriNetModel(Model):
     ) -> list[Explanation]:
         picture = self.preprocess(scan)
         units = self.preprocessing.scan_units(scan.pixels)
-        alike = self.likeness.score(picture), self.likeness.limit
+        alike = self.detector.score(picture), self.detector.limit
         chosen = self.finding_indices(findings)
         x = self._tensor(picture[None])
         opened = self._fast.opened(x)
@@ -136,7 +136,7 @@ class AttriNetModel(Model):
                         STEPS,
                         probabilities.astype(np.float32),
                         STEPS[:, None, None] * drawn,
-                        2 * self.preprocessing.reach * units,
+                        2 * self.preprocessing.value_range * units,
                         self.change_limit,
                     ),
                     in_distribution=alike,

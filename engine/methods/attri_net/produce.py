@@ -16,7 +16,7 @@ from engine.methods.attri_net.explain import AttriNetModel
 from engine.methods.attri_net.network import Architecture, AttriNet
 from engine.methods.attri_net.train import PRESETS, AttriNetRecipe
 from engine.metrics.classification import youden_threshold
-from engine.ood import ENOUGH, Likeness
+from engine.ood import ENOUGH, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
 from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
 from engine.training.loop import best_weights, facts_of, run
@@ -51,7 +51,9 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         return None
     net = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
     collection, facts = job.collection, facts_of(job.run_folder)
-    likeness = Likeness.of(*(_pictures(recipe, collection.split(part)[:ENOUGH]) for part in ("train", "validation")))
+    detector = OutOfDistributionDetector.of(
+        *(_pictures(recipe, collection.split(part)[:ENOUGH]) for part in ("train", "validation"))
+    )
     config = {
         "findings": list(collection.findings),
         "network": asdict(preset.architecture),
@@ -62,7 +64,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         "thresholds": dict.fromkeys(collection.findings, 0.5),
         "scales": dict.fromkeys(collection.findings, 1.0),
     }
-    weights = net | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()}
+    weights = net | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
     draft = save_checkpoint(
         job.run_folder / "draft", method="attri_net", config=config, weights=weights, card=placeholder_card(), half=True
     )
@@ -110,7 +112,7 @@ def _operating_points(model: AttriNetModel, collection) -> dict:
     return {
         "thresholds": thresholds,
         "scales": scales,
-        "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.reach),
+        "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.value_range),
     }
 
 
@@ -123,7 +125,7 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly
     torch.nn.init.normal_(net.classifiers.weight)
     torch.nn.init.normal_(net.centres.value, std=0.1)
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, 32, 32)).astype(np.float32)
-    likeness = Likeness.of(pictures[:30], pictures[30:])
+    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     return save_checkpoint(
         folder,
         method="attri_net",
@@ -136,6 +138,6 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly
             "scales": dict.fromkeys(findings, 0.2),
         },
         weights={f"net.{k}": v for k, v in net.state_dict().items()}
-        | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()},
+        | {k: torch.as_tensor(v) for k, v in detector.tensors().items()},
         card=placeholder_card(),
     )

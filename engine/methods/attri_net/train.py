@@ -91,7 +91,7 @@ class Preset:
     emphasis_steps: int = 2000
     pairs_first: int = 0
     percentile: float = 1.0
-    reach: float = 0.9
+    value_range: float = 0.9
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
@@ -158,7 +158,7 @@ class AttriNetRecipe(Recipe):
         self.average.load_state_dict(self.net.state_dict())
         self.net.to(memory_format=torch.channels_last)
         self.critic.to(memory_format=torch.channels_last)
-        self.films = Films(collection, Preprocessing(architecture.size, preset.percentile, preset.reach))
+        self.films = Films(collection, Preprocessing(architecture.size, preset.percentile, preset.value_range))
         self.teacher = teachers(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:
             raise ValueError(
@@ -265,7 +265,7 @@ class AttriNetRecipe(Recipe):
         changes = torch.from_numpy(draw.uniform(-1, 1, (2, p.pairs, 5)).astype(np.float32))
         pictures, grids = [], []
         for half, chosen in ((0, negative), (1, positive)):
-            moved, grid = p.augmentation(self.films.batch(chosen[mine]), changes[half][mine], p.reach)
+            moved, grid = p.augmentation(self.films.batch(chosen[mine]), changes[half][mine], p.value_range)
             pictures.append(moved.to(fabric.device, memory_format=torch.channels_last))
             grids.append(grid)
         guidance = None

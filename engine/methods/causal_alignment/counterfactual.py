@@ -179,10 +179,10 @@ def minimise_l1(
             lengths[rows[steep]] /= 2
         grown = (1 + (1 + 4 * momentum[rows].square()).sqrt()) / 2
         onward = (momentum[rows] - 1) / grown
-        against = ((ahead[rows] - new) * (new - x[rows])).flatten(1).sum(
+        contrast_class = ((ahead[rows] - new) * (new - x[rows])).flatten(1).sum(
             1
         ) > 0  # the momentum points uphill: start it anew
-        grown, onward = torch.where(against, 1.0, grown), torch.where(against, 0.0, onward)
+        grown, onward = torch.where(contrast_class, 1.0, grown), torch.where(contrast_class, 0.0, onward)
         ahead[rows] = new + onward.view(spread) * (new - x[rows])
         x[rows], momentum[rows] = new, grown
         norms[rows] = _subgradient(slope, new - x_0[rows], alpha).flatten(1).norm(dim=1)

@@ -17,6 +17,6 @@ class CitLrGenerator(Generator):
     paper = "AI Alignment in Medical Imaging 2025"
 
     def presets(self) -> Mapping[str, Any]:
-        from engine.methods.cit_lr.material import PRESETS
+        from engine.methods.cit_lr.training_data import PRESETS
 
         return PRESETS

@@ -1,4 +1,4 @@
-"""How fast alternatives are made, against one picture and one alternative at a time: as ratios within one run."""
+"""How fast counterfactuals are made, against one picture and one counterfactual at a time: as ratios within one run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     x = np.stack([generator.preprocessing.apply(phantom.image(i, SIDE)) for i in range(PICTURES)])
     plain = deepcopy(generator.nets.denoiser).float()
     if progress:
-        progress(f"two alternatives of {attribute}")
+        progress(f"two counterfactuals of {attribute}")
 
     def ours() -> Tensor:
         parts = [slice(start, start + BATCH) for start in range(0, PICTURES, BATCH)]
@@ -52,17 +52,17 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     plain_s, ours_s, theirs, made = in_turn(
         one_by_one, ours, rounds, lambda: (one_by_one(1), generator.sampled(x[:BATCH], codes[:BATCH], k))
     )
-    reach = 2 * generator.preprocessing.reach
+    value_range = 2 * generator.preprocessing.value_range
     seen = f"{PICTURES} films of {SIDE} x {SIDE}, seen at {generator.size} x {generator.size}"
-    name = f"{seen}, two alternatives each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
-    return [row(name, ours_s, plain_s * PICTURES / PLAIN, theirs / reach, made / reach)], [SCALED]
+    name = f"{seen}, two counterfactuals each, {names[0]}, {str(generator.precision).removeprefix('torch.')}"
+    return [row(name, ours_s, plain_s * PICTURES / PLAIN, theirs / value_range, made / value_range)], [SCALED]
 
 
 @torch.inference_mode()
 def _one_by_one(
     generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int
 ) -> Tensor:
-    """(n, m, s, s): every alternative made from its picture anew, float32, with and without the condition in two calls."""
+    """(n, m, s, s): every counterfactual made from its picture anew, float32, with and without the condition in two calls."""
     nets, d, w, made = generator.nets, generator.diffusion, generator.nets.guidance[k], []
 
     def noise_under(own: Tensor) -> NoiseIn:
@@ -79,8 +79,8 @@ def _one_by_one(
         one = []
         for other in asked:
             z = nets.autoencoder.encode(torch.from_numpy(picture)[None, None])
-            noise = nets.perturbation(d.away(z, noise_under(torch.from_numpy(own)[None])))
-            home = d.home(noise, noise_under(torch.from_numpy(other)[None]))
-            one.append(nets.autoencoder.decode(home).clamp(-1, 1)[0, 0])
+            noise = nets.perturbation(d.invert(z, noise_under(torch.from_numpy(own)[None])))
+            edited = d.sample(noise, noise_under(torch.from_numpy(other)[None]))
+            one.append(nets.autoencoder.decode(edited).clamp(-1, 1)[0, 0])
         made.append(torch.stack(one))
     return torch.stack(made)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.methods.cit_lr.network import TRAIN_STEPS
 
-MOST_MENDS = 20
+MOST_ITERATIONS = 20
 NoiseIn = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -20,13 +20,13 @@ NoiseIn = Callable[[Tensor, Tensor], Tensor]
 class Diffusion:
     """How noise is added, and how far.
 
-    CIT-LR controls the variance of its samples by fewer steps and a smaller beta; `reach` and `last_beta` are these two.
+    CIT-LR controls the variance of its samples by fewer steps and a smaller beta; `strength` and `last_beta` are these two.
 
     Attributes:
         first_beta, last_beta: variance of the first and last of 1000 steps; between them the root rises evenly.
-        reach: share of the 1000 steps that pictures are taken through.
-        hops: DDIM steps on the way.
-        mends: of each hop on the way to the noise, see `away`.
+        strength: share of the 1000 steps that pictures are taken through, in (0, 1].
+        num_steps: DDIM steps on the way.
+        fixed_point_iterations: of each step towards the noise, see `invert`.
 
     Raises:
         ValueError: numbers out of these ranges, whole ones that are not.
@@ -34,65 +34,69 @@ class Diffusion:
 
     first_beta: float = 0.00085
     last_beta: float = 0.012
-    reach: float = 1.0
-    hops: int = 20
-    mends: int = 1
+    strength: float = 1.0
+    num_steps: int = 20
+    fixed_point_iterations: int = 1
 
     def __post_init__(self):
         if not 0 < self.first_beta < self.last_beta < 1:
             raise ValueError(f"betas must rise between 0 and 1, got {self.first_beta} and {self.last_beta}")
-        if not 0 < self.reach <= 1 or not 1 <= self.hops <= TRAIN_STEPS * self.reach:
+        if not 0 < self.strength <= 1 or not 1 <= self.num_steps <= TRAIN_STEPS * self.strength:
             raise ValueError(
-                f"reach must lie in (0, 1] and hops between 1 and {TRAIN_STEPS} times it, got {self.reach} and {self.hops}"
+                f"strength must lie in (0, 1] and num_steps between 1 and {TRAIN_STEPS} times it, got {self.strength} and {self.num_steps}"
             )
-        if not isinstance(self.hops, int) or not isinstance(self.mends, int) or not 0 <= self.mends <= MOST_MENDS:
+        if (
+            not isinstance(self.num_steps, int)
+            or not isinstance(self.fixed_point_iterations, int)
+            or not 0 <= self.fixed_point_iterations <= MOST_ITERATIONS
+        ):
             raise ValueError(
-                f"hops and mends must be whole, mends {MOST_MENDS} at most, got {self.hops!r} and {self.mends!r}"
+                f"num_steps and fixed_point_iterations must be whole, the latter {MOST_ITERATIONS} at most, got {self.num_steps!r} and {self.fixed_point_iterations!r}"
             )
 
     @cache
-    def kept(self) -> Tensor:
+    def alphas_cumprod(self) -> Tensor:
         """(1001,) float64: share of a picture's variance that is left after each step, 1 before the first."""
         betas = torch.linspace(self.first_beta**0.5, self.last_beta**0.5, TRAIN_STEPS, dtype=torch.float64) ** 2
         return torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1 - betas, 0)])
 
-    def noised(self, z: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    def add_noise(self, z: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """z after step t (B,), counted from 0 (Eq. 1)."""
-        kept = self.kept()[(t + 1).cpu()].to(z)[:, None, None, None]
-        return kept.sqrt() * z + (1 - kept).sqrt() * noise
+        alphas = self.alphas_cumprod()[(t + 1).cpu()].to(z)[:, None, None, None]
+        return alphas.sqrt() * z + (1 - alphas).sqrt() * noise
 
-    def path(self) -> np.ndarray:
-        """(hops + 1,) how many of the 1000 steps have been taken at each stop; 0 first."""
-        return np.round(np.linspace(0, TRAIN_STEPS * self.reach, self.hops + 1)).astype(int)
+    def timesteps(self) -> np.ndarray:
+        """(num_steps + 1,) how many of the 1000 steps have been taken at each stop; 0 first."""
+        return np.round(np.linspace(0, TRAIN_STEPS * self.strength, self.num_steps + 1)).astype(int)
 
-    def away(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
-        """A picture to its noise: the same ordinary differential equation as `home`, run the other way.
+    def invert(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
+        """A picture to its noise (DDIM inversion): the ordinary differential equation of `sample`, run the other way.
 
-        A hop home asks for the noise at its noisier end, which on the way there is not known yet: it is guessed from the
-        near end, and the guess is mended `mends` times (a fixed point).
+        A step of `sample` takes the predicted noise at its noisier end, which is not known yet here. It is predicted at the
+        nearer end first, then `fixed_point_iterations` times at the point that this prediction leads to.
 
         Args:
             z: (B, ...); noise_in: (z, t) -> the noise in z after step t, t (B,) int64 counted from 0.
         """
-        stops = self.path()
+        stops = self.timesteps()
         for now, then in zip(stops[:-1], stops[1:]):
             far = z
-            for _ in range(1 + self.mends):
-                far = self._hop(z, noise_in(far, self._step(z, then)), now, then)
+            for _ in range(1 + self.fixed_point_iterations):
+                far = self._ddim_step(z, noise_in(far, self._step(z, then)), now, then)
             z = far
         return z
 
-    def home(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
+    def sample(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
         """Noise to a picture."""
-        stops = self.path()[::-1]
+        stops = self.timesteps()[::-1]
         for now, then in zip(stops[:-1], stops[1:]):
-            z = self._hop(z, noise_in(z, self._step(z, now)), now, then)
+            z = self._ddim_step(z, noise_in(z, self._step(z, now)), now, then)
         return z
 
     def _step(self, z: Tensor, stop: int) -> Tensor:
         return torch.full((len(z),), int(stop) - 1, dtype=torch.int64, device=z.device)
 
-    def _hop(self, z: Tensor, noise: Tensor, now: int, then: int) -> Tensor:
-        kept = self.kept()
-        a, b = float(kept[now]), float(kept[then])
+    def _ddim_step(self, z: Tensor, noise: Tensor, now: int, then: int) -> Tensor:
+        alphas = self.alphas_cumprod()
+        a, b = float(alphas[now]), float(alphas[then])
         return b**0.5 * (z - (1 - a) ** 0.5 * noise) / a**0.5 + (1 - b) ** 0.5 * noise

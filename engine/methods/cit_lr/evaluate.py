@@ -99,7 +99,7 @@ def _of_attribute(
     indices, codes = indices[codes[:, k] >= 0], codes[codes[:, k] >= 0]
     if not len(indices):
         return []
-    patients, reach = collection.patients[indices], generator.preprocessing.reach
+    patients, value_range = collection.patients[indices], generator.preprocessing.value_range
     x = np.stack([generator.preprocessing.apply(collection.image(int(i), generator.size)) for i in indices])
     made = {value: np.empty_like(x) for value in values}
     for start in range(0, len(x), BATCH):
@@ -111,14 +111,14 @@ def _of_attribute(
             progress(min(start + BATCH, len(x)), len(x))
     own = np.array(values)[codes[:, k]]
     null = np.stack([made[value][n] for n, value in enumerate(own)])
-    rows = [composition(x, null, 2 * reach, subject="null intervention", groups=patients)]
-    before, believed, features = generator.judged(x)
+    rows = [composition(x, null, 2 * value_range, subject="null intervention", groups=patients)]
+    before, believed, features = generator.oracle_answers(x)
     wanted_of, said, whose, was, others, other_features, moved = [], [], [], [], [], [], []
     for value in values:
         changed_to = own != value
         if not changed_to.any():
             continue
-        after, probabilities, seen = generator.judged(made[value][changed_to])
+        after, probabilities, seen = generator.oracle_answers(made[value][changed_to])
         wanted_of += [value] * int(changed_to.sum())
         said += [*after[name]]
         whose += [*patients[changed_to]]
@@ -154,9 +154,9 @@ def _of_attribute(
 
 
 def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patients: np.ndarray) -> list[Measure]:
-    """By how much the judge's probability of each finding moves on average, (n, C), from the originals to the pictures made under one value.
+    """By how much the oracle classifier's probability of each finding moves on average, (n, C), from the originals to the pictures made under one value.
 
-    The judge was trained not to read findings off attributes, so that most of this are traces of making a picture.
+    The oracle classifier was trained not to read findings off attributes, so that most of this are traces of making a picture.
     """
     rows = []
     for c, finding in enumerate(findings):
@@ -179,7 +179,7 @@ def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patient
 def _auc_change(
     label: np.ndarray, before: np.ndarray, others: list, c: int, finding: str, patients: np.ndarray
 ) -> list[Measure]:
-    """By how much the judge's AUC of a finding changes from the originals to their alternatives."""
+    """By how much the oracle classifier's AUC of a finding changes from the originals to their counterfactuals."""
     where = np.concatenate([n for n, _ in others])
     after = np.concatenate([probabilities[:, c] for _, probabilities in others])
     known = ~np.isnan(label[where])
@@ -214,13 +214,13 @@ def _ours(generator: DiffusionInterventions) -> Show:
 
 
 def _plain(generator: DiffusionInterventions) -> Show:
-    """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is drawn, and the picture goes home under the codes."""
+    """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is added, and the picture is sampled under the codes."""
     random = np.random.default_rng(0)
 
     def start(z: Tensor, codes: Tensor, k: int) -> Tensor:
         d = generator.diffusion
         noise = torch.from_numpy(random.standard_normal(z.shape, np.float32)).to(z)
-        return d.noised(z, torch.full((len(z),), int(d.path()[-1]) - 1, dtype=torch.int64), noise)
+        return d.add_noise(z, torch.full((len(z),), int(d.timesteps()[-1]) - 1, dtype=torch.int64), noise)
 
     return _from_noise(generator, start)
 
@@ -255,12 +255,12 @@ def _beta_vae(generator: DiffusionInterventions) -> Show:
 
 
 def _exact(generator: DiffusionInterventions, collection: Collection) -> Show:
-    """The phantom's own structural model: how the judge takes perfect counterfactuals, which is what the others can be held against."""
+    """The phantom's own structural model: the scores of perfect counterfactuals, which the others are compared with."""
     structural = StructuralInterventions(collection)
 
     def show(indices, x, codes, k):
         name, values = [*generator.attributes.items()][k]
-        pictures = structural.alternatives(collection, indices, name, size=generator.size).pictures
+        pictures = structural.counterfactuals(collection, indices, name, size=generator.size).pictures
         drawn = [[generator.preprocessing.apply(film) for film in pictures[value]] for value in values]
         return x, np.stack(drawn, 1)
 
@@ -275,8 +275,8 @@ def _from_noise(generator: DiffusionInterventions, start: Callable[[Tensor, Tens
             z = nets.autoencoder.encode(torch.from_numpy(x[:, None]).to(generator.device))
             noise = start(z, torch.from_numpy(codes).to(z.device), k).repeat_interleave(m, 0)
             asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)
-            home = Sampler(nets, generator.diffusion).picture_of(noise, asked, k)
-            drawn = nets.autoencoder.decode(torch.cat([z, home])).clamp(-1, 1)[:, 0].cpu().numpy()
+            edited = Sampler(nets, generator.diffusion).picture_of(noise, asked, k)
+            drawn = nets.autoencoder.decode(torch.cat([z, edited])).clamp(-1, 1)[:, 0].cpu().numpy()
         return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
 
     return show

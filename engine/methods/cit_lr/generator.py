@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.bias.interventions import Alternatives, Interventions
+from engine.bias.interventions import Counterfactuals, Interventions
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.datasets.collection import Collection
 from engine.methods.cit_lr.diffusion import Diffusion
-from engine.methods.cit_lr.material import encoded
 from engine.methods.cit_lr.network import Architecture, Networks
 from engine.methods.cit_lr.sampling import Sampler
+from engine.methods.cit_lr.training_data import encoded
 from engine.metrics.measure import Measure
 from engine.networks.precision import bfloat16_in_hardware
 from engine.networks.weights import with_weights
@@ -28,7 +28,7 @@ POOLED = 3  # the representation is averaged to a grid of so many cells a side
 
 @dataclass(frozen=True)
 class Sampled:
-    """Prepared pictures (n, size, size) in [-reach, reach] and what they became.
+    """Prepared pictures (n, size, size) in [-value_range, value_range] and what they became.
 
     Attributes:
         base: through the autoencoder and back.
@@ -48,7 +48,7 @@ class DiffusionInterventions(Interventions):
     So detail that the autoencoder cannot say stays, in the null intervention as in the others.
 
     Args:
-        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `strength`, `guidance` and
+        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `perturbation_scale`, `guidance` and
             `quality`.
         device: "cpu" or "cuda".
 
@@ -70,10 +70,10 @@ class DiffusionInterventions(Interventions):
             if self.preprocessing.size != architecture.size:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {architecture.size}")
             self.attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
-            self.diffusion, strength = Diffusion(**config["diffusion"]), float(config["strength"])
+            self.diffusion, perturbation_scale = Diffusion(**config["diffusion"]), float(config["perturbation_scale"])
             self.quality = {name: [Measure(**row) for row in rows] for name, rows in config["quality"].items()}
             self.nets = with_weights(
-                lambda: Networks(architecture, self.attributes, self.findings, strength), checkpoint.weights()
+                lambda: Networks(architecture, self.attributes, self.findings, perturbation_scale), checkpoint.weights()
             )
             self.nets.guidance = tuple(float(config["guidance"][name]) for name in self.attributes)
             if not np.isfinite(self.nets.guidance).all():
@@ -91,8 +91,8 @@ class DiffusionInterventions(Interventions):
         """(n, K + C) int64, see `encoded`."""
         return encoded(collection, indices, self.attributes, self.findings)
 
-    def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Alternatives:
-        """As `Interventions.alternatives`; nothing in it is random."""
+    def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None) -> Counterfactuals:
+        """As `Interventions.counterfactuals`; nothing in it is random."""
         values, size, k = self.values_of(attribute), size or self.size, [*self.attributes].index(attribute)
         original = np.stack([collection.image(int(i), size) for i in indices]).astype(np.float32)
         codes = self.codes(collection, indices)
@@ -111,7 +111,7 @@ class DiffusionInterventions(Interventions):
             if progress:
                 progress(min(start + BATCH, len(indices)), len(indices))
         pooled = F.adaptive_avg_pool2d(torch.from_numpy(np.concatenate(noise)), POOLED).flatten(1).numpy()
-        return Alternatives(attribute, values, collection.attributes[attribute][indices], original, pictures, pooled)
+        return Counterfactuals(attribute, values, collection.attributes[attribute][indices], original, pictures, pooled)
 
     def wanted(self, codes: np.ndarray, attribute: int) -> np.ndarray:
         """(n, m, K + C): `codes` (n, K + C) with every value of the attribute in turn."""
@@ -124,7 +124,7 @@ class DiffusionInterventions(Interventions):
         """Pictures under every value of one attribute.
 
         Args:
-            prepared: (n, size, size) in [-reach, reach]; codes: (n, K + C), their own; attribute: which of the K.
+            prepared: (n, size, size) in [-value_range, value_range]; codes: (n, K + C), their own; attribute: which of the K.
         """
         wanted = self.wanted(codes, attribute)
         n, m = wanted.shape[:2]
@@ -138,8 +138,8 @@ class DiffusionInterventions(Interventions):
             drawn = self.nets.autoencoder.decode(torch.cat([z, changed])).clamp(-1, 1)[:, 0].cpu().numpy()
         return Sampled(drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:]), noise.float().cpu().numpy())
 
-    def judged(self, prepared: np.ndarray) -> tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]:
-        """What the judge, trained on real pictures only, says of prepared pictures (n, size, size).
+    def oracle_answers(self, prepared: np.ndarray) -> tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]:
+        """What the oracle classifier, trained on real pictures only, predicts for prepared pictures (n, size, size).
 
         Returns:
             attribute -> (n,) str; (n, C) probabilities of the findings; (n, k) features.
@@ -148,8 +148,8 @@ class DiffusionInterventions(Interventions):
         findings, features = [], []
         with torch.inference_mode():
             for start in range(0, len(prepared), 64):
-                seen = self.nets.judge.features(self._tensor(prepared[start : start + 64, None]))
-                logits, odds = self.nets.judge.on(seen)
+                seen = self.nets.oracle.features(self._tensor(prepared[start : start + 64, None]))
+                logits, odds = self.nets.oracle.on(seen)
                 for (name, values), one in zip(self.attributes.items(), logits):
                     said[name].append(np.array(values)[one.argmax(1).cpu().numpy()])
                 findings.append(torch.sigmoid(odds).cpu().numpy())

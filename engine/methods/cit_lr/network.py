@@ -1,4 +1,4 @@
-"""CIT-LR's networks: autoencoder, conditional denoiser, perturbation, estimator of mutual information, and the judge of pictures."""
+"""CIT-LR's networks: autoencoder, conditional denoiser, perturbation, estimator of mutual information, and the oracle classifier."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Architecture:
         latent: channels of the latent picture.
         width: channels of the denoiser's first level; its three levels have 1, 4/3 and 2 times as many.
         perturbation_width: channels of the perturbation's first level.
-        judge_width: channels of the first level of judge and mutual information.
+        oracle_width: channels of the first level of the oracle classifier and mutual information.
     """
 
     size: int = 256
@@ -35,7 +35,7 @@ class Architecture:
     latent: int = 8
     width: int = 192
     perturbation_width: int = 8
-    judge_width: int = 32
+    oracle_width: int = 32
 
     def __post_init__(self):
         whole_numbers(self)
@@ -140,14 +140,14 @@ class Perturbation(nn.Module):
     """phi(z) = z + lambda u(z) / |u(z)|_2 (section 3.3 of CIT-LR), u a small U-shaped network.
 
     Shape:
-        z (B, latent, h, w) -> the same; every picture moves by exactly `strength`, in units of one latent number's spread
+        z (B, latent, h, w) -> the same; every picture moves by exactly `perturbation_scale`, in units of one latent number's spread
         times the square root of how many there are.
     """
 
-    def __init__(self, architecture: Architecture, strength: float):
+    def __init__(self, architecture: Architecture, perturbation_scale: float):
         super().__init__()
         w, latent = architecture.perturbation_width, architecture.latent
-        self.strength = strength
+        self.perturbation_scale = perturbation_scale
         self.first = nn.Conv2d(latent, w, 3, 1, 1)
         self.down = nn.ModuleList([Block(w, 2 * w), Block(2 * w, 4 * w)])
         self.up = nn.ModuleList([nn.Conv2d(4 * w + 2 * w, 2 * w, 3, 1, 1), nn.Conv2d(2 * w + w, w, 3, 1, 1)])
@@ -165,7 +165,7 @@ class Perturbation(nn.Module):
             )
         u = self.last(F.silu(hidden)).float()
         length = u.flatten(1).norm(dim=1).clamp_min(1e-6)[:, None, None, None]
-        return z + self.strength * z[0].numel() ** 0.5 * u / length
+        return z + self.perturbation_scale * z[0].numel() ** 0.5 * u / length
 
 
 class MutualInformation(nn.Module):
@@ -177,7 +177,7 @@ class MutualInformation(nn.Module):
 
     def __init__(self, architecture: Architecture, values: Sequence[int]):
         super().__init__()
-        self.values, w = tuple(values), architecture.judge_width
+        self.values, w = tuple(values), architecture.oracle_width
         self.features = nn.Sequential(
             Block(architecture.latent, 2 * w), Block(2 * w, 4 * w), nn.SiLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten()
         )
@@ -191,7 +191,7 @@ class MutualInformation(nn.Module):
         return self.head(torch.cat([features, one_hot(codes, self.values).to(features)], dim=1))[:, 0].float()
 
 
-class Judge(nn.Module):
+class OracleClassifier(nn.Module):
     """What the quality of counterfactuals is judged by: a classifier of every attribute and finding, trained on real pictures only.
 
     Shape:
@@ -200,7 +200,7 @@ class Judge(nn.Module):
 
     def __init__(self, architecture: Architecture, values: Sequence[int], findings: int):
         super().__init__()
-        w = architecture.judge_width
+        w = architecture.oracle_width
         self.features = nn.Sequential(
             nn.PixelUnshuffle(2), nn.Conv2d(4, w, 3, 1, 1), Block(w, 2 * w), Block(2 * w, 4 * w), Block(4 * w, 4 * w),
             nn.SiLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(36 * w, 4 * w), nn.SiLU(),
@@ -212,12 +212,12 @@ class Judge(nn.Module):
         return self.on(self.features(x))
 
     def on(self, features: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The same on `self.features(x)`, (B, 4 * judge_width), which also serve as features of the Frechet distance."""
+        """The same on `self.features(x)`, (B, 4 * oracle_width), which also serve as features of the Frechet distance."""
         return [head(features).float() for head in self.attributes], self.findings(features).float()
 
 
 class Networks(nn.Module):
-    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `judge`, and the `beta_vae` that is measured beside them.
+    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `oracle`, and the `beta_vae` that is measured beside them.
 
     Attributes:
         guidance: w of each attribute, see `Sampler`; 1 is the conditional model itself.
@@ -228,7 +228,7 @@ class Networks(nn.Module):
         architecture: Architecture,
         attributes: Mapping[str, Sequence[str]],
         findings: Sequence[str],
-        strength: float,
+        perturbation_scale: float,
     ):
         super().__init__()
         values = [len(names) for names in attributes.values()]
@@ -236,6 +236,6 @@ class Networks(nn.Module):
         self.autoencoder = Autoencoder(architecture)
         everything = [*values, *(2 for _ in findings)]
         self.denoiser = Denoiser(architecture, everything)
-        self.perturbation = Perturbation(architecture, strength)
-        self.judge = Judge(architecture, values, len(findings))
+        self.perturbation = Perturbation(architecture, perturbation_scale)
+        self.oracle = OracleClassifier(architecture, values, len(findings))
         self.beta_vae = BetaVAE(architecture.size, architecture.encoder_width, everything)

@@ -16,10 +16,10 @@ from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.cit_lr.diffusion import Diffusion
 from engine.methods.cit_lr.evaluate import evaluate, quality
 from engine.methods.cit_lr.generator import DiffusionInterventions
-from engine.methods.cit_lr.material import PRESETS, Material, Preset, latents_of
 from engine.methods.cit_lr.network import Architecture, Networks
 from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.train import PHASES, DenoiserPhase
+from engine.methods.cit_lr.training_data import PRESETS, Preset, TrainingData, latents_of
 from engine.networks.precision import swift
 from engine.preprocessing import Preprocessing
 from engine.training.job import TrainingJob, data_facts, hardware
@@ -33,7 +33,7 @@ INTENDED = (
 )
 GUIDANCES = (1.0, 2.0, 3.0, 4.5, 6.5, 9.0, 13.0, 18.0)
 HALVINGS = 2  # of the span between the first of these that convinces and the one before
-CONVINCING = 0.90  # effectiveness above which no stronger guidance is tried: the judge takes exact pictures no better, and findings fade
+CONVINCING = 0.90  # effectiveness above which no stronger guidance is tried: the oracle classifier scores exact pictures no higher, and findings fade
 TRIED = 128  # validation pictures that a guidance is chosen on; of 64 the rarer value had twenty, and chance asked for too much
 MEASURED = 200  # test pictures that the card's measures rest on
 
@@ -54,25 +54,25 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         raise ValueError(
             f"batches of {preset.batch} and half as many cannot be shared by {job.machine.devices} devices."
         )
-    material = Material(job.collection, preset)
+    training_data = TrainingData(job.collection, preset)
     torch.manual_seed(job.seed)
-    nets = Networks(preset.architecture, material.attributes, job.collection.findings, preset.strength).to(
-        memory_format=torch.channels_last
-    )
+    nets = Networks(
+        preset.architecture, training_data.attributes, job.collection.findings, preset.perturbation_scale
+    ).to(memory_format=torch.channels_last)
     if job.start_from:
         _start_from(nets, open_checkpoint(job.start_from))
     fabric = job.machine.fabric(job.run_folder)
     fabric.launch()
     for name, phase in PHASES.items():
         if name == "disentangler":
-            nets.guidance = _guidance(nets, material, preset, fabric.device)
-        recipe = phase(material, preset, nets, job.seed)
+            nets.guidance = _guidance(nets, training_data, preset, fabric.device)
+        recipe = phase(training_data, preset, nets, job.seed)
         run(recipe, job.run_folder / name, fabric, resume=job.resume)
         recipe.part.load_state_dict(best_weights(job.run_folder / name))
         if isinstance(recipe, DenoiserPhase):
             nets.denoiser.load_state_dict(recipe.average.state_dict())
         getattr(nets, "perturbation" if name == "disentangler" else name).eval().requires_grad_(False)
-    return _saved(job, preset, material, nets, fabric) if fabric.is_global_zero else None
+    return _saved(job, preset, training_data, nets, fabric) if fabric.is_global_zero else None
 
 
 def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
@@ -98,24 +98,24 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
     nets.load_state_dict(mine | wanted)
 
 
-def _guidance(nets: Networks, material: Material, preset: Preset, device: torch.device) -> tuple[float, ...]:
-    """For each attribute the weakest guidance under which the judge takes nearly all alternatives of validation pictures for what
+def _guidance(nets: Networks, training_data: TrainingData, preset: Preset, device: torch.device) -> tuple[float, ...]:
+    """For each attribute the weakest guidance under which the oracle classifier takes nearly all counterfactuals of validation pictures for what
     they are to be, whichever value that is, or the one that convinces it most; that of the preset where it has one."""
     if preset.guidance:
-        return (preset.guidance,) * len(material.attributes)
-    chosen = np.random.default_rng(0).permutation(material.parts["validation"])[:TRIED]
-    z = latents_of(nets, material.films, chosen, device).to(device)
-    x, codes = material.films.batch(chosen).to(device), torch.from_numpy(material.codes[chosen]).to(device)
+        return (preset.guidance,) * len(training_data.attributes)
+    chosen = np.random.default_rng(0).permutation(training_data.parts["validation"])[:TRIED]
+    z = latents_of(nets, training_data.films, chosen, device).to(device)
+    x, codes = training_data.films.batch(chosen).to(device), torch.from_numpy(training_data.codes[chosen]).to(device)
     base, sampler, found = nets.autoencoder.decode(z), Sampler(nets, preset.diffusion), []
-    for k, values in enumerate(material.attributes.values()):
+    for k, values in enumerate(training_data.attributes.values()):
         wanted, known = codes.clone(), codes[:, k] >= 0
         wanted[:, k] = torch.where(known, (codes[:, k] + 1) % len(values), -1)
 
         def convinced(guidance: float) -> float:
-            nets.guidance = (guidance,) * len(material.attributes)
+            nets.guidance = (guidance,) * len(training_data.attributes)
             with torch.no_grad(), swift(device):
-                home = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
-            said, _ = nets.judge(x + nets.autoencoder.decode(home) - base)
+                edited = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
+            said, _ = nets.oracle(x + nets.autoencoder.decode(edited) - base)
             right = said[k].argmax(1) == wanted[:, k]
             return min(
                 (float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()), default=0.0
@@ -144,16 +144,16 @@ def weakest(convinced: Callable[[float], float]) -> float:
     return high
 
 
-def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks, fabric) -> Checkpoint:
-    collection, attributes = job.collection, {name: list(values) for name, values in material.attributes.items()}
+def _saved(job: TrainingJob, preset: Preset, training_data: TrainingData, nets: Networks, fabric) -> Checkpoint:
+    collection, attributes = job.collection, {name: list(values) for name, values in training_data.attributes.items()}
     config = {
         "findings": list(collection.findings),
         "thresholds": {finding: 0.5 for finding in collection.findings},
         "network": asdict(preset.architecture),
-        "preprocessing": asdict(material.films.preprocessing),
+        "preprocessing": asdict(training_data.films.preprocessing),
         "attributes": attributes,
         "diffusion": asdict(preset.diffusion),
-        "strength": preset.strength,
+        "perturbation_scale": preset.perturbation_scale,
         "guidance": dict(zip(attributes, nets.guidance)),
         "quality": {},
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"seed": job.seed},
@@ -185,7 +185,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
         rows=rows,
         remarks=[
             *remarks,
-            f"Of {len(test)} test pictures; guidance {strengths}, {preset.hops} hops over {preset.reach:.0%} of the noise.",
+            f"Of {len(test)} test pictures; guidance {strengths}, {preset.num_steps} DDIM steps over {preset.strength:.0%} of the noise schedule.",
         ],
         subgroups=[],
     )
@@ -197,7 +197,7 @@ def _saved(job: TrainingJob, preset: Preset, material: Material, nets: Networks,
 def tiny(folder: Path, seed: int = 0) -> Checkpoint:
     """A small checkpoint with random weights, for tests."""
     attributes, findings = {"sex": ["F", "M"], "view_position": ["AP", "PA"]}, ["Effusion"]
-    architecture = Architecture(size=32, encoder_width=8, latent=2, width=24, perturbation_width=4, judge_width=4)
+    architecture = Architecture(size=32, encoder_width=8, latent=2, width=24, perturbation_width=4, oracle_width=4)
     torch.manual_seed(seed)
     nets = Networks(architecture, attributes, findings, 0.02)
     return save_checkpoint(
@@ -209,8 +209,8 @@ def tiny(folder: Path, seed: int = 0) -> Checkpoint:
             "network": asdict(architecture),
             "preprocessing": asdict(Preprocessing(architecture.size)),
             "attributes": attributes,
-            "diffusion": asdict(Diffusion(hops=3)),
-            "strength": 0.02,
+            "diffusion": asdict(Diffusion(num_steps=3)),
+            "perturbation_scale": 0.02,
             "guidance": {name: 1.0 for name in attributes},
             "quality": {},
             "data": {"collection": "phantom", "kind": "radiograph"},

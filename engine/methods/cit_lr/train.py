@@ -1,4 +1,4 @@
-"""How CIT-LR's generator is trained: judge, autoencoder, denoiser, perturbation, and the beta-VAE beside it, one after the other (section 5 and app. H)."""
+"""How CIT-LR's generator is trained: oracle classifier, autoencoder, denoiser, perturbation, and the beta-VAE beside it, one after the other (section 5 and app. H)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from engine.datasets.identity import data_settings
 from engine.methods.cit_lr.beta_vae import LATENT
 from engine.methods.cit_lr.losses import information_bound, noise_loss, prior_loss, reconstruction_loss
-from engine.methods.cit_lr.material import Material, Preset, latents_of
 from engine.methods.cit_lr.network import TRAIN_STEPS, MutualInformation, Networks
 from engine.methods.cit_lr.sampling import Sampler
+from engine.methods.cit_lr.training_data import Preset, TrainingData, latents_of
 from engine.networks.augmentation import Augmentation
 from engine.networks.precision import swift
 from engine.training.loop import Recipe, descend, follow, shard
@@ -35,10 +35,10 @@ HEAVIEST = 5.0  # weight of a picture that its group's findings make rare
 class Phase(Recipe):
     """What the phases have in common: one part of the networks learns, the others stand still."""
 
-    indifferent: Sequence[str] = ("disentangler_rate", "strength", "beta")
+    indifferent: Sequence[str] = ("disentangler_rate", "perturbation_scale", "beta")
 
-    def __init__(self, material: Material, preset: Preset, nets: Networks, steps: int, seed: int):
-        self.material, self.preset, self.nets, self.seed = material, preset, nets, seed
+    def __init__(self, training_data: TrainingData, preset: Preset, nets: Networks, steps: int, seed: int):
+        self.training_data, self.preset, self.nets, self.seed = training_data, preset, nets, seed
         self.steps, self.validate_every = steps, preset.validate_every
 
     @property
@@ -50,27 +50,27 @@ class Phase(Recipe):
         return self.part.state_dict()
 
     def settings(self) -> dict:
-        skipped = (*(f"{name}_steps" for name in PHASES), "validate_every", "hops", "guidance")
+        skipped = (*(f"{name}_steps" for name in PHASES), "validate_every", "num_steps", "guidance")
         chosen = {k: v for k, v in asdict(self.preset).items() if k not in (*skipped, *self.indifferent)}
-        return chosen | {"attributes": self.material.attributes} | data_settings(self.material.collection)
+        return chosen | {"attributes": self.training_data.attributes} | data_settings(self.training_data.collection)
 
     def chosen(self, stream: str, step: int, count: int) -> np.ndarray:
         """Training pictures of a batch, with replacement."""
-        return self.draw(stream, step).choice(self.material.parts["train"], count)
+        return self.draw(stream, step).choice(self.training_data.parts["train"], count)
 
     def pictures(self, stream: str, step: int, count: int, fabric: Fabric) -> tuple[Tensor, np.ndarray]:
         """This process's augmented pictures (B, 1, H, W) and their indices."""
         chosen, mine = self.chosen(stream, step, count), shard(count, fabric)
-        x = self.material.films.batch(chosen[mine])
+        x = self.training_data.films.batch(chosen[mine])
         if self.preset.augmentation != Augmentation():
             changes = torch.from_numpy(
                 self.draw(f"{stream} changes", step).uniform(-1, 1, (count, 5)).astype(np.float32)
             )
-            x, _ = self.preset.augmentation(x, changes[mine], self.preset.pixel_reach)
+            x, _ = self.preset.augmentation(x, changes[mine], self.preset.value_range)
         return x.to(fabric.device, memory_format=torch.channels_last), chosen[mine]
 
     def some_of(self, part: str) -> np.ndarray:
-        pool = self.material.parts[part]
+        pool = self.training_data.parts[part]
         return self.draw(part, 0).permutation(pool)[: self.preset.validated]
 
     def descend(self, loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric) -> None:
@@ -90,8 +90,8 @@ class OneNetwork(Phase):
     rate: ClassVar[str]
     decay: ClassVar[float] = 0.0
 
-    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, getattr(preset, f"{self.name}_steps"), seed)
+    def __init__(self, training_data: TrainingData, preset: Preset, nets: Networks, seed: int):
+        super().__init__(training_data, preset, nets, getattr(preset, f"{self.name}_steps"), seed)
         self._optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=getattr(preset, self.rate), weight_decay=self.decay
         )
@@ -117,24 +117,24 @@ class OneNetwork(Phase):
             group["lr"] = getattr(self.preset, self.rate) * share
 
 
-class JudgePhase(OneNetwork):
+class OraclePhase(OneNetwork):
     """A classifier of attributes and findings, on real pictures, that must not read a finding off an attribute: pictures count as if the
-    two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once). A judge that leans would take
+    two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once). A classifier that leans would take
     a perfect counterfactual for another finding.
     """
 
-    name, rate, decay = "judge", "judge_rate", 0.01
+    name, rate, decay = "oracle", "oracle_rate", 0.01
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         self.learn_at(min(1.0, 2 * (1 - step / self.steps)))
         x, chosen = self.pictures("judge", step, 2 * self.preset.batch, fabric)
         with fabric.autocast():
-            said, findings = self.nets.judge(x)
-        codes = torch.from_numpy(self.material.codes[chosen]).to(fabric.device)
+            said, findings = self.nets.oracle(x)
+        codes = torch.from_numpy(self.training_data.codes[chosen]).to(fabric.device)
         loss = sum(
             F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any()
         )
-        labels = torch.from_numpy(self.material.labels[chosen]).to(fabric.device)
+        labels = torch.from_numpy(self.training_data.labels[chosen]).to(fabric.device)
         known, weights = ~labels.isnan(), torch.from_numpy(self._weights[chosen]).to(fabric.device)
         of_findings = F.binary_cross_entropy_with_logits(
             findings[known], labels[known], weights[known], reduction="sum"
@@ -146,18 +146,20 @@ class JudgePhase(OneNetwork):
     @cached_property
     def _weights(self) -> np.ndarray:
         """(N, C) float32 of pictures and findings, from training pictures."""
-        codes, train = self.material.codes, self.material.parts["train"]
-        k = len(self.material.attributes)
+        codes, train = self.training_data.codes, self.training_data.parts["train"]
+        k = len(self.training_data.attributes)
         return np.stack([reweighed(codes[:, :k], codes[:, c], train) for c in range(k, codes.shape[1])], 1)
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen, found = self.some_of("validation"), {}
-        said, _ = self.nets.judge(self.material.films.batch(chosen).to(fabric.device))
-        for k, name in enumerate(self.material.attributes):
-            known = self.material.codes[chosen, k] >= 0
+        said, _ = self.nets.oracle(self.training_data.films.batch(chosen).to(fabric.device))
+        for k, name in enumerate(self.training_data.attributes):
+            known = self.training_data.codes[chosen, k] >= 0
             found[name] = float(
-                balanced_accuracy_score(self.material.codes[chosen[known], k], said[k].argmax(1).cpu().numpy()[known])
+                balanced_accuracy_score(
+                    self.training_data.codes[chosen[known], k], said[k].argmax(1).cpu().numpy()[known]
+                )
             )
         return {"score": min(found.values()), **found}
 
@@ -193,7 +195,7 @@ class AutoencoderPhase(OneNetwork):
         net, distances, squares = self.nets.autoencoder, [], []
         chosen = self.some_of("validation")
         for start in range(0, len(chosen), 32):
-            x = self.material.films.batch(chosen[start : start + 32]).to(fabric.device)
+            x = self.training_data.films.batch(chosen[start : start + 32]).to(fabric.device)
             with fabric.autocast():
                 mean, _ = net.distribution(x)
                 made = net.decode(mean.float() / net.spread)
@@ -208,10 +210,10 @@ class DenoiserPhase(OneNetwork):
 
     name, rate, keep_last = "denoiser", "denoiser_rate", True
 
-    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, seed)
+    def __init__(self, training_data: TrainingData, preset: Preset, nets: Networks, seed: int):
+        super().__init__(training_data, preset, nets, seed)
         self.average = Networks(
-            preset.architecture, material.attributes, material.collection.findings, preset.strength
+            preset.architecture, training_data.attributes, training_data.collection.findings, preset.perturbation_scale
         ).denoiser
         self.average.load_state_dict(nets.denoiser.state_dict())
 
@@ -227,8 +229,8 @@ class DenoiserPhase(OneNetwork):
         """(N, latent, h, w) of every picture, as they are; where pictures are augmented this is only for validation."""
         return latents_of(
             self.nets,
-            self.material.films,
-            np.arange(len(self.material.collection)),
+            self.training_data.films,
+            np.arange(len(self.training_data.collection)),
             next(self.nets.parameters()).device,
         )
 
@@ -252,12 +254,12 @@ class DenoiserPhase(OneNetwork):
     ) -> Tensor:
         p, draw = self.preset, self.draw(f"{stream} noise", step)
         mine = shard(count, fabric) if stream != "validation" else slice(None)
-        t = torch.from_numpy(draw.integers(0, round(TRAIN_STEPS * p.reach), count)[mine]).to(z.device)
+        t = torch.from_numpy(draw.integers(0, round(TRAIN_STEPS * p.strength), count)[mine]).to(z.device)
         noise = torch.from_numpy(draw.standard_normal((count, *z.shape[1:]), np.float32)[mine]).to(z.device)
-        unknown = (draw.random((count, self.material.codes.shape[1])) < p.dropped)[mine]
-        codes = torch.from_numpy(np.where(unknown, -1, self.material.codes[chosen])).to(z.device)
+        unknown = (draw.random((count, self.training_data.codes.shape[1])) < p.dropped)[mine]
+        codes = torch.from_numpy(np.where(unknown, -1, self.training_data.codes[chosen])).to(z.device)
         with fabric.autocast():
-            return noise_loss(net(p.diffusion.noised(z, t, noise), t, codes), noise)
+            return noise_loss(net(p.diffusion.add_noise(z, t, noise), t, codes), noise)
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
@@ -274,10 +276,10 @@ class DisentanglerPhase(Phase):
 
     indifferent = ("beta",)
 
-    def __init__(self, material: Material, preset: Preset, nets: Networks, seed: int):
-        super().__init__(material, preset, nets, preset.disentangler_steps, seed)
+    def __init__(self, training_data: TrainingData, preset: Preset, nets: Networks, seed: int):
+        super().__init__(training_data, preset, nets, preset.disentangler_steps, seed)
         self.keep_last = True
-        self.information = MutualInformation(preset.architecture, [len(v) for v in material.attributes.values()])
+        self.information = MutualInformation(preset.architecture, [len(v) for v in training_data.attributes.values()])
         learning = {"information": self.information, "perturbation": nets.perturbation}
         self._optimisers = {
             name: torch.optim.Adam(part.parameters(), lr=preset.disentangler_rate, weight_decay=1e-5)
@@ -299,10 +301,10 @@ class DisentanglerPhase(Phase):
         """Of some pictures of training and validation: the noise that each is taken to under its own attributes, and their codes."""
         found = {}
         for part, count in (("train", self.preset.disentangled), ("validation", self.preset.validated)):
-            chosen = self.draw(f"noises {part}", 0).permutation(self.material.parts[part])[:count]
+            chosen = self.draw(f"noises {part}", 0).permutation(self.training_data.parts[part])[:count]
             device = next(self.nets.parameters()).device
-            z = latents_of(self.nets, self.material.films, chosen, device)
-            codes = torch.from_numpy(self.material.codes[chosen])
+            z = latents_of(self.nets, self.training_data.films, chosen, device)
+            codes = torch.from_numpy(self.training_data.codes[chosen])
             sampler, noises = Sampler(self.nets, self.preset.diffusion), []
             for turn, start in enumerate(
                 range(0, len(z), 32)
@@ -311,7 +313,7 @@ class DisentanglerPhase(Phase):
                 with swift(device):
                     noises.append(
                         sampler.noise_of(
-                            z[some].to(device), codes[some].to(device), turn % len(self.material.attributes)
+                            z[some].to(device), codes[some].to(device), turn % len(self.training_data.attributes)
                         )
                     )
             found[part] = torch.cat(noises), codes
@@ -353,7 +355,7 @@ class DisentanglerPhase(Phase):
 class BetaVaePhase(OneNetwork):
     """The beta-VAE that counterfactuals are compared with."""
 
-    name, rate, indifferent = "beta_vae", "autoencoder_rate", ("disentangler_rate", "strength")
+    name, rate, indifferent = "beta_vae", "autoencoder_rate", ("disentangler_rate", "perturbation_scale")
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         self.learn_at(min(1.0, (step + 1) / 50, 3 * (1 - step / self.steps)))
@@ -366,14 +368,14 @@ class BetaVaePhase(OneNetwork):
         return {"nats": float(loss.detach())}
 
     def _loss(self, x: Tensor, chosen: np.ndarray, noise: np.ndarray) -> Tensor:
-        codes = torch.from_numpy(self.material.codes[chosen]).to(x.device)
+        codes = torch.from_numpy(self.training_data.codes[chosen]).to(x.device)
         return self.nets.beta_vae.loss(x, codes, torch.from_numpy(noise).to(x.device), self.preset.beta)
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen = self.some_of("validation")
         noise = self.draw("validation noise", 0).standard_normal((len(chosen), LATENT), np.float32)
-        nats = float(self._loss(self.material.films.batch(chosen).to(fabric.device), chosen, noise))
+        nats = float(self._loss(self.training_data.films.batch(chosen).to(fabric.device), chosen, noise))
         return {"score": -nats, "nats": nats}
 
 
@@ -396,7 +398,7 @@ def reweighed(groups: np.ndarray, labels: np.ndarray, of: np.ndarray) -> np.ndar
 
 
 PHASES = {
-    "judge": JudgePhase,
+    "oracle": OraclePhase,
     "autoencoder": AutoencoderPhase,
     "denoiser": DenoiserPhase,
     "disentangler": DisentanglerPhase,

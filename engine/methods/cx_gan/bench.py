@@ -33,7 +33,7 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     if not names:
         return [], ["no CX-GAN checkpoint is shipped; train one with python -m engine train cx_gan."]
     model = open_model(names[0], "cpu")
-    prepared = Preprocessing(SIDE, model.preprocessing.percentile, model.preprocessing.reach)
+    prepared = Preprocessing(SIDE, model.preprocessing.percentile, model.preprocessing.value_range)
     phantom = Phantom(PICTURES)
     pictures = np.stack([prepared.apply(phantom.image(index, SIDE)) for index in range(PICTURES)])
     plain = MapGenerator(model.net.architecture).eval().requires_grad_(False)

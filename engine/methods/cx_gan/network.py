@@ -142,10 +142,10 @@ class CxGan(nn.Module):
     def __init__(self, architecture: Architecture, cascaded: bool = False, wasserstein: bool = False):
         super().__init__()
 
-        def judge() -> nn.Module:
+        def critic_or_discriminator() -> nn.Module:
             return Critic(architecture.critic_width) if wasserstein else Discriminator(architecture)
 
         self.abnormal_to_normal, self.normal_to_abnormal = MapGenerator(architecture), MapGenerator(architecture)
-        self.normal, self.abnormal = judge(), judge()
+        self.normal, self.abnormal = critic_or_discriminator(), critic_or_discriminator()
         self.translate = MapGenerator(architecture) if cascaded else None
-        self.residual = judge() if cascaded else None
+        self.residual = critic_or_discriminator() if cascaded else None

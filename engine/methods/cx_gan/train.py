@@ -138,9 +138,9 @@ class CxGanRecipe(DiscrepancyRecipe):
             memory_format=torch.channels_last
         )
         super().__init__(collection, preset, self.nets.abnormal_to_normal, MapGenerator(preset.architecture), seed)
-        if pairs is not None and self.against is not None:
+        if pairs is not None and self.contrast_class is not None:
             raise ValueError(
-                f"made pairs show pictures without {self.finding}, not with {self.against} instead; leave --pairs or --against out."
+                f"made pairs show pictures without {self.finding}, not with {self.contrast_class} instead; leave --pairs or --contrast-class out."
             )
         self.teacher = teachers(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:
@@ -165,15 +165,15 @@ class CxGanRecipe(DiscrepancyRecipe):
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         if self._optimisers is None:
             n, adam = self.nets, {"lr": self.preset.learning_rate, "betas": (self.preset.beta1, self.preset.beta2)}
-            told = adam | {"lr": self.preset.critic_rate}
+            critic_adam = adam | {"lr": self.preset.critic_rate}
             forward = n.translate if self.preset.cascaded else n.abnormal_to_normal
             self._optimisers = {
                 "generators": torch.optim.Adam([*forward.parameters(), *n.normal_to_abnormal.parameters()], **adam),
-                "discriminators": torch.optim.Adam([*n.normal.parameters(), *n.abnormal.parameters()], **told),
+                "discriminators": torch.optim.Adam([*n.normal.parameters(), *n.abnormal.parameters()], **critic_adam),
             }
             if self.preset.cascaded:
                 self._optimisers["residual generator"] = torch.optim.Adam(n.abnormal_to_normal.parameters(), **adam)
-                self._optimisers["residual discriminator"] = torch.optim.Adam(n.residual.parameters(), **told)
+                self._optimisers["residual discriminator"] = torch.optim.Adam(n.residual.parameters(), **critic_adam)
         return self._optimisers
 
     def settings(self) -> dict:
@@ -257,8 +257,8 @@ class CxGanRecipe(DiscrepancyRecipe):
                 "normal": (n.normal, normal, generated_normal),
                 "abnormal": (n.abnormal, abnormal, generated_abnormal),
             }
-            told = self._teach(judged, "discriminators", step, k, fabric)
-        return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
+            loss = self._teach(judged, "discriminators", step, k, fabric)
+        return {"discriminators": loss, **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _wish(self, judged: Tensor) -> Tensor:
         """What a generator minimises, of what the discriminator or critic says of its pictures."""
@@ -272,22 +272,22 @@ class CxGanRecipe(DiscrepancyRecipe):
         Args:
             judged: by name, who judges which real and which made pictures (B, 1, H, W).
         """
-        told, penalty = 0.0, 0.0
-        for name, (judge, real, made) in judged.items():
+        loss, penalty = 0.0, 0.0
+        for name, (discriminator, real, made) in judged.items():
             made = made.detach()
             if self.preset.wasserstein:
                 place = self.draw(f"penalty {name} {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
                 place = torch.from_numpy(place[shard(self.preset.pairs, fabric)]).to(fabric.device)
                 with fabric.autocast():
-                    of_real, of_made = judge(torch.cat([real, made])).float().chunk(2)
-                    penalty = penalty + gradient_penalty(judge, real, made.float(), place)
-                told = told + of_made.mean() - of_real.mean()
+                    of_real, of_made = discriminator(torch.cat([real, made])).float().chunk(2)
+                    penalty = penalty + gradient_penalty(discriminator, real, made.float(), place)
+                loss = loss + of_made.mean() - of_real.mean()
             else:
                 shown = self._from_history(name, made, step, fabric) if name in self.histories else made
                 with fabric.autocast():
-                    told = told + 0.5 * real_or_made(judge(real), judge(shown))
-        descend(told + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
-        return float(told.detach())
+                    loss = loss + 0.5 * real_or_made(discriminator(real), discriminator(shown))
+        descend(loss + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
+        return float(loss.detach())
 
     def _residual_step(self, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric) -> dict[str, float]:
         """The cascade's second phase, Eq. 5 to 7: pairs (x+, its counterfactual) teach the residual generator."""
@@ -307,10 +307,10 @@ class CxGanRecipe(DiscrepancyRecipe):
             losses["pairs"] = self._pair_loss(step, fabric)
         descend(sum(losses.values()), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
-        told = self._teach(
+        loss = self._teach(
             {"residual": (n.residual, normal, generated_normal)}, "residual discriminator", step, 0, fabric
         )
-        return {"discriminators": told, **{name: float(value.detach()) for name, value in losses.items()}}
+        return {"discriminators": loss, **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _from_history(self, name: str, made: Tensor, step: int, fabric: Fabric) -> Tensor:
         everyone = fabric.all_gather(made).flatten(0, 1) if fabric.world_size > 1 else made

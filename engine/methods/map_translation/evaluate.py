@@ -71,7 +71,7 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     Raises:
         ValueError: the collection's two classes are not the model's, or its pictures are cut otherwise.
     """
-    if getattr(collection, "against", None) != model.against:
+    if getattr(collection, "contrast_class", None) != model.contrast_class:
         raise ValueError(
             f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes."
         )
@@ -107,7 +107,7 @@ def measures(
     before = seen.pictures[label == 0].astype(np.float32)
     moved = before + seen.maps[label == 0].astype(np.float32)
     left_alone = (f"{model.other} pictures", groups[label == 0], LEFT_ALONE.format(other=model.other))
-    measured(composition, before, moved, 2 * model.preprocessing.reach, *left_alone)
+    measured(composition, before, moved, 2 * model.preprocessing.value_range, *left_alone)
     measured(
         stride_energy,
         seen.maps.astype(np.float32),
@@ -115,17 +115,17 @@ def measures(
         finding,
         collection.patients[indices],
     )
-    _against_masks(model, collection, indices, seen, measured)
+    _compare_with_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
     remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]
     if hasattr(collection, "counterfactual"):
-        _against_truth(model, collection, indices, seen, measured)
+        _compare_with_truth(model, collection, indices, seen, measured)
     if any(row.subject.endswith(", fixed") for row in rows):
         remarks.append(
-            f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.reach:g}"
+            f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.value_range:g}"
         )
     side = model.preprocessing.size
-    if model.against is not None:
+    if model.contrast_class is not None:
         remarks.append(
             f"only {finding.lower()} and {model.other} pictures take part; of pictures with neither nothing is known"
         )
@@ -168,7 +168,7 @@ def annotated(collection: Collection, indices: np.ndarray, side: int) -> tuple[n
     return np.array(chosen, int), np.stack(masks) if masks else np.zeros((0, side, side), bool)
 
 
-def _against_masks(model, collection, indices, seen: Seen, measured) -> None:
+def _compare_with_masks(model, collection, indices, seen: Seen, measured) -> None:
     """The map against the experts' masks: overlap under each stated binarisation, NCC, and what stayed as it was."""
     finding = model.findings[0]
     chosen, masks = annotated(collection, indices, model.preprocessing.size)
@@ -176,8 +176,8 @@ def _against_masks(model, collection, indices, seen: Seen, measured) -> None:
         return
     who = collection.patients[indices[chosen]]
     maps, before = seen.maps[chosen].astype(np.float32), seen.pictures[chosen].astype(np.float32)
-    against_masks(np.abs(maps), masks, model.cut, finding, who, measured)
-    span = 2 * model.preprocessing.reach
+    compared_with_masks(np.abs(maps), masks, model.cut, finding, who, measured)
+    span = 2 * model.preprocessing.value_range
     after = translated(before, maps)
     measured(masked_ssim, before, after, masks, data_range=span, subject=finding, groups=who)
     measured(non_resemblance, before, after, masks, data_range=span, subject=finding, groups=who)
@@ -189,7 +189,7 @@ def binarised(strength: np.ndarray, masks: np.ndarray, fixed: float | None) -> d
     return rules | {"otsu": by_otsu(strength), "area-matched": by_area(strength, masks)}
 
 
-def against_masks(
+def compared_with_masks(
     strength: np.ndarray, masks: np.ndarray, fixed: float | None, finding: str, who: np.ndarray, measured
 ) -> None:
     """Overlap and NCC of maps (N, s, s), not negative, with masks of the same shape; what every row of Table 1 is measured by.
@@ -225,7 +225,7 @@ def _said_of(row: Measure) -> str:
     return f"{where}: {'it changes marks as well' if changes_marks else 'no more than anywhere else, as far as can be told'}"
 
 
-def _against_truth(model, collection, indices, seen: Seen, measured) -> None:
+def _compare_with_truth(model, collection, indices, seen: Seen, measured) -> None:
     """recovery and restraint, in the units of the network, so that all three pictures share one scale.
 
     The truth is the picture without the finding, and with the one of the other class where that is not normal.
@@ -235,14 +235,20 @@ def _against_truth(model, collection, indices, seen: Seen, measured) -> None:
     if not len(chosen):
         return
     before, after, truth = [], [], []
-    instead = {} if model.against is None else {"with_": (model.against,)}
+    instead = {} if model.contrast_class is None else {"with_": (model.contrast_class,)}
     for n in chosen:
         index = int(indices[n])
         low, high = prep.ends(prep.resized(collection.image(index, side)))
         true = prep.resized(collection.counterfactual(index, side, without=(finding,), **instead))
         before.append(seen.pictures[n].astype(np.float32))
         after.append(translated(before[-1], seen.maps[n].astype(np.float32)))
-        truth.append(np.clip((true - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach))
+        truth.append(
+            np.clip(
+                (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range,
+                -prep.value_range,
+                prep.value_range,
+            )
+        )
     who = collection.patients[indices[chosen]]
     for call in (recovery, restraint):
         measured(call, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)

@@ -17,7 +17,7 @@ from engine.explanation import CHANGE_LIMIT, Explanation, Path
 from engine.methods.map_translation.train import FAINTEST, map_size, translated
 from engine.networks.precision import suited_to
 from engine.networks.weights import with_weights
-from engine.ood import Likeness
+from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
@@ -44,7 +44,7 @@ class DiscrepancyModel(Model):
         net: the map generator as it was trained, float32.
         fast: the same as `arranged` for this device; what every answer comes from.
         crop: finds the part of a scan that the network gets to see.
-        against: the finding that its pictures without the own one had instead; None where these were normal.
+        contrast_class: the finding that its pictures without the own one had instead; None where these were normal.
         other: what the other class is called in a sentence.
         cut: |M| above which a pixel counts as changed, in the network's units (`measures.fixed_cut`).
     """
@@ -67,16 +67,16 @@ class DiscrepancyModel(Model):
             sizes, self.preprocessing = architecture(**config["network"]), Preprocessing(**config["preprocessing"])
             if self.preprocessing.size != sizes.size:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {sizes.size}")
-            self.kind, self.against = str(config["data"]["kind"]), config.get("against")
-            self.other = "normal" if self.against is None else self.against.lower()
+            self.kind, self.contrast_class = str(config["data"]["kind"]), config.get("contrast_class")
+            self.other = "normal" if self.contrast_class is None else self.contrast_class.lower()
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             self.limit = float(config["scales"][self.findings[0]])
             self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
             self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
             weights = checkpoint.weights()
-            self.likeness = Likeness.from_tensors(
-                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")}
+            self.detector = OutOfDistributionDetector.from_tensors(
+                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
             self.net = with_weights(lambda: generator(sizes), {k.removeprefix("net."): v for k, v in weights.items()})
         except (KeyError, TypeError, ValueError) as error:
@@ -141,7 +141,7 @@ class DiscrepancyModel(Model):
         change = placed * units
         coarse = cv2.resize(scan.pixels, placed.shape[::-1], interpolation=cv2.INTER_AREA)
         moved = np.stack([crop.in_scan_units(coarse, a * change) for a in STEPS])  # (K, h, w)
-        evidence = placed / (2 * self.preprocessing.reach)
+        evidence = placed / (2 * self.preprocessing.value_range)
         records = [
             Explanation(
                 scan_sha256=scan.sha256,
@@ -159,13 +159,13 @@ class DiscrepancyModel(Model):
                     STEPS,
                     probabilities.astype(np.float32),
                     moved,
-                    crop.span(2 * self.preprocessing.reach * units),
+                    crop.span(2 * self.preprocessing.value_range * units),
                     self.change_limit,
                 ),
-                in_distribution=(self.likeness.score(picture), self.likeness.limit),
+                in_distribution=(self.detector.score(picture), self.detector.limit),
                 seconds=time.perf_counter() - started,
                 both_signs=True,
-                against=self.against,
+                contrast_class=self.contrast_class,
             )
             for c in chosen
         ]

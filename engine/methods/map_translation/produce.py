@@ -16,7 +16,7 @@ from engine.explanation import fitting_change_limit
 from engine.methods.map_translation.evaluate import fixed_cut, look, measures
 from engine.methods.map_translation.train import FAINTEST
 from engine.metrics.classification import youden_threshold
-from engine.ood import ENOUGH, Likeness
+from engine.ood import ENOUGH, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
 from engine.registry import Method
 from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
@@ -62,10 +62,10 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     pictures = {
         part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
     }
-    likeness = Likeness.of(pictures["train"], pictures["validation"])
+    detector = OutOfDistributionDetector.of(pictures["train"], pictures["validation"])
     config = {
         "findings": [finding],
-        "against": recipe.against,
+        "contrast_class": recipe.contrast_class,
         "network": asdict(preset.architecture),
         "preprocessing": asdict(recipe.films.preprocessing),
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
@@ -78,7 +78,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         "scales": {finding: 1.0},
     }
     kept = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
-    weights = kept | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()}
+    weights = kept | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
     draft = save_checkpoint(
         job.run_folder / "draft", method=method.name, config=config, weights=weights, card=placeholder_card(), half=True
     )
@@ -92,7 +92,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     rows, remarks = measures(model, collection, test, seen)
     text = card(
         title=f"{job.name}: {method.title} on {collection.name}",
-        intended=intended(finding, recipe.against),
+        intended=intended(finding, recipe.contrast_class),
         terms=job.terms + taught_words(job.pairs),
         collection=collection,
         seed=job.seed,
@@ -109,11 +109,11 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     )
 
 
-def intended(finding: str, against: str | None) -> str:
-    """What a checkpoint for `finding` is for, in a card's words; `against` as in `DiscrepancyModel`."""
-    if against is None:
+def intended(finding: str, contrast_class: str | None) -> str:
+    """What a checkpoint for `finding` is for, in a card's words; `contrast_class` as in `DiscrepancyModel`."""
+    if contrast_class is None:
         return INTENDED.format(instead=f"without {finding.lower()}", piles="with and without the finding")
-    one, other = finding.lower(), against.lower()
+    one, other = finding.lower(), contrast_class.lower()
     piles = f"{one} and {other} (none with neither)"
     return INTENDED.format(instead=f"with {other} instead of {one}", piles=piles)
 
@@ -129,13 +129,13 @@ def _fitted(model, collection) -> dict:
     middle = float(logs.mean() - fit.intercept_[0] / slope)
     probabilities = 1 / (1 + np.exp(-slope * (logs - middle)))
     strength = np.abs(seen.maps[labels == 1].astype(np.float32))
-    limit = max(float(np.quantile(strength, 0.995)), 1e-6) / (2 * model.preprocessing.reach)
+    limit = max(float(np.quantile(strength, 0.995)), 1e-6) / (2 * model.preprocessing.value_range)
     return {
         "calibration": {"slope": round(slope, 6), "middle": round(middle, 6)},
         "cut": fixed_cut(collection, chosen[labels == 1], strength),
         "thresholds": {finding: round(float(youden_threshold(labels, probabilities, subject=finding)), 6)},
         "scales": {finding: float(f"{limit:.2g}")},
-        "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.reach),
+        "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.value_range),
     }
 
 
@@ -147,7 +147,7 @@ def tiny(folder: Path, method: str, net: torch.nn.Module, finding: str = "Lesion
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * (0.3 if parameter.ndim > 1 else 0.05))
     size = net.architecture.size
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, size, size)).astype(np.float32)
-    likeness = Likeness.of(pictures[:30], pictures[30:])
+    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     return save_checkpoint(
         folder,
         method=method,
@@ -163,6 +163,6 @@ def tiny(folder: Path, method: str, net: torch.nn.Module, finding: str = "Lesion
             "scales": {finding: 0.2},
         },
         weights={f"net.{k}": v for k, v in net.state_dict().items()}
-        | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()},
+        | {k: torch.as_tensor(v) for k, v in detector.tensors().items()},
         card=placeholder_card(),
     )

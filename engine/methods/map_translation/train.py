@@ -37,7 +37,7 @@ class Schedule:
         falling: share of the steps, at the end, in which every learning rate falls to nothing (CycleGAN's last half).
         averaging: decay of the running average of the map generator's weights, which is what is kept; 0 keeps the last.
         validated: at most so many validation pictures of each class are looked at.
-        percentile, reach: of `Preprocessing`.
+        percentile, value_range: of `Preprocessing`.
         mirror: 1 mirrors every second picture left to right.
     """
 
@@ -53,7 +53,7 @@ class Schedule:
     keep_last: int = 0
     validated: int = 200
     percentile: float = 1.0
-    reach: float = 0.9
+    value_range: float = 0.9
     mirror: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -71,7 +71,7 @@ class DiscrepancyRecipe(Recipe):
     A method adds its networks, its optimisers and its `step`.
 
     Args:
-        collection: pictures with and without `finding`, the latter normal or `against` another; NaN labels take no part.
+        collection: pictures with and without `finding`, the latter normal or `contrast_class` another; NaN labels take no part.
         preset: a `Schedule` with an `architecture`.
         map_generator: M, (B, 1, H, W) to (B, 1, H, W).
         average: another of the same.
@@ -85,11 +85,13 @@ class DiscrepancyRecipe(Recipe):
             raise ValueError(
                 f"one finding is learned at a time, not {', '.join(collection.findings)}; choose one with --finding."
             )
-        self.finding, self.against = collection.findings[0], getattr(collection, "against", None)
+        self.finding, self.contrast_class = collection.findings[0], getattr(collection, "contrast_class", None)
         self.map_generator, self.average = map_generator, average
         average.load_state_dict(map_generator.state_dict())
         fixed = getattr(collection, "grey_range", None)
-        self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.reach, fixed))
+        self.films = Films(
+            collection, Preprocessing(preset.architecture.size, preset.percentile, preset.value_range, fixed)
+        )
         self.parts = {part: self._of_each_class(part) for part in ("train", "validation")}
 
     def _of_each_class(self, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -101,8 +103,8 @@ class DiscrepancyRecipe(Recipe):
             have = f"the {part} split has {len(both[1])} and {len(both[0])}"
             raise ValueError(
                 f"training needs pictures with and without {self.finding}; {have}."
-                if self.against is None
-                else f"training needs pictures with {self.finding} and with {self.against} alone; {have}: choose other classes with --against."
+                if self.contrast_class is None
+                else f"training needs pictures with {self.finding} and with {self.contrast_class} alone; {have}: choose other classes with --contrast-class."
             )
         return both
 
@@ -135,7 +137,9 @@ class DiscrepancyRecipe(Recipe):
         chosen = {
             k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "patience", "falling")
         }
-        return chosen | {"findings": [self.finding, *filter(None, [self.against])]} | data_settings(self.collection)
+        return (
+            chosen | {"findings": [self.finding, *filter(None, [self.contrast_class])]} | data_settings(self.collection)
+        )
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> tuple[Tensor, Tensor]:
         """This process's normal and abnormal pictures (B, 1, H, W), drawn with replacement from (seed, stream, step)."""
@@ -147,7 +151,7 @@ class DiscrepancyRecipe(Recipe):
             turned = torch.from_numpy(draw.random(p.pairs) < 0.5 * p.mirror)
             moved = self.films.batch(chosen[mine])
             if p.augmentation != Augmentation():
-                moved, _ = p.augmentation(moved, changes[mine], p.reach)
+                moved, _ = p.augmentation(moved, changes[mine], p.value_range)
             moved = torch.where(turned[mine][:, None, None, None], moved.flip(-1), moved)
             pictures.append(moved.to(fabric.device, memory_format=torch.channels_last))
         return pictures[0], pictures[1]

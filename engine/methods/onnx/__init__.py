@@ -12,7 +12,7 @@ from engine.registry import Method, register
 class ForeignMethod(Method):
     """A black box with probabilities; its map is drawn by hiding one part of the picture after another."""
 
-    name = "foreign"
+    name = "onnx"
     title = "ONNX model"
     paper = "made elsewhere"
     signed = True

@@ -17,8 +17,8 @@ from engine.methods.onnx.explain import FILE
 from engine.methods.onnx.isolated import IsolatedNetwork
 from engine.methods.onnx.network import UnusableNetwork
 
-METHOD = "foreign"  # as its registered class is called
-COLOUR_LIMIT = 2.0  # of log-odds; the same for every finding of every foreign model
+METHOD = "onnx"  # as its registered class is called
+COLOUR_LIMIT = 2.0  # of log-odds; the same for every finding of every ONNX model
 SAME = 1e-3  # probabilities of one picture may differ by this much between two runs
 TRIAL_SECONDS = 30.0  # that three pictures may take
 UNKNOWN = "Not known: the maker does not say."
@@ -107,7 +107,7 @@ def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, com
         "Split and seeds": UNKNOWN,
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": f"Trained elsewhere. A picture takes {seconds:.2g} s on the CPU here.",
-        "Metrics": "None measured here. `python -m engine evaluate foreign --checkpoint NAME --data DATA --root DIR` measures it on your own cases.",
+        "Metrics": "None measured here. `python -m engine evaluate onnx --checkpoint NAME --data DATA --root DIR` measures it on your own cases.",
         "Subgroups": "Not measured. `python -m engine bias` asks whether its answer hangs on an attribute.",
         "Weights": f"sha256 of the ONNX file `{file}`: `{hashlib.sha256(data).hexdigest()}`",
     }

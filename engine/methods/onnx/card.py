@@ -213,7 +213,7 @@ def _card(said: Mapping[str, Any]) -> Card:
     fixed = None if levels is None else _numbers("grey_levels", levels, (2,))
     return Card(
         interface=interface,
-        preprocessing=Preprocessing(interface.size, percentile=0.0, reach=0.5, fixed=fixed),
+        preprocessing=Preprocessing(interface.size, percentile=0.0, value_range=0.5, fixed=fixed),
         thresholds={name: float(points.get(name, 0.5)) for name in interface.findings},
         kind=kind,
         collection=collection,

@@ -40,7 +40,7 @@ class ForeignModel(Model):
                 raise ValueError(
                     f"outputs for {', '.join(interface.findings)}, but findings {', '.join(self.findings)}"
                 )
-            if self.preprocessing.size != interface.size or self.preprocessing.reach != 0.5:
+            if self.preprocessing.size != interface.size or self.preprocessing.value_range != 0.5:
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {interface.size}")
             self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
             self.limits = [float(config["scales"][f]) for f in self.findings]

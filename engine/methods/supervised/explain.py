@@ -25,7 +25,7 @@ from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.stride_energy import stride_energy
 from engine.networks.weights import with_weights
-from engine.ood import ENOUGH, Likeness
+from engine.ood import ENOUGH, TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
@@ -65,8 +65,8 @@ class SupervisedModel(Model):
                 raise ValueError(f"calibration must be two numbers a finding, got {calibration.shape}")
             self.calibration = torch.from_numpy(calibration).to(self.device)  # (C, 2)
             weights = checkpoint.weights()
-            self.likeness = Likeness.from_tensors(
-                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith("likeness.")}
+            self.detector = OutOfDistributionDetector.from_tensors(
+                {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
             self.net = with_weights(
                 lambda: SupervisedUNet(len(self.findings), sizes),
@@ -120,7 +120,7 @@ class SupervisedModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started, chosen, picture = time.perf_counter(), self.finding_indices(findings), self.preprocess(scan)
-        units, span = self.preprocessing.scan_units(scan.pixels), 2 * self.preprocessing.reach
+        units, span = self.preprocessing.scan_units(scan.pixels), 2 * self.preprocessing.value_range
         (maps,), (probabilities,) = self.forward(picture[None])
         records = []
         for done, c in enumerate(chosen):
@@ -143,7 +143,7 @@ class SupervisedModel(Model):
                     path=Path(
                         STEPS, along.astype(np.float32), STEPS[:, None, None] * drawn, span * units, self.change_limit
                     ),
-                    in_distribution=(self.likeness.score(picture), self.likeness.limit),
+                    in_distribution=(self.detector.score(picture), self.detector.limit),
                     seconds=time.perf_counter() - started,
                     both_signs=True,
                 )
@@ -211,7 +211,7 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
             measured(call, pairs, subject=finding, groups=who)
         before, change = (stack.astype(np.float32) for stack in (pictures[~has & known], maps[~has & known, c]))
         words = f"pictures without {finding}"
-        measured(composition, before, before + change, 2 * model.preprocessing.reach, words, groups[~has & known])
+        measured(composition, before, before + change, 2 * model.preprocessing.value_range, words, groups[~has & known])
         measured(
             stride_energy, maps[:, c].astype(np.float32), pictures.astype(np.float32), subject=finding, groups=groups
         )
@@ -234,7 +234,13 @@ def true_counterfactuals(prep: Preprocessing, collection: Collection, indices: n
     for index in indices:
         low, high = prep.ends(prep.resized(collection.image(int(index), prep.size)))
         true = prep.resized(collection.counterfactual(int(index), prep.size, without=(finding,)))
-        found.append(np.clip((true - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach))
+        found.append(
+            np.clip(
+                (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range,
+                -prep.value_range,
+                prep.value_range,
+            )
+        )
     return np.stack(found)
 
 
@@ -270,7 +276,7 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
     known = {
         part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
     }
-    likeness = Likeness.of(known["train"], known["validation"])
+    detector = OutOfDistributionDetector.of(known["train"], known["validation"])
     config = {
         "findings": list(collection.findings),
         "network": asdict(preset.architecture),
@@ -282,7 +288,7 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
         "thresholds": dict.fromkeys(collection.findings, 0.5),
         "scales": dict.fromkeys(collection.findings, 1.0),
     }
-    weights = best_weights(job.run_folder) | {k: torch.as_tensor(v) for k, v in likeness.tensors().items()}
+    weights = best_weights(job.run_folder) | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
     saved = {"method": method.name, "weights": weights, "half": True}
     draft = save_checkpoint(job.run_folder / "draft", config=config, card=placeholder_card(), **saved)
     model = method.open(draft, "cuda" if fabric.device.type == "cuda" else "cpu")
@@ -324,9 +330,9 @@ def _fitted(model: SupervisedModel, collection: Collection) -> dict:
         calibration[finding] = [round(slope, 6), round(middle, 6)]
         believed = 1 / (1 + np.exp(-slope * (logs - middle)))
         thresholds[finding] = round(float(youden_threshold(labels[known], believed, subject=finding)), 6)
-        strength = np.abs(maps[labels == 1, c].astype(np.float32)) / (2 * model.preprocessing.reach)
+        strength = np.abs(maps[labels == 1, c].astype(np.float32)) / (2 * model.preprocessing.value_range)
         scales[finding] = float(f"{max(float(np.quantile(strength, 0.995)), 1e-6):.2g}")
-    limit = fitting_change_limit(maps, 2 * model.preprocessing.reach)
+    limit = fitting_change_limit(maps, 2 * model.preprocessing.value_range)
     return {"calibration": calibration, "thresholds": thresholds, "scales": scales, "change_limit": limit}
 
 
@@ -338,7 +344,7 @@ def tiny(
     net = SupervisedUNet(len(findings), Architecture(size=32, width=4, levels=2))
     torch.nn.init.normal_(net.last.weight, std=0.05)
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, 32, 32)).astype(np.float32)
-    likeness = Likeness.of(pictures[:30], pictures[30:])
+    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     config = {
         "findings": list(findings),
         "network": asdict(net.architecture),
@@ -349,7 +355,7 @@ def tiny(
         "scales": dict.fromkeys(findings, 0.2),
     }
     weights = {f"net.{k}": v for k, v in net.state_dict().items()} | {
-        k: torch.as_tensor(v) for k, v in likeness.tensors().items()
+        k: torch.as_tensor(v) for k, v in detector.tensors().items()
     }
     return save_checkpoint(folder, method=name, config=config, weights=weights, card=placeholder_card())
 

@@ -123,7 +123,7 @@ class Preset:
     keep_last: int = 0
     validated: int = 100
     percentile: float = 1.0
-    reach: float = 0.9
+    value_range: float = 0.9
     mirror: int = 0
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(rotate=5, shift=0.03, scale=0.06, gamma=0.2)
@@ -161,7 +161,7 @@ class SupervisedRecipe(Recipe):
         self.net, self.average = (SupervisedUNet(len(collection.findings), preset.architecture) for _ in range(2))
         self.average.load_state_dict(self.net.state_dict())
         self.net.to(memory_format=torch.channels_last)
-        self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.reach))
+        self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.value_range))
         self.teacher = teachers(collection if pairs is None else pairs, collection, self.films.preprocessing)
         self._optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
@@ -235,5 +235,5 @@ class SupervisedRecipe(Recipe):
             made.append(maps[torch.arange(len(c)), c][:, None])
         made = torch.cat(made)
         idle = change.abs().amax(dim=(1, 2, 3)) == 0
-        moved = float(made[idle].abs().mean() / (2 * self.preset.reach)) if idle.any() else 0.0
+        moved = float(made[idle].abs().mean() / (2 * self.preset.value_range)) if idle.any() else 0.0
         return {"score": pair_recovery(made, change), "moved": moved}

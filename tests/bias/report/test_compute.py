@@ -304,9 +304,9 @@ def test_the_model_is_shown_films_of_the_size_that_it_looks_at():
     asked = []
 
     class Sized(Made):
-        def alternatives(self, collection, indices, attribute, progress=None, seed=0, size=None):
+        def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None):
             asked.append(size)
-            return super().alternatives(collection, indices, attribute, progress, seed)
+            return super().counterfactuals(collection, indices, attribute, progress, seed)
 
     films, model = Films(), Classifier(0.0, 0.1)
     bias_report(model, films, np.arange(N), "group", Sized())
@@ -326,7 +326,7 @@ def test_pictures_of_which_nobody_knows_how_good_they_are_carry_no_verdict():
 def test_an_attribute_that_the_collection_does_not_tell_is_refused_before_any_picture_is_made():
     films, made = Films(), Made()
     films.attributes = {}
-    made.alternatives = None
+    made.counterfactuals = None
     with pytest.raises(ValueError, match="films does not tell the group of its pictures"):
         bias_report(FAIR, films, np.arange(N), "group", made)
 
@@ -402,8 +402,8 @@ def test_labels_that_nobody_knows_leave_the_test_and_cost_only_their_own_picture
     films.labels[:20] = np.nan
     films.severity = np.where(np.isfinite(films.labels[:, 0]), films.severity, 0)
     made = Made()
-    made.alternatives = lambda *args, **kw: replace(
-        found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation)
+    made.counterfactuals = lambda *args, **kw: replace(
+        found := Made.counterfactuals(made, *args, **kw), representation=np.nan_to_num(found.representation)
     )
     report = bias_report(ITSELF, films, np.arange(N), "group", made)
     (one,) = report.findings
@@ -414,8 +414,8 @@ def test_a_finding_of_which_no_label_is_known_costs_two_criteria_and_not_the_rep
     films = Films()
     films.labels[:] = np.nan
     made = Made()
-    made.alternatives = lambda *args, **kw: replace(
-        found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation)
+    made.counterfactuals = lambda *args, **kw: replace(
+        found := Made.counterfactuals(made, *args, **kw), representation=np.nan_to_num(found.representation)
     )
     films.severity = np.nan_to_num(films.severity)
     (one,) = bias_report(ITSELF, films, np.arange(N), "group", made).findings
@@ -596,8 +596,8 @@ def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for()
     films = Films()
     films.labels[:] = np.nan
     made = Made()
-    made.alternatives = lambda *args, **kw: replace(
-        found := Made.alternatives(made, *args, **kw), representation=np.nan_to_num(found.representation)
+    made.counterfactuals = lambda *args, **kw: replace(
+        found := Made.counterfactuals(made, *args, **kw), representation=np.nan_to_num(found.representation)
     )
     films.severity = np.nan_to_num(films.severity)
     said = missing(bias_report(ITSELF, films, np.arange(N), "group", made))

@@ -50,5 +50,5 @@ def test_answers_and_attribute_that_both_bend_with_z_are_no_dependence():
         attribute = (random.random(300) < 1 / (1 + np.exp(-1.5 * (z[:, 1] ** 2 - 1)))).astype(int)
         predictions = 1 / (1 + np.exp(-(z[:, 0] + 0.5 * z[:, 1] ** 2 + random.normal(0, 1, 300))))
         g = as_known_from(z, np.stack([predictions, np.clip(predictions + 0.05, 0, 1)], 1), np.arange(300), seed)
-        blamed += dependence(predictions, attribute, z, alternatives=g, seed=seed).log10_p <= np.log10(0.05)
+        blamed += dependence(predictions, attribute, z, counterfactuals=g, seed=seed).log10_p <= np.log10(0.05)
     assert blamed <= 6  # 2 by chance; where h and e know straight lines only, most are blamed

@@ -26,7 +26,7 @@ def patients(n, seed, k=4, leaning=0.0):
 
 
 def guessed(z, m=2):
-    """A generator's alternatives that see a dependence which is not there, (n, m)."""
+    """A generator's counterfactuals that see a dependence which is not there, (n, m)."""
     return np.stack([(z[:, 0] + 0.5 * (a - 0.5) * (z[:, 1] + 0.5) > 0) for a in range(m)], 1).astype(float)
 
 
@@ -38,7 +38,7 @@ def test_an_invariant_model_is_blamed_in_one_of_twenty_samples(leaning, labels):
         z, attribute, noise = patients(200, seed, leaning=leaning)
         logit = z[:, 0] + 0.5 * z[:, 1] + noise
         predictions = (logit > 0).astype(float) if labels else sigmoid(2 * logit)
-        rejected += dependence(predictions, attribute, z, alternatives=guessed(z)).log10_p <= np.log10(0.05)
+        rejected += dependence(predictions, attribute, z, counterfactuals=guessed(z)).log10_p <= np.log10(0.05)
     assert 4 <= rejected <= 29  # 15 expected; a true size of 0.05 lands outside less than once in a thousand
 
 
@@ -49,7 +49,7 @@ CONFOUNDED = {
 
 
 def confounded(shape, seed, n=200, k=4, effect=0.0, opposite=False, trace=0.0):
-    """Predictions, attribute, Z and a generator's alternatives, of which those under value 1 carry a trace; both lean on one shape of Z."""
+    """Predictions, attribute, Z and a generator's counterfactuals, of which those under value 1 carry a trace; both lean on one shape of Z."""
     random = np.random.default_rng(seed)
     z, noise = random.standard_normal((n, k)), random.standard_normal(n)
     attribute = (random.random(n) < sigmoid(CONFOUNDED[shape][0](z))).astype(int)
@@ -68,7 +68,7 @@ def test_confounding_that_bends_is_not_blamed_on_the_model_whatever_trace_the_ge
     rejected = 0
     for seed in range(100):
         predictions, attribute, z, g = confounded(shape, seed, trace=trace)
-        rejected += dependence(predictions, attribute, z, alternatives=g, seed=seed).log10_p <= np.log10(0.05)
+        rejected += dependence(predictions, attribute, z, counterfactuals=g, seed=seed).log10_p <= np.log10(0.05)
     assert rejected <= 13  # 5 expected, 42 to 66 where h and e know lines and squares only
 
 
@@ -77,7 +77,7 @@ def test_a_dependence_is_found_though_confounding_hides_it(shape):
     found = 0
     for seed in range(30):
         predictions, attribute, z, g = confounded(shape, seed, effect=0.8, opposite=True)
-        found += dependence(predictions, attribute, z, alternatives=g, seed=seed).log10_p <= np.log10(0.05)
+        found += dependence(predictions, attribute, z, counterfactuals=g, seed=seed).log10_p <= np.log10(0.05)
     assert found >= 24
 
 
@@ -164,11 +164,11 @@ def test_alternatives_from_a_generator_are_used_by_name_and_find_what_a_regressi
     }
     factual = np.where(names == "f", answer["f"], answer["m"])
     predictions = np.where(np.abs(noise) < 1.6, factual, 1 - factual)
-    by_generator = invariance_test(predictions, names, z, alternatives=answer)
+    by_generator = invariance_test(predictions, names, z, counterfactuals=answer)
     assert by_generator.learner == GENERATOR
     assert by_generator.p_value < 1e-10 < 1e-3 < invariance_test(predictions, names, z).p_value
-    with pytest.raises(ValueError, match="alternatives are missing for m"):
-        invariance_test(predictions, names, z, alternatives={"f": answer["f"]})
+    with pytest.raises(ValueError, match="counterfactuals are missing for m"):
+        invariance_test(predictions, names, z, counterfactuals={"f": answer["f"]})
 
 
 def test_the_chance_of_finding_an_effect_grows_with_n():
@@ -187,32 +187,34 @@ def test_the_detectable_effect_is_detected_in_four_of_five_samples():
     z, attribute, _ = patients(n, 0)
     null = (np.random.default_rng(0).random(n) < 0.15 + 0.7 * sigmoid(z[:, 0])).astype(float)
     shift = np.stack([np.full(n, 0.4), np.full(n, 0.6)], 1)
-    detectable = dependence(null, attribute, z, alternatives=shift).detectable
+    detectable = dependence(null, attribute, z, counterfactuals=shift).detectable
     reach = np.sqrt(detectable)  # Var of +- reach with two values alike likely
     for seed in range(200):
         z, attribute, _ = patients(n, seed)
         chance = 0.15 + 0.7 * sigmoid(z[:, 0]) + reach * (2 * attribute - 1)
         predictions = (np.random.default_rng(1000 + seed).random(n) < chance).astype(float)
         g = np.stack([0.15 + 0.7 * sigmoid(z[:, 0]) + reach * s for s in (-1, 1)], 1).clip(0, 1)
-        found += dependence(predictions, attribute, z, alternatives=g).log10_p <= np.log10(0.05)
+        found += dependence(predictions, attribute, z, counterfactuals=g).log10_p <= np.log10(0.05)
     assert 140 <= found <= 185
 
 
 def test_ten_pictures_of_a_patient_detect_no_more_than_one():
     z, attribute, noise = patients(60, 4)
     predictions, g = sigmoid(z[:, 0] + noise), guessed(z)
-    once = dependence(predictions, attribute, z, alternatives=g).detectable
+    once = dependence(predictions, attribute, z, counterfactuals=g).detectable
     many = [np.repeat(part, 10, 0) for part in (predictions, attribute, z, g, np.arange(60))]
-    found = dependence(*many[:3], alternatives=many[3], patients=many[4]).detectable
+    found = dependence(*many[:3], counterfactuals=many[3], patients=many[4]).detectable
     assert found == pytest.approx(once, rel=0.35)
-    assert dependence(*many[:3], alternatives=many[3]).detectable < once / 4  # what it would be, were they independent
+    assert (
+        dependence(*many[:3], counterfactuals=many[3]).detectable < once / 4
+    )  # what it would be, were they independent
 
 
 def test_the_more_tests_are_made_together_the_larger_what_is_detectable():
     z, attribute, noise = patients(300, 4)
     names = np.where(attribute, "m", "f")
     g = guessed(z)
-    one = invariance_test(sigmoid(z[:, 0] + noise), names, z, alternatives={"f": g[:, 0], "m": g[:, 1]})
+    one = invariance_test(sigmoid(z[:, 0] + noise), names, z, counterfactuals={"f": g[:, 0], "m": g[:, 1]})
     assert holm([one])[0].detectable == one.detectable
     many = holm([one] * 20)
     reach = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.025, 0.025 / 20)]
@@ -224,7 +226,9 @@ def test_the_detectable_effect_shrinks_with_n():
     sizes = []
     for n in (200, 800, 3200):
         z, attribute, noise = patients(n, 6)
-        sizes.append(dependence((z[:, 0] + noise > 0).astype(float), attribute, z, alternatives=guessed(z)).detectable)
+        sizes.append(
+            dependence((z[:, 0] + noise > 0).astype(float), attribute, z, counterfactuals=guessed(z)).detectable
+        )
     assert sizes[0] > 2.5 * sizes[1] > 6 * sizes[2]
 
 
@@ -262,7 +266,7 @@ def test_the_interval_covers_effects_of_every_kind(lean, theta, learned):
         under = [sigmoid(0.8 * z[:, 0] + sides[lean](z) * (a - 0.5) + noise) for a in (0, 1)]
         pictures = np.stack([np.clip(x + random.normal(0, 0.05, 300), 0, 1) for x in under], 1)
         g = None if learned else as_known_from(z, pictures, np.arange(300), seed)
-        found = dependence(np.where(attribute, under[1], under[0]), attribute, z, alternatives=g, seed=seed)
+        found = dependence(np.where(attribute, under[1], under[0]), attribute, z, counterfactuals=g, seed=seed)
         covered += found.low <= theta <= found.high
     assert covered >= 51  # 57 expected
 
@@ -274,7 +278,7 @@ def test_the_interval_covers_the_true_effect():
         low, high = sigmoid(z[:, 0] - 0.8), sigmoid(z[:, 0] + 0.8)
         predictions = (np.random.default_rng(seed).random(400) < np.where(attribute, high, low)).astype(float)
         truth = 0.0292  # E (high - low)^2 / 4 over Z ~ N(0, 1)
-        found = dependence(predictions, attribute, z, alternatives=np.stack([low, high], 1))
+        found = dependence(predictions, attribute, z, counterfactuals=np.stack([low, high], 1))
         covered += found.low <= truth <= found.high
     assert covered >= 131  # 142.5 expected; 131 is more than four standard errors below
 
@@ -283,10 +287,10 @@ def test_a_patient_of_three_pictures_counts_once():
     z, attribute, noise = patients(120, 7)
     predictions = sigmoid(z[:, 0] + noise + 0.5 * attribute)
     g = np.stack([sigmoid(z[:, 0]), sigmoid(z[:, 0] + 0.5)], 1)
-    once = dependence(predictions, attribute, z, alternatives=g)
+    once = dependence(predictions, attribute, z, counterfactuals=g)
     thrice = [np.repeat(array, 3, axis=0) for array in (predictions, attribute, z, g)]
-    known = dependence(*thrice[:3], alternatives=thrice[3], patients=np.repeat(np.arange(120), 3))
-    unknown = dependence(*thrice[:3], alternatives=thrice[3])
+    known = dependence(*thrice[:3], counterfactuals=thrice[3], patients=np.repeat(np.arange(120), 3))
+    unknown = dependence(*thrice[:3], counterfactuals=thrice[3])
     assert known.log10_p == pytest.approx(once.log10_p, abs=0.5)
     assert unknown.log10_p < 2 * once.log10_p
     assert (known.high - known.low) == pytest.approx(once.high - once.low, rel=0.2)
@@ -299,7 +303,7 @@ def test_attributes_that_change_within_a_patient_keep_the_size():
         z, view = random.standard_normal((210, 3)), random.integers(0, 2, 210)
         who = np.repeat(np.arange(70), 3)
         predictions = (z[:, 0] + 2 * random.standard_normal(70)[who] > 0).astype(float)
-        rejected += dependence(predictions, view, z, alternatives=guessed(z), patients=who).log10_p <= np.log10(0.05)
+        rejected += dependence(predictions, view, z, counterfactuals=guessed(z), patients=who).log10_p <= np.log10(0.05)
     assert 1 <= rejected <= 21  # 10 expected
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.datasets.chosen import Chosen
 from engine.datasets.phantom.collection import Marker
+from engine.datasets.selected_findings import SelectedFindings
 from engine.methods.attri_net.evaluate import _mean_of, evaluate, look
 from engine.methods.attri_net.network import Architecture, Centres, Classifiers
 from engine.metrics.intervals import mean_interval
@@ -25,9 +25,9 @@ def phantom():
 
 
 class Knowing:
-    """A model that knows the truth: its maps lead to `reach` of the true counterfactual, its log-odds are the labels."""
+    """A model that knows the truth: its maps lead to `share` of the true counterfactual, its log-odds are the labels."""
 
-    def __init__(self, phantom, reach=1.0, thresholds=0.5):
+    def __init__(self, phantom, share=1.0, thresholds=0.5):
         self.findings = tuple(phantom.findings)
         self.thresholds = np.full(len(self.findings), thresholds, np.float32)
         self.preprocessing, self.device = Preprocessing(SIDE), torch.device("cpu")
@@ -44,7 +44,7 @@ class Knowing:
             for c in np.flatnonzero(phantom.labels[index] == 1):
                 finding = self.findings[c]
                 true = (phantom.counterfactual(index, SIDE, without=(finding,)) - low) * (1.8 / (high - low)) - 0.9
-                maps[c] = reach * (np.clip(true, -0.9, 0.9) - prepared)
+                maps[c] = share * (np.clip(true, -0.9, 0.9) - prepared)
             self.answers[prepared.tobytes()] = maps, 4 * phantom.labels[index] - 2
 
     def predict_proba(self, pictures):
@@ -95,10 +95,10 @@ def test_a_map_is_held_against_a_marker_together_with_the_answer(phantom, measur
     assert any("Marker and cardiomegaly" in remark and f"{100 * change:+.1f} points" in remark for remark in remarks)
 
 
-@pytest.mark.parametrize("reach", [0.0, 0.5, -1.0])
-def test_recovery_is_the_share_of_the_way_that_was_gone(phantom, reach):
-    rows, _ = evaluate(Knowing(phantom, reach), phantom, phantom.split("test"))
-    assert all(value == pytest.approx(reach, abs=0.03) for value in values(rows, "recovery").values())
+@pytest.mark.parametrize("share", [0.0, 0.5, -1.0])
+def test_recovery_is_the_share_of_the_way_that_was_gone(phantom, share):
+    rows, _ = evaluate(Knowing(phantom, share), phantom, phantom.split("test"))
+    assert all(value == pytest.approx(share, abs=0.03) for value in values(rows, "recovery").values())
 
 
 def test_a_mean_over_findings_is_their_mean(measured):
@@ -138,7 +138,7 @@ def test_what_cannot_be_measured_is_a_remark_and_not_a_crash(phantom):
 
 
 def test_a_marker_of_a_finding_that_the_model_does_not_know_is_a_remark(phantom):
-    others = Chosen(phantom, ("Effusion", "Edema"))
+    others = SelectedFindings(phantom, ("Effusion", "Edema"))
     rows, remarks = evaluate(Knowing(others), others, others.split("test"))
     assert not values(rows, "confounder_sensitivity") and values(rows, "recovery")
     assert any("goes along with Cardiomegaly" in remark for remark in remarks)

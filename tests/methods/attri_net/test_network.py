@@ -22,8 +22,8 @@ def generator():
     return Generator(3, SMALL)
 
 
-def pictures(batch=2, size=32, reach=0.9, seed=1):
-    return (torch.rand(batch, 1, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1) * reach
+def pictures(batch=2, size=32, value_range=0.9, seed=1):
+    return (torch.rand(batch, 1, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1) * value_range
 
 
 def test_the_defaults_have_the_parameters_that_the_paper_counts():
@@ -47,7 +47,7 @@ def test_an_output_of_zero_is_exactly_no_change_on_the_brightest_and_darkest_pix
 @pytest.mark.parametrize("scale", [0.1, 3.0, 50.0])
 def test_the_counterfactual_stays_inside_the_range_of_pictures(generator, scale):
     torch.nn.init.normal_(generator.last.weight, std=scale)
-    x = pictures(reach=0.9)
+    x = pictures(value_range=0.9)
     counterfactual = x + generator(x, torch.tensor([0, 1]))
     assert counterfactual.abs().max() <= 1
     assert torch.isfinite(counterfactual).all()

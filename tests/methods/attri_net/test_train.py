@@ -58,7 +58,7 @@ def test_a_batch_holds_positives_and_negatives_of_the_finding_that_its_task_name
         assert {*negatives, *positives} <= {*made.collection.split("train")}
         assert sorted(task) == sorted([(3 * step + k) % 5 for k in (0, 1, 2)] * 2)
         assert batch.negative.shape == batch.positive.shape == (6, 1, 32, 32)
-        assert batch.positive.abs().max() <= made.preset.reach + 1e-6
+        assert batch.positive.abs().max() <= made.preset.value_range + 1e-6
 
 
 def test_one_step_of_the_papers_schedule_visits_every_finding(fabric):

@@ -9,18 +9,18 @@ import torch
 from engine.bias.interventions import Interventions
 from engine.checkpoints.format import RefusedCheckpoint
 from engine.checkpoints.resolve import open_checkpoint
-from engine.datasets.chosen import Chosen
 from engine.datasets.phantom.collection import Phantom
+from engine.datasets.selected_findings import SelectedFindings
 from engine.methods.cit_lr.evaluate import evaluate, quality
-from engine.methods.cit_lr.material import Material, Preset, encoded
 from engine.methods.cit_lr.network import Architecture, Denoiser, Networks, Perturbation
 from engine.methods.cit_lr.produce import GUIDANCES, _start_from, tiny, weakest
 from engine.methods.cit_lr.train import HEAVIEST, PHASES, reweighed
+from engine.methods.cit_lr.training_data import Preset, TrainingData, encoded
 from engine.registry import methods, open_generator, open_model, trained
 from engine.training.job import TrainingJob
 from engine.training.loop import Machine
 
-SMALL = Architecture(size=32, encoder_width=8, latent=2, width=24, perturbation_width=4, judge_width=4)
+SMALL = Architecture(size=32, encoder_width=8, latent=2, width=24, perturbation_width=4, oracle_width=4)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def generator(tmp_path_factory):
 
 def test_alternatives_are_films_of_the_same_patients_in_their_own_units(generator, phantom):
     heard = []
-    found = generator.alternatives(phantom, np.arange(20), "sex", lambda *done: heard.append(done), size=64)
+    found = generator.counterfactuals(phantom, np.arange(20), "sex", lambda *done: heard.append(done), size=64)
     assert isinstance(generator, Interventions) and not generator.exact
     assert found.values == ("F", "M") and found.original.shape == (20, 64, 64)
     assert np.array_equal(found.original[3], phantom.image(3, 64))
@@ -44,8 +44,8 @@ def test_alternatives_are_films_of_the_same_patients_in_their_own_units(generato
 
 
 def test_alternatives_are_the_same_whichever_pictures_stand_beside(generator, phantom):
-    together = generator.alternatives(phantom, np.arange(5), "view_position")
-    alone = generator.alternatives(phantom, np.array([3]), "view_position")
+    together = generator.counterfactuals(phantom, np.arange(5), "view_position")
+    alone = generator.counterfactuals(phantom, np.array([3]), "view_position")
     for value in ("AP", "PA"):
         assert np.allclose(
             together.pictures[value][3], alone.pictures[value][0], atol=0.6
@@ -54,7 +54,7 @@ def test_alternatives_are_the_same_whichever_pictures_stand_beside(generator, ph
 
 def test_an_attribute_that_was_not_learned_is_refused_by_name(generator, phantom):
     with pytest.raises(ValueError, match="'race'.*sex, view_position"):
-        generator.alternatives(phantom, np.arange(3), "race")
+        generator.counterfactuals(phantom, np.arange(3), "race")
 
 
 def test_a_generator_is_no_model_and_a_model_no_generator(tmp_path):
@@ -97,7 +97,7 @@ def test_a_collection_without_attributes_is_refused(tmp_path):
     from engine.datasets.vagan_synthetic import VAGANSynthetic
 
     with pytest.raises(ValueError, match="knows no attribute"):
-        Material(VAGANSynthetic(count=20), Preset(architecture=SMALL))
+        TrainingData(VAGANSynthetic(count=20), Preset(architecture=SMALL))
 
 
 def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentangled(generator, phantom):
@@ -119,7 +119,7 @@ def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentan
 
 
 def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_that_is_said(generator, phantom):
-    silent = Chosen(phantom, ("Effusion",))
+    silent = SelectedFindings(phantom, ("Effusion",))
     silent.attributes = {"sex": phantom.attributes["sex"]}
     rows, remarks = evaluate(
         generator, silent, np.arange(24), {"sex": quality(generator, silent, np.arange(4))["sex"], "view_position": []}
@@ -132,9 +132,9 @@ def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_t
 def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
     changes = {
-        "size": "32", "encoder_width": "8", "latent": "2", "width": "24", "perturbation_width": "4", "judge_width": "4",
-        "judge_steps": "3", "autoencoder_steps": "3", "denoiser_steps": "3", "disentangler_steps": "2", "beta_vae_steps": "3",
-        "validate_every": "2", "batch": "4", "disentangled": "16", "validated": "8", "hops": "2",
+        "size": "32", "encoder_width": "8", "latent": "2", "width": "24", "perturbation_width": "4", "oracle_width": "4",
+        "oracle_steps": "3", "autoencoder_steps": "3", "denoiser_steps": "3", "disentangler_steps": "2", "beta_vae_steps": "3",
+        "validate_every": "2", "batch": "4", "disentangled": "16", "validated": "8", "num_steps": "2",
     }  # fmt: skip
     return TrainingJob(
         name="small", collection=Phantom(count=160, size=32), terms="drawn", preset="demo", changes=changes, guidance=None, guidance_words="none",
@@ -144,9 +144,9 @@ def job(tmp_path_factory):
 
 def test_the_disentangler_learns_at_the_rate_that_is_declared_and_the_other_phases_do_not_ask_for_it():
     preset = Preset(architecture=SMALL, disentangler_rate=7e-4)
-    material = Material(Phantom(count=160, size=32), preset)
-    nets = Networks(SMALL, material.attributes, material.collection.findings, preset.strength)
-    phases = {name: phase(material, preset, nets, 0) for name, phase in PHASES.items()}
+    training_data = TrainingData(Phantom(count=160, size=32), preset)
+    nets = Networks(SMALL, training_data.attributes, training_data.collection.findings, preset.perturbation_scale)
+    phases = {name: phase(training_data, preset, nets, 0) for name, phase in PHASES.items()}
     learning = phases["disentangler"].optimisers()
     assert {name: optimiser.param_groups[0]["lr"] for name, optimiser in learning.items()} == {
         "information": 7e-4,
@@ -183,7 +183,7 @@ def test_training_ends_in_a_checkpoint_with_a_whole_card_that_opens(job):
         set(generator.quality) == {"sex", "view_position"}
         and 0 < min(generator.nets.guidance) <= max(generator.nets.guidance) <= GUIDANCES[-1]
     )
-    found = generator.alternatives(job.collection, np.arange(2), "sex")
+    found = generator.counterfactuals(job.collection, np.arange(2), "sex")
     assert found.original.shape == (2, 32, 32)
 
 
@@ -222,7 +222,7 @@ def test_the_parts_are_what_is_shipped():
         "autoencoder",
         "denoiser",
         "perturbation",
-        "judge",
+        "oracle",
         "beta_vae",
     ]
 

@@ -8,10 +8,10 @@ import pytest
 
 from engine.checkpoints.format import save_checkpoint
 from engine.checkpoints.resolve import open_checkpoint
-from engine.datasets.against import Against
 from engine.datasets.busi import BUSI
-from engine.datasets.chosen import Chosen
 from engine.datasets.phantom.collection import Phantom
+from engine.datasets.selected_findings import SelectedFindings
+from engine.datasets.two_class import TwoClass
 from engine.methods.map_translation.evaluate import Seen, evaluate, measures
 from engine.metrics.recovery import recovery
 from engine.registry import method, open_model
@@ -22,7 +22,7 @@ from tests.methods.map_translation.test_produce import SMALL
 from viewer import explain_parts
 
 NAMES = ("cx_gan", "va_gan")
-CLASSES = ["--finding", "Malignant", "--against", "Benign"]
+CLASSES = ["--finding", "Malignant", "--contrast-class", "Benign"]
 
 
 def training(name, data, folder, *more):
@@ -65,7 +65,7 @@ def says_normal(text):
 
 def test_what_was_learned_against_another_class_is_measured_and_shown_against_it(trained, frames, tmp_path, engine):
     name, checkpoint, out = trained
-    assert checkpoint.config["against"] == "Benign" and checkpoint.config["findings"] == ["Malignant"]
+    assert checkpoint.config["contrast_class"] == "Benign" and checkpoint.config["findings"] == ["Malignant"]
     assert not says_normal(checkpoint.card) and not says_normal(out)
     for said in (
         "with benign instead of malignant",
@@ -83,12 +83,14 @@ def test_what_was_learned_against_another_class_is_measured_and_shown_against_it
         n["auc", "Malignant"] == 40 and n["specificity", "Malignant"] == n["composition", "benign pictures"] == 20
     )  # of 60 frames
     (record,) = open_model(checkpoint, "cpu").explain(Scan.of(BUSI(frames).scan_pixels(0), kind="ultrasound"))
-    assert record.attribution_unit == "of the grey range, towards benign" and record.record()["against"] == "Benign"
+    assert (
+        record.attribution_unit == "of the grey range, towards benign" and record.record()["contrast_class"] == "Benign"
+    )
 
 
 def test_a_run_is_not_resumed_against_another_class(trained, frames, tmp_path, engine):
     name, *_ = trained
-    for other in (["--finding", "Malignant"], ["--finding", "Malignant", "--against", "Lesion"]):
+    for other in (["--finding", "Malignant"], ["--finding", "Malignant", "--contrast-class", "Lesion"]):
         code, _, err = engine(*training(name, frames, tmp_path, *other, "--resume"))
         assert code == 1 and "started with another findings" in err
 
@@ -96,18 +98,18 @@ def test_a_run_is_not_resumed_against_another_class(trained, frames, tmp_path, e
 @pytest.mark.parametrize(
     ("name", "classes", "said"),
     [
-        ("attri_net", CLASSES, "leave --against out, or train one of cx_gan, va_gan."),
-        ("cit_lr", CLASSES, "leave --against out, or train one of cx_gan, va_gan."),
-        ("cx_gan", ["--against", "Benign"], "name that finding, and no other, with --finding."),
+        ("attri_net", CLASSES, "leave --contrast-class out, or train one of cx_gan, va_gan."),
+        ("cit_lr", CLASSES, "leave --contrast-class out, or train one of cx_gan, va_gan."),
+        ("cx_gan", ["--contrast-class", "Benign"], "name that finding, and no other, with --finding."),
         ("cx_gan", [*CLASSES, "--finding", "Lesion"], "name that finding, and no other, with --finding."),
         (
             "cx_gan",
-            ["--finding", "Malignant", "--against", "Cyst"],
+            ["--finding", "Malignant", "--contrast-class", "Cyst"],
             "busi does not label Cyst; it labels Lesion, Benign, Malignant.",
         ),
-        ("va_gan", ["--finding", "Benign", "--against", "Benign"], "name another finding of busi."),
-        ("va_gan", ["--finding", "Lesion", "--against", "Benign"], "with Benign alone; the train split has"),
-        ("cx_gan", [*CLASSES, "--option", "classes=malignant,normal"], "choose other classes with --against."),
+        ("va_gan", ["--finding", "Benign", "--contrast-class", "Benign"], "name another finding of busi."),
+        ("va_gan", ["--finding", "Lesion", "--contrast-class", "Benign"], "with Benign alone; the train split has"),
+        ("cx_gan", [*CLASSES, "--option", "classes=malignant,normal"], "choose other classes with --contrast-class."),
     ],
 )
 def test_classes_that_cannot_be_told_apart_are_refused_in_one_sentence(name, classes, said, frames, tmp_path, engine):
@@ -121,21 +123,21 @@ def test_a_checkpoint_is_not_measured_on_other_classes_than_its_own(opened, fram
     whole = BUSI(frames, findings=("Malignant", "Benign"))
     ill = {"findings": ["Malignant"], "thresholds": {"Malignant": 0.5}, "scales": {"Malignant": 0.2}}
     with pytest.raises(ValueError, match="tells malignant from benign; measure it on these two classes"):
-        evaluate(opened(**ill, against="Benign"), Chosen(whole, ("Malignant",)), whole.split("test"))
+        evaluate(opened(**ill, contrast_class="Benign"), SelectedFindings(whole, ("Malignant",)), whole.split("test"))
     with pytest.raises(ValueError, match="tells malignant from normal"):
-        evaluate(opened(**ill), Against(whole, "Malignant", "Benign"), whole.split("test"))
+        evaluate(opened(**ill), TwoClass(whole, "Malignant", "Benign"), whole.split("test"))
 
 
-@pytest.mark.parametrize("config", [{}, {"against": None}], ids=["before there was a choice", "null"])
+@pytest.mark.parametrize("config", [{}, {"contrast_class": None}], ids=["before there was a choice", "null"])
 def test_a_checkpoint_that_names_no_other_class_speaks_of_normal(opened, config):
     model = opened(**config)
     (record,) = model.explain(Scan.of(np.random.default_rng(0).uniform(0, 255, (40, 40)), kind="unknown"))
-    assert record.attribution_unit == "of the grey range, towards normal" and record.against is None
-    assert model.other == "normal" and words.counterfactual_title(record.finding, record.against) == ""
+    assert record.attribution_unit == "of the grey range, towards normal" and record.contrast_class is None
+    assert model.other == "normal" and words.counterfactual_title(record.finding, record.contrast_class) == ""
 
 
 def test_the_page_names_the_other_class_on_the_counterfactual_and_in_the_sentence(opened):
-    model = opened(against="Cyst")
+    model = opened(contrast_class="Cyst")
     scan = Scan.of(np.random.default_rng(0).uniform(0, 255, (40, 40)), kind="ultrasound")
     (record,) = model.explain(scan)
     view = words.finding_view(record, scan, [])
@@ -147,8 +149,13 @@ def test_the_page_names_the_other_class_on_the_counterfactual_and_in_the_sentenc
 
 def test_the_true_counterfactual_has_the_other_finding_in_the_place_of_the_own(opened):
     """A map that draws the other finding is the truth; one that only takes the own finding away is not."""
-    films = Against(Phantom(40, size=64, seed=3), "Effusion", "Edema")
-    model = opened(findings=["Effusion"], thresholds={"Effusion": 0.5}, scales={"Effusion": 0.2}, against=films.against)
+    films = TwoClass(Phantom(40, size=64, seed=3), "Effusion", "Edema")
+    model = opened(
+        findings=["Effusion"],
+        thresholds={"Effusion": 0.5},
+        scales={"Effusion": 0.2},
+        contrast_class=films.contrast_class,
+    )
     prep, side = model.preprocessing, model.preprocessing.size
     ill = np.flatnonzero(films.labels[:, 0] == 1)[:6]
 
@@ -156,13 +163,15 @@ def test_the_true_counterfactual_has_the_other_finding_in_the_place_of_the_own(o
         low, high = prep.ends(prep.resized(films.image(index, side)))
         picture = films.counterfactual(index, side, **change) if change else films.image(index, side)
         return np.clip(
-            (prep.resized(picture) - low) * (2 * prep.reach / (high - low)) - prep.reach, -prep.reach, prep.reach
+            (prep.resized(picture) - low) * (2 * prep.value_range / (high - low)) - prep.value_range,
+            -prep.value_range,
+            prep.value_range,
         )
 
     before = np.stack([prepared(int(i)) for i in ill])
     told = {}
     for name, change in (
-        ("exchanged", {"without": ("Effusion",), "with_": (films.against,)}),
+        ("exchanged", {"without": ("Effusion",), "with_": (films.contrast_class,)}),
         ("taken away", {"without": ("Effusion",)}),
     ):
         maps = np.stack([prepared(int(i), **change) for i in ill]) - before

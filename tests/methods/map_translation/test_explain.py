@@ -52,7 +52,9 @@ def test_a_shifted_head_is_explained_alike(opened):
 
 def test_a_levelled_head_is_explained_in_the_scan_s_own_grid_and_units(opened):
     model, picture = (
-        opened(crop="levelled-head", preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": [0, 1]}),
+        opened(
+            crop="levelled-head", preprocessing={"size": 32, "percentile": 1.0, "value_range": 0.9, "fixed": [0, 1]}
+        ),
         head(),
     )
     (one,) = model.explain(Scan.of(picture, kind="MR"))
@@ -74,7 +76,7 @@ def test_training_and_explaining_see_one_picture(opened, tmp_path):
     collection = BrainMRI(tmp_path / "slices")
     model = opened(
         crop=collection.crop,
-        preprocessing={"size": 32, "percentile": 1.0, "reach": 0.9, "fixed": collection.grey_range},
+        preprocessing={"size": 32, "percentile": 1.0, "value_range": 0.9, "fixed": collection.grey_range},
     )
     trained_on = model.preprocessing.apply(collection.image(0, 32))
     assert np.array_equal(model.preprocess(Scan.of(collection.scan_pixels(0), kind="MR")), trained_on)

@@ -6,7 +6,7 @@ import torch
 
 from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets import registered_collection
-from engine.datasets.chosen import Chosen
+from engine.datasets.selected_findings import SelectedFindings
 from engine.methods.cx_gan.train import CxGanRecipe
 from engine.methods.map_translation.evaluate import Seen, evaluate, fixed_cut, measures
 from engine.methods.map_translation.produce import intended
@@ -84,7 +84,7 @@ def test_a_model_that_heals_burned_in_marks_is_reported_as_such(on_marks, tmp_pa
     marks = np.zeros((side, side), bool)
     marks[:4, :4] = True
     drawn = np.where(marks == on_marks, 0.5, 0.0).astype(np.float32)
-    marked = Chosen(pictures(), ("Lesion",))
+    marked = SelectedFindings(pictures(), ("Lesion",))
     marked.marks = lambda index, size: marks if index % 2 else np.zeros_like(marks)  # every second picture has none
     test = marked.split("test")
     flat = np.zeros(len(test), np.float32)
@@ -144,7 +144,7 @@ def test_effectiveness_is_told_of_all_pictures_with_the_finding_and_of_those_tha
 
 
 def test_pictures_that_are_cut_otherwise_are_not_measured(tmp_path):
-    model, cut = open_model(method("cx_gan").tiny(tmp_path / "tiny"), "cpu"), Chosen(pictures(), ("Lesion",))
+    model, cut = open_model(method("cx_gan").tiny(tmp_path / "tiny"), "cpu"), SelectedFindings(pictures(), ("Lesion",))
     cut.crop = "beam"
     with pytest.raises(ValueError, match="crop=whole, these are of crop=beam"):
         evaluate(model, cut, cut.split("test"))

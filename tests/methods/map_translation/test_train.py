@@ -10,8 +10,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from engine.datasets.chosen import Chosen
 from engine.datasets.phantom.collection import Phantom
+from engine.datasets.selected_findings import SelectedFindings
 from engine.methods.cx_gan.network import Architecture
 from engine.methods.cx_gan.train import PRESETS, CxGanRecipe, History, Preset
 from engine.methods.map_translation.train import DiscrepancyRecipe
@@ -167,7 +167,7 @@ def test_more_than_one_finding_is_refused_in_a_sentence():
 
 def test_one_finding_of_several_is_a_column_with_its_own_truth():
     whole = Phantom(20, size=64)
-    one = Chosen(whole, ("Effusion",))
+    one = SelectedFindings(whole, ("Effusion",))
     assert one.labels.shape == (20, 1) and np.array_equal(
         one.labels[:, 0], whole.labels[:, list(whole.findings).index("Effusion")]
     )
@@ -175,7 +175,7 @@ def test_one_finding_of_several_is_a_column_with_its_own_truth():
     assert np.array_equal(one.image(index, 64), whole.image(index, 64))
     assert not np.array_equal(one.counterfactual(index, 64, without=("Effusion",)), one.image(index, 64))
     with pytest.raises(ValueError, match="not for Gout"):
-        Chosen(whole, ("Gout",))
+        SelectedFindings(whole, ("Gout",))
 
 
 def test_validation_rewards_a_map_that_leads_to_normal(tmp_path):

@@ -46,7 +46,7 @@ def test_an_adopted_model_says_what_its_file_says(bring):
     picture = film()
     opened = open_model(bring(model, grey_levels=[0, 255]), "cpu")
     assert np.allclose(opened.probabilities(Scan.of(picture)), asked(model, picture[None, None] / 255)[0], atol=1e-6)
-    assert "Random numbers" in opened.checkpoint.card and opened.checkpoint.config["method"] == "foreign"
+    assert "Random numbers" in opened.checkpoint.card and opened.checkpoint.config["method"] == "onnx"
 
 
 def test_a_folder_that_was_adopted_opens_again_and_a_taken_name_is_refused(bring):

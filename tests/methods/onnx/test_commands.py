@@ -34,7 +34,7 @@ def adopted(files, engine):
 
 def test_adopt_writes_a_checkpoint_that_opens_with_a_complete_card(adopted):
     checkpoint = open_checkpoint(adopted)
-    assert checkpoint.method == "foreign" and checkpoint.config["data"]["collection"] == "phantom"
+    assert checkpoint.method == "onnx" and checkpoint.config["data"]["collection"] == "phantom"
     assert (
         "0.5 was taken" in checkpoint.card and "python -m engine adopt theirs.onnx --card card.json" in checkpoint.card
     )
@@ -81,7 +81,7 @@ def test_explain_writes_a_map_and_no_counterfactual(adopted, engine, tmp_path):
 
 
 def test_evaluate_measures_it_and_says_that_the_pictures_may_be_known_to_it(adopted, engine, tmp_path):
-    code, out, err = engine("evaluate", "foreign", "--checkpoint", adopted, *PHANTOM, "--json", tmp_path / "rows.json")
+    code, out, err = engine("evaluate", "onnx", "--checkpoint", adopted, *PHANTOM, "--json", tmp_path / "rows.json")
     assert code == 0, err
     assert "may have been among it" in out
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
@@ -89,7 +89,7 @@ def test_evaluate_measures_it_and_says_that_the_pictures_may_be_known_to_it(adop
 
 
 def test_training_it_is_refused_in_a_sentence(engine):
-    code, _, err = engine("train", "foreign", "--data", "phantom")
+    code, _, err = engine("train", "onnx", "--data", "phantom")
     assert code == 1 and "python -m engine adopt" in err and err.count("\n") == 1
 
 

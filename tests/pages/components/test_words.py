@@ -265,5 +265,6 @@ def test_a_map_of_changes_is_not_called_evidence_for_the_finding():
     changes = replace(explained(), both_signs=True)
     assert words.finding_view(changes, a_scan(), []).evidence_title == "Change towards normal"
     assert (
-        words.finding_view(replace(changes, against="Benign"), a_scan(), []).evidence_title == "Change towards benign"
+        words.finding_view(replace(changes, contrast_class="Benign"), a_scan(), []).evidence_title
+        == "Change towards benign"
     )

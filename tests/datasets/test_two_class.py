@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from engine.datasets import SPLITS, open_collection
-from engine.datasets.against import Against
 from engine.datasets.busi import BUSI
+from engine.datasets.two_class import TwoClass
 from tests.datasets.test_busi import write_folder
 
 
@@ -27,8 +27,8 @@ def frames(tmp_path):
 
 
 def test_pictures_with_neither_take_no_part(frames):
-    two, classes = Against(frames, "Malignant", "Benign"), frames.attributes["class"]
-    assert two.findings == ("Malignant",) and two.against == "Benign" and two.labels.shape == (30, 1)
+    two, classes = TwoClass(frames, "Malignant", "Benign"), frames.attributes["class"]
+    assert two.findings == ("Malignant",) and two.contrast_class == "Benign" and two.labels.shape == (30, 1)
     assert (two.labels[classes == "malignant"] == 1).all() and (two.labels[classes == "benign"] == 0).all()
     assert np.isnan(two.labels[classes == "normal"]).all()
     for part in SPLITS:
@@ -37,13 +37,13 @@ def test_pictures_with_neither_take_no_part(frames):
 
 
 def test_a_picture_with_both_has_the_finding_and_one_with_an_unknown_takes_no_part():
-    two = Against(Told(), "A", "B")
+    two = TwoClass(Told(), "A", "B")
     assert np.array_equal(two.labels[:, 0], [1, 1, 1, 0, np.nan, np.nan, np.nan, np.nan, np.nan], equal_nan=True)
     assert two.split("all").tolist() == [0, 1, 2, 3]
 
 
 def test_pictures_patients_and_masks_stay_as_they_are(frames):
-    two = Against(frames, "Malignant", "Benign")
+    two = TwoClass(frames, "Malignant", "Benign")
     ill = int(np.flatnonzero(two.labels[:, 0] == 1)[0])
     assert np.array_equal(two.image(ill, 32), frames.image(ill, 32)) and np.array_equal(
         two.marks(ill), frames.marks(ill)
@@ -54,13 +54,13 @@ def test_pictures_patients_and_masks_stay_as_they_are(frames):
 
 def test_unknown_and_equal_classes_are_refused_in_a_sentence(frames):
     with pytest.raises(ValueError, match="Malignant cannot be learned against itself; name another finding of busi"):
-        Against(frames, "Malignant", "Malignant")
+        TwoClass(frames, "Malignant", "Malignant")
     with pytest.raises(ValueError, match="labelled for Malignant, Benign, not for Cyst"):
-        Against(frames, "Malignant", "Cyst")
+        TwoClass(frames, "Malignant", "Cyst")
 
 
 def test_the_other_way_round_the_labels_are(frames):
-    one, other = Against(frames, "Malignant", "Benign"), Against(frames, "Benign", "Malignant")
+    one, other = TwoClass(frames, "Malignant", "Benign"), TwoClass(frames, "Benign", "Malignant")
     assert np.array_equal(one.labels, 1 - other.labels, equal_nan=True)
     assert (
         open_collection("busi", frames.root, findings=("Benign", "Malignant")).split("test").tolist()

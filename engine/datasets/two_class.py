@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.datasets.chosen import Chosen
 from engine.datasets.collection import Collection
+from engine.datasets.selected_findings import SelectedFindings
 
 
-class Against(Chosen):
-    """`collection` for telling `finding` from `against`: 1 with the finding, 0 with the other and without it, NaN for the rest.
+class TwoClass(SelectedFindings):
+    """`collection` for telling `finding` from `contrast_class`: 1 with the finding, 0 with the other and without it, NaN for the rest.
 
     Attributes:
         findings: `finding` alone.
-        against: the other class's name.
+        contrast_class: the other class's name.
 
     Raises:
         ValueError: a finding that the collection does not know, or one against itself.
     """
 
-    def __init__(self, collection: Collection, finding: str, against: str):
-        if finding == against:
+    def __init__(self, collection: Collection, finding: str, contrast_class: str):
+        if finding == contrast_class:
             raise ValueError(f"{finding} cannot be learned against itself; name another finding of {collection.name}.")
-        super().__init__(collection, (finding, against))
+        super().__init__(collection, (finding, contrast_class))
         has, other = self.labels.T
         self.labels = np.select([has == 1, (has == 0) & (other == 1)], [1, 0], np.nan).astype(np.float32)[:, None]
-        self.findings, self.against = (finding,), against
+        self.findings, self.contrast_class = (finding,), contrast_class
 
     def split(self, name: str) -> np.ndarray:
         """The collection's own part `name`, less the pictures that take no part."""

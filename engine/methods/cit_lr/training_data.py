@@ -26,30 +26,30 @@ class Preset:
     """Everything that decides a training, but for data and devices.
 
     Attributes:
-        judge_steps, autoencoder_steps, denoiser_steps, disentangler_steps, beta_vae_steps: of the five phases; the third is the longest.
+        oracle_steps, autoencoder_steps, denoiser_steps, disentangler_steps, beta_vae_steps: of the five phases; the third is the longest.
         batch: pictures of a step; the autoencoder takes half as many.
         beta: of the beta-VAE that is measured beside it.
         prior: weight of the autoencoder's divergence from its prior; the authors' 1e-6 on sums.
         dropped: how often the denoiser is not told the value of an attribute or finding, each on its own.
         averaging: decay of the running average of the denoiser's weights.
-        strength: lambda of the perturbation, in the latent picture's own length.
+        perturbation_scale: lambda of the perturbation, in the latent picture's own length.
         information_steps: of the estimator for each of the perturbation (five in the paper).
         disentangled: pictures that the perturbation learns from.
         validated: at most so many validation pictures are looked at.
-        first_beta, last_beta, reach, hops: of `Diffusion`.
+        first_beta, last_beta, strength, num_steps: of `Diffusion`.
         guidance: of every attribute, see `Sampler`; 0 chooses each attribute's own on validation.
-        percentile, pixel_reach: of `Preprocessing`.
+        percentile, value_range: of `Preprocessing`.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
-    judge_steps: int = 5000
+    oracle_steps: int = 5000
     autoencoder_steps: int = 20_000
     denoiser_steps: int = 100_000
     disentangler_steps: int = 2000
     beta_vae_steps: int = 20_000
     validate_every: int = 500
     batch: int = 32
-    judge_rate: float = 1e-3
+    oracle_rate: float = 1e-3
     autoencoder_rate: float = 5e-4
     denoiser_rate: float = 3e-4
     disentangler_rate: float = 1e-3
@@ -57,23 +57,23 @@ class Preset:
     prior: float = 1e-6
     dropped: float = 0.1
     averaging: float = 0.995
-    strength: float = 0.005
+    perturbation_scale: float = 0.005
     information_steps: int = 5
     disentangled: int = 4000
     validated: int = 256
     first_beta: float = 0.00085
     last_beta: float = 0.012
-    reach: float = 1.0
-    hops: int = 20
+    strength: float = 1.0
+    num_steps: int = 20
     guidance: float = 0.0
     percentile: float = 1.0
-    pixel_reach: float = 0.9
+    value_range: float = 0.9
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
         at_least_one(
             self,
-            "judge_steps",
+            "oracle_steps",
             "autoencoder_steps",
             "denoiser_steps",
             "disentangler_steps",
@@ -85,12 +85,12 @@ class Preset:
 
     @property
     def diffusion(self) -> Diffusion:
-        return Diffusion(self.first_beta, self.last_beta, self.reach, self.hops)
+        return Diffusion(self.first_beta, self.last_beta, self.strength, self.num_steps)
 
 
 DEMO = Preset(
-    architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, judge_width=16),
-    judge_steps=2400,
+    architecture=Architecture(size=96, encoder_width=32, latent=8, width=48, oracle_width=16),
+    oracle_steps=2400,
     autoencoder_steps=1800,
     denoiser_steps=10000,
     disentangler_steps=150,
@@ -100,13 +100,13 @@ DEMO = Preset(
     autoencoder_rate=1e-3,
     disentangled=256,
     validated=96,
-    reach=0.8,
-    hops=8,
+    strength=0.8,
+    num_steps=8,
 )
 PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 
 
-class Material:
+class TrainingData:
     """Pictures with what is known of them.
 
     Attributes:
@@ -120,7 +120,7 @@ class Material:
 
     def __init__(self, collection: Collection, preset: Preset):
         self.collection = collection
-        self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.pixel_reach))
+        self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.value_range))
         train = collection.split("train")
         self.attributes: dict[str, tuple[str, ...]] = {}
         for name in SENSITIVE:

@@ -9,7 +9,7 @@ import numpy as np
 from engine.datasets.collection import Collection
 
 
-class Chosen(Collection):
+class SelectedFindings(Collection):
     """`collection` with the label columns of `findings`, in that order; its own doors (`counterfactual`, ...) stay open.
 
     Raises:
