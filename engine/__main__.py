@@ -8,7 +8,7 @@ from pathlib import Path
 from typer import BadParameter
 
 from engine.commands import command_line
-from engine.errors import MENDABLE, Stopped
+from engine.errors import USER_ERRORS, Stopped
 
 UsageError = BadParameter.__base__  # of click, or of typer's own copy of it
 
@@ -27,7 +27,7 @@ def main() -> None:
         help_of = f"; see {error.ctx.command_path} --help" if error.ctx else ""
         print(f"{_program()}: {error.format_message().rstrip('.')}{help_of}.", file=sys.stderr)
         sys.exit(error.exit_code)
-    except MENDABLE as error:
+    except USER_ERRORS as error:
         print(f"{_program()}: {error}", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class OneSentence(ValueError):
+class UsageError(ValueError):
     """Something the user asked for that cannot be done; the message is for the user."""
 
 
@@ -14,7 +14,7 @@ class Stopped(Exception):
     """
 
 
-MENDABLE = (
+USER_ERRORS = (
     ValueError,
     OSError,
 )  # every refusal of the engine (a scan, a checkpoint, a collection, a setting) is a ValueError

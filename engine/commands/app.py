@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import OneSentence
+from engine.errors import UsageError
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -18,7 +18,7 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 def app(port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and says which")] = 8501) -> None:
     """Serves the app on http://127.0.0.1:8501 until it is interrupted."""
     if importlib.util.find_spec("streamlit") is None:
-        raise OneSentence(
+        raise UsageError(
             "the app needs streamlit, which is not installed here; pip install -r requirements.txt brings it."
         )
     served = ["--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"]

@@ -10,7 +10,7 @@ import typer
 from tqdm import tqdm
 
 from engine.commands.outputs import writable
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.tables import number, write_json
 
 # name -> module with `bench(rounds, progress)`
@@ -29,7 +29,7 @@ def bench(
 ) -> None:
     """Seconds, the ratio plain / ours (above 1 is faster) and the largest difference of what comes out."""
     if name not in BENCHES:
-        raise OneSentence(f"there is no bench called {name!r}; there are {', '.join(BENCHES)}.")
+        raise UsageError(f"there is no bench called {name!r}; there are {', '.join(BENCHES)}.")
     import torch
 
     module = import_module(BENCHES[name])
@@ -41,7 +41,7 @@ def bench(
 
         rows, remarks = module.bench(rounds, progress)
     if not rows:
-        raise OneSentence(" ".join(remarks))
+        raise UsageError(" ".join(remarks))
     print(shown(rows))
     print("\n".join(["", *remarks, f"{torch.get_num_threads()} CPU threads, the best of {rounds}."]))
     if json:

@@ -15,7 +15,7 @@ from engine.checkpoints.card import measures
 from engine.commands.outputs import writable
 from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, collections
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.files import write_whole
 from engine.tables import show, write_text
 
@@ -77,9 +77,9 @@ def bias(
     from engine.registry import open_model
 
     if split not in SPLITS:
-        raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
+        raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
     if not 0 < margin < 1:
-        raise OneSentence(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
+        raise UsageError(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
     model = open_model(checkpoint, device)
     labelled = (
         () if data == "phantom" else model.findings
@@ -89,19 +89,19 @@ def bias(
     interventions = open_interventions(collection, generator, device)
     for name in attribute:
         if name == "marker" and interventions.exact and "marker" not in interventions.attributes:
-            raise OneSentence("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
+            raise UsageError("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
         interventions.values_of(name)  # refuses an unknown one before anything takes long
     if card and not interventions.exact:
-        raise OneSentence(
+        raise UsageError(
             "--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the report."
         )
     if card and not measures(model.checkpoint.card):
-        raise OneSentence(f"the card of {model.checkpoint.name} has no table of measures to add to.")
+        raise UsageError(f"the card of {model.checkpoint.name} has no table of measures to add to.")
     if len(set(attribute)) < len(attribute):
-        raise OneSentence("an attribute is named twice; name each once.")
+        raise UsageError("an attribute is named twice; name each once.")
     indices = collection.split(split)
     if not len(indices):
-        raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
+        raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
     indices = np.sort(np.random.default_rng(seed).permutation(indices)[:count])
     with tqdm(unit="step") as bar:
 

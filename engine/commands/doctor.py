@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.outputs import writable
-from engine.errors import OneSentence
+from engine.errors import UsageError
 
 REQUIRED = Path(__file__).resolve().parent.parent.parent / "requirements.txt"
 IMPORTED = {
@@ -38,7 +38,7 @@ def doctor(
         write_json(json, "doctor", rows)
     broken = [row["name"] for row in rows if not row["ok"]]
     if broken:
-        raise OneSentence(f"something is missing: {', '.join(broken)}; the lines marked NO say what would help.")
+        raise UsageError(f"something is missing: {', '.join(broken)}; the lines marked NO say what would help.")
 
 
 def machine() -> list[dict]:

@@ -11,7 +11,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.commands.outputs import writable
 from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, Collection, collections
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.registry import Generator, open_generator, open_model
 from engine.tables import show, write_json
 
@@ -39,23 +39,23 @@ def evaluate(
     from engine.registry import method as registered
 
     if split not in SPLITS:
-        raise OneSentence(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
+        raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
     room = registered(method)
     model = (open_generator if isinstance(room, Generator) else open_model)(checkpoint, device)
     if model.checkpoint.method != method:
-        raise OneSentence(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
+        raise UsageError(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     trained = None if default_options else model.checkpoint
     collection = opened(
         data, root, model.findings, option or (), model.checkpoint.config.get("contrast_class"), trained
     )
     elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
-        raise OneSentence(
+        raise UsageError(
             f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}."
         )
     indices = collection.split(split)
     if not len(indices):
-        raise OneSentence(f"the {split} part of {data} holds no picture; try --split all.")
+        raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
     rows, remarks = room.evaluate(model, collection, indices)
     print(show(rows, [*elsewhere, *options_used(collection, option or (), model.checkpoint), *remarks]))
     if json:
@@ -66,7 +66,7 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
     """A remark where a checkpoint is measured on another collection than it was trained on, none where it is the same or not known.
 
     Raises:
-        OneSentence: the two hold scans of different kinds. The drawn pictures of vagan_synthetic, of unknown kind, are like no
+        UsageError: the two hold scans of different kinds. The drawn pictures of vagan_synthetic, of unknown kind, are like no
             other collection's; an ONNX model whose card names neither kind nor collection may be measured on any.
     """
     data = checkpoint.config.get("data", {})
@@ -78,7 +78,7 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
         kind = known[trained].kind
     if kind != collection.kind and (kind != "unknown" or trained in known):
         own = f"{trained} (kind {kind})" if trained else f"scans of kind {kind}"
-        raise OneSentence(
+        raise UsageError(
             f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind})."
         )
     return [f"{checkpoint.name} was trained on {trained} and is measured on {collection.name}"] if trained else []

@@ -15,7 +15,7 @@ import typer
 from engine import __version__
 from engine.checkpoints.detector import only_drawn
 from engine.commands.outputs import writable, writable_folder
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
 from engine.preprocessing import two_dimensional
@@ -37,13 +37,13 @@ def explain(
 ) -> None:
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
     if not scan.is_file():
-        raise OneSentence("there is no such scan file; give the path of a DICOM, PNG, JPEG or TIFF file.")
+        raise UsageError("there is no such scan file; give the path of a DICOM, PNG, JPEG or TIFF file.")
     read = read_scan(scan.read_bytes())
     if slice is not None:
         try:
             read = frame(read, slice)
         except IndexError as error:
-            raise OneSentence(f"there is no {error}.") from error
+            raise UsageError(f"there is no {error}.") from error
     model = open_model(checkpoint, device)
     drawn_only = only_drawn(model.checkpoint)
     records = [replace(record, only_drawn=drawn_only) for record in model.explain(read, finding or None)]
@@ -150,11 +150,11 @@ def png(picture: np.ndarray) -> bytes:
     """(H, W) or (H, W, 3) BGR uint8 as the bytes of a PNG file.
 
     Raises:
-        OneSentence: OpenCV cannot write a picture of that size.
+        UsageError: OpenCV cannot write a picture of that size.
     """
     done, data = cv2.imencode(".png", picture)
     if not done:
-        raise OneSentence(f"a picture of {picture.shape[1]} x {picture.shape[0]} pixels cannot be written as PNG.")
+        raise UsageError(f"a picture of {picture.shape[1]} x {picture.shape[0]} pixels cannot be written as PNG.")
     return data.tobytes()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.files import LONGEST_NAME, plain_name
 
 
@@ -13,16 +13,16 @@ def writable(path: Path | None) -> Path | None:
     """The path itself; the callback of every option that names a file to write. Its folder need not be there yet.
 
     Raises:
-        OneSentence: it is a folder, lies below a file, has too long a name, or may not be written.
+        UsageError: it is a folder, lies below a file, has too long a name, or may not be written.
     """
     if path is None:
         return None
     _check_names(path)
     if path.is_dir():
-        raise OneSentence(f"{path} is a folder; name a file to write.")
+        raise UsageError(f"{path} is a folder; name a file to write.")
     _check_folder(path, _nearest(path))
     if path.exists() and not os.access(path, os.W_OK):
-        raise OneSentence(f"{path} cannot be written; name a file in a folder that may be written to.")
+        raise UsageError(f"{path} cannot be written; name a file in a folder that may be written to.")
     return path
 
 
@@ -30,7 +30,7 @@ def writable_folder(path: Path | None) -> Path | None:
     """The path itself; the callback of every option that names a folder to write to, which need not be there yet.
 
     Raises:
-        OneSentence: it is or lies below a file, has too long a name, or may not be written to.
+        UsageError: it is or lies below a file, has too long a name, or may not be written to.
     """
     if path is None:
         return None
@@ -43,10 +43,10 @@ def checkpoint_name(name: str | None) -> str | None:
     """The name itself; the callback of every option that names a checkpoint to be made: a folder's name and no path.
 
     Raises:
-        OneSentence: anything else.
+        UsageError: anything else.
     """
     if name is not None and not plain_name(name):
-        raise OneSentence(
+        raise UsageError(
             f"a checkpoint's name is made of at most 80 letters, digits, dots, - and _, and begins with a letter or digit; got {name[:100]!r}."
         )
     return name
@@ -59,15 +59,15 @@ def _nearest(path: Path) -> Path:
 
 def _check_names(path: Path) -> None:
     if "\0" in str(path):
-        raise OneSentence(f"{str(path)!r} is no path.")
+        raise UsageError(f"{str(path)!r} is no path.")
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
-        raise OneSentence(
+        raise UsageError(
             f"{long[:40]}... is {len(os.fsencode(long))} bytes long; a file's or folder's name has at most {LONGEST_NAME}."
         )
 
 
 def _check_folder(path: Path, there: Path) -> None:
     if not there.is_dir():
-        raise OneSentence(f"{path} cannot be written, since {there} is a file and no folder.")
+        raise UsageError(f"{path} cannot be written, since {there} is a file and no folder.")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise OneSentence(f"{path} cannot be written; name a file in a folder that may be written to.")
+        raise UsageError(f"{path} cannot be written; name a file in a folder that may be written to.")

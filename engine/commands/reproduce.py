@@ -19,7 +19,7 @@ from engine.commands.train import guided
 from engine.datasets import registered_collection
 from engine.datasets.collection import Collection
 from engine.datasets.selected_findings import SelectedFindings
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
@@ -56,7 +56,7 @@ def reproduce(
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
     if table not in (*TABLES, *TOGETHER, *STUDIES):
-        raise OneSentence(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
+        raise UsageError(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
     if table in STUDIES:
         keeps = "runs" in signature(import_module(STUDIES[table]).study).parameters
         unused = {
@@ -67,14 +67,14 @@ def reproduce(
         }
         given = [flag for flag, value in unused.items() if value]
         if given:
-            raise OneSentence(f"{table} makes its own data and keeps no model; it takes no {', '.join(given)}.")
+            raise UsageError(f"{table} makes its own data and keeps no model; it takes no {', '.join(given)}.")
         return _study(table, preset, generator, device, threads, json, runs if keeps else None)
     if generator:
-        raise OneSentence(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
+        raise UsageError(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for one in chosen:
         if preset not in registered(one.method).presets():
-            raise OneSentence(
+            raise UsageError(
                 f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}."
             )
     use_threads(threads)
@@ -149,12 +149,12 @@ def _study(
     """
     module = import_module(STUDIES[name])
     if preset not in module.PRESETS:
-        raise OneSentence(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
+        raise UsageError(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
     taken = signature(module.study).parameters
     if generator and "generator" not in taken:
-        raise OneSentence(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
+        raise UsageError(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
     if device == "cuda" and "device" not in taken:
-        raise OneSentence(f"{name} runs on the CPU; leave --device out.")
+        raise UsageError(f"{name} runs on the CPU; leave --device out.")
     given = {"generator": generator, "device": device, "runs": runs}
     chosen = {option: value for option, value in given.items() if value and option in taken}
     use_threads(threads)
@@ -185,7 +185,7 @@ def _rows_of(
         room.train(training_job(table, model, preset, collection, machine, runs))
     opened_model, test = open_model(name, machine.accelerator), collection.split("test")
     if opened_model.checkpoint.method != method or tuple(opened_model.findings) != tuple(collection.findings):
-        raise OneSentence(
+        raise UsageError(
             f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}."
         )
     rows, remarks = room.evaluate(opened_model, collection, test)

@@ -11,7 +11,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.datasets import Collection, RegisteredCollection, registered_collection
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
-from engine.errors import OneSentence
+from engine.errors import UsageError
 
 
 def use_threads(threads: int | None) -> None:
@@ -27,7 +27,7 @@ def _trained_options(known: RegisteredCollection, checkpoint: Checkpoint) -> dic
     try:
         return known.trained_options(checkpoint.config)
     except ValueError as error:
-        raise OneSentence(
+        raise UsageError(
             f"{checkpoint.name} was trained with options that are none ({str(error).rstrip('.')}); "
             "leave them out with --default-options."
         ) from error
@@ -46,7 +46,7 @@ def settings(pairs: Sequence[str]) -> dict[str, str]:
     """["name=value", ...] as a dict."""
     broken = [pair for pair in pairs if "=" not in pair]
     if broken:
-        raise OneSentence(f"settings are written name=value, got {broken[0]!r}.")
+        raise UsageError(f"settings are written name=value, got {broken[0]!r}.")
     return dict(pair.split("=", 1) for pair in pairs)
 
 
@@ -84,4 +84,4 @@ def opened(
             else collection
         )
     except (TypeError, OverflowError) as error:
-        raise OneSentence(f"{data} has no such option, or none of that value ({error}).") from error
+        raise UsageError(f"{data} has no such option, or none of that value ({error}).") from error

@@ -17,7 +17,7 @@ from engine.commands.shared import opened, use_threads
 from engine.commands.shared import settings as parsed
 from engine.datasets import collections, registered_collection
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.registry import Trained, trained
 from engine.registry import method as registered
 from engine.training.job import RUNS, TrainingJob
@@ -75,9 +75,9 @@ def train(
     use_threads(threads)
     room = registered(method)
     if not room.trainable:
-        raise OneSentence(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")
+        raise UsageError(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")
     if preset not in room.presets():
-        raise OneSentence(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
+        raise UsageError(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
     if contrast_class is not None:
         check_two_classes(room, finding or ())
     collection = opened(data, root, finding or (), option or (), contrast_class)
@@ -118,14 +118,14 @@ def made_pairs(room: Trained, pairs: str | None, root: Path | None, findings: Se
     if pairs is None:
         return None
     if pairs not in PAIRS:
-        raise OneSentence(f"pairs are {', '.join(PAIRS)}, got {pairs!r}.")
+        raise UsageError(f"pairs are {', '.join(PAIRS)}, got {pairs!r}.")
     if not room.made_pairs:
         able = ", ".join(sorted(name for name, other in trained().items() if other.made_pairs))
-        raise OneSentence(f"{room.title} cannot learn from made pairs; leave --pairs out, or train one of {able}.")
+        raise UsageError(f"{room.title} cannot learn from made pairs; leave --pairs out, or train one of {able}.")
     makes = registered_collection(pairs).pairs_of
     able = [finding for finding in findings if finding in makes]
     if not able:
-        raise OneSentence(f"{pairs} can be made of {', '.join(makes)}, not of {', '.join(findings)}.")
+        raise UsageError(f"{pairs} can be made of {', '.join(makes)}, not of {', '.join(findings)}.")
     return opened(pairs, root, able, [f"copies={copies}"])
 
 
@@ -133,11 +133,11 @@ def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
     """Refuses another class for a method that learns a finding against its absence only, or without the one finding it is against."""
     if not room.two_classes:
         able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
-        raise OneSentence(
+        raise UsageError(
             f"{room.title} learns a finding against its absence; leave --contrast-class out, or train one of {able}."
         )
     if len(findings) != 1:
-        raise OneSentence(
+        raise UsageError(
             "--contrast-class is the other class of one finding; name that finding, and no other, with --finding."
         )
 
@@ -145,16 +145,16 @@ def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
 def guided(strategy: str, collection, pseudo_mask: str = "binary"):
     """The guidance object of a strategy, and words for the card."""
     if strategy not in GUIDANCE:
-        raise OneSentence(f"guidance is one of {', '.join(GUIDANCE)}, got {strategy!r}.")
+        raise UsageError(f"guidance is one of {', '.join(GUIDANCE)}, got {strategy!r}.")
     if pseudo_mask not in PSEUDO_FORMS:
-        raise OneSentence(f"pseudo masks are {', '.join(PSEUDO_FORMS)}, got {pseudo_mask!r}.")
+        raise UsageError(f"pseudo masks are {', '.join(PSEUDO_FORMS)}, got {pseudo_mask!r}.")
     if pseudo_mask != "binary" and strategy not in ("pseudo", "mixed"):
-        raise OneSentence(f"guidance {strategy} has no pseudo masks; --pseudo-mask goes with pseudo or mixed.")
+        raise UsageError(f"guidance {strategy} has no pseudo masks; --pseudo-mask goes with pseudo or mixed.")
     if strategy == "none":
         return None, "none"
     if strategy == "elsewhere":
         if not getattr(collection, "markers", ()):
-            raise OneSentence(
+            raise UsageError(
                 "guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1."
             )
         return Elsewhere(collection.marker_mask(None, 320)), "everywhere but on the marker, all findings"

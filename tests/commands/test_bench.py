@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.commands.bench import bench, shown
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.methods.attri_net import bench as attri_net_bench
 from engine.methods.attri_net.network import Architecture, AttriNet
 from engine.methods.attri_net.produce import tiny
@@ -28,7 +28,7 @@ def narrow(monkeypatch, tmp_path):
 
 
 def test_an_unknown_bench_is_refused_by_naming_the_known_ones():
-    with pytest.raises(OneSentence, match="there are attri-net"):
+    with pytest.raises(UsageError, match="there are attri-net"):
         bench("attri_net")
 
 
@@ -51,7 +51,7 @@ def test_without_a_shipped_checkpoint_the_others_are_measured(narrow, capsys):
 
 
 def test_cx_gan_is_measured_on_a_shipped_checkpoint_or_says_that_there_is_none(narrow, monkeypatch, capsys):
-    with pytest.raises(OneSentence, match="no CX-GAN checkpoint is shipped"):
+    with pytest.raises(UsageError, match="no CX-GAN checkpoint is shipped"):
         bench("cx-gan", rounds=1)
     monkeypatch.setattr(cx_gan_bench, "PICTURES", 3)
     monkeypatch.setattr(cx_gan_bench, "SIDE", 32)

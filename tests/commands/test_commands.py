@@ -23,7 +23,7 @@ from engine.commands import doctor
 from engine.commands.evaluate import measured_elsewhere
 from engine.commands.shared import opened
 from engine.commands.train import typed
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.methods.attri_net.produce import tiny
 from engine.methods.cit_lr.produce import tiny as tiny_generator
 from engine.metrics.measure import METRICS
@@ -205,7 +205,7 @@ def test_another_collection_of_the_same_kind_is_measured_with_a_remark(trained_o
     tiny_one = method("cx_gan").tiny(tmp_path / "tiny")
     checkpoint = replace(tiny_one, config={**tiny_one.config, "data": trained_on})
     if refused:
-        with pytest.raises(OneSentence, match=r"cannot be measured on phantom \(kind radiograph\)"):
+        with pytest.raises(UsageError, match=r"cannot be measured on phantom \(kind radiograph\)"):
             measured_elsewhere(checkpoint, patients())
     else:
         (remark,) = measured_elsewhere(checkpoint, patients())

@@ -12,7 +12,7 @@ from engine.commands.reproduce import reproduce, training_job
 from engine.commands.shared import opened
 from engine.commands.train import GUIDANCE
 from engine.datasets.phantom.collection import FINDINGS
-from engine.errors import OneSentence
+from engine.errors import UsageError
 from engine.methods.attri_net.produce import tiny
 from engine.methods.attri_net.train import PRESETS
 from engine.methods.supervised.explain import tiny as tiny_ceiling
@@ -72,7 +72,7 @@ def test_a_table_is_whole(name):
 
 def test_an_unknown_table_is_refused_by_naming_the_known_ones():
     with pytest.raises(
-        OneSentence, match="there are attri-net-phantom, attri-net-tag, attri-net-nih, cx-gan-synthetic, .*cx-gan-real"
+        UsageError, match="there are attri-net-phantom, attri-net-tag, attri-net-nih, cx-gan-synthetic, .*cx-gan-real"
     ):
         reproduce("attri-net-mnist")
 
@@ -85,7 +85,7 @@ def test_tables_that_are_asked_for_together_exist_and_each_finds_its_own_folder(
 
 
 def test_an_unknown_preset_is_refused_by_naming_the_known_ones():
-    with pytest.raises(OneSentence, match="no preset 'huge'; there are .*demo"):
+    with pytest.raises(UsageError, match="no preset 'huge'; there are .*demo"):
         reproduce("attri-net-phantom", preset="huge")
 
 
@@ -126,7 +126,7 @@ def test_every_row_about_a_checkpoint_has_a_number_once_it_is_there(shipped, tmp
 
 def test_a_checkpoint_of_other_findings_is_not_taken_for_the_tables(shipped, tmp_path):
     tiny(shipped / "attri-net-phantom-unguided", ("Edema", "Effusion"))
-    with pytest.raises(OneSentence, match="it knows Edema, Effusion"):
+    with pytest.raises(UsageError, match="it knows Edema, Effusion"):
         reproduce("attri-net-phantom", train=False, runs=tmp_path)
 
 

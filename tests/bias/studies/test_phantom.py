@@ -26,7 +26,7 @@ from engine.bias.studies.phantom import (
 )
 from engine.commands.reproduce import reproduce
 from engine.datasets.phantom.collection import FINDINGS, Phantom
-from engine.errors import OneSentence
+from engine.errors import UsageError
 
 SMALL = Preset(
     correlations=(0.0, 0.9), pool=160, train=100, test=100, size=32
@@ -166,7 +166,7 @@ def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_
     ],
 )
 def test_what_a_study_cannot_use_is_refused_rather_than_ignored(given, words):
-    with pytest.raises(OneSentence, match=words):
+    with pytest.raises(UsageError, match=words):
         reproduce("invariance-scm", **given)
 
 
@@ -188,5 +188,5 @@ def test_a_generator_that_is_none_or_has_nothing_to_show_is_refused():
     with pytest.raises(ValueError, match="There is no checkpoint at 'nobody'"):
         study(SMALL, generator="nobody")
     for table in ("invariance-scm", "attri-net-tag"):
-        with pytest.raises(OneSentence, match="--generator is for invariance-phantom"):
+        with pytest.raises(UsageError, match="--generator is for invariance-phantom"):
             reproduce(table, generator="structural")

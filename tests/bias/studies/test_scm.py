@@ -26,7 +26,7 @@ from engine.bias.studies.scm import (
 )  # fmt: skip
 from engine.commands.reproduce import reproduce
 from engine.datasets.invariance_scm import StructuralModel
-from engine.errors import OneSentence
+from engine.errors import UsageError
 
 SMALL = Preset(
     strengths=(0.0, 0.3, 1.0), seeds=1, train=150, generator=1500, test=400, noise=2, null_draws=2, confounded_draws=1
@@ -94,7 +94,7 @@ def test_the_command_prints_and_writes_every_row(few, monkeypatch, tmp_path, cap
 
 
 def test_an_unknown_preset_of_a_study_is_refused_by_naming_the_known_ones():
-    with pytest.raises(OneSentence, match="invariance-scm has no preset 'huge'; there are demo, paper"):
+    with pytest.raises(UsageError, match="invariance-scm has no preset 'huge'; there are demo, paper"):
         reproduce("invariance-scm", preset="huge")
 
 
