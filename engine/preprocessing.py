@@ -107,3 +107,32 @@ def enlarged(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if len(shape) != 2:
         raise ValueError(f"the scan's grid must be (H, W), got {tuple(shape)}; take one slice of a volume")
     return cv2.resize(np.ascontiguousarray(grid, np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def plane_at(grid: np.ndarray, index: int, count: int) -> np.ndarray:
+    """What a map on the model's grid (s, h, w) holds at slice `index` of `count`, (h, w), linear between its own slices.
+
+    The slices of both span the same length, as the pixels of `enlarged` do.
+
+    Raises:
+        ValueError: for a map of other than three dimensions, or a slice that is not there.
+    """
+    if grid.ndim != 3 or not 0 <= index < count:
+        raise ValueError(
+            f"a volume's map must be (s, h, w) and the slice in 0 to {count - 1}, got {grid.shape}, {index}"
+        )
+    at = min(max((index + 0.5) * len(grid) / count - 0.5, 0.0), len(grid) - 1.0)
+    below = min(int(at), max(len(grid) - 2, 0))
+    share = np.float32(at - below)
+    return grid[below] if share == 0 else grid[below] * (1 - share) + grid[below + 1] * share
+
+
+def enlarged_volume(grid: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """A map on the model's grid (s, h, w) on a volume's grid `shape` (S, H, W), trilinear; values are kept.
+
+    Raises:
+        ValueError: for a map or a grid of other than three dimensions.
+    """
+    if len(shape) != 3:
+        raise ValueError(f"a volume's grid must be (S, H, W), got {tuple(shape)}; a picture takes `enlarged`")
+    return np.stack([enlarged(plane_at(grid, index, shape[0]), shape[1:]) for index in range(shape[0])])

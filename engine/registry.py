@@ -34,15 +34,79 @@ class Model(ABC):
         checkpoint: what was opened.
         findings: the C finding names.
         thresholds: (C,) operating points, probabilities.
+        kind: of the scans it was trained on, "unknown" where nobody says.
+        batch: how many scans go through the network at once.
     """
 
     checkpoint: Checkpoint
     findings: Sequence[str]
     thresholds: np.ndarray
+    kind: str = "unknown"
+    batch: ClassVar[int] = 8
 
     @abstractmethod
-    def probabilities(self, scan: Scan) -> np.ndarray:
-        """(C,) float32 in [0, 1]."""
+    def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
+        """A scan, or its pixels, as the network sees it, float32; the display window takes no part. Begins with `pixels_of`.
+
+        Raises:
+            UnsuitableScan: as `pixels_of`.
+        """
+
+    @abstractmethod
+    def _predict(self, prepared: np.ndarray) -> np.ndarray:
+        """Scans as `preprocess` gives them, (n, ...), to probabilities (n, C) float32."""
+
+    def predict_proba(self, scans: Scan | np.ndarray | Sequence[Scan] | Sequence[np.ndarray]) -> np.ndarray:
+        """The probability of every finding, of one scan or of many.
+
+        Args:
+            scans: one `Scan`, or many in a sequence. Or pixels float32 in the scanner's units, of a kind that the method takes:
+                a picture (H, W) or many (n, H, W); for a method of volumes one volume (S, H, W) or many (n, S, H, W); or a
+                sequence of such arrays, whose sizes may differ.
+
+        Returns:
+            float32 in [0, 1]: (C,) of one scan, (n, C) of many.
+
+        Raises:
+            UnsuitableScan: a volume where the method takes pictures, or the other way round, or another kind than it takes.
+        """
+        dimensions = _method_of(self.checkpoint).dimensions
+        if isinstance(scans, Scan) or (isinstance(scans, np.ndarray) and scans.ndim == dimensions):
+            return self._predict(self.preprocess(scans)[None])[0]
+        answers = [
+            self._predict(np.stack([self.preprocess(scan) for scan in scans[start : start + self.batch]]))
+            for start in range(0, len(scans), self.batch)
+        ]
+        return np.concatenate([np.empty((0, len(self.findings)), np.float32), *answers])
+
+    def pixels_of(self, scan: Scan | np.ndarray) -> np.ndarray:
+        """The pixels of a scan that the model takes, (H, W), or (S, H, W) of a method of volumes; pixels alone have no kind.
+
+        Raises:
+            UnsuitableScan: the model does not take it, with what it takes.
+        """
+        declared, pixels = _method_of(self.checkpoint), scan.pixels if isinstance(scan, Scan) else scan
+        kind = scan.kind if isinstance(scan, Scan) else "unknown"
+        named = [one for one in declared.kinds if one != "unknown"]
+        if isinstance(scan, Scan) and declared.kinds and kind not in declared.kinds:
+            raise UnsuitableScan(
+                f"{declared.title} explains scans of kind {' or '.join(named) or 'unknown'}, this one is of kind {kind}; "
+                "choose another method."
+            )
+        if "unknown" not in (kind, self.kind) and kind != self.kind:
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {kind}; "
+                "choose another checkpoint."
+            )
+        if pixels.ndim != declared.dimensions:
+            it_is = f"has {len(pixels)} slices" if pixels.ndim == 3 else f"has the shape {pixels.shape}"
+            takes, instead = (
+                ("single pictures", "choose one slice")
+                if declared.dimensions == 2
+                else ("volumes", "open all slices together")
+            )
+            raise UnsuitableScan(f"{declared.title} explains {takes}, this scan {it_is}; {instead}.")
+        return pixels
 
     @abstractmethod
     def explain(
@@ -54,19 +118,8 @@ class Model(ABC):
             progress: called with (done, all) after each finding or part of the work; the last call is (all, all).
 
         Raises:
-            UnsuitableScan: not a single picture, or not of a kind the method takes.
+            UnsuitableScan: a volume or a picture where the method takes the other, or not of a kind that it takes.
         """
-
-    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
-        """The probabilities of many pictures at once.
-
-        Args:
-            pictures: (n, H, W) float32 in the scanner's units, of a kind that the method takes.
-
-        Returns:
-            (n, C) float32 in [0, 1], as `probabilities` gives them one by one.
-        """
-        return np.stack([self.probabilities(Scan.of(picture, kind="unknown")) for picture in pictures])
 
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
@@ -158,16 +211,20 @@ class Method(Trained):
 
     Attributes:
         kinds: the scan kinds it takes; empty for any.
-        signed: whether its maps have two signs.
+        dimensions: of the scans it takes: 2 for pictures (H, W), 3 for volumes (S, H, W).
+        signed: whether its maps have two signs; those of a method without lie above 0, on a colour bar that begins there.
         counterfactuals: whether it makes them.
         has_centres: whether it has class centres and weights to show.
+        has_regions: whether its records hold a tree of regions.
         evidence_name: what its map is called on a panel.
     """
 
     kinds: ClassVar[Sequence[str]] = ()
+    dimensions: ClassVar[int] = 2
     signed: ClassVar[bool]
     counterfactuals: ClassVar[bool]
     has_centres: ClassVar[bool]
+    has_regions: ClassVar[bool] = False
     evidence_name: ClassVar[str]
 
     def open(self, checkpoint: Checkpoint, device: str) -> Model:
@@ -215,6 +272,20 @@ def method(name: str) -> Trained:
     return known[name]
 
 
+def _method_of(checkpoint: Checkpoint) -> Method:
+    """The method of a checkpoint that explains scans.
+
+    Raises:
+        RefusedCheckpoint: it explains no scans.
+    """
+    found = method(checkpoint.method)
+    if not isinstance(found, Method):
+        raise RefusedCheckpoint(
+            f"{checkpoint.name} shows patients otherwise and explains no scans; the bias report uses it."
+        )
+    return found
+
+
 def choose_device(asked: str = "auto") -> str:
     """CUDA where there is one, else the CPU, unless `asked` says otherwise.
 
@@ -237,12 +308,7 @@ def open_model(where: str | Path | Checkpoint, device: str = "auto") -> Model:
         RefusedCheckpoint: it explains no scans.
     """
     checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
-    room = method(checkpoint.method)
-    if not isinstance(room, Method):
-        raise RefusedCheckpoint(
-            f"{checkpoint.name} shows patients otherwise and explains no scans; the bias report uses it."
-        )
-    return room.open(checkpoint, choose_device(device))
+    return _method_of(checkpoint).open(checkpoint, choose_device(device))
 
 
 def open_generator(where: str | Path | Checkpoint, device: str = "auto") -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.preprocessing import Preprocessing, enlarged
+from engine.preprocessing import Preprocessing, enlarged, enlarged_volume, plane_at
 
 
 @pytest.fixture
@@ -130,3 +130,28 @@ def test_what_is_not_two_dimensional_is_refused_by_name(shape):
             do(array)
     with pytest.raises(ValueError, match=r"\(H, W\)"):
         enlarged(np.zeros((8, 8), np.float32), (3, 60, 80))
+
+
+def test_a_map_of_a_volume_is_enlarged_along_all_three_axes():
+    slices, rows, columns = np.mgrid[0:4, 0:6, 0:8].astype(np.float32)
+    grid = 100 * slices + 10 * rows + columns
+    out = enlarged_volume(grid, (8, 6, 16))
+    assert out.shape == (8, 6, 16) and out.dtype == np.float32
+    assert np.array_equal(enlarged_volume(grid, grid.shape), grid)
+    assert out[2, 3, 4] == pytest.approx(100 * 0.75 + 30 + 1.75)  # half-pixel centres: 2.5 / 2 - 0.5 and 4.5 / 2 - 0.5
+    assert np.array_equal(out[0, :, ::15], grid[0][:, [0, -1]]) and np.array_equal(out[-1, :, 0], grid[-1, :, 0])
+    assert np.array_equal(enlarged_volume(grid[:1], (3, 6, 8)), np.stack([grid[0]] * 3))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: enlarged_volume(np.zeros((8, 8), np.float32), (3, 60, 80)),
+        lambda: enlarged_volume(np.zeros((2, 8, 8), np.float32), (60, 80)),
+        lambda: plane_at(np.zeros((2, 8, 8), np.float32), 3, 3),
+        lambda: plane_at(np.zeros((2, 8, 8), np.float32), -1, 3),
+    ],
+)
+def test_a_volume_without_its_third_axis_is_refused(ask):
+    with pytest.raises(ValueError, match="volume"):
+        ask()

@@ -297,7 +297,7 @@ def foreign(first: Visit, visits: list[Visit], scans: list[Scan]) -> int:
     from engine.registry import Model, open_model
 
     def alike(model: Model, seen: Visit, scan: Scan) -> bool:
-        true = dict(zip(model.findings, model.probabilities(scan)))
+        true = dict(zip(model.findings, model.predict_proba(scan)))
         return set(true) == set(seen.probabilities) and all(
             abs(true[name] - p) < 0.001 for name, p in seen.probabilities.items()
         )

@@ -72,7 +72,7 @@ def asked(folder):
         return
     kind = checkpoint.config.get("data", {}).get("kind", "unknown")
     try:
-        p = model.probabilities(Scan.of(film(40, 50), kind=kind))
+        p = model.predict_proba(Scan.of(film(40, 50), kind=kind))
     except UnsuitableScan:
         return
     assert np.isfinite(p).all() and (0 <= p).all() and (p <= 1).all()

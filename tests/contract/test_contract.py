@@ -5,45 +5,39 @@ import json
 import numpy as np
 import pytest
 
+from engine import registry
 from engine.checkpoints.detector import CheckpointDetector
 from engine.checkpoints.format import RefusedCheckpoint, save_checkpoint
-from engine.preprocessing import enlarged
+from engine.preprocessing import enlarged, enlarged_volume
 from engine.registry import Method, UnsuitableScan, choose_device, method, methods, open_model, register
-from engine.scan import Scan
+from engine.scan import KINDS, Scan
+from tests.contract.scans import SCANS, SLICES, film, pixels_for, scan_for, scan_of, volume
+from tests.contract.volume_method import VolumeMethod
 
 METHODS = sorted(methods())
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=[*METHODS, VolumeMethod.name])
 def opened(request, tmp_path_factory):
     """(method, model) of a small checkpoint."""
+    if request.param == VolumeMethod.name:
+        register(VolumeMethod)
     room = methods()[request.param]
-    return room, open_model(room.tiny(tmp_path_factory.mktemp(request.param) / "tiny"), "cpu")
+    yield room, open_model(room.tiny(tmp_path_factory.mktemp(request.param) / "tiny"), "cpu")
+    if request.param == VolumeMethod.name:
+        del registry._methods[VolumeMethod.name]
 
 
-def film(height, width, low=0.0, high=255.0, seed=0):
-    """(height, width) float32, a dark chest in a bright body, whole grey values between low and high."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    picture = 0.8 - 0.5 * np.exp(-((np.abs(columns) - 0.4) ** 2 / 0.05 + rows**2 / 0.3)) + 0.1 * columns
-    picture = np.clip(picture + random.normal(0, 0.03, (height, width)), 0, 1)
-    return np.rint(low + picture * (high - low)).astype(np.float32)
+def suitable(room, name):
+    """The scan of `SCANS` called `name`; a method that does not take scans of unstated kind is not tried on one."""
+    scan = SCANS[name](room)
+    if room.kinds and scan.kind not in room.kinds:
+        pytest.skip(f"{room.title} takes no scan of kind {scan.kind}.")
+    return scan
 
 
-SCANS = {
-    "odd": lambda: Scan.of(film(37, 61)),
-    "square": lambda: Scan.of(film(512, 512)),
-    "sixteen bits": lambda: Scan.of(film(120, 90, 0, 65535), bits=16),
-    "signed": lambda: Scan.of(film(64, 64, -1024, 3071), bits=12, spacing_mm=(0.2, 0.3)),
-    "turned over": lambda: Scan.of(
-        4095 - film(75, 50, 0, 4095), bits=12, tags={"PhotometricInterpretation": "MONOCHROME1"}
-    ),
-    "smallest": lambda: Scan.of(film(16, 16)),
-    "narrow": lambda: Scan.of(film(16, 300)),
-    "blank": lambda: Scan.of(np.full((40, 40), 200, np.float32)),
-    "nearly blank": lambda: Scan.of(np.pad(np.full((2, 2), 255, np.float32), 30)),
-    "of a kind that the file does not say": lambda: Scan.of(film(50, 50), kind="unknown"),
-}
+def on_the_scan(grid, shape):
+    return enlarged(grid, shape) if len(shape) == 2 else enlarged_volume(grid, shape)
 
 
 def test_every_method_declares_what_it_offers():
@@ -59,13 +53,11 @@ def test_every_method_declares_what_it_offers():
 @pytest.mark.parametrize("name", SCANS)
 def test_an_explanation_keeps_its_promises(opened, name):
     room, model = opened
-    scan = SCANS[name]()
-    if room.kinds and scan.kind not in room.kinds:
-        pytest.skip(f"{room.title} takes no scan of kind {scan.kind}.")
+    scan = suitable(room, name)
     before = scan.pixels.copy()
     records = model.explain(scan)
     assert [record.finding for record in records] == list(model.findings)
-    probabilities = model.probabilities(scan)
+    probabilities = model.predict_proba(scan)
     assert probabilities.dtype == np.float32 and probabilities.shape == (len(model.findings),)
     for c, record in enumerate(records):
         assert record.scan_sha256 == scan.sha256 and record.checkpoint_sha256 == model.checkpoint.sha256
@@ -81,7 +73,8 @@ def test_an_explanation_keeps_its_promises(opened, name):
         assert record.attribution.shape == scan.pixels.shape
         for field in fields:
             assert field.dtype == np.float32 and np.isfinite(field).all()
-        assert np.array_equal(record.attribution, enlarged(record.evidence, scan.pixels.shape))
+        assert np.array_equal(record.attribution, on_the_scan(record.evidence, scan.pixels.shape))
+        assert (record.regions is not None) == room.has_regions
         assert room.signed or record.attribution.min() >= 0
         assert record.attribution_limit > 0 and record.attribution_unit
         assert record.seconds > 0
@@ -93,56 +86,59 @@ def test_an_explanation_keeps_its_promises(opened, name):
 @pytest.mark.parametrize("name", SCANS)
 def test_the_detector_says_the_same_without_the_network(opened, name):
     room, model = opened
-    scan, detector = SCANS[name](), CheckpointDetector.of(model.checkpoint)
-    if room.kinds and scan.kind not in room.kinds:
-        pytest.skip(f"{room.title} takes no scan of kind {scan.kind}.")
+    scan, detector = suitable(room, name), CheckpointDetector.of(model.checkpoint)
     said = model.explain(scan)[0].in_distribution
     assert (detector is None) == (said is None)
     if detector is not None:
         assert detector.score(scan.pixels) == pytest.approx(said)
 
 
-def test_many_pictures_are_believed_as_each_alone(opened):
-    _, model = opened
-    pictures = np.stack([film(48, 40, seed=seed) for seed in range(19)])
-    believed = model.predict_proba(pictures)
-    assert believed.shape == (19, len(model.findings)) and believed.dtype == np.float32
-    alone = np.stack([model.probabilities(Scan.of(picture)) for picture in pictures[[0, 7, 18]]])
-    assert np.allclose(believed[[0, 7, 18]], alone, atol=1e-4)
+def test_many_scans_are_answered_as_each_alone(opened):
+    room, model = opened
+    pixels = np.stack([pixels_for(room, 48, 40, seed=seed) for seed in range(19)])
+    scans = [scan_of(room, one) for one in pixels]
+    many = model.predict_proba(pixels)
+    assert many.shape == (19, len(model.findings)) and many.dtype == np.float32
+    assert np.array_equal(many, model.predict_proba(scans)) and np.array_equal(many, model.predict_proba([*pixels]))
+    for index in (0, 7, 18):
+        alone = model.predict_proba(scans[index])
+        assert alone.shape == (len(model.findings),) and np.array_equal(alone, model.predict_proba(pixels[index]))
+        assert np.allclose(many[index], alone, atol=1e-4)
+    sizes = [scan_for(room, 48, 40), scan_for(room, 60, 32)]
+    assert np.allclose(model.predict_proba(sizes)[1], model.predict_proba(sizes[1]), atol=1e-4)
+    assert model.predict_proba([]).shape == model.predict_proba(pixels[:0]).shape == (0, len(model.findings))
 
 
 def test_the_colour_scale_is_the_same_for_every_scan(opened):
-    _, model = opened
-    first, second = model.explain(Scan.of(film(40, 40))), model.explain(Scan.of(film(60, 60, 0, 4095, seed=2)))
+    room, model = opened
+    first, second = model.explain(scan_for(room, 40, 40)), model.explain(scan_for(room, 60, 60, 0, 4095, seed=2))
     assert [record.attribution_limit for record in first] == [record.attribution_limit for record in second]
 
 
 def test_windowing_never_changes_the_prediction(opened):
-    _, model = opened
-    pixels = film(80, 60, 0, 4095)
-    plain, windowed = Scan.of(pixels, bits=12), Scan.of(pixels, bits=12, window=(300.0, 50.0))
-    assert np.array_equal(model.probabilities(plain), model.probabilities(windowed))
+    room, model = opened
+    pixels = pixels_for(room, 80, 60, 0, 4095)
+    plain, windowed = scan_of(room, pixels, bits=12), scan_of(room, pixels, bits=12, window=(300.0, 50.0))
+    assert np.array_equal(model.predict_proba(plain), model.predict_proba(windowed))
     for one, other in zip(model.explain(plain), model.explain(windowed)):
         assert np.array_equal(one.attribution, other.attribution)
-        assert not methods()[model.checkpoint.method].counterfactuals or np.array_equal(
-            one.counterfactual, other.counterfactual
-        )
+        assert not room.counterfactuals or np.array_equal(one.counterfactual, other.counterfactual)
 
 
 @pytest.mark.parametrize("gain, offset", [(3, 100), (16, 0), (0.25, -1024)])
 def test_an_affine_change_of_units_leaves_the_probabilities(opened, gain, offset):
-    _, model = opened
-    pixels = film(80, 60, 0, 4095)
-    changed = Scan.of(pixels * np.float32(gain) + np.float32(offset), bits=16)
-    assert np.allclose(model.probabilities(Scan.of(pixels, bits=12)), model.probabilities(changed), atol=1e-4)
+    room, model = opened
+    pixels = pixels_for(room, 80, 60, 0, 4095)
+    changed = scan_of(room, pixels * np.float32(gain) + np.float32(offset), bits=16)
+    assert np.allclose(model.predict_proba(scan_of(room, pixels, bits=12)), model.predict_proba(changed), atol=1e-4)
 
 
 def test_the_counterfactual_follows_the_units_of_the_scan(opened):
     room, model = opened
     if not room.counterfactuals:
         pytest.skip(f"{room.title} makes no counterfactuals.")
-    pixels = film(80, 60, 0, 4095)
-    plain, changed = Scan.of(pixels, bits=12), Scan.of(pixels * 3 + 100, bits=16)
+    pixels = pixels_for(room, 80, 60, 0, 4095)
+    plain, changed = scan_of(room, pixels, bits=12), scan_of(room, pixels * 3 + 100, bits=16)
     for one, other in zip(model.explain(plain), model.explain(changed)):
         span = np.ptp(one.counterfactual - plain.pixels)
         assert np.allclose(
@@ -152,7 +148,7 @@ def test_the_counterfactual_follows_the_units_of_the_scan(opened):
 
 def test_the_same_scan_is_explained_alike_twice(opened):
     room, model = opened
-    scan = Scan.of(film(80, 60))
+    scan = scan_for(room, 80, 60)
     for one, other in zip(model.explain(scan), model.explain(scan)):
         assert np.array_equal(one.attribution, other.attribution)
         assert not room.counterfactuals or np.array_equal(one.path.probabilities, other.path.probabilities)
@@ -162,22 +158,22 @@ def test_the_path_begins_with_the_scan_and_passes_the_counterfactual(opened):
     room, model = opened
     if not room.counterfactuals:
         pytest.skip(f"{room.title} makes no counterfactuals.")
-    scan = Scan.of(film(100, 70, 0, 4095), bits=12)
+    scan = scan_for(room, 100, 70, 0, 4095, bits=12)
     for record in model.explain(scan):
         assert record.path.steps[0] == 0 and 1 in record.path.steps
         assert record.path.probabilities[0] == pytest.approx(record.probability, abs=1e-6)
         assert not record.path.changes[0].any()
         change = record.path.changes[list(record.path.steps).index(1)]
         assert np.abs(change).max() > 0
-        assert np.allclose(record.counterfactual, scan.pixels + enlarged(change, scan.pixels.shape), rtol=1e-6)
+        assert np.allclose(record.counterfactual, scan.pixels + on_the_scan(change, scan.pixels.shape), rtol=1e-6)
 
 
 def test_taking_one_finding_away_is_the_full_step_of_its_path(opened):
     room, model = opened
     if not room.counterfactuals:
         pytest.skip(f"{room.title} makes no counterfactuals.")
-    scan = Scan.of(film(100, 70))
-    asked = dict(zip(model.findings, model.probabilities(scan)))
+    scan = scan_for(room, 100, 70)
+    asked = dict(zip(model.findings, model.predict_proba(scan)))
     assert model.predict_counterfactual(scan, {}) == pytest.approx(asked, abs=1e-5)
     for record in model.explain(scan):
         left = model.predict_counterfactual(scan, {record.finding: 1.0})
@@ -188,8 +184,8 @@ def test_taking_one_finding_away_is_the_full_step_of_its_path(opened):
 
 
 def test_named_findings_are_explained_in_the_order_asked_for_with_progress(opened):
-    _, model = opened
-    scan, told = Scan.of(film(40, 40)), []
+    room, model = opened
+    scan, told = scan_for(room, 40, 40), []
     asked = list(reversed(model.findings))
     records = model.explain(scan, asked, progress=lambda done, all: told.append((done, all)))
     assert [record.finding for record in records] == asked
@@ -206,7 +202,7 @@ def one_sentence(error):
 
 def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened):
     room, model = opened
-    scan = Scan.of(film(40, 40))
+    scan = scan_for(room, 40, 40)
     asked = [lambda: model.explain(scan, ["Gout"])] + [
         lambda: model.predict_counterfactual(scan, {"Gout": 1.0})
     ] * room.counterfactuals
@@ -216,17 +212,21 @@ def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened)
         assert one_sentence(refused)
 
 
-def test_volumes_and_other_kinds_are_refused_in_a_sentence(opened):
+def test_scans_of_other_dimensions_and_kinds_are_refused_in_a_sentence(opened):
     room, model = opened
-    unsuitable = [Scan.of(np.stack([film(40, 40)] * 3))]
-    unsuitable += [
-        Scan.of(film(40, 40), kind=kind) for kind in ("CT", "MR", "ultrasound") if room.kinds and kind not in room.kinds
-    ]
+    unsuitable = [scan_of(room, volume(40, 40) if room.dimensions == 2 else film(40, 40))]
+    unsuitable += [scan_for(room, 40, 40, kind=kind) for kind in KINDS if room.kinds and kind not in room.kinds]
     for scan in unsuitable:
-        for ask in (model.probabilities, model.explain):
+        for ask in (model.predict_proba, model.explain, lambda scan: model.predict_proba([scan])):
             with pytest.raises(UnsuitableScan) as refused:
                 ask(scan)
             assert one_sentence(refused)
+
+
+def test_a_method_of_ct_volumes_is_tried_on_ct_volumes():
+    made = [SCANS[name](VolumeMethod()) for name in SCANS if "kind" not in name]
+    assert len(made) == len(SCANS) - 1
+    assert all(scan.kind == "CT" and len(scan.pixels) == SLICES and scan.pixels.ndim == 3 for scan in made)
 
 
 def test_class_centres_are_there_when_they_are_promised(opened):
@@ -240,7 +240,7 @@ def test_class_centres_are_there_when_they_are_promised(opened):
 
 
 def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
-    _, model = opened
+    room, model = opened
     whole = model.checkpoint
     if not any(weight.is_floating_point() for weight in whole.weights().values()):
         pytest.skip("The weights are another maker's file, kept as it is.")
@@ -250,8 +250,8 @@ def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
     assert (half.folder / "weights.safetensors").stat().st_size < 0.7 * (
         whole.folder / "weights.safetensors"
     ).stat().st_size
-    for scan in (Scan.of(film(100, 70)), Scan.of(film(64, 64, seed=3))):
-        assert np.allclose(open_model(half, "cpu").probabilities(scan), model.probabilities(scan), atol=0.01)
+    for scan in (scan_for(room, 100, 70), scan_for(room, 64, 64, seed=3)):
+        assert np.allclose(open_model(half, "cpu").predict_proba(scan), model.predict_proba(scan), atol=0.01)
 
 
 def saved_otherwise(model, folder, weights=None, **config):
@@ -304,10 +304,10 @@ def test_a_network_that_is_too_large_for_its_weights_takes_no_memory(opened, tmp
 
 
 def test_a_folder_and_an_opened_checkpoint_give_the_same_model(opened):
-    _, model = opened
+    room, model = opened
     again = open_model(model.checkpoint.folder, "cpu")
-    scan = Scan.of(film(40, 40))
-    assert np.array_equal(again.probabilities(scan), model.probabilities(scan))
+    scan = scan_for(room, 40, 40)
+    assert np.array_equal(again.predict_proba(scan), model.predict_proba(scan))
 
 
 def test_unknown_methods_and_devices_are_refused_in_a_sentence():

@@ -16,10 +16,9 @@ from engine.methods.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
-from engine.registry import Model, UnsuitableScan, methods
+from engine.registry import Model
 from engine.scan import Scan
 
-BATCH = 16  # pictures that go through the network at once
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
 EVIDENCE_UNIT = "log-odds per cell"
 
@@ -36,6 +35,8 @@ class AttriNetModel(Model):
         precision: of M's layers, chosen once: bfloat16 for a network of the paper's width on a CPU that has it in
             hardware (probabilities within 0.01 of float32), else float32.
     """
+
+    batch = 16
 
     def __init__(self, checkpoint: Checkpoint, device: str):
         config = checkpoint.config
@@ -69,38 +70,18 @@ class AttriNetModel(Model):
         """Prepared pictures (B, 1, size, size) on the device: maps (B, C, size, size) and log-odds (B, C), float32."""
         return self._fast.every_task(x)
 
-    def preprocess(self, scan: Scan) -> np.ndarray:
-        """The scan as the network sees it, (size, size) float32; the display window takes no part.
-
-        Raises:
-            UnsuitableScan: a volume, or a scan of another kind.
-        """
-        if scan.kind not in methods()["attri_net"].kinds:
-            raise UnsuitableScan(
-                f"Attri-Net explains radiographs, this scan is of kind {scan.kind}; choose another method."
-            )
-        if scan.pixels.ndim != 2:
-            raise UnsuitableScan(
-                f"Attri-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
-            )
-        return self.preprocessing.apply(scan.pixels)
+    def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
+        """A radiograph as the network sees it, (size, size) float32; see `Model`."""
+        return self.preprocessing.apply(self.pixels_of(scan))
 
     def forward(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Attribution maps (C, size, size) and probabilities (C,) of one prepared picture."""
         maps, logits = self.every_task(self._tensor(picture[None]))
         return maps[0].cpu().numpy(), torch.sigmoid(logits[0]).cpu().numpy()
 
-    def probabilities(self, scan: Scan) -> np.ndarray:
-        with torch.inference_mode():
-            return self.forward(self.preprocess(scan))[1]
-
     @torch.inference_mode()
-    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
-        found = []
-        for start in range(0, len(pictures), BATCH):
-            prepared = np.stack([self.preprocessing.apply(picture) for picture in pictures[start : start + BATCH]])
-            found.append(torch.sigmoid(self.every_task(self._tensor(prepared))[1]).cpu().numpy())
-        return np.concatenate(found)
+    def _predict(self, prepared: np.ndarray) -> np.ndarray:
+        return torch.sigmoid(self.every_task(self._tensor(prepared))[1]).cpu().numpy()
 
     @torch.inference_mode()
     def explain(

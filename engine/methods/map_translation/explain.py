@@ -19,7 +19,7 @@ from engine.networks.precision import suited_to
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
-from engine.registry import Model, UnsuitableScan
+from engine.registry import Model
 from engine.scan import Scan
 
 BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
@@ -95,36 +95,15 @@ class DiscrepancyModel(Model):
         """Maps (B, 1, size, size) to probabilities (B,)."""
         return torch.sigmoid(self.slope * ((map_size(change) + FAINTEST).log() - self.middle))
 
-    def preprocess(self, scan: Scan) -> np.ndarray:
-        """The scan as the network sees it, (size, size) float32; the display window takes no part.
-
-        Raises:
-            UnsuitableScan: a volume, or a scan of another kind than the checkpoint was trained on.
-        """
-        if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
-            raise UnsuitableScan(
-                f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint."
-            )
-        if scan.pixels.ndim != 2:
-            raise UnsuitableScan(
-                f"{self.title} explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
-            )
-        return self.preprocessing.apply(self.crop(scan.pixels).cut(scan.pixels))
-
-    def probabilities(self, scan: Scan) -> np.ndarray:
-        with torch.inference_mode():
-            return self.map_of(self._tensor(self.preprocess(scan)))[1].cpu().numpy()
+    def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
+        """The part of a scan that the network sees, (size, size) float32; see `Model`."""
+        pixels = self.pixels_of(scan)
+        return self.preprocessing.apply(self.crop(pixels).cut(pixels))
 
     @torch.inference_mode()
-    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
-        found = []
-        for start in range(0, len(pictures), BATCH):
-            prepared = np.stack(
-                [self.preprocessing.apply(self.crop(p).cut(p)) for p in pictures[start : start + BATCH]]
-            )
-            x = torch.from_numpy(prepared)[:, None].to(self.device, memory_format=torch.channels_last)
-            found.append(self.map_of(x)[1][:, None].cpu().numpy())
-        return np.concatenate(found)
+    def _predict(self, prepared: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(prepared)[:, None].to(self.device, memory_format=torch.channels_last)
+        return self.map_of(x)[1][:, None].cpu().numpy()
 
     @torch.inference_mode()
     def explain(

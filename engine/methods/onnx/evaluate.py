@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.datasets.collection import Collection
-from engine.methods.onnx.explain import AT_ONCE, ForeignModel
+from engine.methods.onnx.explain import ForeignModel
 from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, specificity
 from engine.metrics.measure import Measure, collected
 
@@ -16,7 +16,7 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
     Args:
         collection: its findings are those of the model, in the same order.
     """
-    parts = [indices[start : start + AT_ONCE] for start in range(0, len(indices), AT_ONCE)]
+    parts = [indices[start : start + model.batch] for start in range(0, len(indices), model.batch)]
     said = np.concatenate(
         [model.predict_proba(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts]
     )

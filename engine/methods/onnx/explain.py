@@ -19,7 +19,6 @@ from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
 
 FILE = "onnx"  # the tensor that holds the file's bytes
-AT_ONCE = 8  # pictures
 
 
 class ForeignModel(Model):
@@ -56,30 +55,26 @@ class ForeignModel(Model):
                 f"{checkpoint.name} is not a whole ONNX model ({error}); bring it in again with engine adopt."
             ) from error
 
-    def preprocess(self, scan: Scan) -> np.ndarray:
-        """The scan as it is handed on, (size, size) float32 in [-0.5, 0.5]; the display window takes no part.
+    def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
+        """The scan as it is handed on, (size, size) float32 in [-0.5, 0.5]; see `Model`.
 
         Raises:
-            UnsuitableScan: a volume, another kind than the card names, or grey values that the card's black and white do not fit.
+            UnsuitableScan: also for grey values that the card's black and white do not fit.
         """
-        if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
+        pixels, fixed = self.pixels_of(scan), self.preprocessing.fixed
+        if fixed is not None and np.mean(pixels > fixed[1]) > 0.5:
             raise UnsuitableScan(
-                f"{self.checkpoint.name} takes scans of kind {self.kind}, this one is of kind {scan.kind}; choose another checkpoint."
+                f"{self.checkpoint.name} takes {fixed[1]:g} for white, and most of this scan is brighter; "
+                f"export it with grey values from {fixed[0]:g} to {fixed[1]:g}."
             )
-        if scan.pixels.ndim != 2:
-            raise UnsuitableScan(
-                f"An ONNX model is shown single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
-            )
-        return self._preprocess(scan.pixels)
+        return self.preprocessing.apply(pixels)
 
-    def probabilities(self, scan: Scan) -> np.ndarray:
-        return self._answers(self.preprocess(scan)[None])[0]
-
-    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
-        prepared = np.stack([self._preprocess(picture) for picture in pictures])
-        return np.concatenate(
-            [self._answers(prepared[start : start + AT_ONCE]) for start in range(0, len(prepared), AT_ONCE)]
-        )
+    def _predict(self, prepared: np.ndarray) -> np.ndarray:
+        """(n, size, size) to (n, C)."""
+        try:
+            return self.network(prepared)
+        except UnusableNetwork as reason:
+            raise UnsuitableScan(f"{self.checkpoint.name} gives no answer on this scan: {reason}") from reason
 
     def explain(
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
@@ -87,8 +82,8 @@ class ForeignModel(Model):
         started = time.perf_counter()
         chosen = self.finding_indices(findings)
         picture = self.preprocess(scan)
-        probabilities = self._answers(picture[None])[0]
-        maps = occlusion(self._answers, picture, progress)
+        probabilities = self._predict(picture[None])[0]
+        maps = occlusion(self._predict, picture, progress)
         seconds = time.perf_counter() - started
         return [
             Explanation(
@@ -109,22 +104,6 @@ class ForeignModel(Model):
             )
             for c in chosen
         ]
-
-    def _preprocess(self, pixels: np.ndarray) -> np.ndarray:
-        fixed = self.preprocessing.fixed
-        if fixed is not None and np.mean(pixels > fixed[1]) > 0.5:
-            raise UnsuitableScan(
-                f"{self.checkpoint.name} takes {fixed[1]:g} for white, and most of this scan is brighter; export it with grey values from "
-                f"{fixed[0]:g} to {fixed[1]:g}."
-            )
-        return self.preprocessing.apply(pixels)
-
-    def _answers(self, prepared: np.ndarray) -> np.ndarray:
-        """Prepared pictures (n, size, size) to probabilities (n, C)."""
-        try:
-            return self.network(prepared)
-        except UnusableNetwork as reason:
-            raise UnsuitableScan(f"{self.checkpoint.name} gives no answer on this scan: {reason}") from reason
 
 
 def open_model(checkpoint: Checkpoint, device: str) -> ForeignModel:

@@ -27,7 +27,7 @@ from engine.metrics.stride_energy import stride_energy
 from engine.networks.weights import with_weights
 from engine.ood import ENOUGH, TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
-from engine.registry import Model, UnsuitableScan
+from engine.registry import Model
 from engine.scan import Scan
 from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
 from engine.training.loop import best_weights, facts_of, run
@@ -85,21 +85,9 @@ class SupervisedModel(Model):
             self.calibration[:, 0] * ((map_sizes(maps) + FAINTEST).log() - self.calibration[:, 1])
         )
 
-    def preprocess(self, scan: Scan) -> np.ndarray:
-        """The scan as the network sees it, (size, size) float32.
-
-        Raises:
-            UnsuitableScan: a volume, or a scan of another kind than the checkpoint was trained on.
-        """
-        if "unknown" not in (scan.kind, self.kind) and scan.kind != self.kind:
-            raise UnsuitableScan(
-                f"{self.checkpoint.name} was trained on scans of kind {self.kind}, this one is of kind {scan.kind}."
-            )
-        if scan.pixels.ndim != 2:
-            raise UnsuitableScan(
-                f"The supervised U-Net explains single pictures, this scan has {len(scan.pixels)} slices; choose one slice."
-            )
-        return self.preprocessing.apply(scan.pixels)
+    def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
+        """The scan as the network sees it, (size, size) float32; see `Model`."""
+        return self.preprocessing.apply(self.pixels_of(scan))
 
     @torch.inference_mode()
     def forward(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,14 +95,8 @@ class SupervisedModel(Model):
         found = [self.map_of(some.to(self.device)) for some in torch.from_numpy(pictures)[:, None].split(BATCH)]
         return tuple(torch.cat(parts).cpu().numpy() for parts in zip(*found))
 
-    def probabilities(self, scan: Scan) -> np.ndarray:
-        return self.forward(self.preprocess(scan)[None])[1][0]
-
-    def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
-        parts = [pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)]
-        return np.concatenate(
-            [self.forward(np.stack([self.preprocessing.apply(p) for p in part]))[1] for part in parts]
-        )
+    def _predict(self, prepared: np.ndarray) -> np.ndarray:
+        return self.forward(prepared)[1]
 
     def explain(
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None

@@ -84,10 +84,10 @@ def test_training_and_explaining_see_one_picture(opened, tmp_path):
 
 def test_a_checkpoint_takes_its_own_kind_of_scan_and_scans_that_do_not_say(opened):
     model = opened(data={"collection": "busi", "kind": "ultrasound", "guidance": "none"})
-    model.probabilities(Scan.of(head(), kind="ultrasound"))
-    model.probabilities(Scan.of(head(), kind="unknown"))
+    model.predict_proba(Scan.of(head(), kind="ultrasound"))
+    model.predict_proba(Scan.of(head(), kind="unknown"))
     with pytest.raises(UnsuitableScan, match="trained on scans of kind ultrasound, this one is of kind MR"):
-        model.probabilities(Scan.of(head(), kind="MR"))
+        model.predict_proba(Scan.of(head(), kind="MR"))
 
 
 def test_an_unknown_crop_is_refused(opened):

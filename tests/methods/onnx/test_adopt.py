@@ -45,7 +45,7 @@ def test_an_adopted_model_says_what_its_file_says(bring):
     model = network()
     picture = film()
     opened = open_model(bring(model, grey_levels=[0, 255]), "cpu")
-    assert np.allclose(opened.probabilities(Scan.of(picture)), asked(model, picture[None, None] / 255)[0], atol=1e-6)
+    assert np.allclose(opened.predict_proba(Scan.of(picture)), asked(model, picture[None, None] / 255)[0], atol=1e-6)
     assert "Random numbers" in opened.checkpoint.card and opened.checkpoint.config["method"] == "onnx"
 
 
@@ -93,7 +93,7 @@ def test_order_colour_range_mean_and_deviation_are_the_cards(bring, order):
     picture = np.clip(film(seed=3), 1, 254)
     x = picture / 255 * 2 - 1
     expected = (x.mean() - 0.1) + 10 * (x.mean() - 0.2) / 10 + 100 * (x.mean() - 0.3) / 1000
-    (p,) = opened.probabilities(Scan.of(picture))
+    (p,) = opened.predict_proba(Scan.of(picture))
     assert np.log(p / (1 - p)) == pytest.approx(expected, abs=1e-4)
 
 
@@ -104,7 +104,7 @@ def test_classes_are_softmaxed_and_added_up(bring):
     )
     scores = asked(model, film()[None, None] / 255)[0].astype(np.float64)
     classes = np.exp(scores) / np.exp(scores).sum()
-    assert np.allclose(opened.probabilities(Scan.of(film())), [classes[[0, 1, 3]].sum(), classes[3]], atol=1e-5)
+    assert np.allclose(opened.predict_proba(Scan.of(film())), [classes[[0, 1, 3]].sum(), classes[3]], atol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -116,7 +116,7 @@ def test_a_network_that_insists_on_a_batch_is_fed_so(bring, batch):
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = batch
     opened = open_model(bring(model), "cpu")
     assert np.allclose(opened.predict_proba(pictures), free, atol=1e-6)
-    assert np.allclose(np.stack([opened.probabilities(Scan.of(picture)) for picture in pictures]), free, atol=1e-6)
+    assert np.allclose(np.stack([opened.predict_proba(Scan.of(picture)) for picture in pictures]), free, atol=1e-6)
 
 
 @pytest.mark.parametrize("open_as", [[-1, 1, SIZE, SIZE], [-1, -1, -1, -1], [-1, "c", -1, "w"]])
@@ -154,7 +154,7 @@ def test_a_network_with_a_shape_for_one_picture_baked_in_is_fed_one_at_a_time(br
     model = graph(nodes, weights={"weights": numpy_helper.to_array(weights), "shape": np.array(shape)})
     checkpoint = bring(model)
     assert np.allclose(open_model(checkpoint, "cpu").predict_proba(pictures), free, atol=1e-6)
-    assert np.allclose(open_model(checkpoint, "cpu").probabilities(Scan.of(pictures[1])), free[1], atol=1e-6)
+    assert np.allclose(open_model(checkpoint, "cpu").predict_proba(Scan.of(pictures[1])), free[1], atol=1e-6)
 
 
 def test_what_fails_for_one_picture_too_is_said_once(bring):
@@ -181,7 +181,7 @@ def test_pictures_go_in_as_the_type_that_is_asked_for(bring, kind, low, high):
     model.graph.node.extend(nodes)
     opened = open_model(bring(model, value_range=[low, high], grey_levels=[0, 255]), "cpu")
     plain = open_model(bring(network(), name="plain", grey_levels=[0, 255]), "cpu")
-    assert np.allclose(opened.probabilities(Scan.of(film())), plain.probabilities(Scan.of(film())), atol=2e-3)
+    assert np.allclose(opened.predict_proba(Scan.of(film())), plain.predict_proba(Scan.of(film())), atol=2e-3)
 
 
 def test_open_dimensions_take_the_cards_size(bring):
@@ -196,7 +196,7 @@ def test_open_dimensions_take_the_cards_size(bring):
         outputs=[("answer", None)],
         weights={"weights": np.ones((1, 2), np.float32)},
     )
-    assert open_model(bring(model, input_size=64), "cpu").probabilities(Scan.of(film(100))).shape == (2,)
+    assert open_model(bring(model, input_size=64), "cpu").predict_proba(Scan.of(film(100))).shape == (2,)
 
 
 def with_node(node, model=None, **imports):
@@ -409,7 +409,7 @@ def test_a_network_that_takes_too_long_is_stopped():
 
 
 def test_functions_that_unfold_into_few_operators_are_run(bring):
-    assert open_model(bring(with_functions(3, 2, ("Abs", "")), grey_levels=[0, 255]), "cpu").probabilities(
+    assert open_model(bring(with_functions(3, 2, ("Abs", "")), grey_levels=[0, 255]), "cpu").predict_proba(
         Scan.of(film())
     ).shape == (2,)
 
@@ -425,4 +425,4 @@ def test_a_missing_file_and_a_missing_card_are_named(bring, tmp_path):
 def test_a_scan_far_brighter_than_the_cards_white_is_refused(bring):
     opened = open_model(bring(network(), grey_levels=[0, 255]), "cpu")
     with pytest.raises(UnsuitableScan, match="takes 255 for white"):
-        opened.probabilities(Scan.of(film() * 16 + 500, bits=12))
+        opened.predict_proba(Scan.of(film() * 16 + 500, bits=12))

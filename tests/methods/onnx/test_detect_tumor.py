@@ -94,7 +94,7 @@ def png(picture):
 
 def test_it_says_what_its_makers_own_code_says(model, onnx_file):
     theirs = as_its_maker_has_it(onnx_file, head())
-    assert np.allclose(model.probabilities(read_scan(png(head()))), theirs[[0, 1, 3]], atol=1e-4)
+    assert np.allclose(model.predict_proba(read_scan(png(head()))), theirs[[0, 1, 3]], atol=1e-4)
     assert np.allclose(
         model.predict_proba(np.stack([head(), head(seed=1)]).astype(np.float32))[0], theirs[[0, 1, 3]], atol=1e-4
     )
@@ -102,7 +102,7 @@ def test_it_says_what_its_makers_own_code_says(model, onnx_file):
 
 def test_another_size_is_resized_much_as_its_maker_does(model, onnx_file):
     theirs = as_its_maker_has_it(onnx_file, head(300))
-    assert np.allclose(model.probabilities(Scan.of(head(300), kind="MR")), theirs[[0, 1, 3]], atol=0.1)
+    assert np.allclose(model.predict_proba(Scan.of(head(300), kind="MR")), theirs[[0, 1, 3]], atol=0.1)
 
 
 def test_a_wrong_card_is_found_out(brought_in):
