@@ -10,7 +10,7 @@ from engine.checkpoints.detector import CheckpointDetector
 from engine.checkpoints.format import RefusedCheckpoint, save_checkpoint
 from engine.preprocessing import enlarged, enlarged_volume
 from engine.registry import Method, UnsuitableScan, choose_device, method, methods, open_model, register
-from engine.scan import KINDS, Scan
+from engine.scan import KINDS
 from tests.contract.scans import SCANS, SLICES, film, pixels_for, scan_for, scan_of, volume
 from tests.contract.volume_method import VolumeMethod
 
