@@ -149,7 +149,7 @@ class StructuralInterventions(Interventions):
     quality: Mapping[str, Sequence[Measure]] = {}
 
     def __init__(self, collection: Collection):
-        phantom = getattr(collection, "whole", collection)
+        phantom = collection.whole
         if not isinstance(phantom, Phantom):
             raise ValueError(
                 f"only drawn films have a structural model; {collection.name} needs a generator trained on it."
@@ -164,7 +164,7 @@ class StructuralInterventions(Interventions):
             self.values_of(attribute),
             min(max(size or self.size, SMALLEST), LARGEST),
         )  # a model of other sizes resizes itself
-        phantom: Phantom = getattr(collection, "whole", collection)
+        phantom: Phantom = collection.whole
         pictures = {value: np.empty((len(indices), size, size), np.float32) for value in values}
         factual = phantom.attributes[attribute][indices]
         for row, index in enumerate(indices):
@@ -203,7 +203,7 @@ def open_interventions(collection: Collection, generator: str | None = None, dev
         ValueError: there is none, or `STRUCTURAL` for pictures that nobody drew.
         RefusedCheckpoint: the checkpoint does not open, or explains scans instead.
     """
-    drawn = isinstance(getattr(collection, "whole", collection), Phantom)
+    drawn = isinstance(collection.whole, Phantom)
     found = generator or (STRUCTURAL if drawn else next(iter(generators_for(collection.name)), None))
     if found is None:
         raise ValueError(

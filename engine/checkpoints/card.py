@@ -36,9 +36,9 @@ def card(
         f"{part} {len(np.unique(collection.patients[collection.split(part)]))}"
         for part in ("train", "validation", "test")
     )
-    unit, units = ("group of look-alikes", "groups") if getattr(collection, "grouping", "") else ("patient", "patients")
+    unit, units = ("group of look-alikes", "groups") if collection.grouping else ("patient", "patients")
     present = ", ".join(f"{f} {int(np.nansum(collection.labels[:, c]))}" for c, f in enumerate(collection.findings))
-    if contrast_class := getattr(collection, "contrast_class", ""):
+    if contrast_class := collection.contrast_class:
         present += (
             f"; against these, pictures with {contrast_class} and without it: {int((collection.labels == 0).sum())}"
         )

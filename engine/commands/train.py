@@ -153,7 +153,7 @@ def guided(strategy: str, collection, pseudo_mask: str = "binary"):
     if strategy == "none":
         return None, "none"
     if strategy == "elsewhere":
-        if not getattr(collection, "markers", ()):
+        if not collection.markers:
             raise UsageError(
                 "guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1."
             )

@@ -122,6 +122,10 @@ class ChestXray8(Collection):
         listed = {box.picture for box in self.boxes}
         return self.boxes + [box for box in _packaged_boxes() if box.picture not in listed]
 
+    def boxes_elsewhere(self) -> list[Box]:
+        present = set(self.pictures.tolist())
+        return [box for box in self.all_boxes() if box.picture not in present]
+
     def split(self, name: str) -> np.ndarray:
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")

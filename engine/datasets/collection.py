@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection as Names
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from engine.datasets.phantom.collection import Marker
+    from engine.datasets.pictures import Box
+
 SPLITS = ("train", "validation", "test", "all")
+SOUGHT_ON = 32  # side of the masks that annotated pictures are sought by
 
 
 class UnusableCollection(ValueError):
@@ -16,7 +23,9 @@ class UnusableCollection(ValueError):
 
 
 class Collection(ABC):
-    """N labelled pictures of one kind.
+    """N labelled pictures of one kind: all that training, guidance and measuring ask of one.
+
+    What a collection does not know of its pictures it leaves as it is here.
 
     Attributes:
         name: as on the command line, for example ``"chestxray8"``.
@@ -27,6 +36,15 @@ class Collection(ABC):
         attributes: for example ``{"sex": (N,) str, "view_position": (N,) str}``; "" where unknown.
         options: what it was opened with by name on the command line, less folders of this machine; what it has by default
             is not among them.
+        contrast_class: where two classes alone take part, the one that pictures without the finding have; None for its absence.
+        grouping: one sentence on the groups of look-alikes that stand for patients; "" where `patients` are patients.
+        family: findings that look alike; a picture with one of them does not teach that another is absent.
+        crop: the key in `engine.datasets.crop.CROPS` of how each picture was cut out of its scan.
+        grey_range: (lowest, highest) that a network's range should span on every picture, in the units of `image`; None where
+            each picture's own percentiles say that.
+        guidance_part: "train" or "validation", the part whose annotations pseudo masks are made of.
+        markers: texts that are burned into some of the pictures, and the finding that each goes along with.
+        has_counterfactuals: whether `counterfactual` gives true ones.
     """
 
     name: str
@@ -36,6 +54,14 @@ class Collection(ABC):
     patients: np.ndarray
     attributes: Mapping[str, np.ndarray]
     options: Mapping[str, int | float | str] = MappingProxyType({})
+    contrast_class: str | None = None
+    grouping: str = ""
+    family: Sequence[str] = ()
+    crop: str = "whole"
+    grey_range: tuple[float, float] | None = None
+    guidance_part: str = "train"
+    markers: Sequence[Marker] = ()
+    has_counterfactuals: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,9 +71,18 @@ class Collection(ABC):
         """The collection and what of it is a choice, for reports."""
         return self.name
 
+    @property
+    def whole(self) -> Collection:
+        """The collection that was opened, whose findings or classes this may be a choice of."""
+        return self
+
     @abstractmethod
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """Picture `index` as (H, W) float32 in the scanner's own units; resized to (size, size), aspect not kept, when `size` is given."""
+
+    @abstractmethod
+    def split(self, name: str) -> np.ndarray:
+        """Indices of `name`, one of `SPLITS`; no patient is in two of train, validation and test."""
 
     def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
         """Where experts saw `finding`, as (size, size) bool over the whole picture, or None when nobody drew it."""
@@ -58,9 +93,44 @@ class Collection(ABC):
         mask = self.mask(index, finding, size)
         return [] if mask is None else [mask]
 
-    @abstractmethod
-    def split(self, name: str) -> np.ndarray:
-        """Indices of `name`, one of `SPLITS`; no patient is in two of train, validation and test."""
+    def annotated(self, finding: str) -> np.ndarray:
+        """(n,) int, the pictures that have a mask of `finding`; sought among the positive ones where no list is kept."""
+        positive = np.flatnonzero(self.labels[:, list(self.findings).index(finding)] == 1)
+        return np.array([index for index in positive if self.mask(int(index), finding, SOUGHT_ON) is not None], int)
+
+    def all_boxes(self) -> list[Box]:
+        """Every box that is known, also of pictures that this collection does not hold."""
+        return []
+
+    def boxes_elsewhere(self) -> list[Box]:
+        """Those of `all_boxes` that lie on pictures that this collection does not hold."""
+        return []
+
+    def body(self, index: int, size: int | None = None) -> np.ndarray | None:
+        """Which pixels of picture `index` show the patient, (size, size) or (H, W) bool; None where nobody can tell."""
+        return None
+
+    def marks(self, index: int, size: int | None = None) -> np.ndarray | None:
+        """Where calipers, letters or signs are burned in, (size, size) or (H, W) bool; None where nobody can tell."""
+        return None
+
+    def marker_mask(self, index: int | None, size: int) -> np.ndarray:
+        """Where `markers` are burned into picture `index`, or with None where they would be; (size, size) bool."""
+        return np.zeros((size, size), bool)
+
+    def with_markers(self, index: int, size: int | None, present: bool) -> np.ndarray:
+        """Picture `index` with all of `markers`, or with none of them, and nothing else changed; as `image`."""
+        raise ValueError(f"{self.name} has no markers to burn in or take away.")
+
+    def counterfactual(
+        self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()
+    ) -> np.ndarray:
+        """The same patient's picture without some findings, or with others, and nothing else changed; as `image`.
+
+        Raises:
+            ValueError: nobody knows it, as `has_counterfactuals` says, or a finding that cannot be changed.
+        """
+        raise ValueError(f"{self.name} knows no true counterfactuals.")
 
 
 def split_by_patient(patients: np.ndarray, shares: Mapping[str, float], seed: int) -> dict[str, np.ndarray]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from engine.datasets.body import body_mask
 from engine.datasets.collection import Collection
-from engine.datasets.pictures import Box
 
 STRATEGIES = ("none", "full", "pseudo", "mixed")
 PSEUDO_FORMS = ("binary", "weighted", "bounding")
@@ -55,15 +54,14 @@ class Guidance:
 
     Of the patients with any annotation a seeded 40 % are for masks and training, the others for evaluation; patients of
     validation and test are always for evaluation, so no mask that training sees holds anything of theirs. Boxes that a
-    collection knows of pictures it does not hold (`all_boxes()`) may be used for pseudo masks unless their patient is in
+    collection knows of pictures it does not hold (`boxes_elsewhere()`) may be used for pseudo masks unless their patient is in
     validation, in test or among those for evaluation.
 
     CheXpert's annotations all lie in validation and test (its `guidance_part` says "validation"): there, as in the paper,
     pseudo masks are made of validation's, test's are for evaluation, and no training picture has its own.
 
     Args:
-        collection: its `mask` and `regions` are the annotations; `annotated(finding)` and `all_boxes()` are used when it
-            has them.
+        collection: its `mask` and `regions` are the annotations.
         strategy: "none": no guidance. "full": the picture's own annotation, whatever training picture. "pseudo": one mask
             a finding for every picture. "mixed": the own annotation for training's 40 %, else the pseudo mask.
         form: of the pseudo mask, one of `PSEUDO_FORMS`; "binary" is the paper's choice.
@@ -94,18 +92,18 @@ class Guidance:
         self.name = f"{strategy}, {form}" if strategy in ("pseudo", "mixed") else strategy
         self.most_pictures, self._seed = most_pictures, seed
         self._train = collection.split("train")
-        self._annotated = {finding: _annotated(collection, finding) for finding in collection.findings}
+        self._annotated = {finding: collection.annotated(finding) for finding in collection.findings}
         patients = np.asarray(collection.patients)
         held_out = {*patients[collection.split("validation")].tolist(), *patients[collection.split("test")].tolist()}
         everyone = np.unique(patients[np.concatenate([*self._annotated.values(), np.empty(0, int)])])
         order = np.random.default_rng(seed).permutation(everyone).tolist()
-        if getattr(collection, "guidance_part", "train") == "validation":
+        if collection.guidance_part == "validation":
             chosen = set(order) & set(patients[collection.split("validation")].tolist())
         else:
             chosen = [patient for patient in order if patient not in held_out][: round(training_share * len(order))]
         self.training_patients = frozenset(chosen)
         self._kept_apart = (held_out | set(order)) - self.training_patients
-        self.borrowed = self._boxes_elsewhere()
+        self.borrowed = [box for box in collection.boxes_elsewhere() if box.patient not in self._kept_apart]
         self._own = {finding: frozenset(self.annotated(finding).tolist()) for finding in collection.findings}
         self._pseudo: dict[tuple[str, int], np.ndarray] = {}
 
@@ -152,22 +150,6 @@ class Guidance:
 
     def _of_training_patients(self, indices: np.ndarray) -> np.ndarray:
         return indices[[self.collection.patients[index] in self.training_patients for index in indices]].astype(int)
-
-    def _boxes_elsewhere(self) -> list[Box]:
-        if not hasattr(self.collection, "all_boxes"):
-            return []
-        present = set(np.asarray(self.collection.pictures).tolist())
-        return [
-            b for b in self.collection.all_boxes() if b.picture not in present and b.patient not in self._kept_apart
-        ]
-
-
-def _annotated(collection: Collection, finding: str) -> np.ndarray:
-    """Indices of the pictures with an annotation of `finding`, sought among the positive ones when the collection keeps no list."""
-    if hasattr(collection, "annotated"):
-        return np.asarray(collection.annotated(finding), int)
-    positive = np.flatnonzero(collection.labels[:, list(collection.findings).index(finding)] == 1)
-    return np.array([index for index in positive if collection.mask(int(index), finding, 32) is not None], int)
 
 
 class OnBody:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection
+from engine.datasets.selected_findings import SelectedFindings
 
 LOOKED_AT = 16  # pictures
 SIDE, BLOCKS = 64, 4  # of a picture as it is looked at, in pixels, and blocks along it
@@ -56,6 +57,9 @@ def _options(collection: Collection) -> dict[str, Any]:
         for name, value in vars(collection).items()
         if not name.startswith("_") and name not in PLACES
     }
+    if isinstance(collection, SelectedFindings):  # the rest is that of the collection it is chosen from
+        told = {name: told.get(name) for name in ("name", "kind", "findings", "contrast_class")}
+        told["whole"] = _options(collection.chosen_from)
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -74,8 +78,7 @@ def _plain(value: Any) -> Any:
 def _labels(collection: Collection) -> str:
     """sha256 of labels, patients, attributes and parts."""
     digest = hashlib.sha256(np.ascontiguousarray(collection.labels, np.float32).tobytes())
-    attributes: Mapping[str, np.ndarray] = getattr(collection, "attributes", {})
-    for name, values in [("patients", collection.patients), *sorted(attributes.items())]:
+    for name, values in [("patients", collection.patients), *sorted(collection.attributes.items())]:
         digest.update(f"\n{name}\n".encode() + "\n".join(map(str, values)).encode())
     for part in SPLITS:
         digest.update(np.ascontiguousarray(collection.split(part), np.int64).tobytes())

@@ -69,7 +69,8 @@ class Implants(Collection):
         ValueError: a finding that cannot be put into a film.
     """
 
-    family = AIRSPACE  # an opacity of one of these does not teach that another is absent
+    family = AIRSPACE
+    has_counterfactuals = True
 
     def __init__(
         self,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Names
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.datasets.collection import Collection
 
+if TYPE_CHECKING:
+    from engine.datasets.pictures import Box
+
 
 class SelectedFindings(Collection):
-    """`collection` with the label columns of `findings`, in that order; its own doors (`counterfactual`, ...) stay open.
+    """`collection` with the label columns of `findings`, in that order.
+
+    Attributes:
+        chosen_from: `collection`.
 
     Raises:
         ValueError: a finding that the collection does not know.
@@ -22,28 +30,60 @@ class SelectedFindings(Collection):
             raise ValueError(
                 f"{collection.name} is labelled for {', '.join(collection.findings)}, not for {', '.join(unknown)}."
             )
-        self.whole, self.findings = collection, tuple(findings)
+        self.chosen_from, self.findings = collection, tuple(findings)
         self.labels = collection.labels[:, [list(collection.findings).index(finding) for finding in findings]]
         self.name, self.kind, self.options = collection.name, collection.kind, collection.options
-        self.patients, self.attributes = collection.patients, collection.attributes
-
-    def __getattr__(self, name: str):
-        if name.startswith("_") or name == "whole":
-            raise AttributeError(name)
-        return getattr(self.whole, name)
+        self.patients, self.attributes, self.grouping = collection.patients, collection.attributes, collection.grouping
+        self.family, self.markers = collection.family, collection.markers
+        self.crop, self.grey_range, self.guidance_part = (
+            collection.crop,
+            collection.grey_range,
+            collection.guidance_part,
+        )
+        self.has_counterfactuals = collection.has_counterfactuals
 
     @property
     def description(self) -> str:
-        return self.whole.description
+        return self.chosen_from.description
+
+    @property
+    def whole(self) -> Collection:
+        return self.chosen_from.whole
 
     def image(self, index: int, size: int | None = None) -> np.ndarray:
-        return self.whole.image(index, size)
-
-    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
-        return self.whole.mask(index, finding, size)
-
-    def regions(self, index: int, finding: str, size: int) -> list[np.ndarray]:
-        return self.whole.regions(index, finding, size)
+        return self.chosen_from.image(index, size)
 
     def split(self, name: str) -> np.ndarray:
-        return self.whole.split(name)
+        return self.chosen_from.split(name)
+
+    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
+        return self.chosen_from.mask(index, finding, size)
+
+    def regions(self, index: int, finding: str, size: int) -> list[np.ndarray]:
+        return self.chosen_from.regions(index, finding, size)
+
+    def annotated(self, finding: str) -> np.ndarray:
+        return self.chosen_from.annotated(finding)
+
+    def all_boxes(self) -> list[Box]:
+        return self.chosen_from.all_boxes()
+
+    def boxes_elsewhere(self) -> list[Box]:
+        return self.chosen_from.boxes_elsewhere()
+
+    def body(self, index: int, size: int | None = None) -> np.ndarray | None:
+        return self.chosen_from.body(index, size)
+
+    def marks(self, index: int, size: int | None = None) -> np.ndarray | None:
+        return self.chosen_from.marks(index, size)
+
+    def marker_mask(self, index: int | None, size: int) -> np.ndarray:
+        return self.chosen_from.marker_mask(index, size)
+
+    def with_markers(self, index: int, size: int | None, present: bool) -> np.ndarray:
+        return self.chosen_from.with_markers(index, size, present)
+
+    def counterfactual(
+        self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()
+    ) -> np.ndarray:
+        return self.chosen_from.counterfactual(index, size, without=without, with_=with_)

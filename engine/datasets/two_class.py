@@ -29,5 +29,5 @@ class TwoClass(SelectedFindings):
 
     def split(self, name: str) -> np.ndarray:
         """The collection's own part `name`, less the pictures that take no part."""
-        part = self.whole.split(name)
+        part = super().split(name)
         return part[~np.isnan(self.labels[part, 0])]

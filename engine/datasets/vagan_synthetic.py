@@ -99,6 +99,8 @@ class VAGANSynthetic(Collection):
             three above the shapes'.
     """
 
+    has_counterfactuals = True
+
     def __init__(
         self, count: int = 10000, seed: int = 1, recipe: str = "va-gan", findings: Sequence[str] = FINDINGS
     ) -> None:

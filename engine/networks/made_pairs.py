@@ -22,7 +22,7 @@ class MadePairs:
     """A collection that knows true counterfactuals, as a teacher of maps M_c with x + M_c(x) = the picture without finding c.
 
     Args:
-        collection: has `counterfactual(index, size, without=...)`.
+        collection: one that has true counterfactuals.
         findings: those that are taught, in the pupil's order; any that the collection does not have is never drawn.
         preprocessing: the pupil's; a counterfactual is brought to the network's range by its own picture's percentiles.
         held_out: patients of whom nothing may be learned, beside the collection's own validation and test.
@@ -43,7 +43,7 @@ class MadePairs:
         held_out: Sequence[str] = (),
         family: Sequence[str] = (),
     ):
-        if not hasattr(collection, "counterfactual"):
+        if not collection.has_counterfactuals:
             raise ValueError(
                 f"{collection.name} knows no true counterfactuals, so it cannot teach by pairs; take phantom or implants."
             )
@@ -204,9 +204,7 @@ def teachers(pairs: Collection | None, pupil: Collection, preprocessing: Preproc
     """`MadePairs` of `pairs` for a training on `pupil`, which learns nothing of its own held-back patients; None without pairs."""
     if pairs is None:
         return None
-    return MadePairs(
-        pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), getattr(pairs, "family", ())
-    )
+    return MadePairs(pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), pairs.family)
 
 
 def said(pairs: MadePairs | None) -> Mapping[str, str]:

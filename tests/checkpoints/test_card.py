@@ -5,11 +5,12 @@ import pytest
 
 from engine.checkpoints.card import card, chest_subgroups, measures, placeholder_card, table, with_measures
 from engine.checkpoints.format import CARD_SECTIONS, RefusedCheckpoint, read_card, save_checkpoint
+from engine.datasets.collection import Collection
 from engine.metrics.measure import Measure
 from engine.registry import methods
 
 
-class Ward:
+class Ward(Collection):
     """Forty patients with two findings, as much of a collection as a card asks for."""
 
     name = "ward"
@@ -21,6 +22,9 @@ class Ward:
         self.labels[0, 0] = np.nan
         self.patients = np.array([f"{i // 2:03d}" for i in range(40)])  # two films each
         self.attributes = attributes
+
+    def image(self, index, size=None):
+        raise NotImplementedError
 
     def split(self, part):
         return {"train": np.arange(20), "validation": np.arange(20, 30), "test": np.arange(30, 40)}[part]

@@ -250,6 +250,7 @@ def test_all_published_boxes_are_found_in_the_installed_package(tmp_path):
     write_folder(tmp_path, boxes=[("00000001_000.png", "Effusion", 0, 0, 99, 99)])
     collection = ChestXray8(tmp_path)
     assert len(collection.boxes) == 1 and len(collection.all_boxes()) == 985
+    assert len(collection.boxes_elsewhere()) == 984 and collection.boxes[0] not in collection.boxes_elsewhere()
     assert all(0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1 for box in collection.all_boxes())
     (tmp_path / "BBox_List_2017.csv").unlink()
     assert len(ChestXray8(tmp_path).all_boxes()) == 984

@@ -5,17 +5,21 @@ import pytest
 
 from engine.datasets import SPLITS, open_collection
 from engine.datasets.busi import BUSI
+from engine.datasets.collection import Collection
 from engine.datasets.two_class import TwoClass
 from tests.datasets.test_busi import write_folder
 
 
-class Told:
+class Told(Collection):
     """Labels alone, of two findings and every way to know or not to know of them."""
 
     name, kind, findings = "told", "unknown", ("A", "B")
     labels = np.array([[a, b] for a in (1, 0, np.nan) for b in (1, 0, np.nan)], np.float32)
     patients = np.arange(9).astype(str)
     attributes = {}
+
+    def image(self, index, size=None):
+        raise NotImplementedError
 
     def split(self, name):
         return np.arange(9)

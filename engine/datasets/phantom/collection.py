@@ -132,6 +132,7 @@ class Phantom(Collection):
     """
 
     findings: Sequence[str] = FINDINGS
+    has_counterfactuals = True
 
     def __init__(
         self,
@@ -224,6 +225,9 @@ class Phantom(Collection):
                 ink = mark.ink(size)
                 picture = picture * (1 - ink) + np.float32(mark.grey) * ink
         return picture
+
+    def with_markers(self, index: int, size: int | None, present: bool) -> np.ndarray:
+        return self.counterfactual(index, size, marker=present)
 
     def pictures(self, indices: Iterable[int], size: int | None = None) -> np.ndarray:
         """(n, size, size) float32, one film for each index."""

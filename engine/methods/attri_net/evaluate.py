@@ -104,9 +104,9 @@ def measures(
         measured(stride_energy, seen.maps[:, c].astype(np.float32), films, subject=finding, groups=groups)
     _mean_of(rows, "stride_energy")
     _on_body(model, collection, indices, seen, measured)
-    if hasattr(collection, "counterfactual"):
+    if collection.has_counterfactuals:
         _compare_with_truth(model, collection, indices, seen, rows, measured)
-    for marker in getattr(collection, "markers", ()):
+    for marker in collection.markers:
         if marker.finding not in model.findings:
             remarks.append(
                 f"no confounder_sensitivity: the marker goes along with {marker.finding}, which the model does not know"
@@ -126,7 +126,7 @@ def _by_marker(model, collection, indices, c, measured) -> None:
     answers = []
     for marked in (False, True):
         films = [
-            np.stack([collection.counterfactual(int(i), side, marker=marked) for i in part])
+            np.stack([collection.with_markers(int(i), side, marked) for i in part])
             for part in np.array_split(chosen, -(-len(chosen) // CHUNK))
         ]
         answers.append(np.concatenate([model.predict_proba(part)[:, c] for part in films]))

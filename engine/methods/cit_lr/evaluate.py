@@ -64,7 +64,7 @@ def evaluate(
         BLIND: (_blind(generator), some),
         BETA_VAE: (_beta_vae(generator), some),
     }
-    if isinstance(getattr(collection, "whole", collection), Phantom):
+    if isinstance(collection.whole, Phantom):
         beside[EXACT] = _exact(generator, collection), indices
     for words, (show, chosen) in beside.items():
         for name in generator.attributes:

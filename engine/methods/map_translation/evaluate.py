@@ -71,11 +71,11 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     Raises:
         ValueError: the collection's two classes are not the model's, or its pictures are cut otherwise.
     """
-    if getattr(collection, "contrast_class", None) != model.contrast_class:
+    if collection.contrast_class != model.contrast_class:
         raise ValueError(
             f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes."
         )
-    cut, kept = getattr(collection, "crop", "whole"), model.checkpoint.config["crop"]
+    cut, kept = collection.crop, model.checkpoint.config["crop"]
     if cut != kept:
         raise ValueError(
             f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that option out."
@@ -118,7 +118,7 @@ def measures(
     _compare_with_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
     remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]
-    if hasattr(collection, "counterfactual"):
+    if collection.has_counterfactuals:
         _compare_with_truth(model, collection, indices, seen, measured)
     if any(row.subject.endswith(", fixed") for row in rows):
         remarks.append(
@@ -132,13 +132,13 @@ def measures(
     remarks.append(
         f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they come"
     )
-    if (crop := getattr(collection, "crop", "whole")) != "whole":
+    if (crop := collection.crop) != "whole":
         cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
         levelled = " and its greys are replaced by their ranks" if crop in LEVELLED else ""
         remarks.append(
             f"so that format and border do not give the class away, {cropped}{levelled} before the model sees it"
         )
-    if grouping := getattr(collection, "grouping", ""):
+    if grouping := collection.grouping:
         remarks.append(f"split by groups of look-alikes, as no patient is named: {grouping}")
     return rows, remarks
 
@@ -206,10 +206,10 @@ def compared_with_masks(
 def _where(model, collection, indices, seen: Seen, measured) -> None:
     """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the collection can tell."""
     side = model.preprocessing.size
-    for door, subject in (("body", ON_BODY), ("marks", ON_MARKS)):
-        if not hasattr(collection, door):
+    for mask_of, subject in ((collection.body, ON_BODY), (collection.marks, ON_MARKS)):
+        masks = [mask for index in indices if (mask := mask_of(int(index), side)) is not None]
+        if len(masks) < len(indices):
             continue
-        masks = [np.asarray(getattr(collection, door)(int(index), side), bool) for index in indices]
         chosen = [n for n, mask in enumerate(masks) if mask.any()]
         pairs = [(seen.maps[n].astype(np.float32), masks[n]) for n in chosen]
         measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices[chosen]])

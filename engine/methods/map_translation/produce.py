@@ -72,7 +72,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         | {"steps_done": facts["step"], "seed": job.seed},
         "data": data_facts(collection, job.pairs, guidance="none"),
         "calibration": {"slope": 1.0, "middle": 0.0},
-        "crop": getattr(collection, "crop", "whole"),
+        "crop": collection.crop,
         "cut": 0.1,
         "thresholds": {finding: 0.5},
         "scales": {finding: 1.0},

@@ -85,10 +85,10 @@ class DiscrepancyRecipe(Recipe):
             raise ValueError(
                 f"one finding is learned at a time, not {', '.join(collection.findings)}; choose one with --finding."
             )
-        self.finding, self.contrast_class = collection.findings[0], getattr(collection, "contrast_class", None)
+        self.finding, self.contrast_class = collection.findings[0], collection.contrast_class
         self.map_generator, self.average = map_generator, average
         average.load_state_dict(map_generator.state_dict())
-        fixed = getattr(collection, "grey_range", None)
+        fixed = collection.grey_range
         self.films = Films(
             collection, Preprocessing(preset.architecture.size, preset.percentile, preset.value_range, fixed)
         )

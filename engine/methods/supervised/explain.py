@@ -197,7 +197,7 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
         measured(
             stride_energy, maps[:, c].astype(np.float32), pictures.astype(np.float32), subject=finding, groups=groups
         )
-        if hasattr(collection, "counterfactual") and has.any():
+        if collection.has_counterfactuals and has.any():
             some = np.flatnonzero(has)[:MOST_COUNTERFACTUALS]
             before = pictures[some].astype(np.float32)
             truth = true_counterfactuals(model.preprocessing, collection, indices[some], finding)

@@ -55,7 +55,9 @@ def test_pairs_of_another_collection_can_teach_and_without_truth_there_is_nothin
     assert SupervisedRecipe(patients(), SMALL, pairs=others).teacher.collection is others
     films = patients()
     with pytest.raises(ValueError, match="busi knows no true counterfactuals"):
-        SupervisedRecipe(films, SMALL, pairs=SimpleNamespace(name="busi", findings=films.findings))
+        SupervisedRecipe(
+            films, SMALL, pairs=SimpleNamespace(name="busi", findings=films.findings, has_counterfactuals=False)
+        )
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (48, 32)])
