@@ -82,7 +82,7 @@ def test_a_picture_of_the_same_family_does_not_teach_absence(others):
 
 def test_without_truth_or_common_findings_there_is_no_teacher(others):
     with pytest.raises(ValueError, match="films knows no true counterfactuals"):
-        MadePairs(SimpleNamespace(name="films", findings=("Effusion",)), ("Effusion",), PREP)
+        MadePairs(SimpleNamespace(name="films", findings=("Effusion",), has_counterfactuals=False), ("Effusion",), PREP)
     with pytest.raises(ValueError, match="none of which is among Hernia"):
         MadePairs(others, ("Hernia",), PREP)
     assert teachers(None, others, PREP) is None
