@@ -56,7 +56,9 @@ def test_pairs_of_another_collection_can_teach_and_without_truth_there_is_nothin
     films = patients()
     with pytest.raises(ValueError, match="busi knows no true counterfactuals"):
         SupervisedRecipe(
-            films, SMALL, pairs=SimpleNamespace(name="busi", findings=films.findings, has_counterfactuals=False)
+            films,
+            SMALL,
+            pairs=SimpleNamespace(name="busi", findings=films.findings, family=(), has_counterfactuals=False),
         )
 
 
