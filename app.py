@@ -7,7 +7,7 @@ import streamlit as st
 
 
 def show() -> None:
-    """One run of the script: the page that is asked for, and the house around it."""
+    """One run of the script: the page that is asked for, and the frame around it."""
     page = st.navigation(
         [
             st.Page("pages/explain.py", title="Explain", default=True),
@@ -28,16 +28,16 @@ def show() -> None:
         with st.container(key="brand", gap=None):
             common.style()
             st.html(f"<p class='brand'>Otherwise</p><p class='notice'>{common.NOTICE}</p>")
-        with st.container(key="rooms", gap=None):
+        with st.container(key="navigation", gap=None):
             st.page_link("pages/explain.py", label="Explain")
             st.page_link("pages/learned.py", label="What the model learned")
             st.page_link("pages/bias.py", label="Bias report")
             st.page_link("pages/models.py", label="Models")
 
-    with common.house():
+    with common.app_frame():
         page.run()
 
-    with st.sidebar, st.container(key="house", gap=None):
+    with st.sidebar, st.container(key="open-count", gap=None):
         open_now = sum(entry.state != "refused" for entry in open_scans.scans().values())
         st.text(f"{open_now} {'scan' if open_now == 1 else 'scans'} open")
 

@@ -318,9 +318,9 @@ def open_generator(where: str | Path | Checkpoint, device: str = "auto") -> Any:
         RefusedCheckpoint: it is a model that explains scans.
     """
     checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
-    room = method(checkpoint.method)
-    if not isinstance(room, Generator):
+    entry = method(checkpoint.method)
+    if not isinstance(entry, Generator):
         raise RefusedCheckpoint(
             f"{checkpoint.name} explains scans and cannot change an attribute; choose a checkpoint of cit_lr."
         )
-    return room.open(checkpoint, choose_device(device))
+    return entry.open(checkpoint, choose_device(device))

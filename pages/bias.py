@@ -116,7 +116,7 @@ def result(offers: list[Checkpoint]) -> None:
     if pressed and asked not in wanted:
         wanted.append(asked)
         ask_report(checkpoint, asked)
-        st.rerun()  # the house says how many jobs there are
+        st.rerun()  # the frame says how many jobs there are
     head.html(bias_cards.headline(asked.attribute))
     if asked not in wanted:
         common.worker().keep_only(common.session(), [])
@@ -243,6 +243,6 @@ def main() -> None:
     result(offers)
 
 
-if common.in_the_house():
+if common.inside_app_frame():
     with st.container(key="bias"):
         main()

@@ -318,5 +318,5 @@ def main() -> None:
         result(opened)
 
 
-if common.in_the_house():
+if common.inside_app_frame():
     main()

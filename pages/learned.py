@@ -138,5 +138,5 @@ def main() -> None:
     result([first] if second is None else [first, second])
 
 
-if common.in_the_house():
+if common.inside_app_frame():
     main()

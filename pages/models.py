@@ -219,6 +219,6 @@ def main() -> None:
             show(next(c for c in good if c.identity == chosen))
 
 
-if common.in_the_house():
+if common.inside_app_frame():
     with st.container(key="models"):
         main()

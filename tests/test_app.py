@@ -148,7 +148,7 @@ def test_every_page_opens_and_says_research_use_only(page, checkpoints):
 
 
 @pytest.mark.parametrize("page", PAGES[1:])
-def test_a_page_asked_for_first_comes_with_the_whole_house(page, checkpoints):
+def test_a_page_asked_for_first_comes_with_the_whole_frame(page, checkpoints):
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(page).run()
     assert not at.exception
     assert any(common.NOTICE in element.value for element in at.get("html"))

@@ -57,10 +57,10 @@ def mutants(seed: int, count: int, files: list[bytes], pictures: list[bytes]) ->
 def damaged(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
     """`data` with flipped bytes, a false length, a piece cut, moved, doubled or put in from another file."""
     data = bytearray(data)
-    reach = min(len(data), 1200) if chance.random() < 0.7 else len(data)  # most damage goes where the headers are
+    limit = min(len(data), 1200) if chance.random() < 0.7 else len(data)  # most damage goes where the headers are
 
     def place() -> int:
-        return chance.randrange(reach)
+        return chance.randrange(limit)
 
     kind = chance.randrange(KINDS)
     if kind == 0:

@@ -40,8 +40,8 @@ def evaluate(
 
     if split not in SPLITS:
         raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
-    room = registered(method)
-    model = (open_generator if isinstance(room, Generator) else open_model)(checkpoint, device)
+    entry = registered(method)
+    model = (open_generator if isinstance(entry, Generator) else open_model)(checkpoint, device)
     if model.checkpoint.method != method:
         raise UsageError(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     trained = None if default_options else model.checkpoint
@@ -56,7 +56,7 @@ def evaluate(
     indices = collection.split(split)
     if not len(indices):
         raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
-    rows, remarks = room.evaluate(model, collection, indices)
+    rows, remarks = entry.evaluate(model, collection, indices)
     print(show(rows, [*elsewhere, *options_used(collection, option or (), model.checkpoint), *remarks]))
     if json:
         write_json(json, "evaluate", rows)

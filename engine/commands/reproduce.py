@@ -176,19 +176,19 @@ def _rows_of(
     """All that is measured of one model on the test part, None when its checkpoint is missing and not to be trained; and
     what `evaluate` remarks."""
     method = table.models[model].method or table.method
-    room, name = registered(method), table.checkpoint(model, preset)
+    entry, name = registered(method), table.checkpoint(model, preset)
     if table.models[model].findings:
         collection = SelectedFindings(collection, table.models[model].findings)
     if name not in shipped():
         if not train:
             return None, []
-        room.train(training_job(table, model, preset, collection, machine, runs))
+        entry.train(training_job(table, model, preset, collection, machine, runs))
     opened_model, test = open_model(name, machine.accelerator), collection.split("test")
     if opened_model.checkpoint.method != method or tuple(opened_model.findings) != tuple(collection.findings):
         raise UsageError(
             f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}."
         )
-    rows, remarks = room.evaluate(opened_model, collection, test)
+    rows, remarks = entry.evaluate(opened_model, collection, test)
     return rows + (table.more(opened_model, collection, test) if table.more else []), remarks
 
 

@@ -73,16 +73,16 @@ def train(
 ) -> None:
     """Train, choose operating points on validation, measure on test, and save weights, configuration and card."""
     use_threads(threads)
-    room = registered(method)
-    if not room.trainable:
-        raise UsageError(f"{room.title}s are trained by their makers; bring one in with python -m engine adopt.")
-    if preset not in room.presets():
-        raise UsageError(f"{method} has no preset {preset!r}; there are {', '.join(room.presets())}.")
+    entry = registered(method)
+    if not entry.trainable:
+        raise UsageError(f"{entry.title}s are trained by their makers; bring one in with python -m engine adopt.")
+    if preset not in entry.presets():
+        raise UsageError(f"{method} has no preset {preset!r}; there are {', '.join(entry.presets())}.")
     if contrast_class is not None:
-        check_two_classes(room, finding or ())
+        check_two_classes(entry, finding or ())
     collection = opened(data, root, finding or (), option or (), contrast_class)
     guide, words = guided(guidance, collection, pseudo_mask)
-    teacher = made_pairs(room, pairs, pairs_root or root, collection.findings, pairs_copies)
+    teacher = made_pairs(entry, pairs, pairs_root or root, collection.findings, pairs_copies)
     job = TrainingJob(
         name=name
         or checkpoint_name(
@@ -108,20 +108,20 @@ def train(
         pairs=teacher,
         runs=runs,
     )
-    checkpoint = room.train(job)
+    checkpoint = entry.train(job)
     if checkpoint is not None:
         print(checkpoint.card)
 
 
-def made_pairs(room: Trained, pairs: str | None, root: Path | None, findings: Sequence[str], copies: int):
+def made_pairs(entry: Trained, pairs: str | None, root: Path | None, findings: Sequence[str], copies: int):
     """The collection called `pairs`, with as many of `findings` as it can make; None where no pairs are asked for."""
     if pairs is None:
         return None
     if pairs not in PAIRS:
         raise UsageError(f"pairs are {', '.join(PAIRS)}, got {pairs!r}.")
-    if not room.made_pairs:
+    if not entry.made_pairs:
         able = ", ".join(sorted(name for name, other in trained().items() if other.made_pairs))
-        raise UsageError(f"{room.title} cannot learn from made pairs; leave --pairs out, or train one of {able}.")
+        raise UsageError(f"{entry.title} cannot learn from made pairs; leave --pairs out, or train one of {able}.")
     makes = registered_collection(pairs).pairs_of
     able = [finding for finding in findings if finding in makes]
     if not able:
@@ -129,12 +129,12 @@ def made_pairs(room: Trained, pairs: str | None, root: Path | None, findings: Se
     return opened(pairs, root, able, [f"copies={copies}"])
 
 
-def check_two_classes(room: Trained, findings: Sequence[str]) -> None:
+def check_two_classes(entry: Trained, findings: Sequence[str]) -> None:
     """Refuses another class for a method that learns a finding against its absence only, or without the one finding it is against."""
-    if not room.two_classes:
+    if not entry.two_classes:
         able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
         raise UsageError(
-            f"{room.title} learns a finding against its absence; leave --contrast-class out, or train one of {able}."
+            f"{entry.title} learns a finding against its absence; leave --contrast-class out, or train one of {able}."
         )
     if len(findings) != 1:
         raise UsageError(

@@ -190,8 +190,8 @@ class Elsewhere:
     name = "elsewhere"
 
     def __init__(self, region: np.ndarray, margin: float = 0.03) -> None:
-        reach = max(1, round(margin * region.shape[1]))
-        self._region = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+        radius_px = max(1, round(margin * region.shape[1]))
+        self._region = cv2.dilate(region.astype(np.uint8), np.ones((2 * radius_px + 1, 2 * radius_px + 1), np.uint8))
 
     def annotated(self, finding: str) -> np.ndarray:
         return np.empty(0, int)

@@ -187,8 +187,8 @@ def fluid(random: np.random.Generator, lungs: LungFields, side: int, supine: boo
     strength = random.uniform(0.25, 0.6) if supine else random.uniform(0.75, 1.0)
     edge, climb, curve = random.uniform(0.010, 0.03), random.uniform(0.25, 0.6), random.uniform(0.9, 2.2)
     waves, patches = fractal(random, 2.0), fractal(random, 1.8)
-    reach = cv2.dilate(lung.astype(np.uint8), np.ones((1 + 2 * round(0.09 * SIDE), 3), np.uint8))
-    reach[: round((top + 0.25 * height) * SIDE)] = lung[: round((top + 0.25 * height) * SIDE)]
+    fluid_region = cv2.dilate(lung.astype(np.uint8), np.ones((1 + 2 * round(0.09 * SIDE), 3), np.uint8))
+    fluid_region[: round((top + 0.25 * height) * SIDE)] = lung[: round((top + 0.25 * height) * SIDE)]
 
     def fill(shape: tuple[int, int]) -> np.ndarray:
         columns, rows = _grid(shape)
@@ -201,7 +201,7 @@ def fluid(random: np.random.Generator, lungs: LungFields, side: int, supine: boo
         else:
             surface = bottom - share * height * (1 - climb * np.sin(0.5 * np.pi * inward) ** curve)
             amount = strength * expit((rows - surface + 0.006 * _sized(waves, shape)) / edge)
-        return _share(amount * _softened(reach, shape))
+        return _share(amount * _softened(fluid_region, shape))
 
     return Lesion(fill)
 

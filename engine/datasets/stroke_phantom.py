@@ -82,31 +82,31 @@ def draw_lesion(random: np.random.Generator, territory: int, size: int, root: Pa
     """Grown from a random seed by nearness and chance until it has its volume, or has filled its territory."""
     average = atlas(root)
     tissue = _tissue(root)
-    room = _room(random, territory, root) & tissue
-    places = np.argwhere(room)
+    allowed = _allowed_voxels(random, territory, root) & tissue
+    places = np.argwhere(allowed)
     centre = places[random.integers(len(places))]
     stretch = random.uniform(0.7, 1.4, 3)
-    grid = np.indices(room.shape, dtype=np.float32)
+    grid = np.indices(allowed.shape, dtype=np.float32)
     distance = np.sqrt(sum(((grid[k] - centre[k]) / stretch[k]) ** 2 for k in range(3)))
     rough = ndimage.zoom(
-        random.normal(0, 1, (14, 14, 12)).astype(np.float32), np.array(room.shape) / (14, 14, 12), order=1
+        random.normal(0, 1, (14, 14, 12)).astype(np.float32), np.array(allowed.shape) / (14, 14, 12), order=1
     )
-    rough = rough[tuple(slice(n) for n in room.shape)]
+    rough = rough[tuple(slice(n) for n in allowed.shape)]
     voxel_ml = STEP**3 * float(np.prod(average.scale)) / 1000
     wanted = random.uniform(*np.log(VOLUMES_ML[size]))
     count = max(3, min(int(np.exp(wanted) / voxel_ml), len(places)))
     radius = (3 * count / (4 * np.pi)) ** (1 / 3)
-    score = np.where(room, distance + 0.35 * radius * rough, np.inf)
+    score = np.where(allowed, distance + 0.35 * radius * rough, np.inf)
     core = score <= np.partition(score.ravel(), count - 1)[count - 1]
     amount = np.clip(ndimage.gaussian_filter(core.astype(np.float32), random.uniform(0.5, 0.9)), 0, 1)
-    amount *= room | ndimage.binary_dilation(room)
+    amount *= allowed | ndimage.binary_dilation(allowed)
     return Lesion(
         territory, size, float(core.sum() * voxel_ml), amount, float(random.uniform(2.5, 6.5) + 0.5 * size),
         float(random.uniform(0.3, 0.8) * (0.4, 0.8, 1.6, 2.6)[size]), centre * float(STEP),
     )  # fmt: skip
 
 
-def _room(random: np.random.Generator, territory: int, root: Path | None) -> np.ndarray:
+def _allowed_voxels(random: np.random.Generator, territory: int, root: Path | None) -> np.ndarray:
     """A territory on the lesion's grid with borders of this patient's own: shifted smoothly by some millimetres, but not across the midline."""
     labels = territories(root)[::STEP, ::STEP, ::STEP]
     grid = np.indices(labels.shape, dtype=np.float32)

@@ -1,1 +1,1 @@
-"""Documents that leave the house."""
+"""Documents that are given to others: reports as PDF."""

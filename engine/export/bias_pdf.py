@@ -63,15 +63,15 @@ def _answer(page: Paper, report: BiasReport) -> None:
 def _findings(page: Paper, report: BiasReport) -> None:
     start, end = (answers.short(report.attribute, value) for value in report.values[:2])
     direction = f", {start} to {end}" if len(report.values) == 2 else ""
-    page.heading(f"Per finding{direction}", room=30)
+    page.heading(f"Per finding{direction}", space=30)
     widths, margin = (24, 32, 28, 24, 30, 11, 12, 19), f"{100 * report.margin:g}"
     heads = "finding", "mean change", "points, 95 %", "flips of 100, 95 %", "verdict", "p", "corrected", "beyond"
     page.cells(heads, widths, 7, [QUIET] * 8, height=3.4)
     page.cells(("", "", "", "", "", "", "", f"-{margin}, +{margin}"), widths, 7, [QUIET] * 8, height=3.4)
-    reach = notes.reach(report)
+    axis_limit = notes.axis_limit(report)
     lines = answers.table(report)
     for one, cells in zip(report.findings, lines, strict=True):
-        page.room_for(ROW + 6)
+        page.page_break_unless_fits(ROW + 6)
         top = page.get_y()
         name, pair, change, between, flips, share, verdict, p, corrected, sided = cells[:10]
         colours = [INK] * 4 + [VERDICTS.get(one.verdict, QUIET)] + [INK] * 3
@@ -82,10 +82,10 @@ def _findings(page: Paper, report: BiasReport) -> None:
             colours,
             height=ROW,
         )
-        _interval(page, one, LEFT + widths[0], top, widths[1] - 4, reach, report.margin)
+        _interval(page, one, LEFT + widths[0], top, widths[1] - 4, axis_limit, report.margin)
         if len(report.values) > 2:
             page.at(LEFT + widths[0], top + ROW, pair, 5.5)
-    _axis(page, LEFT + widths[0], page.get_y(), widths[1] - 4, reach, report.margin)
+    _axis(page, LEFT + widths[0], page.get_y(), widths[1] - 4, axis_limit, report.margin)
     page.set_y(page.get_y() + 7)
     widths = (25, 26, 30, 33, 33, 33)
     page.cells(
@@ -96,7 +96,7 @@ def _findings(page: Paper, report: BiasReport) -> None:
         height=4,
     )
     for one, cells in zip(report.findings, lines, strict=True):
-        page.room_for(5)
+        page.page_break_unless_fits(5)
         gaps = [one.associations.decisions.get(name) for name in ("parity", "opportunity", "odds")]
         said = ["-" if gap is None else f"{gap.gap:.2f} ({gap.low:.2f} to {gap.high:.2f})" for gap in gaps]
         page.cells((cells[0], number(one.threshold), cells[10], *said), widths, 7.5, height=4.2)
@@ -105,12 +105,12 @@ def _findings(page: Paper, report: BiasReport) -> None:
 
 
 def _interval(
-    page: Paper, one: FindingReport, left: float, top: float, width: float, reach: float, margin: float
+    page: Paper, one: FindingReport, left: float, top: float, width: float, axis_limit: float, margin: float
 ) -> None:
     """A dot and its interval against zero, the margin as a band."""
 
     def across(value: float) -> float:
-        return left + width * (0.5 + 0.5 * value / reach)
+        return left + width * (0.5 + 0.5 * value / axis_limit)
 
     middle = top + ROW / 2
     page.set_fill_color(*BAND)
@@ -120,14 +120,14 @@ def _interval(
     page.set_draw_color(*HAND)
     page.set_fill_color(*HAND)
     if one.change.low is not None:
-        page.line(across(max(one.change.low, -reach)), middle, across(min(one.change.high, reach)), middle)
+        page.line(across(max(one.change.low, -axis_limit)), middle, across(min(one.change.high, axis_limit)), middle)
     page.circle(across(one.change.value), middle, 0.8, style="F")
 
 
-def _axis(page: Paper, left: float, top: float, width: float, reach: float, margin: float) -> None:
+def _axis(page: Paper, left: float, top: float, width: float, axis_limit: float, margin: float) -> None:
     for value in (-margin, 0.0, margin):
         page.at(
-            left + width * (0.5 + 0.5 * value / reach),
+            left + width * (0.5 + 0.5 * value / axis_limit),
             top + 2.6,
             f"{100 * value:+.3g}" if value else "0",
             6,
@@ -139,7 +139,7 @@ def _axis(page: Paper, left: float, top: float, width: float, reach: float, marg
 def _scatters(page: Paper, report: BiasReport) -> None:
     across = min(max(len(report.findings), 3), 5)
     side = WIDTH / across - GAP
-    page.heading("Every picture under both values", room=side + 22)
+    page.heading("Every picture under both values", space=side + 22)
     colours = dict(zip(report.values, COLOURS, strict=False))
     whose = ", ".join(
         f"{answers.short(report.attribute, value)} {name} {MARKS[k % 3]}"
@@ -151,7 +151,7 @@ def _scatters(page: Paper, report: BiasReport) -> None:
         QUIET,
     )
     for start in range(0, len(report.findings), across):
-        page.room_for(side + 13)
+        page.page_break_unless_fits(side + 13)
         top = page.get_y() + 4.5
         for k, one in enumerate(report.findings[start : start + across]):
             _scatter(page, report, one, LEFT + GAP - 1 + k * (side + GAP), top, side)
@@ -184,21 +184,21 @@ def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
     shown = [one for one in report.told if one.verdict == DEPENDS and not one.slight][:MOST_FINDINGS] or report.told[:1]
     if not shown:
         return
-    page.heading("The most affected patients", room=side + 26)
+    page.heading("The most affected patients", space=side + 26)
     page.words(
         f"As photographed, under the other value, and the difference, always {_direction(report)}; one scale of differences for each finding.",
         7.5,
         QUIET,
     )
     for one in shown:
-        page.room_for(side + 13)
+        page.page_break_unless_fits(side + 13)
         people, top = one.affected[:SHOWN], page.get_y() + 1
-        reach = difference_scale(people)
+        axis_limit = difference_scale(people)
         lines = max(
-            _person(page, report, one, person, LEFT + k * (3 * side + 6), top, side, reach)
+            _person(page, report, one, person, LEFT + k * (3 * side + 6), top, side, axis_limit)
             for k, person in enumerate(people)
         )
-        _bar(page, LEFT + len(people) * (3 * side + 6), top + 2.9 * lines + 1, side, reach)
+        _bar(page, LEFT + len(people) * (3 * side + 6), top + 2.9 * lines + 1, side, axis_limit)
         page.set_y(top + 2.9 * lines + side + 2.5)
 
 
@@ -217,7 +217,7 @@ def _person(
     left: float,
     top: float,
     side: float,
-    reach: float,
+    axis_limit: float,
 ) -> int:
     """Three pictures below a caption; returns how many lines it takes."""
     flips = ", flips" if person.flips else ""
@@ -232,8 +232,8 @@ def _person(
     page.picture(person.counterfactual, low, high, left + side + 1, top, side, f"{one.finding}, otherwise")
     page.picture(
         person.difference(report.values),
-        -reach,
-        reach,
+        -axis_limit,
+        axis_limit,
         left + 2 * side + 2,
         top,
         side,
@@ -242,18 +242,18 @@ def _person(
     return len(lines)
 
 
-def _bar(page: Paper, left: float, top: float, height: float, reach: float) -> None:
+def _bar(page: Paper, left: float, top: float, height: float, axis_limit: float) -> None:
     """What the greys of a difference mean."""
     page.picture(
         np.linspace(1, -1, 128, dtype=np.float32)[:, None], -1, 1, left - 1, top, 2.5, "scale of the difference", height
     )
-    for text, share in ((f"{reach:+.3g}", 0.08), ("grey levels", 0.18), ("0", 0.52), (f"{-reach:+.3g}", 1.0)):
+    for text, share in ((f"{axis_limit:+.3g}", 0.08), ("grey levels", 0.18), ("0", 0.52), (f"{-axis_limit:+.3g}", 1.0)):
         page.at(left + 2.3, top + height * share, text, 6)
 
 
 def _numbers(page: Paper, report: BiasReport) -> None:
     """Two columns of blocks: the pictures', one for each finding, and what the less common numbers are."""
-    page.heading("Every number, and what it is", room=45)
+    page.heading("Every number, and what it is", space=45)
     page.words("Value, 95 % interval, number of pictures it rests on; p: a p value.", 7.5, QUIET)
     page.ln(1)
     pictures = [report.composition, *report.quality]

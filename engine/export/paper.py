@@ -46,9 +46,9 @@ class Paper(FPDF):
         self.set_x(left)
         self.multi_cell(width, size * POINT * LEADING, latin(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
-    def heading(self, text: str, room: float = 20) -> None:
-        """Above a part that needs at least so much room."""
-        self.room_for(room)
+    def heading(self, text: str, space: float = 20) -> None:
+        """Above a part that needs at least `space` mm."""
+        self.page_break_unless_fits(space)
         self.ln(1.5)
         self.words(text, 10, bold=True)
         self.ln(0.8)
@@ -73,7 +73,7 @@ class Paper(FPDF):
         """What stands quietly on the left, and what it is on the right."""
         for what, how in pairs:
             lines = max(len(self.wrapped(what, label - 2, size)), len(self.wrapped(how, WIDTH - label, size)))
-            self.room_for(lines * size * POINT * LEADING)
+            self.page_break_unless_fits(lines * size * POINT * LEADING)
             top = self.get_y()
             self.words(what, size, QUIET, width=label - 2)
             left_ends = self.get_y()
@@ -81,7 +81,7 @@ class Paper(FPDF):
             self.words(how, size, left=LEFT + label, width=WIDTH - label)
             self.set_y(max(left_ends, self.get_y()) + 0.4)
 
-    def room_for(self, height: float) -> None:
+    def page_break_unless_fits(self, height: float) -> None:
         """A new page where less is left."""
         if self.get_y() + height > self.h - BOTTOM:
             self.add_page()
@@ -115,15 +115,17 @@ class Paper(FPDF):
         grey = Image.fromarray(np.clip((values - low) / span * 255, 0, 255).astype(np.uint8))
         self.image(grey, left, top, side, height or side, alt_text=said)
 
-    def mark(self, x: float, y: float, kind: str, reach: float = 0.45) -> None:
+    def mark(self, x: float, y: float, kind: str, half_width: float = 0.45) -> None:
         """A point of a scatter, filled: 'dots', 'squares' or 'diamonds'."""
         if kind == "dots":
-            self.circle(x, y, reach, style="F")
+            self.circle(x, y, half_width, style="F")
         elif kind == "squares":
-            self.rect(x - reach, y - reach, 2 * reach, 2 * reach, style="F")
+            self.rect(x - half_width, y - half_width, 2 * half_width, 2 * half_width, style="F")
         else:
-            reach *= 1.3  # a diamond of that half width weighs as much as the others
-            self.polygon([(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)], style="F")
+            half_width *= 1.3  # a diamond of that half width weighs as much as the others
+            self.polygon(
+                [(x, y - half_width), (x + half_width, y), (x, y + half_width), (x - half_width, y)], style="F"
+            )
 
 
 def latin(text: str) -> str:

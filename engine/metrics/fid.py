@@ -79,8 +79,8 @@ def _jackknife(piles: list[np.ndarray], groups: Sequence, value: float, seed: in
     folds = [fold[np.searchsorted(patients, name)] for name in names]
     left = np.array([frechet(*(pile[f != out] for pile, f in zip(piles, folds))) for out in range(FOLDS)])
     error = np.sqrt((FOLDS - 1) / FOLDS * np.sum((left - left.mean()) ** 2))
-    reach = stats.t.ppf((1 + LEVEL) / 2, FOLDS - 1) * error
-    return max(value - reach, 0.0), value + reach
+    half_width = stats.t.ppf((1 + LEVEL) / 2, FOLDS - 1) * error
+    return max(value - half_width, 0.0), value + half_width
 
 
 def _patients(pile: np.ndarray, groups: Sequence[str] | None, mark: str) -> np.ndarray:

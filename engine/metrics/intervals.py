@@ -83,8 +83,8 @@ def mean_of_means_interval(
 
 
 def _students(mean: float, variance: float, g: int, within: tuple[float, float] | None) -> Interval:
-    reach = stats.t.ppf((1 + LEVEL) / 2, g - 1) * np.sqrt(variance)
-    low, high = mean - reach, mean + reach
+    half_width = stats.t.ppf((1 + LEVEL) / 2, g - 1) * np.sqrt(variance)
+    low, high = mean - half_width, mean + half_width
     if within is not None:
         low, high = max(low, within[0]), min(high, within[1])
     return float(low), float(high)
@@ -97,9 +97,9 @@ def wilson(successes: float, n: float) -> Interval:
     z2 = stats.norm.ppf((1 + LEVEL) / 2) ** 2
     share = successes / n
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    low = 0.0 if successes == 0 else centre - reach  # exactly 0 and 1 at the ends, where rounding would miss them
-    high = 1.0 if successes == n else centre + reach
+    half_width = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    low = 0.0 if successes == 0 else centre - half_width  # exactly 0 and 1 at the ends, where rounding would miss them
+    high = 1.0 if successes == n else centre + half_width
     return float(low), float(high)
 
 
@@ -206,8 +206,8 @@ def bootstrap_logit(
     if values is None:
         return UNKNOWN
     value = float(statistic(np.ones((1, n)))[0])
-    reach = stats.norm.ppf((1 + LEVEL) / 2) * values.std(ddof=1) / (value * (1 - value))  # delta method
-    low, high = special.expit(special.logit(value) + np.array([-reach, reach]))
+    half_width = stats.norm.ppf((1 + LEVEL) / 2) * values.std(ddof=1) / (value * (1 - value))  # delta method
+    low, high = special.expit(special.logit(value) + np.array([-half_width, half_width]))
     return float(low), float(high)
 
 

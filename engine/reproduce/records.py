@@ -78,7 +78,7 @@ class Table:
     """A table of a paper.
 
     Attributes:
-        method: room of all its checkpoints.
+        method: of all its checkpoints.
         data, options, findings: the collection that they are trained and tested on.
         changes: settings of the training that differ from the preset, the same for all.
         models: the checkpoints, by the name that a reader sees.
@@ -155,8 +155,8 @@ def ratio(above: Measure, below: Measure, subject: str) -> Measure | None:
         ends = paired_ratio(above.sample.values, below.sample.values, above.sample.groups)
     elif above.low is not None and below.low is not None:
         relative = [(one.high - one.low) / (2 * one.value) for one in (above, below)]  # 1.96 standard errors
-        reach = math.hypot(*relative)
-        ends = value * math.exp(-reach), value * math.exp(reach)
+        half_width = math.hypot(*relative)
+        ends = value * math.exp(-half_width), value * math.exp(half_width)
     return Measure("effect", subject, value, *ends, n=min(above.n, below.n), chance=1.0)
 
 

@@ -197,8 +197,8 @@ def run(
                     if fabric.is_global_zero:
                         _write(folder / BEST, recipe.kept(), {"best": best})
             asked = fabric.broadcast(stop.asked)  # once: a signal during the save waits for the next step
-            tired = 0 < recipe.patience * recipe.validate_every <= step + 1 - max(best["step"], 0)
-            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or asked or tired
+            patience_exceeded = 0 < recipe.patience * recipe.validate_every <= step + 1 - max(best["step"], 0)
+            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or asked or patience_exceeded
             if fabric.broadcast(due):
                 if fabric.is_global_zero:
                     seconds = before + time.monotonic() - began
@@ -206,7 +206,7 @@ def run(
                 saved = time.monotonic()
             if asked:
                 raise Stopped(f"stopped after step {step + 1}; --resume goes on from there.")
-            if tired:
+            if patience_exceeded:
                 bar.write(f"no better score in {recipe.patience} validations: ended after step {step + 1}.")
                 break
     return best

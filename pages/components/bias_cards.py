@@ -80,7 +80,7 @@ def assumption_card(report: BiasReport) -> str:
 
 def findings_card(report: BiasReport) -> str:
     """One row a finding, what moves most first; the interval stands against zero and the margin, on one scale for all."""
-    reach, rows, two = notes.reach(report), [], len(report.values) == 2
+    axis_limit, rows, two = notes.axis_limit(report), [], len(report.values) == 2
     margin = f"{100 * report.margin:g}"
     for one, cells in zip(report.findings, answers.table(report), strict=True):
         name, pair, change, between, flips, share, verdict, p, corrected, sided, detectable, *gaps = cells
@@ -89,7 +89,7 @@ def findings_card(report: BiasReport) -> str:
         reasons = [one.associations.missing.get(gap, "") for gap in GAPS]
         shown = "".join(f"<td{_title(reason)}>{gap}</td>" for gap, reason in zip(gaps, reasons, strict=True))
         rows.append(
-            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, one, reach)}</td><td>{change} <i>{escape(between)}</i></td>"
+            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, one, axis_limit)}</td><td>{change} <i>{escape(between)}</i></td>"
             f"<td>{flips} <i>{share}</i></td><td class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td>"
             f"<td title='p {escape(p)} before the correction'>{escape(corrected)}</td><td>{escape(sided)}</td>{shown}</tr>"
         )
@@ -118,11 +118,11 @@ def _title(reason: str) -> str:
     return f" title='{escape(reason, quote=True)}'" if reason else ""
 
 
-def interval(report: BiasReport, one: FindingReport, reach: float) -> str:
+def interval(report: BiasReport, one: FindingReport, axis_limit: float) -> str:
     """A dot and its 95 % interval; the upright is zero, the band the margin."""
 
     def x(value: float) -> float:
-        return round(ACROSS / 2 * (1 + max(-1.0, min(1.0, value / reach))), 1)
+        return round(ACROSS / 2 * (1 + max(-1.0, min(1.0, value / axis_limit))), 1)
 
     change, margin = one.change, report.margin
     line = "" if change.low is None else f"<line class='bar' x1='{x(change.low)}' x2='{x(change.high)}' y1='9' y2='9'/>"

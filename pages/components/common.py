@@ -51,21 +51,21 @@ class Refused:
 
 
 @contextmanager
-def house() -> Iterator[None]:
+def app_frame() -> Iterator[None]:
     """Around a page while app.py shows it."""
-    st.session_state["in the house"] = True
+    st.session_state["inside app frame"] = True
     try:
         yield
     finally:
-        st.session_state["in the house"] = False
+        st.session_state["inside app frame"] = False
 
 
-def in_the_house() -> bool:
+def inside_app_frame() -> bool:
     """Whether app.py shows this page. If not, it is made to, and the page that asked has nothing left to do.
 
     Before app.py has run once in a server's life, Streamlit takes every file in pages/ for a page of its own accord.
     """
-    if st.session_state.get("in the house"):
+    if st.session_state.get("inside app frame"):
         return True
     runpy.run_path(str(APP), run_name="__main__")
     return False

@@ -22,17 +22,17 @@ def opened(request, tmp_path_factory):
     """(method, model) of a small checkpoint."""
     if request.param == VolumeMethod.name:
         register(VolumeMethod)
-    room = methods()[request.param]
-    yield room, open_model(room.tiny(tmp_path_factory.mktemp(request.param) / "tiny"), "cpu")
+    entry = methods()[request.param]
+    yield entry, open_model(entry.tiny(tmp_path_factory.mktemp(request.param) / "tiny"), "cpu")
     if request.param == VolumeMethod.name:
         del registry._methods[VolumeMethod.name]
 
 
-def suitable(room, name):
+def suitable(entry, name):
     """The scan of `SCANS` called `name`; a method that does not take scans of unstated kind is not tried on one."""
-    scan = SCANS[name](room)
-    if room.kinds and scan.kind not in room.kinds:
-        pytest.skip(f"{room.title} takes no scan of kind {scan.kind}.")
+    scan = SCANS[name](entry)
+    if entry.kinds and scan.kind not in entry.kinds:
+        pytest.skip(f"{entry.title} takes no scan of kind {scan.kind}.")
     return scan
 
 
@@ -42,18 +42,18 @@ def on_the_scan(grid, shape):
 
 def test_every_method_declares_what_it_offers():
     assert METHODS
-    for name, room in methods().items():
-        assert isinstance(room, Method) and room.name == name == name.lower()
-        for text in (room.title, room.paper, room.evidence_name):
+    for name, entry in methods().items():
+        assert isinstance(entry, Method) and entry.name == name == name.lower()
+        for text in (entry.title, entry.paper, entry.evidence_name):
             assert isinstance(text, str) and text
-        assert all(isinstance(flag, bool) for flag in (room.signed, room.counterfactuals, room.has_centres))
-        assert {"demo", "paper"} <= {*room.presets()} or not room.trainable
+        assert all(isinstance(flag, bool) for flag in (entry.signed, entry.counterfactuals, entry.has_centres))
+        assert {"demo", "paper"} <= {*entry.presets()} or not entry.trainable
 
 
 @pytest.mark.parametrize("name", SCANS)
 def test_an_explanation_keeps_its_promises(opened, name):
-    room, model = opened
-    scan = suitable(room, name)
+    entry, model = opened
+    scan = suitable(entry, name)
     before = scan.pixels.copy()
     records = model.explain(scan)
     assert [record.finding for record in records] == list(model.findings)
@@ -64,9 +64,9 @@ def test_an_explanation_keeps_its_promises(opened, name):
         assert record.checkpoint_identity == model.checkpoint.identity
         assert record.probability == pytest.approx(float(probabilities[c]), abs=1e-5)
         assert record.threshold == pytest.approx(float(model.thresholds[c]))
-        assert (record.counterfactual is not None) == (record.path is not None) == room.counterfactuals
+        assert (record.counterfactual is not None) == (record.path is not None) == entry.counterfactuals
         fields = [record.attribution, record.evidence]
-        if room.counterfactuals:
+        if entry.counterfactuals:
             fields += [record.counterfactual, record.path.changes]
             assert record.counterfactual.shape == scan.pixels.shape
             assert ((record.path.probabilities >= 0) & (record.path.probabilities <= 1)).all()
@@ -74,8 +74,8 @@ def test_an_explanation_keeps_its_promises(opened, name):
         for field in fields:
             assert field.dtype == np.float32 and np.isfinite(field).all()
         assert np.array_equal(record.attribution, on_the_scan(record.evidence, scan.pixels.shape))
-        assert (record.regions is not None) == room.has_regions
-        assert room.signed or record.attribution.min() >= 0
+        assert (record.regions is not None) == entry.has_regions
+        assert entry.signed or record.attribution.min() >= 0
         assert record.attribution_limit > 0 and record.attribution_unit
         assert record.seconds > 0
         assert record.in_distribution is None or np.isfinite(record.in_distribution).all()
@@ -85,8 +85,8 @@ def test_an_explanation_keeps_its_promises(opened, name):
 
 @pytest.mark.parametrize("name", SCANS)
 def test_the_detector_says_the_same_without_the_network(opened, name):
-    room, model = opened
-    scan, detector = suitable(room, name), CheckpointDetector.of(model.checkpoint)
+    entry, model = opened
+    scan, detector = suitable(entry, name), CheckpointDetector.of(model.checkpoint)
     said = model.explain(scan)[0].in_distribution
     assert (detector is None) == (said is None)
     if detector is not None:
@@ -94,9 +94,9 @@ def test_the_detector_says_the_same_without_the_network(opened, name):
 
 
 def test_many_scans_are_answered_as_each_alone(opened):
-    room, model = opened
-    pixels = np.stack([pixels_for(room, 48, 40, seed=seed) for seed in range(19)])
-    scans = [scan_of(room, one) for one in pixels]
+    entry, model = opened
+    pixels = np.stack([pixels_for(entry, 48, 40, seed=seed) for seed in range(19)])
+    scans = [scan_of(entry, one) for one in pixels]
     many = model.predict_proba(pixels)
     assert many.shape == (19, len(model.findings)) and many.dtype == np.float32
     assert np.array_equal(many, model.predict_proba(scans)) and np.array_equal(many, model.predict_proba([*pixels]))
@@ -104,41 +104,41 @@ def test_many_scans_are_answered_as_each_alone(opened):
         alone = model.predict_proba(scans[index])
         assert alone.shape == (len(model.findings),) and np.array_equal(alone, model.predict_proba(pixels[index]))
         assert np.allclose(many[index], alone, atol=1e-4)
-    sizes = [scan_for(room, 48, 40), scan_for(room, 60, 32)]
+    sizes = [scan_for(entry, 48, 40), scan_for(entry, 60, 32)]
     assert np.allclose(model.predict_proba(sizes)[1], model.predict_proba(sizes[1]), atol=1e-4)
     assert model.predict_proba([]).shape == model.predict_proba(pixels[:0]).shape == (0, len(model.findings))
 
 
 def test_the_colour_scale_is_the_same_for_every_scan(opened):
-    room, model = opened
-    first, second = model.explain(scan_for(room, 40, 40)), model.explain(scan_for(room, 60, 60, 0, 4095, seed=2))
+    entry, model = opened
+    first, second = model.explain(scan_for(entry, 40, 40)), model.explain(scan_for(entry, 60, 60, 0, 4095, seed=2))
     assert [record.attribution_limit for record in first] == [record.attribution_limit for record in second]
 
 
 def test_windowing_never_changes_the_prediction(opened):
-    room, model = opened
-    pixels = pixels_for(room, 80, 60, 0, 4095)
-    plain, windowed = scan_of(room, pixels, bits=12), scan_of(room, pixels, bits=12, window=(300.0, 50.0))
+    entry, model = opened
+    pixels = pixels_for(entry, 80, 60, 0, 4095)
+    plain, windowed = scan_of(entry, pixels, bits=12), scan_of(entry, pixels, bits=12, window=(300.0, 50.0))
     assert np.array_equal(model.predict_proba(plain), model.predict_proba(windowed))
     for one, other in zip(model.explain(plain), model.explain(windowed)):
         assert np.array_equal(one.attribution, other.attribution)
-        assert not room.counterfactuals or np.array_equal(one.counterfactual, other.counterfactual)
+        assert not entry.counterfactuals or np.array_equal(one.counterfactual, other.counterfactual)
 
 
 @pytest.mark.parametrize("gain, offset", [(3, 100), (16, 0), (0.25, -1024)])
 def test_an_affine_change_of_units_leaves_the_probabilities(opened, gain, offset):
-    room, model = opened
-    pixels = pixels_for(room, 80, 60, 0, 4095)
-    changed = scan_of(room, pixels * np.float32(gain) + np.float32(offset), bits=16)
-    assert np.allclose(model.predict_proba(scan_of(room, pixels, bits=12)), model.predict_proba(changed), atol=1e-4)
+    entry, model = opened
+    pixels = pixels_for(entry, 80, 60, 0, 4095)
+    changed = scan_of(entry, pixels * np.float32(gain) + np.float32(offset), bits=16)
+    assert np.allclose(model.predict_proba(scan_of(entry, pixels, bits=12)), model.predict_proba(changed), atol=1e-4)
 
 
 def test_the_counterfactual_follows_the_units_of_the_scan(opened):
-    room, model = opened
-    if not room.counterfactuals:
-        pytest.skip(f"{room.title} makes no counterfactuals.")
-    pixels = pixels_for(room, 80, 60, 0, 4095)
-    plain, changed = scan_of(room, pixels, bits=12), scan_of(room, pixels * 3 + 100, bits=16)
+    entry, model = opened
+    if not entry.counterfactuals:
+        pytest.skip(f"{entry.title} makes no counterfactuals.")
+    pixels = pixels_for(entry, 80, 60, 0, 4095)
+    plain, changed = scan_of(entry, pixels, bits=12), scan_of(entry, pixels * 3 + 100, bits=16)
     for one, other in zip(model.explain(plain), model.explain(changed)):
         span = np.ptp(one.counterfactual - plain.pixels)
         assert np.allclose(
@@ -147,18 +147,18 @@ def test_the_counterfactual_follows_the_units_of_the_scan(opened):
 
 
 def test_the_same_scan_is_explained_alike_twice(opened):
-    room, model = opened
-    scan = scan_for(room, 80, 60)
+    entry, model = opened
+    scan = scan_for(entry, 80, 60)
     for one, other in zip(model.explain(scan), model.explain(scan)):
         assert np.array_equal(one.attribution, other.attribution)
-        assert not room.counterfactuals or np.array_equal(one.path.probabilities, other.path.probabilities)
+        assert not entry.counterfactuals or np.array_equal(one.path.probabilities, other.path.probabilities)
 
 
 def test_the_path_begins_with_the_scan_and_passes_the_counterfactual(opened):
-    room, model = opened
-    if not room.counterfactuals:
-        pytest.skip(f"{room.title} makes no counterfactuals.")
-    scan = scan_for(room, 100, 70, 0, 4095, bits=12)
+    entry, model = opened
+    if not entry.counterfactuals:
+        pytest.skip(f"{entry.title} makes no counterfactuals.")
+    scan = scan_for(entry, 100, 70, 0, 4095, bits=12)
     for record in model.explain(scan):
         assert record.path.steps[0] == 0 and 1 in record.path.steps
         assert record.path.probabilities[0] == pytest.approx(record.probability, abs=1e-6)
@@ -169,10 +169,10 @@ def test_the_path_begins_with_the_scan_and_passes_the_counterfactual(opened):
 
 
 def test_taking_one_finding_away_is_the_full_step_of_its_path(opened):
-    room, model = opened
-    if not room.counterfactuals:
-        pytest.skip(f"{room.title} makes no counterfactuals.")
-    scan = scan_for(room, 100, 70)
+    entry, model = opened
+    if not entry.counterfactuals:
+        pytest.skip(f"{entry.title} makes no counterfactuals.")
+    scan = scan_for(entry, 100, 70)
     asked = dict(zip(model.findings, model.predict_proba(scan)))
     assert model.predict_counterfactual(scan, {}) == pytest.approx(asked, abs=1e-5)
     for record in model.explain(scan):
@@ -184,8 +184,8 @@ def test_taking_one_finding_away_is_the_full_step_of_its_path(opened):
 
 
 def test_named_findings_are_explained_in_the_order_asked_for_with_progress(opened):
-    room, model = opened
-    scan, told = scan_for(room, 40, 40), []
+    entry, model = opened
+    scan, told = scan_for(entry, 40, 40), []
     asked = list(reversed(model.findings))
     records = model.explain(scan, asked, progress=lambda done, all: told.append((done, all)))
     assert [record.finding for record in records] == asked
@@ -201,11 +201,11 @@ def one_sentence(error):
 
 
 def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened):
-    room, model = opened
-    scan = scan_for(room, 40, 40)
+    entry, model = opened
+    scan = scan_for(entry, 40, 40)
     asked = [lambda: model.explain(scan, ["Gout"])] + [
         lambda: model.predict_counterfactual(scan, {"Gout": 1.0})
-    ] * room.counterfactuals
+    ] * entry.counterfactuals
     for ask in asked:
         with pytest.raises(ValueError, match="Gout") as refused:
             ask()
@@ -213,9 +213,9 @@ def test_a_finding_that_the_model_does_not_know_is_refused_in_a_sentence(opened)
 
 
 def test_scans_of_other_dimensions_and_kinds_are_refused_in_a_sentence(opened):
-    room, model = opened
-    unsuitable = [scan_of(room, volume(40, 40) if room.dimensions == 2 else film(40, 40))]
-    unsuitable += [scan_for(room, 40, 40, kind=kind) for kind in KINDS if room.kinds and kind not in room.kinds]
+    entry, model = opened
+    unsuitable = [scan_of(entry, volume(40, 40) if entry.dimensions == 2 else film(40, 40))]
+    unsuitable += [scan_for(entry, 40, 40, kind=kind) for kind in KINDS if entry.kinds and kind not in entry.kinds]
     for scan in unsuitable:
         for ask in (model.predict_proba, model.explain, lambda scan: model.predict_proba([scan])):
             with pytest.raises(UnsuitableScan) as refused:
@@ -230,9 +230,9 @@ def test_a_method_of_ct_volumes_is_tried_on_ct_volumes():
 
 
 def test_class_centres_are_there_when_they_are_promised(opened):
-    room, model = opened
+    entry, model = opened
     centres = model.centres()
-    assert [centre.finding for centre in centres] == (list(model.findings) if room.has_centres else [])
+    assert [centre.finding for centre in centres] == (list(model.findings) if entry.has_centres else [])
     for centre in centres:
         assert centre.positive.shape == centre.negative.shape and centre.positive.ndim == 2
         assert np.isfinite(centre.positive).all() and np.isfinite(centre.weights).all() and np.isfinite(centre.bias)
@@ -240,7 +240,7 @@ def test_class_centres_are_there_when_they_are_promised(opened):
 
 
 def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
-    room, model = opened
+    entry, model = opened
     whole = model.checkpoint
     if not any(weight.is_floating_point() for weight in whole.weights().values()):
         pytest.skip("The weights are another maker's file, kept as it is.")
@@ -250,7 +250,7 @@ def test_half_precision_in_the_file_leaves_the_probabilities(opened, tmp_path):
     assert (half.folder / "weights.safetensors").stat().st_size < 0.7 * (
         whole.folder / "weights.safetensors"
     ).stat().st_size
-    for scan in (scan_for(room, 100, 70), scan_for(room, 64, 64, seed=3)):
+    for scan in (scan_for(entry, 100, 70), scan_for(entry, 64, 64, seed=3)):
         assert np.allclose(open_model(half, "cpu").predict_proba(scan), model.predict_proba(scan), atol=0.01)
 
 
@@ -304,9 +304,9 @@ def test_a_network_that_is_too_large_for_its_weights_takes_no_memory(opened, tmp
 
 
 def test_a_folder_and_an_opened_checkpoint_give_the_same_model(opened):
-    room, model = opened
+    entry, model = opened
     again = open_model(model.checkpoint.folder, "cpu")
-    scan = scan_for(room, 40, 40)
+    scan = scan_for(entry, 40, 40)
     assert np.array_equal(again.predict_proba(scan), model.predict_proba(scan))
 
 

@@ -38,8 +38,8 @@ def test_strength_changes_the_attributes_part_and_nothing_else():
     assert np.array_equal(weak.representation, strong.representation)
     assert np.array_equal(weak.attribute, strong.attribute) and np.array_equal(weak.finding, strong.finding)
     assert np.array_equal(weak.under[:, 0], strong.under[:, 0])
-    reach = [np.abs(c.under[:, 1] - c.under[:, 0]).mean() for c in (weak, strong)]
-    assert 0 < reach[0] < reach[1] / 2
+    effect = [np.abs(c.under[:, 1] - c.under[:, 0]).mean() for c in (weak, strong)]
+    assert 0 < effect[0] < effect[1] / 2
 
 
 def test_the_attribute_has_no_part_in_the_representation_unless_it_is_made_to():

@@ -73,7 +73,7 @@ def test_the_groups_of_the_scatter_differ_in_more_than_colour():
     assert "a blue dots, b orange squares" in text(reported(ITSELF))
 
 
-def test_nobody_can_be_recognised_by_what_leaves_the_house():
+def test_nobody_can_be_recognised_by_what_is_exported():
     films = Films()
     films.patients = np.array([f"Jane Doe {i}" for i in range(len(films))])
     report = reported(ITSELF, films)

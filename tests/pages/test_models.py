@@ -10,7 +10,7 @@ LONG = "patients up to 3970 (Pneumonia, Infiltration, Atelectasis, Effusion only
 
 @pytest.fixture
 def plot(monkeypatch):
-    monkeypatch.setattr(common, "in_the_house", lambda: False)  # the page's functions, not the page
+    monkeypatch.setattr(common, "inside_app_frame", lambda: False)  # the page's functions, not the page
     from pages.models import interval_plot
 
     return interval_plot

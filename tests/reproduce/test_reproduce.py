@@ -50,8 +50,8 @@ def shipped(monkeypatch, tmp_path):
     return tmp_path / "shipped"
 
 
-def measure(metric="disease_sensitivity", value=0.3, reach=0.03, subject=MEAN, n=10) -> Measure:
-    return Measure(metric, subject, value, value - reach, value + reach, n)
+def measure(metric="disease_sensitivity", value=0.3, half_width=0.03, subject=MEAN, n=10) -> Measure:
+    return Measure(metric, subject, value, value - half_width, value + half_width, n)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -64,8 +64,8 @@ def test_a_table_is_whole(name):
     assert all(row.metric in METRICS for row in table.rows)
     assert all(training.guidance in GUIDANCE for training in table.models.values())
     for training in table.models.values():
-        room = method(training.method or table.method)
-        for preset in room.presets().values():
+        entry = method(training.method or table.method)
+        for preset in entry.presets().values():
             if not training.method:
                 with_changes(preset, {**table.changes, **training.changes, **training.demo})  # every setting exists
 
@@ -199,7 +199,7 @@ def test_the_interval_of_a_ratio_covers_it():
     draw, held, times = np.random.default_rng(0), 0, 400
     for _ in range(times):
         samples = [draw.normal(mean, 0.1, 50) for mean in (0.4, 0.2)]
-        parts = [measure(value=s.mean(), reach=1.96 * s.std(ddof=1) / np.sqrt(50)) for s in samples]
+        parts = [measure(value=s.mean(), half_width=1.96 * s.std(ddof=1) / np.sqrt(50)) for s in samples]
         row = ratio(*parts, "ratio")
         held += row.low <= 2 <= row.high
     assert 0.92 <= held / times <= 0.98
@@ -210,7 +210,7 @@ def test_on_the_same_pictures_a_ratio_is_told_picture_by_picture():
     for _ in range(times):
         hard = draw.uniform(0.1, 1, 60)  # what is hard for one is hard for the other
         values = [hard * 0.8 + draw.normal(0, 0.05, 60), hard * 0.4 + draw.normal(0, 0.05, 60)]
-        parts = [measure(value=v.mean(), reach=1.96 * v.std(ddof=1) / np.sqrt(60)) for v in values]
+        parts = [measure(value=v.mean(), half_width=1.96 * v.std(ddof=1) / np.sqrt(60)) for v in values]
         paired = ratio(*(replace(m, sample=Sample(v, None)) for m, v in zip(parts, values)), "ratio")
         apart = ratio(*parts, "ratio")
         held += paired.low <= 2 <= paired.high
@@ -226,7 +226,7 @@ def test_other_pictures_are_not_paired():
 
 def test_nothing_is_divided_by_zero():
     table = Table("attri_net", "phantom", {}, (Ratio("disease_sensitivity", MEAN, GUIDED, UNGUIDED),), "")
-    rows, missing = assembled(table, {GUIDED: [measure()], UNGUIDED: [measure(value=0.0, reach=0.0)]}, {})
+    rows, missing = assembled(table, {GUIDED: [measure()], UNGUIDED: [measure(value=0.0, half_width=0.0)]}, {})
     assert not rows and "not above 0" in missing[0]["remark"]
 
 

@@ -136,22 +136,22 @@ def test_what_a_lossy_encoder_adds_beyond_the_stored_range_ends_there():
 
 @pytest.mark.parametrize("stored", [8, 12, 16])
 def test_8_bits_in_room_for_16_are_8_bits(stored):
-    room = {"BitsAllocated": 16, "BitsStored": stored, "HighBit": stored - 1}
-    baseline = read_scan(encapsulated([picture(SMOOTH, "JPEG", quality=95)], SMOOTH, JPEGBaseline8Bit, **room))
+    header = {"BitsAllocated": 16, "BitsStored": stored, "HighBit": stored - 1}
+    baseline = read_scan(encapsulated([picture(SMOOTH, "JPEG", quality=95)], SMOOTH, JPEGBaseline8Bit, **header))
     assert np.abs(baseline.pixels - SMOOTH).max() <= 4 and baseline.bits == 8 and baseline.window == (127.5, 255.0)
     assert (
         np.abs(
-            read_scan(encapsulated([sequential_jpeg(SMOOTH, 63)], SMOOTH, JPEGExtended12Bit, **room)).pixels - SMOOTH
+            read_scan(encapsulated([sequential_jpeg(SMOOTH, 63)], SMOOTH, JPEGExtended12Bit, **header)).pixels - SMOOTH
         ).max()
         <= 4
     )
     for lossless in (
-        encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLosslessSV1, **room),
-        encapsulated([openjpeg.encode_array(FLAT, bits_stored=8)], FLAT, JPEG2000Lossless, **room),
+        encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLosslessSV1, **header),
+        encapsulated([openjpeg.encode_array(FLAT, bits_stored=8)], FLAT, JPEG2000Lossless, **header),
     ):
         assert np.array_equal(read_scan(lossless).pixels, FLAT)
     turned = read_scan(
-        encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLossless, PhotometricInterpretation="MONOCHROME1", **room)
+        encapsulated([lossless_jpeg(FLAT, 8)], FLAT, JPEGLossless, PhotometricInterpretation="MONOCHROME1", **header)
     )
     assert np.array_equal(turned.pixels, 255 - FLAT)
 

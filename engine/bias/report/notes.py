@@ -169,7 +169,7 @@ def said_beside(report: BiasReport) -> list[str]:
     return [*map_and_answer(report), *report.remarks]
 
 
-def reach(report: BiasReport) -> float:
+def axis_limit(report: BiasReport) -> float:
     """Where the axis of the intervals ends on both sides, in [0.02, 1]: beyond all of them, and beyond the margin."""
     ends = [
         abs(end)

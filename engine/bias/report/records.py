@@ -139,7 +139,7 @@ class FindingReport:
         return self.change.low is not None and (self.change.low > beyond or self.change.high < -beyond)
 
     @property
-    def reaches(self) -> float | None:
+    def largest_possible_change(self) -> float | None:
         """The furthest end of the intervals of `change` and `flips`: how large a change may be after all; None where one is missing."""
         ends = self.change.low, self.change.high, self.flips.high
         return None if None in ends else max(map(abs, ends))
@@ -147,7 +147,7 @@ class FindingReport:
     @property
     def within_margin(self) -> bool:
         """Whether both intervals lie within the margin: shown to be too small to matter, which says nothing of whether it is 0."""
-        return self.reaches is not None and self.reaches <= self.equivalence.margin
+        return self.largest_possible_change is not None and self.largest_possible_change <= self.equivalence.margin
 
     @property
     def small(self) -> bool:

@@ -178,6 +178,6 @@ def _silence(one: FindingReport, exact: bool) -> str:
 
 def unbounded(findings: Sequence[FindingReport]) -> str:
     """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
-    ends = sorted({min(100, math.ceil(100 * (one.reaches or 1.0) - 1e-9)) for one in findings})
-    room = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
-    return f"{NOT_BOUNDED} {room} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 are called too small to matter."
+    ends = sorted({min(100, math.ceil(100 * (one.largest_possible_change or 1.0) - 1e-9)) for one in findings})
+    range_of_changes = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
+    return f"{NOT_BOUNDED} {range_of_changes} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 are called too small to matter."

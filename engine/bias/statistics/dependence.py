@@ -146,16 +146,16 @@ class Studentised:
         """The effect at which T exceeds its 0.05 limit in 80 % of samples, for a model that moves along `direction`."""
         if self.error <= 1e-12 * len(self.scale):
             return None
-        slope = _reach(1) * self.error / (self.scale * self.spread).sum()
+        slope = _noncentrality(1) * self.error / (self.scale * self.spread).sum()
         return float(min(LARGEST_EFFECT, slope**2 * self.spread[self.scale > 0].mean()))
 
 
 def detectable_among(effect: float, before: int, tests: int) -> float:
     """A detectable effect of `before` tests made together as that of `tests`: each is then made at `LEVEL` / `tests`, as Holm's first is."""
-    return min(LARGEST_EFFECT, effect * (_reach(tests) / _reach(before)) ** 2)
+    return min(LARGEST_EFFECT, effect * (_noncentrality(tests) / _noncentrality(before)) ** 2)
 
 
-def _reach(tests: int) -> float:
+def _noncentrality(tests: int) -> float:
     """Standard deviations that T must lie from 0 on average to pass its limit in `POWER` of the samples."""
     return float(stats.norm.isf(LEVEL / 2 / tests) + stats.norm.ppf(POWER))
 
@@ -211,8 +211,8 @@ def explained_variance(
     along = float(b @ both @ moments @ b / max(b @ moments @ b, 1e-300))
     estimate, z2 = float(b @ moments @ b - np.trace(both)), stats.norm.isf((1 - INTERVAL) / 2) ** 2
     middle = estimate + 2 * z2 * along
-    reach = math.sqrt(max(middle**2 - estimate**2 + z2 * (2 * float(np.trace(both @ both)) + between), 0.0))
-    low, high = (float(np.clip(end, 0, LARGEST_EFFECT)) for end in (middle - reach, middle + reach))
+    half_width = math.sqrt(max(middle**2 - estimate**2 + z2 * (2 * float(np.trace(both @ both)) + between), 0.0))
+    low, high = (float(np.clip(end, 0, LARGEST_EFFECT)) for end in (middle - half_width, middle + half_width))
     least = (
         LARGEST_EFFECT * wilson(0, len(pooled))[1]
     )  # a share of cases so small may move without one of them being here

@@ -130,8 +130,8 @@ def subtract_traces(
         slopes[:, a] = -1.0 if labels else -answers[:, a] * (1 - answers[:, a])
         pulls[own, a] = (answers[own, a] - original[own]) / max(-slopes[own, a].sum(), NEAREST)
         index, g = cluster_index(units[own], int(own.sum()))
-        reach = stats.t.ppf((1 + LEVEL) / 2, g - 1) * math.sqrt(clustered_variance(pulls[own, a], index, g))
-        traces.append(Trace(value, shift, shift - reach, shift + reach, points, int(own.sum())))
+        half_width = stats.t.ppf((1 + LEVEL) / 2, g - 1) * math.sqrt(clustered_variance(pulls[own, a], index, g))
+        traces.append(Trace(value, shift, shift - half_width, shift + half_width, points, int(own.sum())))
     return Subtracted(answers, tuple(traces), pulls, slopes)
 
 
@@ -169,9 +169,11 @@ def mean_change(
         math.sqrt(clustered_variance((values - mean) / n, index, g)),
         stats.t.isf((1 - LEVEL) / 2 / choices, g - 1),
     )
-    reach = quantile * error
+    half_width = quantile * error
     if np.ptp(values) == 0:
-        reach = wilson(0, g)[1]
-        error = reach / quantile
+        half_width = wilson(0, g)[1]
+        error = half_width / quantile
     p = [min(1.0, choices * float(stats.t.sf((margin + sign * mean) / error, g - 1))) for sign in (1, -1)]
-    return Measure("effect", subject, mean, mean - reach, mean + reach, n, chance=0.0), Equivalence(margin, *p)
+    return Measure("effect", subject, mean, mean - half_width, mean + half_width, n, chance=0.0), Equivalence(
+        margin, *p
+    )

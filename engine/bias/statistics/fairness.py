@@ -239,8 +239,8 @@ def _mean_interval(
         effective = units if variance == 0 else max(1, min(len(values), round(mean * (1 - mean) / resembling)))
         ends = stats.binomtest(round(mean * effective), effective).proportion_ci(level, method="wilson")
         return min(ends.low, mean), max(ends.high, mean)
-    reach = stats.t.ppf((1 + level) / 2, units - 1) * math.sqrt(_known_variance(values, patients)[0])
-    return max(mean - reach, 0.0), min(mean + reach, 1.0)
+    half_width = stats.t.ppf((1 + level) / 2, units - 1) * math.sqrt(_known_variance(values, patients)[0])
+    return max(mean - half_width, 0.0), min(mean + half_width, 1.0)
 
 
 def mean_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[float, int]:

@@ -257,7 +257,7 @@ def _stacked(candidates: Sequence[np.ndarray], target: np.ndarray, fold: np.ndar
 
 def _adjustment(h: np.ndarray, e: np.ndarray, z: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """(n, p) columns, the most telling first, at most one to `CASES_A_COLUMN` cases."""
-    room = max(1, len(h) // CASES_A_COLUMN)
+    most_columns = max(1, len(h) // CASES_A_COLUMN)
     columns = np.concatenate([np.ones((len(h), 1)), h[:, None], e[:, 1:]], axis=1)
-    columns = np.concatenate([columns, chosen], axis=1)[:, :room]
-    return np.concatenate([columns, z], axis=1) if columns.shape[1] + z.shape[1] <= room else columns
+    columns = np.concatenate([columns, chosen], axis=1)[:, :most_columns]
+    return np.concatenate([columns, z], axis=1) if columns.shape[1] + z.shape[1] <= most_columns else columns

@@ -130,8 +130,8 @@ class Chest:
     def ribs(self) -> Part:
         """Posterior and anterior arcs as two periodic functions of a bent phase, from 0 to about 1.5."""
         build, top = self.build, self.build.shoulder_of_cage + 0.05
-        reach = 1.12 * max(build.lung_width)  # here and 1.14 up the cage ends, with the margin that the arcs have
-        where = self.around((-reach, reach), (top - 1.14 * (top - build.apex), 2))
+        half_width = 1.12 * max(build.lung_width)  # here and 1.14 up the cage ends, with the margin that the arcs have
+        where = self.around((-half_width, half_width), (top - 1.14 * (top - build.apex), 2))
         v = self.v[where]
         r = (self.a[where] / self.width[where]).clip(0, 1.15)
         spacing = build.rib_spacing * (0.86 + 0.22 * np.clip(v, 0, 1))
@@ -153,8 +153,8 @@ class Chest:
     def clavicles(self) -> Part:
         build = self.build
         drop, rise, thick = build.clavicle
-        middle, reach = build.apex + drop - 0.02, 1.2 * thick + 0.005
-        where = self.around((-0.45, 0.45), (middle - 1.2 * rise - 0.045 - reach, middle + 0.045 + reach))
+        middle, half_width = build.apex + drop - 0.02, 1.2 * thick + 0.005
+        where = self.around((-0.45, 0.45), (middle - 1.2 * rise - 0.045 - half_width, middle + 0.045 + half_width))
         a, v = self.a[where], self.v[where]
         t = np.clip((a - 0.03) / 0.38, 0, 1.2)
         line = build.apex + drop - rise * t + 0.045 * np.sin(t * 5.5) - 0.02
@@ -209,8 +209,8 @@ class Chest:
         if not amount:
             return None
         broad, tall = 0.75 * size + 0.03, 0.85 * size + 0.02
-        reach = away + 1.05 * broad
-        where = self.around((-reach, reach), (0.60 + sag - 1.05 / 0.65 * tall, 0.60 + sag + 1.05 * tall))
+        half_width = away + 1.05 * broad
+        where = self.around((-half_width, half_width), (0.60 + sag - 1.05 / 0.65 * tall, 0.60 + sag + 1.05 * tall))
         p = (self.a[where] - away) / broad
         q = (self.v[where] - (0.60 + sag)) / tall
         q = np.where(q < 0, q * 0.65, q)

@@ -51,7 +51,7 @@ class Course:
     collapses: np.ndarray  # (2, 6): side, height, way out, length, thickness, turn
     wedge: bool
     haze_balance: float
-    haze_reach: float
+    haze_extent: float
     haze_drop: float
     heart_part: float
 
@@ -101,7 +101,7 @@ class Course:
             collapses=collapses,
             wedge=bool(rng.random() < 0.45),
             haze_balance=bell(rng, 0, 0.35),
-            haze_reach=bell(rng, 0.150, 0.028),
+            haze_extent=bell(rng, 0.150, 0.028),
             haze_drop=bell(rng, 0.04, 0.055),
             heart_part=bell(rng, 1, 0.08),
         )
@@ -148,8 +148,8 @@ class Opacities:
             u0, v0 = self._place(side, height, out)
             du, dv = chest.u - np.float32(u0), chest.v - np.float32(v0)
             cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-            reach = radius * (0.75 + 0.35 * severity)
-            p, q = (du * cos + dv * sin) / (reach * flat**0.5), (dv * cos - du * sin) * (flat**0.5 / reach)
+            extent = radius * (0.75 + 0.35 * severity)
+            p, q = (du * cos + dv * sin) / (extent * flat**0.5), (dv * cos - du * sin) * (flat**0.5 / extent)
             r = np.sqrt(p * p + q * q) + 0.30 * self.texture["edge"]
             hilum_u = chest.u - np.float32(side * 0.05)
             bearing = np.arctan2(chest.v - np.float32(chest.build.apex + chest.build.hilum), side * hilum_u)
@@ -177,9 +177,9 @@ class Opacities:
             outward = chest.u * np.float32(side)
             left = int(side > 0)
             fall = chest.build.dome[left] - chest.v
-            reach = (0.11 + 0.10 * severity) * (1.35 - height * 0.5)
+            extent = (0.11 + 0.10 * severity) * (1.35 - height * 0.5)
             slope = np.float32(1.15 + 0.6 * turn)
-            inside = np.minimum(reach * 1.5 - outward - fall * slope, 0.30 * reach + 0.10 - fall * 0.55)
+            inside = np.minimum(extent * 1.5 - outward - fall * slope, 0.30 * extent + 0.10 - fall * 0.55)
             wedge = ramp(inside, 0.016) * ramp(outward, 0.01) * (0.45 + 0.40 * severity)
             total = np.maximum(total, wedge)
         return np.clip(total, 0, 0.95)
@@ -190,8 +190,8 @@ class Opacities:
         build = chest.build
         du = chest.a - np.float32(0.085)
         dv = chest.v - np.float32(build.apex + build.hilum + course.haze_drop)
-        reach = course.haze_reach * (0.85 + 0.3 * severity)
-        r = np.sqrt((du / reach) ** 2 + (dv / (1.25 * reach)) ** 2) + 0.18 * self.texture["edge"]
+        extent = course.haze_extent * (0.85 + 0.3 * severity)
+        r = np.sqrt((du / extent) ** 2 + (dv / (1.25 * extent)) ** 2) + 0.18 * self.texture["edge"]
         wings = ramp(1.05 - r, 1.2)
         balance = 1 + course.haze_balance * np.where(chest.side, np.float32(1), np.float32(-1))
         mottle = 1 + 0.30 * self.texture["fine"] + 0.12 * self.texture["patchy"]

@@ -188,12 +188,12 @@ def test_the_detectable_effect_is_detected_in_four_of_five_samples():
     null = (np.random.default_rng(0).random(n) < 0.15 + 0.7 * sigmoid(z[:, 0])).astype(float)
     shift = np.stack([np.full(n, 0.4), np.full(n, 0.6)], 1)
     detectable = dependence(null, attribute, z, counterfactuals=shift).detectable
-    reach = np.sqrt(detectable)  # Var of +- reach with two values alike likely
+    effect = np.sqrt(detectable)  # Var of +- effect with two values alike likely
     for seed in range(200):
         z, attribute, _ = patients(n, seed)
-        chance = 0.15 + 0.7 * sigmoid(z[:, 0]) + reach * (2 * attribute - 1)
+        chance = 0.15 + 0.7 * sigmoid(z[:, 0]) + effect * (2 * attribute - 1)
         predictions = (np.random.default_rng(1000 + seed).random(n) < chance).astype(float)
-        g = np.stack([0.15 + 0.7 * sigmoid(z[:, 0]) + reach * s for s in (-1, 1)], 1).clip(0, 1)
+        g = np.stack([0.15 + 0.7 * sigmoid(z[:, 0]) + effect * s for s in (-1, 1)], 1).clip(0, 1)
         found += dependence(predictions, attribute, z, counterfactuals=g).log10_p <= np.log10(0.05)
     assert 140 <= found <= 185
 
@@ -217,8 +217,8 @@ def test_the_more_tests_are_made_together_the_larger_what_is_detectable():
     one = invariance_test(sigmoid(z[:, 0] + noise), names, z, counterfactuals={"f": g[:, 0], "m": g[:, 1]})
     assert holm([one])[0].detectable == one.detectable
     many = holm([one] * 20)
-    reach = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.025, 0.025 / 20)]
-    assert many[0].detectable == pytest.approx(one.detectable * (reach[1] / reach[0]) ** 2)
+    deviations = [stats.norm.isf(level) + stats.norm.ppf(0.8) for level in (0.025, 0.025 / 20)]
+    assert many[0].detectable == pytest.approx(one.detectable * (deviations[1] / deviations[0]) ** 2)
     assert holm(many)[0].detectable == pytest.approx(many[0].detectable)  # correcting twice adds nothing
 
 

@@ -113,8 +113,8 @@ def test_a_run_is_not_resumed_against_another_class(trained, frames, tmp_path, e
     ],
 )
 def test_classes_that_cannot_be_told_apart_are_refused_in_one_sentence(name, classes, said, frames, tmp_path, engine):
-    room = training(name if name in SMALL else "cx_gan", frames, tmp_path, *classes)
-    code, _, err = engine("train", name, *room[2:])
+    run = training(name if name in SMALL else "cx_gan", frames, tmp_path, *classes)
+    code, _, err = engine("train", name, *run[2:])
     assert code == 1 and len(err.strip().splitlines()) == 1 and said in err, err
     assert not (tmp_path / "out").exists()
 
