@@ -201,7 +201,7 @@ def _lines(
             "bad",
         )
     if checkpoint.caution:
-        common.line(checkpoint.caution, "warn")
+        common.line(f"Caution: {checkpoint.caution}", "note")
     if failed is not None:
         common.line(common.complaint(failed, "the scan is still open"), "bad")
         if st.button("Try again", type="tertiary", key="again"):

@@ -102,7 +102,7 @@ def findings_card(report: BiasReport) -> str:
         "finding",
         f"mean change, -{margin} to +{margin} shaded",
         "points <i>95 %</i>",
-        "flips of 100 <i>95 %</i>",
+        "decisions of 100 that change <i>95 %</i>",
         "verdict",
         "corrected p",
         f"p beyond -{margin}, +{margin}",
@@ -152,7 +152,7 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
     first, second = (answers.short(report.attribute, value) for value in one.pair)
     moved = int(abs(one.under[:, 1] - one.under[:, 0]).argmax())
     said = (
-        f"{report.n} films, probability of {one.finding.lower()}, {first} across and {second} up; {answers.of_hundred(one.flips)} flip; "
+        f"{report.n} films, probability of {one.finding.lower()}, {first} across and {second} up; {answers.of_hundred(one.flips)} change; "
         f"the furthest goes from {one.under[moved, 0]:.2f} to {one.under[moved, 1]:.2f}"
     )
     numbers = "".join(

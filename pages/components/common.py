@@ -274,6 +274,8 @@ def _progress(job: Job, what: str) -> tuple[float, str]:
 
 
 def line(words: str, kind: str = "warn") -> None:
-    """One line above a page's result; `kind` is 'warn', 'bad' or 'quiet'. The words carry the meaning, the colour helps."""
-    with st.container(key=f"line-{kind}-{abs(hash(words)) % 10**8}"):
-        st.text(words)
+    """What is said above a page's result, in as many lines as `words` has; `kind` is 'warn', 'bad', 'quiet' or 'note'.
+    The words carry the meaning, the colour helps."""
+    with st.container(key=f"line-{kind}-{abs(hash(words)) % 10**8}", gap=None):
+        for part in words.split("\n"):
+            st.text(part)

@@ -37,6 +37,7 @@ SYNTHETIC = {
     "Synthetic picture 3": 8,
 }  # name to which; the last is normal
 LONGEST_LABEL = 60
+MOST_REASONS = 6  # lines above the view
 EXPLAINED_WELL = (
     "attri-net-phantom",
     "Phantom patient 7",
@@ -215,11 +216,22 @@ def settle() -> None:
     if entries and all(entry.done.is_set() for entry in entries):
         del belongings["drop"]
         belongings.pop("turn to", None)
-        refused = [entry.reason for entry in entries if entry.reason]
+        refused = [entry for entry in entries if entry.reason]
         if refused:
-            st.session_state.notice = (
-                f"{len(refused)} of {len(entries)} files could not be opened. " if len(entries) > 1 else ""
-            ) + refused[0]
+            st.session_state.notice = said_of_refused(refused, len(entries))
+
+
+def said_of_refused(refused: Sequence[Entry], sent: int) -> str:
+    """How many of the files that were sent could not be opened, and a line for each reason, with the scans that it is of."""
+    if sent == 1:
+        return refused[0].reason
+    whose: dict[str, list[str]] = {}
+    for entry in refused:
+        whose.setdefault(entry.reason, []).append(entry.title)
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in whose.items()]
+    if len(lines) > MOST_REASONS:
+        lines[MOST_REASONS - 1 :] = [f"{len(lines) - MOST_REASONS + 1} further reasons stand in the list."]
+    return "\n".join([f"{len(refused)} of {sent} files could not be opened.", *lines])
 
 
 def next_to_show() -> Entry | None:
@@ -248,6 +260,15 @@ def close(identity: str) -> None:
         left = [key for key, other in mine.entries.items() if other.packed is not None]
         before = sum(list(mine.entries).index(key) < place for key in left)
         st.session_state.scan = mine.chosen = left[min(before, len(left) - 1)] if left else None
+
+
+def close_refused() -> None:
+    """Takes every file that could not be opened off the list, and what was said of them off the page."""
+    mine = shelf.mine()
+    for identity, entry in mine.entries.items():
+        if entry.reason:
+            mine.remove(identity)
+    st.session_state.notice = None
 
 
 def reopen() -> None:

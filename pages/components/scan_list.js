@@ -1,6 +1,7 @@
 // The list of open scans: asks the server itself how far each is, and sends Python only what the reader wishes.
 
 const EVERY = 1000; // milliseconds between two looks, while anything is on its way
+const AT_REST = 1500; // while nothing is: another tab may open, label or close a scan
 const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", "held back": "held back", open: "no model takes it", refused: "refused" };
 const lists = new WeakMap();
 
@@ -23,9 +24,11 @@ function open(parent) {
   list.count = make("span");
   list.far = make("span", "", { "aria-live": "polite" });
   list.box = make("div", "list", { role: "listbox", "aria-label": "Open scans", tabindex: "0" });
+  list.clear = make("button", "clear", { type: "button" });
+  list.clear.addEventListener("click", () => list.clearRefused());
   list.hint = make("p", "hint");
   for (const part of [make("kbd", "", {}, "N"), " next  ", make("kbd", "", {}, "P"), " previous  ", make("kbd", "", {}, "F2"), " label"]) list.hint.append(part);
-  root.replaceChildren(make("div", "head", {}, list.count, list.far), list.box, list.hint);
+  root.replaceChildren(make("div", "head", {}, list.count, list.far), list.box, list.clear, list.hint);
   list.box.addEventListener("keydown", (event) => inList(list, event));
   list.key = (event) => anywhere(list, event);
   window.addEventListener("keydown", list.key);
@@ -155,6 +158,9 @@ function draw(list) {
   const open = list.entries.filter((entry) => entry.state !== "refused"), explained = open.filter((entry) => entry.state === "explained");
   list.count.textContent = `${open.length} ${open.length === 1 ? "scan" : "scans"}`;
   list.far.textContent = open.length > 1 ? `${explained.length} explained` : "";
+  const refused = list.entries.length - open.length;
+  list.clear.hidden = refused === 0;
+  list.clear.textContent = refused === 1 ? "Clear the refused file" : `Clear ${refused} refused files`;
   list.hint.hidden = list.entries.length < 2;
   mark(list);
 }
@@ -163,10 +169,14 @@ const unfinished = (list) => list.entries.some((entry) => entry.state === "readi
 
 function lookLater(list) {
   clearTimeout(list.timer);
-  if (!list.closed && unfinished(list)) list.timer = setTimeout(() => look(list), EVERY);
+  if (!list.closed) list.timer = setTimeout(() => look(list), unfinished(list) ? EVERY : AT_REST);
 }
 
-/** Asks the server how far each scan is; Python hears only of a scan on show that is read or refused now. */
+/** What Python has drawn the page with: which scans there are, and their labels. */
+const shelfOf = (entries) => JSON.stringify(entries.map((entry) => [entry.id, entry.title]));
+
+/** Asks the server how far each scan is; a tab that nobody looks at asks nothing. Python hears only of a scan that another tab
+ * has opened, labelled or closed. */
 async function look(list) {
   if (list.asking || list.closed) return;
   list.asking = true;
@@ -174,8 +184,10 @@ async function look(list) {
     const answer = document.visibilityState === "visible" ? await fetch(`${prefix()}${list.address}`, { credentials: "same-origin", cache: "no-store" }) : null;
     if (answer?.ok) {
       const entries = await answer.json();
+      const now = shelfOf(entries);
       list.entries = list.naming ? list.entries : entries;
       draw(list);
+      if (now !== list.drawn && now !== list.told && !list.naming) list.changed((list.told = now));
     }
   } catch { /* the server is away; the next look tells */ } finally {
     list.asking = false;
@@ -189,11 +201,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   list.turn = (id) => setTriggerValue("chosen", [id, ++list.wishes]);
   list.close = (id) => id && setTriggerValue("closed", id);
   list.rename = (both) => setTriggerValue("renamed", both);
+  list.clearRefused = () => setTriggerValue("cleared", true);
+  list.changed = (shelf) => setTriggerValue("changed", shelf.length);
   const said = JSON.stringify(data);
   if (list.said !== said) {
     list.said = said;
     list.address = data.address;
     list.entries = data.entries;
+    list.drawn = shelfOf(data.entries);
     list.wishes ??= data.heard;
     if (data.heard >= list.wishes) list.chosen = data.chosen; // else this was drawn before Python heard of the last wish
     if (!list.naming) draw(list);

@@ -38,8 +38,8 @@ def sidebar() -> None:
         entry = open_scans.chosen_entry()
         if entry is not None:
             st.button(
-                "Close",
-                help=f"Close {entry.title}",
+                f"Close {entry.title}",
+                help="It can be reopened until another is closed",
                 on_click=open_scans.close,
                 args=(entry.id,),
                 type="tertiary",
@@ -62,9 +62,9 @@ def upload() -> None:
         st.rerun()
     context = get_script_run_ctx()
     if context is not None and (sentences := UPLOADS.turned_away(context.session_id)):
-        st.session_state.notice = (
-            f"{len(sentences)} {'file was' if len(sentences) == 1 else 'files were'} not taken. {sentences[0]}"
-        )
+        count = f"{len(sentences)} {'file was' if len(sentences) == 1 else 'files were'} not taken."
+        reasons = list(dict.fromkeys(sentences))
+        st.session_state.notice = f"{count} {reasons[0]}" if len(reasons) == 1 else "\n".join([count, *reasons])
 
 
 def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
@@ -106,6 +106,7 @@ def show() -> None:
         on_chosen_change=_turn,
         on_closed_change=_close,
         on_renamed_change=_rename,
+        on_cleared_change=open_scans.close_refused,
         on_changed_change=lambda: None,
     )
 

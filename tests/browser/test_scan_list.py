@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SLOW
+from tests.tiny_checkpoints import tiny
 
 SECRET = "Jane_Doe_1970"
 COUNT = 40
@@ -27,8 +28,6 @@ def broken(name="x.dcm"):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from engine.methods.attri_net.produce import tiny
-
     made = tmp_path_factory.mktemp("checkpoints")
     tiny(made / "attri-net-one")
     return {"OTHERWISE_CHECKPOINTS": str(made), "OMP_NUM_THREADS": "1"}
@@ -177,6 +176,32 @@ def test_everything_of_the_sidebar_is_in_reach(forty):
         assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3]
 
 
+def test_another_tab_hears_within_seconds_what_this_one_opens_labels_and_closes(forty):
+    context, page = forty
+    second = page_of(context, page.url)
+    read(second, COUNT + 1)
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(timeout=SLOW)
+    asked = []
+    second.on("request", lambda request: asked.append(request.url) if "/scans/" in request.url else None)
+    page.locator(".scans .row").nth(4).click()
+    page.locator(".scans .list").focus()
+    page.keyboard.press("F2")
+    page.get_by_label(re.compile("^Label of")).fill("for the conference")
+    page.keyboard.press("Enter")
+    expect(chosen(page).locator(".title")).to_have_text("for the conference")
+    expect(second.locator(".scans .row .title").nth(4)).to_have_text("for the conference", timeout=SLOW)
+    page.locator(".scans .list").focus()
+    page.keyboard.press("Delete")
+    expect(page.locator(".scans .row")).to_have_count(COUNT, timeout=SLOW)
+    expect(second.locator(".scans .row")).to_have_count(COUNT, timeout=SLOW)
+    expect(second.get_by_text(f"{COUNT - 1} scans open")).to_be_visible(timeout=SLOW)  # what Python draws follows
+    page.get_by_role("button", name="Undo").click()
+    expect(second.locator(".scans .row")).to_have_count(COUNT + 1, timeout=SLOW)
+    assert asked and all(re.search("/scans/[^/]+$", address) for address in asked)  # the list, and no picture again
+    assert second.troubles == []
+    second.close()
+
+
 def test_closing_and_undoing_keep_the_place(forty):
     _, page = forty
     before = titles(page)
@@ -187,6 +212,33 @@ def test_closing_and_undoing_keep_the_place(forty):
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".scans .row")).to_have_count(COUNT + 1, timeout=SLOW)
     assert titles(page) == before and page.troubles == []
+
+
+def test_every_refused_file_shows_its_reason_and_all_are_cleared_together(browser, serve, folder):
+    context, page = visitor(browser, serve("app.py", env=folder))
+    assert page.locator(".scans .clear").is_hidden()
+    cut_off = {"name": f"{SECRET}.png", "mimeType": "image/png", "buffer": film(1)["buffer"][:200]}
+    page.set_input_files("input[type=file]", files=[broken("a.dcm"), film(2), cut_off, broken("b.dcm")])
+    read(page, 5)
+    notice = page.locator(".st-key-notices")
+    expect(notice).to_contain_text("3 of 4 files could not be opened.", timeout=SLOW)
+    refused = page.locator(".scans .row.refused")
+    reasons = [words.removeprefix("refused: ") for words in refused.locator(".state").all_inner_texts()]
+    assert len(reasons) == 3 and len(set(reasons)) == 2
+    said = notice.inner_text()
+    assert all(said.count(reason) == 1 for reason in reasons) and "Scan 1, Scan 4: This is a text file" in said
+    for row in refused.all():  # whole, and clear of the button that closes it
+        row.scroll_into_view_if_needed()
+        state, title, shut = (row.locator(part) for part in (".state", ".title", ".shut"))
+        assert state.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+        assert title.bounding_box()["x"] + title.bounding_box()["width"] <= shut.bounding_box()["x"]
+        assert state.bounding_box()["x"] + state.bounding_box()["width"] <= shut.bounding_box()["x"]
+    page.get_by_role("button", name="Clear 3 refused files").click()
+    expect(page.locator(".scans .row")).to_have_count(2, timeout=SLOW)
+    expect(notice).to_have_count(0, timeout=SLOW)
+    assert titles(page) == ["Sample radiograph", "Picture 2"] and page.locator(".scans .clear").is_hidden()
+    assert page.troubles == []
+    context.close()
 
 
 def test_without_retention_a_reload_finds_nothing(browser, serve, folder):

@@ -195,4 +195,4 @@ def test_several_attributes_of_one_call_are_one_family(bias, checkpoint, tmp_pat
         "sex",
         "view_position",
     ]
-    assert out.count(f"Family: {families[0]['hypotheses']} hypotheses") == 2
+    assert out.count(f"Questions asked: {families[0]['hypotheses']} p values corrected together") == 2

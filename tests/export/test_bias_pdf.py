@@ -97,7 +97,7 @@ def test_the_paper_says_how_it_was_asked_and_what_its_numbers_are():
         assert words in said, words
     assert (
         f"Overlap of group and Z {report.overlap:.2f}" in said
-        and "1 hypothesis, all that was asked of this checkpoint" in said
+        and "1 p value, of all that was asked of this checkpoint" in said
     )
     for sentence in (*assumption(report), *missing(report)):
         assert sentence in said

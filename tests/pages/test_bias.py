@@ -176,18 +176,18 @@ def test_what_is_asked_one_after_the_other_is_corrected_together_and_said_to_be(
     page.selectbox[1].select(100).run()
     page.button(key="bias-ask").click().run()
     page = settled(page)
-    assert "4 hypotheses" in said(page) and "sex (100 pictures" in said(page)
+    assert "4 p values corrected together" in said(page) and "sex (100 pictures" in said(page)
     page.segmented_control(key="bias attribute").set_value("view_position").run()
     page.button(key="bias-ask").click().run()
     page = settled(page)
     assert not page.exception
     assert (
-        "8 hypotheses" in said(page)
+        "8 p values corrected together" in said(page)
         and "sex (100 pictures" in said(page)
         and "view position (100 pictures" in said(page)
     )
     page.segmented_control(key="bias attribute").set_value("sex").run()
-    assert "8 hypotheses" in said(settled(page))  # and the first report says so too from now on
+    assert "8 p values corrected together" in said(settled(page))  # and the first report says so too from now on
 
 
 def test_the_assumption_stands_on_the_page_with_how_it_was_asked():

@@ -15,8 +15,10 @@ from engine.shortcuts import both_numbers
 from engine.tables import number
 
 TEST = (
-    "Calibrated two-sided test of counterfactual invariance (CIT-LR): p is the chance of so large a statistic if the answer, given Z (what is known "
-    "of each picture but the attribute), did not depend on the attribute. 'Corrected' is after Holm's correction for the whole family."
+    "p is a p value. If the answer did not depend on the attribute once everything else that is known of each picture (Z) is taken into account, a "
+    "difference as large as the one found would come about by chance with this probability. A small p speaks for a dependence; a large one proves "
+    "nothing. Asking several questions makes a chance find likelier: the corrected p allows for all that were asked together (Holm's correction), and "
+    "verdicts rest on it. The test is two-sided and calibrated: counterfactual invariance by randomisation (CIT-LR)."
 )
 EXACT = "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much the answer moves."
 PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
@@ -61,7 +63,7 @@ def facts(report: BiasReport) -> list[tuple[str, str]]:
             "Level",
             f"{LEVEL:g} after Holm's correction; intervals cover 95 %, patients taken together; margin {100 * report.margin:g} of 100",
         ),
-        ("Family", family(report)),
+        ("Questions asked", family(report)),
         (f"Overlap of {named(report.attribute)} and Z", overlap),
     ]
 
@@ -70,7 +72,8 @@ def family(report: BiasReport) -> str:
     """What p values were corrected together."""
     asked = ", ".join(f"{named(one.attribute)} ({one.n} pictures, {one.generator})" for one in report.family)
     m = hypotheses(report.family)
-    return f"{m} {'hypothesis' if m == 1 else 'hypotheses'}, all that was asked of this checkpoint on this data set in one session or call: {asked}"
+    counted = "1 p value" if m == 1 else f"{m} p values corrected together"
+    return f"{counted}, of all that was asked of this checkpoint on this data set in one session or call: {asked}"
 
 
 def assumption(report: BiasReport) -> tuple[str, str]:
@@ -103,7 +106,7 @@ def _traces(report: BiasReport) -> str:
         "To test it, every picture was also made under the patient's own value: what this moves the answer by is the trace, which is subtracted "
         f"and whose uncertainty widens every interval. In pictures made {answers.otherwise(report.attribute, trace.value)} "
         f"it is largest for {finding.lower()}: {100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f}). "
-        f"With nothing changed {of_hundred(_worst(report))} flip."
+        f"With nothing changed {of_hundred(_worst(report))} change all the same."
     )
 
 
@@ -127,7 +130,7 @@ def columns(report: BiasReport, points: bool = True) -> str:
     crossed = (
         f": {', '.join(f'{one.finding.lower()} {number(one.threshold)}' for one in report.findings)}" if points else ""
     )
-    flips = f"A decision flips where the probability crosses the finding's operating point{crossed}."
+    flips = f"A decision changes (flips) where the probability crosses the finding's operating point{crossed}."
     detectable = [DETECTABLE] if any(one.detectable is not None for one in report.findings) else []
     return " ".join(
         [

@@ -156,7 +156,7 @@ def _judged(one: FindingReport, exact: bool) -> FindingReport:
         return replace(one, verdict=CANNOT_TELL, reason=one.poor or one.reason)
     shaken = one.null_flips.value
     if shaken > MOST_NULL_FLIPS:
-        reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions flip, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
+        reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions change, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
         return replace(one, verdict=CANNOT_TELL, reason=reason)
     if one.test.corrected_p <= LEVEL or (one.shown_corrected_p is not None and one.shown_corrected_p <= LEVEL):
         return replace(one, verdict=DEPENDS, reason="")

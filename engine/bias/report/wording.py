@@ -63,33 +63,35 @@ def answer(report: BiasReport) -> tuple[str, str]:
     spared = [one for one in told if one.verdict == NO_SIGN]
     rest, margin = [], f"{100 * report.margin:g}"
     if large:
-        first = f"Yes{', most' if len(large) > 1 else ','} for {together(large[:1])}. {sized(report, large[0])}"
+        first = headline(report, f"Yes{', most' if len(large) > 1 else ','} for {together(large[:1])}", large[0])
         if len(large) > 1:
             rest.append(f"Also for {each(large[1:])}.")
     elif shown:
-        first = f"Yes, going by the pictures, for {together(shown)}. {sized(report, shown[0])}"
+        first = headline(report, f"Yes, going by the pictures, for {together(shown)}", shown[0])
         rest.append(f"{UNCONFIRMED} (corrected p {p_value(shown[0].test.corrected_p)}).")
     elif small:
-        first = f"A little, for {together(small[:1])}. {sized(report, small[0])}"
+        first = headline(report, f"A little, for {together(small[:1])}", small[0])
     elif slight:
-        first = f"Barely, for {together(slight[:1])}. {sized(report, slight[0])}"
+        first = headline(report, f"Barely, for {together(slight[:1])}", slight[0])
     elif spared:
-        first = f"No sign of {_sign(spared)}, for {together(spared)}. {sized(report, spared[0])}"
+        first = headline(report, f"No sign of {_sign(spared)}, for {together(spared)}", spared[0])
     else:
         first = "That cannot be told from these pictures."
     if large and shown:
         rest.append(f"Going by the pictures also for {each(shown)}. {UNCONFIRMED}.")
     others = small if large or shown else small[1:]
     if others:
-        rest.append(f"A little, under {margin} points and under {margin} of 100 decisions, for {each(others)}.")
+        rest.append(
+            f"A little, under {margin} points of probability and under {margin} of 100 decisions, for {each(others)}."
+        )
     others = slight if large or shown or small else slight[1:]
     if others:
-        rest.append(f"Barely, under one point and under 1 of 100 decisions, for {each(others)}.")
+        rest.append(f"Barely, under one point of probability and under 1 of 100 decisions, for {each(others)}.")
     if spared:
         rest.append(_spared(spared, named_already=not (large or shown or small or slight)))
         if not report.exact:
             rest.append(
-                f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points, or under {100 * RESOLVED:.0f} of 100 decisions."
+                f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points of probability, or under {100 * RESOLVED:.0f} of 100 decisions."
             )
     for reason, for_whom in _untold(report).items():
         rest.append(
@@ -105,9 +107,9 @@ def _told_nothing(for_whom: Sequence[FindingReport], others: bool) -> str:
 
 
 def each(findings: Sequence[FindingReport]) -> str:
-    """Every finding with its own size: 'edema (+3.5 points, 3.7 of 100 decisions flip) and effusion (...)'."""
+    """Every finding with its own size: 'edema (3.7 of 100 decisions change, probability +3.5 points) and effusion (...)'."""
     parts = [
-        f"{one.finding.lower()} ({100 * one.change.value:+.1f} points, {points(one.flips.value)} of 100 decisions flip)"
+        f"{one.finding.lower()} ({points(one.flips.value)} of 100 decisions change, probability {100 * one.change.value:+.1f} points)"
         for one in findings
     ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -132,14 +134,23 @@ def _sign(spared: Sequence[FindingReport]) -> str:
 def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
     whom = "" if named_already else f"For {together(spared)} no sign of {_sign(spared)} was found; "
     margin = f"{100 * spared[0].equivalence.margin:g}"
-    shown = f"the whole interval lies within {margin} points, and under {margin} of 100 decisions flip."
+    shown = (
+        f"the whole interval lies within {margin} points of probability, and under {margin} of 100 decisions change."
+    )
     if not any(one.size for one in spared):
         shown = f"the probabilities did not move at all; {shown}"
     return whom + shown if whom else shown[0].upper() + shown[1:]
 
 
+def headline(report: BiasReport, verdict: str, one: FindingReport) -> str:
+    """The verdict, how many decisions change, and how far the probability moves: two sentences, each of one of them."""
+    between = "" if one.flips.low is None else f" ({points(one.flips.low)} to {points(one.flips.high)})"
+    whose = "" if verdict.endswith(f"for {together([one])}") else f" for {together([one])}"
+    return f"{verdict}: {points(one.flips.value)} of 100 decisions change{whose}{between}. {sized(report, one)}"
+
+
 def sized(report: BiasReport, one: FindingReport) -> str:
-    """How much one finding moves, with intervals, from the first value of its pair to the second as everywhere."""
+    """How far the probability of one finding moves, with its interval, from the first value of its pair to the second as everywhere."""
     start, end = one.pair
     value, low, high, finding = one.change.value, one.change.low, one.change.high, one.finding.lower()
     changed = otherwise(report.attribute, end)
@@ -151,8 +162,7 @@ def sized(report: BiasReport, one: FindingReport) -> str:
         between = "" if low is None else f" ({points(low)} to {points(high)})"
         away = points(float(np.abs(one.under[:, 1] - one.under[:, 0]).mean()))
         moved = f"moves by {away} points, up or down, and on average by {points(value)}{between}"
-    share = "" if one.flips.low is None else f" ({points(one.flips.low)} to {points(one.flips.high)})"
-    return f"{whose} {moved}; {points(one.flips.value)} of 100 decisions flip{share}."
+    return f"{whose} {moved}."
 
 
 def _before(attribute: str, value: str) -> str:
@@ -215,7 +225,7 @@ def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
     worst = max(report.findings, key=lambda one: one.null_flips.value)
     kind = "good" if worst.null_flips.value <= most else "bad"
     whose = "" if worst.null_flips.value == 0 else f", {worst.finding.lower()}"
-    return "flips when nothing is changed", of_hundred(worst.null_flips) + whose, kind
+    return "decisions that change when nothing is changed", of_hundred(worst.null_flips) + whose, kind
 
 
 def table(report: BiasReport) -> list[tuple[str, ...]]:

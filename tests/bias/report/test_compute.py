@@ -23,7 +23,7 @@ def test_a_model_that_ignores_the_attribute_shows_no_sign_of_it():
     (one,) = report.findings
     assert one.verdict == "no sign of it" and one.eca.value == 1 and one.change.value == pytest.approx(0, abs=1e-6)
     first, rest = answer(report)
-    assert first.startswith("No sign of it, for finding.") and "0 of 100 decisions flip (0 to" in first
+    assert first.startswith("No sign of it, for finding: 0 of 100 decisions change (0 to")
 
 
 def test_findings_that_need_more_pictures_are_told_in_one_sentence():
@@ -54,8 +54,10 @@ def test_a_model_that_is_the_attribute_depends_on_it():
     (one,) = report.findings
     assert one.verdict == "depends" and not one.slight and one.pair == ("a", "b")
     assert one.change.value > 0.9 and one.flips.value > 0.95 and one.test.corrected_p < 1e-6
-    assert answer(report)[0].startswith(
-        "Yes, for finding. With group b instead of with group a, the same chest's probability of finding rises by 100 points"
+    first, second = answer(report)[0].split(". ", 1)  # decisions, then probabilities, each named as what it is
+    assert first.startswith(f"Yes, for finding: {points(one.flips.value)} of 100 decisions change (")
+    assert second.startswith(
+        "With group b instead of with group a, the same chest's probability of finding rises by 100 points"
     )
     assert all(person.flips and abs(person.after - person.before) > 0.9 for person in one.affected)
 
@@ -138,7 +140,7 @@ def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
     assert verdict(told) == "depends, by the pictures" and told.measures()[0].remark == "depends (by the pictures)."
     first, rest = answer(replace(reported(), findings=(told,)))
     assert (
-        first.startswith("Yes, going by the pictures, for finding.")
+        first.startswith(f"Yes, going by the pictures, for finding: {points(told.flips.value)} of 100 decisions change")
         and "does not confirm it (corrected p 0.20)" in rest
     )
     (silent,) = verdicts([weak], exact=False)
@@ -194,7 +196,7 @@ def test_a_model_that_leans_on_it_a_little_is_sized_within_its_interval():
 def test_what_is_too_small_to_matter_is_called_slight():
     films = Films()
     report = bias_report(Classifier(0.0005, 0.1), films, np.arange(N), "group", Exact())
-    assert report.findings[0].slight and answer(report)[0].startswith("Barely, for finding.")
+    assert report.findings[0].slight and answer(report)[0].startswith("Barely, for finding: ")
 
 
 def test_a_model_that_answers_by_the_finding_is_not_blamed_for_groups_that_differ_in_it():
@@ -534,15 +536,15 @@ def test_findings_are_sorted_by_size_and_a_small_effect_is_not_worded_like_a_lar
     )
     assert [one.how for one in report.findings] == ["", "a little", "barely"]
     first, rest = answer(report)
-    assert first.startswith("Yes, for much. ") and "little" not in first and "hardly" not in first
+    assert first.startswith("Yes, for much: ") and "little" not in first and "hardly" not in first
     little, hardly = (
-        f"{finding} ({100 * report.findings[k].change.value:+.1f} points"
+        f"{finding} ({points(report.findings[k].flips.value)} of 100 decisions change, probability {100 * report.findings[k].change.value:+.1f} points)"
         for k, finding in ((1, "little"), (2, "hardly"))
     )
-    assert "A little, under 10 points and under 10 of 100 decisions, for " + little in rest
-    assert "Barely, under one point and under 1 of 100 decisions, for " + hardly in rest
+    assert "A little, under 10 points of probability and under 10 of 100 decisions, for " + little in rest
+    assert "Barely, under one point of probability and under 1 of 100 decisions, for " + hardly in rest
     without = replace(report, findings=report.findings[1:])
-    assert answer(without)[0].startswith("A little, for little. ")
+    assert answer(without)[0].startswith("A little, for little: ")
 
 
 @pytest.mark.parametrize("upper", [0.05, -0.05])
