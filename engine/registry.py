@@ -46,7 +46,9 @@ class Model(ABC):
 
     @abstractmethod
     def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
-        """A scan, or its pixels, as the network sees it, float32; the display window takes no part. Begins with `pixels_of`.
+        """A scan, or its pixels, as the network sees it, float32; the display window takes no part.
+
+        It begins with `pixels_of`.
 
         Raises:
             UnsuitableScan: as `pixels_of`.
@@ -60,15 +62,15 @@ class Model(ABC):
         """The probability of every finding, of one scan or of many.
 
         Args:
-            scans: one `Scan`, or many in a sequence. Or pixels float32 in the scanner's units, of a kind that the method takes:
-                a picture (H, W) or many (n, H, W); for a method of volumes one volume (S, H, W) or many (n, S, H, W); or a
-                sequence of such arrays, whose sizes may differ.
+            scans: one `Scan`, or many in a sequence. Or pixels, float32 in the scanner's units and of a kind that the method
+                takes: a picture (H, W) or many (n, H, W); for a method of volumes one volume (S, H, W) or many
+                (n, S, H, W); or a sequence of such arrays, whose sizes may differ.
 
         Returns:
             float32 in [0, 1]: (C,) of one scan, (n, C) of many.
 
         Raises:
-            UnsuitableScan: a volume where the method takes pictures, or the other way round, or another kind than it takes.
+            UnsuitableScan: a volume where the method takes pictures, a picture where it takes volumes, or another kind.
         """
         dimensions = _method_of(self.checkpoint).dimensions
         if isinstance(scans, Scan) or (isinstance(scans, np.ndarray) and scans.ndim == dimensions):
@@ -80,7 +82,9 @@ class Model(ABC):
         return np.concatenate([np.empty((0, len(self.findings)), np.float32), *answers])
 
     def pixels_of(self, scan: Scan | np.ndarray) -> np.ndarray:
-        """The pixels of a scan that the model takes, (H, W), or (S, H, W) of a method of volumes; pixels alone have no kind.
+        """The pixels of a scan that the model takes: (H, W), or (S, H, W) for a method of volumes.
+
+        Pixels alone have no kind.
 
         Raises:
             UnsuitableScan: the model does not take it, with what it takes.
@@ -90,8 +94,8 @@ class Model(ABC):
         named = [one for one in declared.kinds if one != "unknown"]
         if isinstance(scan, Scan) and declared.kinds and kind not in declared.kinds:
             raise UnsuitableScan(
-                f"{declared.title} explains scans of kind {' or '.join(named) or 'unknown'}, this one is of kind {kind}; "
-                "choose another method."
+                f"{declared.title} explains scans of kind {' or '.join(named) or 'unknown'}, "
+                f"this one is of kind {kind}; choose another method."
             )
         if "unknown" not in (kind, self.kind) and kind != self.kind:
             raise UnsuitableScan(
@@ -99,7 +103,9 @@ class Model(ABC):
                 "choose another checkpoint."
             )
         if pixels.ndim != declared.dimensions:
-            it_is = f"has {len(pixels)} slices" if pixels.ndim == 3 else f"has the shape {pixels.shape}"
+            it_is = {2: "is a single picture", 3: f"has {len(pixels)} slices"}.get(
+                pixels.ndim, f"has the shape {pixels.shape}"
+            )
             takes, instead = (
                 ("single pictures", "choose one slice")
                 if declared.dimensions == 2
@@ -146,8 +152,8 @@ class Trained:
     """Whatever is trained into checkpoints: what the command line needs of it.
 
     A method is a folder in `engine.methods` whose `__init__` registers a subclass that declares what is listed below.
-    The work is done by modules of that folder. They are imported when they are first asked for, so that the command line
-    and the pages start without torch:
+    The work is done by modules of that folder. They are imported when they are first asked for, so that the command
+    line and the pages start without torch:
 
         explain.py   open_model(checkpoint, device) -> Model
         train.py     PRESETS: name -> preset
@@ -194,7 +200,7 @@ class Trained:
         return self._module("produce").produce(job)
 
     def evaluate(self, model: Any, collection: Any, indices: np.ndarray) -> tuple[list, list[str]]:
-        """Every measure that the paper reports, on the pictures at `indices`, and remarks on what was not measurable."""
+        """Every measure that the paper reports, on the pictures at `indices`, and remarks on what is not measurable."""
         return self._module("evaluate").evaluate(model, collection, indices)
 
     def tiny(self, folder: Path) -> Checkpoint:
@@ -212,7 +218,7 @@ class Method(Trained):
     Attributes:
         kinds: the scan kinds it takes; empty for any.
         dimensions: of the scans it takes: 2 for pictures (H, W), 3 for volumes (S, H, W).
-        signed: whether its maps have two signs; those of a method without lie above 0, on a colour bar that begins there.
+        signed: whether its maps have two signs; others hold nothing below 0, where their colour bar begins.
         counterfactuals: whether it makes them.
         has_centres: whether it has class centres and weights to show.
         has_regions: whether its records hold a tree of regions.

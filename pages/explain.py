@@ -2,75 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
 import streamlit as st
 
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
-from engine.queue import Job, Progress
+from engine.queue import Job
 from engine.scan import Scan, frame
-from pages.components import ahead, cards, common, detectors, open_scans, scan_list, shelf, words
+from pages.components import ahead, common, detectors, open_scans, scan_list, shelf, volumes, words
 from pages.components.checkpoint_choice import Offers, better, choices, choose, offered, standing, take
 from pages.components.drop_anywhere import drop_anywhere
+from pages.components.explaining import Explained, explaining
 from pages.components.shelf import Entry, OpenScan
-from viewer import BlankFindings, FindingView, explain_state, explain_view
+from viewer import BlankFindings, explain_state, explain_view
 
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
 
 
-@dataclass(frozen=True)
-class Explained:
-    """Everything on show about a scan, sorted by how far above its operating point a finding lies; what tells nothing comes last.
-
-    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `unlike` says that the scan is
-    not like what it was. `difference` is where the colour bar of a difference ends, and the grey range, both in the scan's units;
-    None without counterfactuals.
-    """
-
-    findings: tuple[FindingView, ...]
-    likeness: tuple[float, float] | None
-    unlike: bool
-    difference: tuple[float, float] | None
-
-
-def explaining(
-    opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str
-) -> tuple[tuple, Callable[[Progress], Explained]]:
-    """Key and work of the worker's job for this scan, a slice of the opened one, and checkpoint."""
-    drawn = only_drawn(checkpoint, opened.drawn_by)
-    rates = cards.measures(checkpoint.card)
-    what = words.noun(scan.kind)
-
-    def work(progress):
-        records = common.model_of(checkpoint, device).explain(scan, progress=progress)
-        records = [replace(record, only_drawn=drawn) for record in records]
-        records.sort(
-            key=lambda r: (
-                bool(words.learned_nothing(r, rates, what)),
-                words.log_odds(r.threshold) - words.log_odds(r.probability),
-            )
-        )
-        views = tuple(
-            words.finding_view(record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding))
-            for place, record in enumerate(records)
-        )
-        path = records[0].path
-        difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
-        return Explained(views, records[0].in_distribution, records[0].like_training is False, difference)
-
-    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card, drawn)
-    return ("explain", scan.sha256, checkpoint.identity, device, words_rest_on), work
+def on_show(opened: OpenScan) -> int:
+    """Which slice of the opened scan is on show, from 0."""
+    return (open_scans.place_of(opened) or (0, 1))[0]
 
 
 def explain(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
-    """The worker's job for this scan and checkpoint."""
-    return common.ask(*explaining(opened, scan, checkpoint, device))
+    """The worker's job for this scan, the slice on show, and checkpoint."""
+    return common.ask(*explaining(opened, scan, checkpoint, device, on_show(opened)))
 
 
-def predict_counterfactual(scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str) -> Job:
+def predict_counterfactual(
+    opened: OpenScan, scan: Scan, checkpoint: Checkpoint, amounts: dict[str, float], device: str
+) -> Job:
     """The worker's job for several findings taken away together."""
+    scan = opened.scan if volumes.explains_whole(checkpoint) else scan
 
     def work(progress):
         return common.model_of(checkpoint, device).predict_counterfactual(scan, amounts)
@@ -84,12 +46,10 @@ def explain_ahead(opened: OpenScan) -> None:
 
     def work_for(other: OpenScan):
         offers = offered(other, usable)
-        if not any(common.takes(c, other.scan.kind) for c in offers.checkpoints):
+        if not any(common.takes(c, other.scan.kind, other.slices) for c in offers.checkpoints):
             return None
-        checkpoint = standing(offers, made)
-        return checkpoint.identity, *explaining(
-            other, frame(other.scan, other.slices // 2) if other.slices > 1 else other.scan, checkpoint, device
-        )
+        checkpoint, index = standing(offers, made), other.slices // 2 if other.slices > 1 else 0
+        return checkpoint.identity, *explaining(other, frame(other.scan, index), checkpoint, device, index)
 
     def ended(entry: Entry, work: ahead.Work, job: Job) -> None:
         if job.error is None:
@@ -103,7 +63,7 @@ def explain_ahead(opened: OpenScan) -> None:
     for entry in entries:
         if entry.small is not None:
             offers = offered(entry.small, usable, detectors.known_scores(entry.small.scan.sha256))
-            takes = any(common.takes(c, entry.small.scan.kind) for c in offers.checkpoints)
+            takes = any(common.takes(c, entry.small.scan.kind, entry.small.slices) for c in offers.checkpoints)
             entry.wanted, entry.note = (
                 (standing(offers, made).identity, "") if takes else ("", "no model here takes it")
             )
@@ -113,7 +73,9 @@ def explain_ahead(opened: OpenScan) -> None:
 def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, explained: Explained) -> None:
     """The answer on show is kept as long as the scan is, so that it stands there at once when the reader comes back."""
     common.worker().ask(
-        *explaining(opened, scan, checkpoint, common.device()), asker=ahead.asker(shelf.mine()), background=True
+        *explaining(opened, scan, checkpoint, common.device(), on_show(opened)),
+        asker=ahead.asker(shelf.mine()),
+        background=True,
     )
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.wanted = checkpoint.identity
@@ -128,7 +90,7 @@ def result(opened: OpenScan) -> None:
     """
     scan = open_scans.chosen_slice(opened)
     offers = offered(opened)
-    if not any(common.takes(c, scan.kind) for c in offers.checkpoints):
+    if not any(common.takes(c, scan.kind, opened.slices) for c in offers.checkpoints):
         kinds = sorted({kind for c in offers.checkpoints for kind in common.kinds_of(c) if kind != "unknown"})
         what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
         common.line(f"No checkpoint here takes a {words.KINDS[scan.kind]}. {what}", "quiet")
@@ -158,7 +120,7 @@ def result(opened: OpenScan) -> None:
         )
     badges = [words.likeness_badge(explained.likeness, trained_on, drawn)] if explained else []
     amounts = explain_state(VIEW, explained.findings, _turn(opened))["amounts"] if shown else {}
-    together = predict_counterfactual(scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
+    together = predict_counterfactual(opened, scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
     answered = together is not None and together.wait(0.3)
     common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
     if not shown:
@@ -194,10 +156,10 @@ def _lines(
         failed: the job, where it ended with an error.
         unlike: why the scan is not like those it was trained on, see `words.unlike`.
     """
-    if not common.takes(checkpoint, scan.kind):
-        made_for = " and ".join(f"{kind}s" for kind in common.kinds_of(checkpoint) if kind != "unknown")
+    if not common.takes(checkpoint, scan.kind, opened.slices):
         common.line(
-            f"This checkpoint was made for {made_for}; this is a {words.KINDS[scan.kind]}. Do not rely on what it says.",
+            f"This checkpoint was made for {words.made_for(common.kinds_of(checkpoint), volumes.explains_whole(checkpoint))}; "
+            f"this is a {words.KINDS[scan.kind]}. Do not rely on what it says.",
             "bad",
         )
     if checkpoint.caution:

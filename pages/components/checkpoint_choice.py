@@ -56,7 +56,7 @@ def offered(opened: OpenScan, usable: Sequence[Checkpoint] | None = None, scores
     suited = sorted(
         usable,
         key=lambda c: (
-            not common.takes(c, kind),
+            not common.takes(c, kind, opened.slices),
             not common.made_for(c, kind),
             c.identity not in share,
             round(share.get(c.identity, 0.0), 3),

@@ -221,9 +221,10 @@ def made_for(checkpoint: Checkpoint, kind: str) -> bool:
     return kind == "unknown" or kind in kinds_of(checkpoint)
 
 
-def takes(checkpoint: Checkpoint, kind: str) -> bool:
+def takes(checkpoint: Checkpoint, kind: str, slices: int) -> bool:
+    """Whether it takes scans of this kind with so many slices. What takes pictures takes any slice of a volume."""
     kinds = kinds_of(checkpoint)
-    return not kinds or kind in kinds
+    return (not kinds or kind in kinds) and (slices > 1 or method_of(checkpoint).dimensions == 2)
 
 
 def ask(key: tuple, work: Callable[[Progress], object], long: bool = False) -> Job:

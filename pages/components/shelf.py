@@ -39,6 +39,7 @@ class OpenScan:
         drawn_by: the collection that drew it, "" for a scan of a person.
         truth: findings that it was drawn with.
         id: its place on the shelf.
+        slices: how many the scan has, 1 for a single picture; 0 counts those of `scan`. A thumbnail keeps its scan's number.
     """
 
     name: str
@@ -46,10 +47,11 @@ class OpenScan:
     drawn_by: str = ""
     truth: tuple[str, ...] = ()
     id: str = ""
+    slices: int = 0
 
-    @property
-    def slices(self) -> int:
-        return 1 if self.scan.pixels.ndim == 2 else len(self.scan.pixels)
+    def __post_init__(self):
+        if not self.slices:
+            object.__setattr__(self, "slices", 1 if self.scan.pixels.ndim == 2 else len(self.scan.pixels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +161,8 @@ class Entry:
         self.packed = Packed.of(opened.scan)
         pixels = thumbnail_pixels(opened.scan)
         self.thumbnail = thumbnail(pixels, opened.scan.window)
-        self.small = replace(opened, scan=replace(opened.scan, pixels=pixels), name=self.name, id=self.id)
+        small = replace(opened.scan, pixels=pixels, spacing_mm=None, affine=None)
+        self.small = replace(opened, scan=small, name=self.name, id=self.id)
 
     def opened(self) -> OpenScan:
         """The scan at full size; raises ValueError for one that is not open."""

@@ -73,6 +73,14 @@ def noun(kind: str) -> str:
     return {"radiograph": "film", "CT": "slice", "MR": "slice", "ultrasound": "frame"}.get(kind, "picture")
 
 
+def made_for(kinds: Sequence[str], volumes: bool) -> str:
+    """What a checkpoint was made for: 'radiographs', 'CT volumes', 'volumes' for one of volumes of any kind."""
+    named = [kind for kind in kinds if kind != "unknown"]
+    if volumes:
+        return " and ".join(f"{kind} volumes" for kind in named) or "volumes"
+    return " and ".join(f"{kind}s" for kind in named)
+
+
 def with_article(finding: str) -> str:
     """A finding within a sentence: 'a lesion', 'an old fracture', 'pneumonia'."""
     words = finding.lower()
@@ -231,6 +239,7 @@ def finding_view(
     first: bool = False,
     drawn: bool = False,
     truth: np.ndarray | None = None,
+    signed: bool = True,
 ) -> FindingView:
     """What the viewer needs of an explanation; the large pictures are left behind.
 
@@ -238,6 +247,7 @@ def finding_view(
         first: at the head of the list, where the verdict names its operating point in full.
         drawn: see `likeness_badge`.
         truth: what the true counterfactual adds to the scan, see `FindingView`.
+        signed: whether the method's maps have two signs; the colour bar of others begins at 0.
     """
     what = noun(scan.kind)
     unsure = bool(learned_nothing(explanation, rates, what))
@@ -265,6 +275,7 @@ def finding_view(
         evidence=np.zeros_like(explanation.evidence) if unsure else explanation.evidence,
         evidence_limit=explanation.attribution_limit,
         evidence_unit=explanation.attribution_unit,
+        sequential=not signed,
         truth=truth,
         **_slider(explanation, scan, unsure, truth),
     )

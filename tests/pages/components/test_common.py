@@ -60,5 +60,6 @@ def test_a_bad_checkpoint_is_listed_with_its_reason_beside_good_ones(tmp_path, m
     ],
 )
 def test_drawn_pictures_of_nothing_in_particular_are_no_training_for_scans_of_a_scanner(collection, kind, taken):
-    checkpoint = SimpleNamespace(method="cx_gan", config={"data": {"collection": collection, "kind": kind}})
-    assert {k for k in ("CT", "MR", "unknown") if common.takes(checkpoint, k)} == taken
+    config = {"data": {"collection": collection, "kind": kind}}
+    checkpoint = SimpleNamespace(method="cx_gan", collection=collection, config=config)
+    assert {k for k in ("CT", "MR", "unknown") if common.takes(checkpoint, k, 1)} == taken

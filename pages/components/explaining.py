@@ -1,0 +1,66 @@
+"""What is asked of a model about the scan on show, and how its records become what the viewer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from engine.checkpoints.detector import only_drawn
+from engine.checkpoints.format import Checkpoint
+from engine.queue import Progress
+from engine.scan import Scan
+from pages.components import cards, common, open_scans, volumes, words
+from pages.components.shelf import OpenScan
+from viewer import FindingView
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Everything on show about a scan, sorted by how far above its operating point a finding lies; what tells nothing comes last.
+
+    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `unlike` says that the scan is
+    not like what it was. `difference` is where the colour bar of a difference ends, and the grey range, both in the scan's units;
+    None without counterfactuals.
+    """
+
+    findings: tuple[FindingView, ...]
+    likeness: tuple[float, float] | None
+    unlike: bool
+    difference: tuple[float, float] | None
+
+
+def explaining(
+    opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str, index: int
+) -> tuple[tuple, Callable[[Progress], Explained]]:
+    """Key and work of the worker's job for this scan, slice `index` of the opened one, and checkpoint."""
+    drawn = only_drawn(checkpoint, opened.drawn_by)
+    rates = cards.measures(checkpoint.card)
+    what = words.noun(scan.kind)
+    signed = common.method_of(checkpoint).signed
+
+    def work(progress):
+        if volumes.explains_whole(checkpoint):
+            whole = volumes.records(checkpoint, device, opened.scan, progress)
+            records = [volumes.at_slice(record, index, opened.slices) for record in whole]
+        else:
+            records = common.model_of(checkpoint, device).explain(scan, progress=progress)
+        records = [replace(record, only_drawn=drawn) for record in records]
+        records.sort(
+            key=lambda r: (
+                bool(words.learned_nothing(r, rates, what)),
+                words.log_odds(r.threshold) - words.log_odds(r.probability),
+            )
+        )
+        views = tuple(
+            words.finding_view(
+                record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding), signed
+            )
+            for place, record in enumerate(records)
+        )
+        path = records[0].path
+        difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
+        return Explained(views, records[0].in_distribution, records[0].like_training is False, difference)
+
+    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card, drawn)
+    slice_of = (opened.scan.sha256, index) if volumes.explains_whole(checkpoint) else None
+    return ("explain", scan.sha256, slice_of, checkpoint.identity, device, words_rest_on), work
