@@ -1,6 +1,7 @@
 """Otherwise: what a model believes of a scan, where it looked, and what the scan would look like otherwise.
 
-`streamlit run app.py` imports this file for the server, `app`, and runs it as a script for every page that is asked for.
+`streamlit run app.py` imports this file for the server, `app`, and runs it as a script for every page that is asked
+for.
 """
 
 import streamlit as st

@@ -20,7 +20,9 @@ def _program() -> str:
 
 
 def main() -> None:
-    """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1, or 2 for words that no command takes."""
+    """Runs one command; what a user can mend ends in one sentence on standard error and exit code 1, or 2 for words
+    that no command takes.
+    """
     try:
         sys.exit(command_line(sys.argv[1:] or ["--help"], standalone_mode=False))
     except UsageError as error:

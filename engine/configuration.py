@@ -1,4 +1,6 @@
-"""config.json of a checkpoint, checked whole: every part that anything here reads is of the type and in the range that it is read as."""
+"""config.json of a checkpoint, checked whole: every part that anything here reads is of the type and in the range that
+it is read as.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +66,8 @@ class Configuration:
         thresholds: finding -> operating point in [0, 1].
         weights_sha256: 64 hexadecimal digits.
         scales: finding -> limit of its colour bar, above 0; for all findings or none.
-        data: `collection` and `kind` of what it was trained on, and other facts, as text; `options` that the collection was
-            opened with, name -> whole number, number or text.
+        data: `collection` and `kind` of what it was trained on, and other facts, as text; `options` that the collection
+            was opened with, name -> whole number, number or text.
         calibration: name -> number or numbers, of what turns a network's answer into a probability.
         attributes: of a generator, attribute -> its values.
         contrast_class: the class that its finding is told from; None for normal.
@@ -106,7 +108,8 @@ class Configuration:
             raise UnusableConfiguration(f"may hold a caution of one line and {LONGEST_CAUTION} characters")
         if self.contrast_class is not None and (not _name(self.contrast_class) or self.contrast_class in self.findings):
             raise UnusableConfiguration(
-                f"must name another finding under contrast_class, or give null there for normal, got {self.contrast_class!r:.80}"
+                "must name another finding under contrast_class, or give null there for normal, got "
+                f"{self.contrast_class!r:.80}"
             )
         for name in self.findings:
             threshold = self.thresholds.get(name)
@@ -190,7 +193,9 @@ def parsed(text: str, methods: Collection[str]) -> dict[str, Any]:
 
 
 def under_todays_names(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration that an earlier version may have written, with the keys that this one reads; values stay as they are."""
+    """A configuration that an earlier version may have written, with the keys that this one reads; values
+    stay as they are.
+    """
     config = _renamed(config, _OLD_KEYS[""])
     for part, names in _OLD_KEYS.items():
         if isinstance(config.get(part), dict):

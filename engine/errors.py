@@ -1,4 +1,6 @@
-"""How a command ends when it does not get to its end: in one sentence to the user, and nothing here needs more than Python."""
+"""How a command ends when it does not get to its end: in one sentence to the user, and nothing here needs
+more than Python.
+"""
 
 from __future__ import annotations
 

@@ -31,9 +31,11 @@ class Path:
     Attributes:
         steps: (K,) float32, rising from 0 (the scan as it is); 1 is the full counterfactual.
         probabilities: (K,) float32, the model's own probability for the frame at each step.
-        changes: (K, h, w) or (K, s, h, w) float32 on the model's grid, in the scan's units: frame k is scan + enlarged(changes[k]).
+        changes: (K, h, w) or (K, s, h, w) float32 on the model's grid, in the scan's units: frame k is scan +
+            enlarged(changes[k]).
         grey_range: what the range of greys that the model works in spans on this scan, in the scan's units.
-        change_limit: share of `grey_range` at which a colour bar of changes ends, the same for every scan of this checkpoint.
+        change_limit: share of `grey_range` at which a colour bar of changes ends, the same for every scan of this
+            checkpoint.
     """
 
     steps: np.ndarray
@@ -81,26 +83,29 @@ class Explanation:
     Attributes:
         scan_sha256: of the scan that was explained.
         checkpoint_sha256: of the weights that explained it.
-        checkpoint_identity: of weights and configuration together (`Checkpoint.identity`): two models that share one file of weights
-            and prepare a picture differently are two models.
+        checkpoint_identity: of weights and configuration together (`Checkpoint.identity`): two models that share one
+            file of weights and prepare a picture differently are two models.
         finding: the finding's name.
         probability: in [0, 1].
         threshold: the operating point; the call is positive strictly above it.
-        attribution: (H, W) or (S, H, W) float32 on the scan's own pixel grid, in `attribution_unit`, signed or not as the method
-            declares; never scaled per picture; None in a record that has left its large pictures behind.
+        attribution: (H, W) or (S, H, W) float32 on the scan's own pixel grid, in `attribution_unit`, signed or not as
+            the method declares; never scaled per picture; None in a record that has left its large pictures behind.
         attribution_unit: what one unit of `attribution` means, in words.
-        attribution_limit: the colour bar runs from -limit, or 0 for a map without signs, to +limit, the same for every scan of this checkpoint and finding.
+        attribution_limit: the colour bar runs from -limit, or 0 for a map without signs, to +limit, the same for every
+            scan of this checkpoint and finding.
         evidence: (h, w) or (s, h, w) float32, `attribution` on the model's own grid.
-        counterfactual: (H, W) or (S, H, W) float32, the scan without the finding, in the scan's units; None for a method that makes none,
-            and in a record without its large pictures.
+        counterfactual: (H, W) or (S, H, W) float32, the scan without the finding, in the scan's units; None for a
+            method that makes none, and in a record without its large pictures.
         path: the counterfactual slider; None where there is no counterfactual.
-        in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on. None where
-            nobody here knows what those were.
+        in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on.
+            None where nobody here knows what those were.
         seconds: wall time of this finding's explanation.
-        both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of changes.
+        both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of
+            changes.
         contrast_class: what the finding is told from, and the counterfactual has instead; None for its absence.
         regions: the image and its named parts, for a method that explains in a hierarchy; None for others.
-        only_drawn: the checkpoint has seen drawn pictures only and the scan is a person's (`engine.checkpoints.detector.only_drawn`).
+        only_drawn: the checkpoint has seen drawn pictures only and the scan is a person's
+            (`engine.checkpoints.detector.only_drawn`).
 
     Raises:
         ValueError: when a field is not as described.
@@ -139,11 +144,13 @@ class Explanation:
         other = self.attribution.shape if self.counterfactual is None else self.counterfactual.shape
         if self.attribution.ndim not in (2, 3) or self.attribution.shape != other:
             raise ValueError(
-                f"attribution and counterfactual must share one (H, W) or (S, H, W), got {self.attribution.shape} and {other}"
+                f"attribution and counterfactual must share one (H, W) or (S, H, W), got {self.attribution.shape} and "
+                f"{other}"
             )
         if self.evidence.ndim != self.attribution.ndim:
             raise ValueError(
-                f"evidence and attribution must both be of a picture or of a volume, got {self.evidence.shape} and {self.attribution.shape}"
+                f"evidence and attribution must both be of a picture or of a volume, got {self.evidence.shape} and "
+                f"{self.attribution.shape}"
             )
         if not np.isfinite(self.attribution).all():
             raise ValueError("attribution must be finite")
@@ -157,7 +164,9 @@ class Explanation:
                 raise ValueError(f"the masks of regions must have the scan's own grid, {grid}, got {mask.shape}")
 
     def without_pictures(self) -> Explanation:
-        """The same record without what has the scan's size; what the model's own grid holds, evidence and path, says as much."""
+        """The same record without what has the scan's size; what the model's own grid holds, evidence and
+        path, says as much.
+        """
         regions = self.regions and self.regions.without_masks()
         return replace(self, attribution=None, counterfactual=None, regions=regions)
 
@@ -205,7 +214,8 @@ class ClassCentres:
 
     Attributes:
         finding: the finding's name.
-        positive, negative: (h, w) float32, the mean attribution map of pictures with and without the finding, model units.
+        positive, negative: (h, w) float32, the mean attribution map of pictures with and without the finding, model
+            units.
         weights: (h', w') float32, the linear classifier's weights, one per pooled cell.
         bias: the classifier's bias, in log-odds.
         limit: colour limit for the two centres.

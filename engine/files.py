@@ -1,4 +1,5 @@
-"""Files are written aside and take their names when they are whole: whatever happens in between, no name stands for half a file.
+"""Files are written aside and take their names when they are whole: whatever happens in between, no name stands for
+half a file.
 
 A full disk is one sentence and leaves nothing behind.
 """
@@ -48,11 +49,12 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
 def staged(folder: str | Path, marker: str | None = None) -> Iterator[Callable[[str, bytes | str], None]]:
     """Files that belong together, written by a function that takes a name and data.
 
-    They lie aside until the block ends and then take their names in the order in which they were written. When the block
-    raises, none is there, and the folder neither, if it was made for them.
+    They lie aside until the block ends and then take their names in the order in which they were written. When the
+    block raises, none is there, and the folder neither, if it was made for them.
 
     Args:
-        marker: the file that says that all others are there: an older one goes before they come, and the new one comes last.
+        marker: the file that says that all others are there: an older one goes before they come, and the new one comes
+            last.
 
     Raises:
         UnwritableFile: the disk is full, or the folder may not be written to.
@@ -102,7 +104,8 @@ def unwritable(folder: Path, error: OSError) -> UnwritableFile:
 
 @contextmanager
 def scratch_beside(folder: str | Path) -> Iterator[Path]:
-    """A hidden folder beside `folder`, on the same file system, that is gone after the block; missing parents are made, and unmade when it raises.
+    """A hidden folder beside `folder`, on the same file system, that is gone after the block; missing parents are made,
+    and unmade when it raises.
 
     Raises:
         UnwritableFile: the disk is full, or nothing may be written there.
@@ -134,7 +137,8 @@ def _undo(aside: Path | None, made: list[Path]) -> None:
 
 
 def replace_folder(new: Path, folder: Path, aside: Path) -> None:
-    """Gives the folder `new` the name `folder`; what stood there is moved to `aside`, in one step where the system can do that.
+    """Gives the folder `new` the name `folder`; what stood there is moved to `aside`, in one step where the system can
+    do that.
 
     Args:
         aside: a name that is free; all three on one file system.
@@ -158,7 +162,8 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 
 def file_stems(names: list[str] | tuple[str, ...]) -> dict[str, str]:
-    """A file name without suffix for each of different names: lower case, what is no letter or digit as _, and never two alike.
+    """A file name without suffix for each of different names: lower case, what is no letter or digit as _, and never
+    two alike.
 
     A name that loses more than that, or is long, ends in a few digits of its sha256.
     """

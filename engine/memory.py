@@ -7,7 +7,9 @@ import gc
 
 
 def give_back() -> None:
-    """Collects what nobody refers to, and has the C library give back what lies free in its heaps (glibc; elsewhere it does so itself)."""
+    """Collects what nobody refers to, and has the C library give back what lies free in its heaps (glibc; elsewhere it
+    does so itself).
+    """
     gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)

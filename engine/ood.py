@@ -1,4 +1,7 @@
-"""Is this scan like those a checkpoint was trained on? Principal components of thumbnails, kept inside the checkpoint."""
+"""Is this scan like those a checkpoint was trained on?
+
+Principal components of thumbnails, kept inside the checkpoint.
+"""
 
 from __future__ import annotations
 

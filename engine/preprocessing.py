@@ -12,12 +12,15 @@ import numpy as np
 class Preprocessing:
     """Resize the whole picture, then map its percentiles linearly to [-value_range, value_range] and clip.
 
-    The display window takes no part in it. Any affine change of the units (bit depth, rescale) leaves the result as it was.
+    The display window takes no part in it. Any affine change of the units (bit depth, rescale) leaves the result as it
+    was.
 
     Attributes:
         size: side of the network's square input in pixels; the aspect is not kept (Sun et al. 2025, 4.1.1).
-        percentile: p; percentiles p and 100 - p are mapped to the ends. Sun et al. are silent; their code uses 5 or 0.95.
-        value_range: where the ends lie. Below 1 leaves head-room under the tanh, so that clipped pixels can stay as they are.
+        percentile: p; percentiles p and 100 - p are mapped to the ends. Sun et al. are silent; their code uses 5 or
+            0.95.
+        value_range: where the ends lie. Below 1 leaves head-room under the tanh, so that clipped pixels can stay as
+            they are.
         fixed: the two grey values that are mapped to the ends whatever the picture, for pictures in absolute units;
             None takes each picture's percentiles.
     """
@@ -32,7 +35,8 @@ class Preprocessing:
             raise ValueError(f"size must be a whole number of pixels, got {self.size!r}")
         if not 0 <= self.percentile < 50 or not 0 < self.value_range < 1:
             raise ValueError(
-                f"percentile must lie in [0, 50) and value_range in (0, 1), got {self.percentile} and {self.value_range}"
+                f"percentile must lie in [0, 50) and value_range in (0, 1), got {self.percentile} and "
+                f"{self.value_range}"
             )
         if self.fixed is not None:
             low, high = map(float, self.fixed)
@@ -93,7 +97,9 @@ def two_dimensional(array: np.ndarray, what: str) -> np.ndarray:
 
 
 def _alike(low: float, high: float) -> bool:
-    """Whether two grey values differ by no more than float32 rounds; stretching that would show rounding as a picture."""
+    """Whether two grey values differ by no more than float32 rounds; stretching that would show rounding as
+    a picture.
+    """
     return high - low <= 1e-6 * max(abs(low), abs(high))
 
 
@@ -110,7 +116,8 @@ def enlarged(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def plane_at(grid: np.ndarray, index: int, count: int) -> np.ndarray:
-    """What a map on the model's grid (s, h, w) holds at slice `index` of `count`, (h, w), linear between its own slices.
+    """What a map on the model's grid (s, h, w) holds at slice `index` of `count`, (h, w), linear between its own
+    slices.
 
     The slices of both span the same length, as the pixels of `enlarged` do.
 

@@ -1,8 +1,9 @@
-"""One worker and the queue before it: models answer one at a time, everybody can see their place, and finished answers are kept.
+"""One worker and the queue before it: models answer one at a time, everybody can see their place, and finished answers
+are kept.
 
-A report takes minutes and an explanation seconds. So that nobody waits for somebody else's report, a long job lets short ones go
-between its steps, and so that it ends all the same, it and they take turns of the same time. Of several who wait, everybody has a
-turn before anybody has two. A job that its askers withdraw ends at its next step.
+A report takes minutes and an explanation seconds. So that nobody waits for somebody else's report, a long job lets
+short ones go between its steps, and so that it ends all the same, it and they take turns of the same time. Of several
+who wait, everybody has a turn before anybody has two. A job that its askers withdraw ends at its next step.
 """
 
 from __future__ import annotations
@@ -94,13 +95,14 @@ class Job:
 
 
 class Queue:
-    """First come, first served, by one thread: one job of everybody before the second of anybody, and long jobs share with short ones.
+    """First come, first served, by one thread: one job of everybody before the second of anybody, and long jobs share
+    with short ones.
 
     All methods may be called from any thread.
 
     Args:
-        keep_bytes: of finished answers, those used last; asking for one of them costs nothing. What failed is kept for those who
-            asked for it, and tried again for anybody else.
+        keep_bytes: of finished answers, those used last; asking for one of them costs nothing. What failed is kept for
+            those who asked for it, and tried again for anybody else.
         clock: seconds that only rise; by it long and short jobs take turns.
     """
 
@@ -175,14 +177,18 @@ class Queue:
                     self._unwanted(job, asker)
 
     def withdraw(self, asker: Hashable, key: Hashable) -> None:
-        """`asker` does not want `key` any more; when nobody does, the job is dropped, or ends at its next step if it has begun."""
+        """`asker` does not want `key` any more; when nobody does, the job is dropped, or ends at its next step if it
+        has begun.
+        """
         with self._changed:
             job = self._unfinished(key)
             if job is not None:
                 self._unwanted(job, asker)
 
     def leave(self, asker: Hashable) -> None:
-        """`asker` is gone: what only they wanted is withdrawn, and answers that only they had asked for are forgotten."""
+        """`asker` is gone: what only they wanted is withdrawn, and answers that only they had asked for are
+        forgotten.
+        """
         with self._changed:
             for job in (*self._running, *self._waiting):
                 self._unwanted(job, asker)
@@ -210,7 +216,9 @@ class Queue:
         return next((job for job in (*self._running, *self._waiting) if job.key == key and job.error is None), None)
 
     def _in_order(self) -> list[Job]:
-        """The waiting jobs as they will be taken: those in the background last, everybody's next one before anybody's next but one."""
+        """The waiting jobs as they will be taken: those in the background last, everybody's next one before anybody's
+        next but one.
+        """
         return sorted(self._waiting, key=lambda job: (job.background, job._turn))  # of equal ones the first to arrive
 
     def _turn_of(self, asker: Hashable, background: bool) -> int:
@@ -239,7 +247,9 @@ class Queue:
         job._resumed = self._clock()
 
     def _between(self, job: Job) -> None:
-        """At every step of a job, on the worker: it ends if nobody wants it, and a long one lets a short one go if that one's turn has come."""
+        """At every step of a job, on the worker: it ends if nobody wants it, and a long one lets a short one go if that
+        one's turn has come.
+        """
         with self._changed:
             if job._withdrawn:
                 job.error = Withdrawn()  # from here on whoever asks for it gets a new one

@@ -18,8 +18,8 @@ class Region:
         name: what it is called; different for all parts of one region.
         level: one of LEVELS; the parts of a region are of the next one.
         score: what the model gives it, finite, on the scale that the method states.
-        mask: where it is, bool, read-only, (H, W) or (S, H, W) on the scan's own grid; None for what has no place, and in a record
-            without its large pictures.
+        mask: where it is, bool, read-only, (H, W) or (S, H, W) on the scan's own grid; None for what has no place, and
+            in a record without its large pictures.
         parts: the regions below it.
 
     Raises:
@@ -44,7 +44,8 @@ class Region:
         if self.mask is not None:
             if self.mask.dtype != bool or self.mask.ndim not in (2, 3):
                 raise ValueError(
-                    f"the mask of region {self.name!r} must be (H, W) or (S, H, W) bool, got {self.mask.shape} {self.mask.dtype}"
+                    f"the mask of region {self.name!r} must be (H, W) or (S, H, W) bool, got {self.mask.shape} "
+                    f"{self.mask.dtype}"
                 )
             mask = self.mask.copy()
             mask.setflags(write=False)
@@ -54,7 +55,8 @@ class Region:
         for part in self.parts:
             if (part.level,) != below:
                 raise ValueError(
-                    f"the parts of region {self.name!r} must be of level {below[0] if below else 'none'}, got {part.name!r} of level {part.level}"
+                    f"the parts of region {self.name!r} must be of level {below[0] if below else 'none'}, got "
+                    f"{part.name!r} of level {part.level}"
                 )
         names = [part.name for part in self.parts]
         if len(set(names)) != len(names):

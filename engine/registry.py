@@ -62,7 +62,8 @@ class Model(ABC):
         """The probability of every finding, of one scan or of many.
 
         Args:
-            scans: one `Scan`, or many in a sequence. Or pixels, float32 in the scanner's units and of a kind that the method
+            scans: one `Scan`, or many in a sequence. Or pixels, float32 in the scanner's units and of a kind that the
+                method
                 takes: a picture (H, W) or many (n, H, W); for a method of volumes one volume (S, H, W) or many
                 (n, S, H, W); or a sequence of such arrays, whose sizes may differ.
 

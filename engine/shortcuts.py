@@ -1,7 +1,8 @@
-"""A marker that goes along with a finding: whether the model's map lies on it, and whether its answer changes with it, always together.
+"""A marker that goes along with a finding: whether the model's map lies on it, and whether its answer changes with it,
+always together.
 
-A map that is free of the marker is no proof that the answer is: the classifier may take from a faint trace, or from elsewhere in the
-picture, what its strongest places do not show.
+A map that is free of the marker is no proof that the answer is: the classifier may take from a faint trace, or from
+elsewhere in the picture, what its strongest places do not show.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ NO_PROOF = "A map that is free of the marker is no proof that the answer is."
 
 
 def both_numbers(rows: Sequence[Measure], findings: Sequence[str] | None = None) -> list[str]:
-    """One sentence for each finding whose map was held against a marker: what of the marker it covers, and how far the answer moves.
+    """One sentence for each finding whose map was held against a marker: what of the marker it covers, and how far the
+    answer moves.
 
     Args:
         rows: of a card, an evaluation or a bias report, or of several of them, the ones that count first.
@@ -27,7 +29,10 @@ def both_numbers(rows: Sequence[Measure], findings: Sequence[str] | None = None)
         if row.metric != "confounder_sensitivity" or (findings is not None and row.subject not in findings):
             continue
         change = _row(rows, change_subject(row.subject, MARKER, PAIR))
-        map_is = f"the strongest tenth of the map (class centre) covers {100 * row.value:.0f} % of the marker (confounder sensitivity {row.value:.3f})"
+        map_is = (
+            f"the strongest tenth of the map (class centre) covers {100 * row.value:.0f} % of the marker (confounder "
+            f"sensitivity {row.value:.3f})"
+        )
         said.append(f"Marker and {row.subject.lower()}: {map_is}, and {_moved(row.subject, change, rows)}.")
         if change is not None and row.value < (row.chance or 0.0) and _moves(change):
             said[-1] += f" {NO_PROOF}"
@@ -39,7 +44,10 @@ def _moved(finding: str, change: Measure | None, rows: Sequence[Measure]) -> str
         return "how far the answer moves with the marker was not measured"
     flips = _row(rows, flips_subject(finding, MARKER))
     flipped = "" if flips is None else f" and {100 * flips.value:.1f} of 100 decisions flip{_interval(flips)}"
-    return f"the probability moves by {100 * change.value:+.1f} points{_interval(change)}{flipped} when the marker alone is burned in"
+    return (
+        f"the probability moves by {100 * change.value:+.1f} points{_interval(change)}{flipped} when the marker alone "
+        "is burned in"
+    )
 
 
 def _interval(row: Measure) -> str:

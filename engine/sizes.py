@@ -12,7 +12,9 @@ OBJECT = 64  # bytes that anything else is counted with
 
 
 def size_in_bytes(value: Any) -> int:
-    """Bytes of a value and of all that is in it; an array that is in it twice, or as two views of the same memory, counts once."""
+    """Bytes of a value and of all that is in it; an array that is in it twice, or as two views of the same memory,
+    counts once.
+    """
     return _size(value, set())
 
 

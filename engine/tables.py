@@ -32,10 +32,17 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
     """
     measures = list(measures)
     lines = [
-        (m.metric, m.subject, number(m.value), "-" if m.low is None else f"{number(m.low)} to {number(m.high)}", str(m.n),
-         number(m.chance), number(m.paper))
+        (
+            m.metric,
+            m.subject,
+            number(m.value),
+            "-" if m.low is None else f"{number(m.low)} to {number(m.high)}",
+            str(m.n),
+            number(m.chance),
+            number(m.paper),
+        )
         for m in measures
-    ]  # fmt: skip
+    ]
     kept = [
         c for c, name in enumerate(HEADER) if name not in ("chance", "paper") or any(line[c] != "-" for line in lines)
     ]

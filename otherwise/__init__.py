@@ -1,7 +1,8 @@
-"""The installed package: everything that the repository has in its root lies in this one folder, and goes on the path here.
+"""The installed package: everything that the repository has in its root lies in this one folder, and goes on the path
+here.
 
-In a wheel, `engine/`, `pages/`, `server/`, `viewer/`, `checkpoints/`, `app.py` and `.streamlit/` lie beside this file, so that
-installing adds no other top-level name; in the repository they lie one folder up.
+In a wheel, `engine/`, `pages/`, `server/`, `viewer/`, `checkpoints/`, `app.py` and `.streamlit/` lie beside this file,
+so that installing adds no other top-level name; in the repository they lie one folder up.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
 
 
 def in_its_family(checkpoint: Checkpoint, asked: Asked, measured: BiasReport) -> BiasReport:
-    """The report with p values corrected for every report that this session has seen of the checkpoint on the same collection."""
+    """The report with p values corrected for every report that this session has seen of the checkpoint on the same
+    collection.
+    """
     from engine.bias.report.compute import judged
 
     seen = st.session_state.setdefault("bias families", {}).setdefault((checkpoint.identity, measured.collection), {})
@@ -46,8 +48,10 @@ def in_its_family(checkpoint: Checkpoint, asked: Asked, measured: BiasReport) ->
 
 
 def offered() -> list[Checkpoint]:
-    """Checkpoints that can be tested: a structural model or a generator is there for the films that they know. Those of drawn films,
-    which need no folder, come first."""
+    """Checkpoints that can be tested: a structural model or a generator is there for the films that they know.
+
+    Those of drawn films, which need no folder, come first.
+    """
     known = [c for c in common.usable() if common.trained_on(c) == DRAWN or common.generators(common.trained_on(c))]
     return sorted(known, key=lambda c: common.trained_on(c) != DRAWN)
 
@@ -89,9 +93,13 @@ def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
         kept = st.session_state.get("bias attribute kept")
         st.session_state["bias attribute"] = kept if kept in attributes else attributes[0]
         attribute = st.segmented_control(
-            "If only this changed", attributes, format_func=lambda a: WORDS.get(a, answers.named(a).capitalize()), key="bias attribute",
-            required=True, on_change=_keep_attribute,
-        )  # fmt: skip
+            "If only this changed",
+            attributes,
+            format_func=lambda a: WORDS.get(a, answers.named(a).capitalize()),
+            key="bias attribute",
+            required=True,
+            on_change=_keep_attribute,
+        )
         st.session_state["bias attribute kept"] = attribute
         count = st.selectbox("Films", COUNTS, 1, width=90)
         root = None
@@ -127,7 +135,8 @@ def result(offers: list[Checkpoint]) -> None:
     job.wait(0.3)
     if not job.done:
         quiet(
-            f"{asked.count} films are being shown otherwise, and the model is asked about each. This takes a minute or two; Stop gives it up."
+            f"{asked.count} films are being shown otherwise, and the model is asked about each. This takes a minute "
+            "or two; Stop gives it up."
         )
 
         def stop() -> None:
@@ -154,8 +163,9 @@ def result(offers: list[Checkpoint]) -> None:
 
 def empty(asked: Asked) -> None:
     quiet(
-        f"At most {asked.count} films will be shown twice: as they are, and otherwise in nothing but the {answers.named(asked.attribute)}. "
-        "The model is asked about both, and a test says whether its answers differ by more than chance."
+        f"At most {asked.count} films will be shown twice: as they are, and otherwise in nothing but the "
+        f"{answers.named(asked.attribute)}. The model is asked about both, and a test says whether its answers differ "
+        "by more than chance."
     )
 
 
@@ -222,13 +232,29 @@ def _three(report: BiasReport, one: FindingReport, person: Affected, number: int
     )
     whose = f"most affected patient {number}, {one.finding.lower()}"
     return [
-        PanelView("As it is", f"{answers.short(attribute, person.factual)} p {person.before:.2f}", person.original, window=window,
-                  alt=f"Film of the {whose}, {taken}, probability {person.before:.2f}"),
-        PanelView("Otherwise", f"{answers.short(attribute, person.other)} p {person.after:.2f}{flips}", person.counterfactual, window=window,
-                  alt=f"The same film {other}, {whose}, probability {person.after:.2f}{flips}"),
-        PanelView("Difference", way, map=person.difference(report.values), map_limit=limit, map_unit="grey levels",
-                  alt=f"What changes between the two films, {whose}"),
-    ]  # fmt: skip
+        PanelView(
+            "As it is",
+            f"{answers.short(attribute, person.factual)} p {person.before:.2f}",
+            person.original,
+            window=window,
+            alt=f"Film of the {whose}, {taken}, probability {person.before:.2f}",
+        ),
+        PanelView(
+            "Otherwise",
+            f"{answers.short(attribute, person.other)} p {person.after:.2f}{flips}",
+            person.counterfactual,
+            window=window,
+            alt=f"The same film {other}, {whose}, probability {person.after:.2f}{flips}",
+        ),
+        PanelView(
+            "Difference",
+            way,
+            map=person.difference(report.values),
+            map_limit=limit,
+            map_unit="grey levels",
+            alt=f"What changes between the two films, {whose}",
+        ),
+    ]
 
 
 def main() -> None:
@@ -236,7 +262,8 @@ def main() -> None:
     if not offers:
         st.html("<h1 class='title'>Bias report</h1>")
         common.line(
-            "No checkpoint here can be tested: one that was trained on drawn films can, or one with a generator for its films.",
+            "No checkpoint here can be tested: one that was trained on drawn films can, or one with a generator for "
+            "its films.",
             "quiet",
         )
         return

@@ -41,7 +41,9 @@ def predict_counterfactual(
 
 
 def explain_ahead(opened: OpenScan) -> None:
-    """Has the other open scans explained in the background, those after this one first, each by the checkpoint that would be chosen for it."""
+    """Has the other open scans explained in the background, those after this one first, each by the checkpoint that
+    would be chosen for it.
+    """
     usable, made, device = common.usable(), dict(choices()), common.device()
 
     def work_for(other: OpenScan):
@@ -86,7 +88,8 @@ def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, explained: Explai
 def result(opened: OpenScan) -> None:
     """The checkpoint's choice and the linked view; everything that asks a model starts here.
 
-    Whatever is said above the view has one place, so that the view stands at its own and is never built anew for a line more or less.
+    Whatever is said above the view has one place, so that the view stands at its own and is never built anew for a line
+    more or less.
     """
     scan = open_scans.chosen_slice(opened)
     offers = offered(opened)
@@ -158,8 +161,9 @@ def _lines(
     """
     if not common.takes(checkpoint, scan.kind, opened.slices):
         common.line(
-            f"This checkpoint was made for {words.made_for(common.kinds_of(checkpoint), volumes.explains_whole(checkpoint))}; "
-            f"this is a {words.KINDS[scan.kind]}. Do not rely on what it says.",
+            "This checkpoint was made for "
+            f"{words.made_for(common.kinds_of(checkpoint), volumes.explains_whole(checkpoint))}; this is a "
+            f"{words.KINDS[scan.kind]}. Do not rely on what it says.",
             "bad",
         )
     if checkpoint.caution:
@@ -214,7 +218,9 @@ def _blank(opened: OpenScan, checkpoint: Checkpoint, state: str, sentence: str =
 
 
 def _turn(opened: OpenScan) -> str:
-    """Names this scan and this turning to it: what was chosen in the view lasts until the reader turns to another scan."""
+    """Names this scan and this turning to it: what was chosen in the view lasts until the reader turns to
+    another scan.
+    """
     before = st.session_state.get("turn", ("", 0))
     turn = before if before[0] == opened.scan.sha256 else (opened.scan.sha256, before[1] + 1)
     st.session_state["turn"] = turn
@@ -222,9 +228,14 @@ def _turn(opened: OpenScan) -> str:
 
 
 def view(
-    opened: OpenScan, scan: Scan, checkpoint: Checkpoint | None, badges=(), explained: Explained | None = None, together=None,
+    opened: OpenScan,
+    scan: Scan,
+    checkpoint: Checkpoint | None,
+    badges=(),
+    explained: Explained | None = None,
+    together=None,
     blank: BlankFindings | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """The viewer, with what is known of the scan above it."""
     title = words.scan_title(scan)
     truth = []

@@ -16,9 +16,9 @@ CELL = 24  # pixels a side that one weight is drawn with
 PAIR = ("attri-net-phantom-tag", "attri-net-phantom-tag-guided")  # the same films and tag, without and with guidance
 TAGGED = "Cardiomegaly"  # the finding that the tag goes along with
 HOW_TO_READ = (
-    "A class centre is the average map that the model draws on films with a finding, and on films without it. The weights say how "
-    "much each place counts towards the finding (orange) or against it (blue). What is strong here is what the model has learned to "
-    "look for, on any film; a letter or a frame in it is a shortcut."
+    "A class centre is the average map that the model draws on films with a finding, and on films without it. The "
+    "weights say how much each place counts towards the finding (orange) or against it (blue). What is strong here is "
+    "what the model has learned to look for, on any film; a letter or a frame in it is a shortcut."
 )
 
 
@@ -71,29 +71,54 @@ def _keep_finding() -> None:
 
 
 def panels(checkpoint: Checkpoint, centres: dict[str, ClassCentres], finding: str, named: bool) -> list[PanelView]:
-    """Positive centre, negative centre and weights of one finding; each on one scale for all findings of the checkpoint."""
+    """Positive centre, negative centre and weights of one finding; each on one scale for all findings of
+    the checkpoint.
+    """
     record = centres[finding]
     heaviest = max(float(np.abs(other.weights).max()) for other in centres.values()) or 1e-6
     whose = common.label(checkpoint)
     after = whose if named else ""
     lower = finding.lower()
     return [
-        PanelView(f"Films with {lower}", after, map=record.positive, map_limit=record.limit, map_unit="mean change",
-                  alt=f"Class centre of films with {lower}, {whose}"),
-        PanelView(f"Films without {lower}", after, map=record.negative, map_limit=record.limit, map_unit="mean change",
-                  alt=f"Class centre of films without {lower}, {whose}"),
-        PanelView(f"Weights for {lower}", after, map=in_cells(record.weights), map_limit=heaviest, map_unit="log-odds per unit",
-                  alt=f"Weights of the classifier for {lower}, {whose}, {record.weights.shape[0]} x {record.weights.shape[1]} cells"),
-    ]  # fmt: skip
+        PanelView(
+            f"Films with {lower}",
+            after,
+            map=record.positive,
+            map_limit=record.limit,
+            map_unit="mean change",
+            alt=f"Class centre of films with {lower}, {whose}",
+        ),
+        PanelView(
+            f"Films without {lower}",
+            after,
+            map=record.negative,
+            map_limit=record.limit,
+            map_unit="mean change",
+            alt=f"Class centre of films without {lower}, {whose}",
+        ),
+        PanelView(
+            f"Weights for {lower}",
+            after,
+            map=in_cells(record.weights),
+            map_limit=heaviest,
+            map_unit="log-odds per unit",
+            alt=f"Weights of the classifier for {lower}, {whose}, {record.weights.shape[0]} x "
+            f"{record.weights.shape[1]} cells",
+        ),
+    ]
 
 
 def in_cells(weights: np.ndarray) -> np.ndarray:
-    """(h, w) with every weight as a square of its own: the viewer enlarges smoothly, the classifier's grid has edges."""
+    """(h, w) with every weight as a square of its own: the viewer enlarges smoothly, the classifier's grid
+    has edges.
+    """
     return weights.repeat(CELL, axis=0).repeat(CELL, axis=1)
 
 
 def on_the_marker(shown: list[tuple[Checkpoint, dict]], finding: str) -> list[str]:
-    """For each checkpoint whose card holds its map against a marker, how much of it the map covers and how far the answer moves with it."""
+    """For each checkpoint whose card holds its map against a marker, how much of it the map covers and how far the
+    answer moves with it.
+    """
     said = [
         (common.label(checkpoint), words)
         for checkpoint, _ in shown

@@ -1,4 +1,6 @@
-"""Models: every checkpoint at hand, how well it does on pictures it was not trained on, for whom less well, and its card."""
+"""Models: every checkpoint at hand, how well it does on pictures it was not trained on, for whom less well,
+and its card.
+"""
 
 from __future__ import annotations
 
@@ -54,10 +56,26 @@ def interval_plot(rows: Sequence[Measure], chance: float | None, axis: str, call
         font={"family": "Source Sans, sans-serif", "color": WORDS, "size": 13},
         showlegend=False,
         dragmode=False,
-        xaxis={"title": {"text": axis, "font": {"size": 12, "color": QUIET}}, "range": [low, min(1.02, max(ends) + 0.03)],
-               "gridcolor": EDGE, "zeroline": False, "tickformat": ".2f", "tickangle": 0, "nticks": 6, "fixedrange": True},
-        yaxis={"range": [sum(heights), 0], "tickvals": middles, "ticktext": names, "zeroline": False, "automargin": True, "fixedrange": True, "showgrid": False},
-    )  # fmt: skip
+        xaxis={
+            "title": {"text": axis, "font": {"size": 12, "color": QUIET}},
+            "range": [low, min(1.02, max(ends) + 0.03)],
+            "gridcolor": EDGE,
+            "zeroline": False,
+            "tickformat": ".2f",
+            "tickangle": 0,
+            "nticks": 6,
+            "fixedrange": True,
+        },
+        yaxis={
+            "range": [sum(heights), 0],
+            "tickvals": middles,
+            "ticktext": names,
+            "zeroline": False,
+            "automargin": True,
+            "fixedrange": True,
+            "showgrid": False,
+        },
+    )
     if chance is not None:
         figure.add_vline(chance, line={"color": QUIET, "width": 1, "dash": "dash"})
         figure.add_annotation(

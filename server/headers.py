@@ -34,8 +34,9 @@ def inline_scripts() -> tuple[str, ...]:
 def policy(host: str) -> str:
     """The content security policy of a page under `host`.
 
-    Beside this host: `blob:` for the scripts of components, which Streamlit hands to the browser as such; inline styles, which its
-    page is made with; `data:` and `blob:` for pictures and letters that are drawn here; the socket of the session, by its full name.
+    Beside this host: `blob:` for the scripts of components, which Streamlit hands to the browser as such; inline
+    styles, which its page is made with; `data:` and `blob:` for pictures and letters that are drawn here; the socket of
+    the session, by its full name.
     """
     rules = {
         "default-src": "'none'",
@@ -54,7 +55,10 @@ def policy(host: str) -> str:
 
 
 class SecurityHeaders:
-    """ASGI middleware: puts the policy on every answer. It stands behind `OwnHostOnly`, so that the host is one of ours."""
+    """ASGI middleware: puts the policy on every answer.
+
+    It stands behind `OwnHostOnly`, so that the host is one of ours.
+    """
 
     def __init__(self, app: ASGIApp):
         self.app = app

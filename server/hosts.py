@@ -1,8 +1,9 @@
 """Refuses every request that was not meant for this app: other host names, other origins, other sites' pages.
 
-A web page that the reader opens elsewhere can send requests here, and a name under its owner's control can be made to point here
-(DNS rebinding). Streamlit asks for the host on its socket only, and looks up its own address on the internet when the origin of a
-socket is not its host: so both are asked here first, on every route, and nothing but the request itself is looked at.
+A web page that the reader opens elsewhere can send requests here, and a name under its owner's control can be made to
+point here (DNS rebinding). Streamlit asks for the host on its socket only, and looks up its own address on the internet
+when the origin of a socket is not its host: so both are asked here first, on every route, and nothing but the request
+itself is looked at.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class OwnHostOnly:
     """ASGI middleware: answers 403 unless the host is allowed and the origin, where there is one, is the host itself.
 
     Args:
-        allowed: further names, 'name' for any port or 'name:port'; 127.0.0.1 and localhost on the server's own port always are.
+        allowed: further names, 'name' for any port or 'name:port'; 127.0.0.1 and localhost on the server's own port
+            always are.
     """
 
     def __init__(self, app: ASGIApp, allowed: Collection[str] = ()):

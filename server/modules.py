@@ -1,7 +1,8 @@
 """JavaScript modules of components, by HTTP, each file as it is: `/modules/DIGEST/NAME`.
 
-A component registers the address of its modules before a browser can ask for them. The digest is of all files of the folder, so that
-a browser may keep them for good and never mixes two versions. They hold no reader's data and need no login.
+A component registers the address of its modules before a browser can ask for them. The digest is of all files of the
+folder, so that a browser may keep them for good and never mixes two versions. They hold no reader's data and need no
+login.
 """
 
 from __future__ import annotations

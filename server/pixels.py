@@ -1,8 +1,9 @@
-"""Pixels for the browser, by HTTP: each array under an address that cannot be guessed, ends, and opens for one reader only.
+"""Pixels for the browser, by HTTP: each array under an address that cannot be guessed, ends, and opens for one reader
+only.
 
-What goes through a session's socket holds up everything else that the session has to say, and is kept by Streamlit besides; so no
-array does. An address is `/pixels/TOKEN`. It lives for ten minutes after the last run of the page that shows it, or until that page
-shows something else or is closed. Of a volume, every slice may have an address of its own.
+What goes through a session's socket holds up everything else that the session has to say, and is kept by Streamlit
+besides; so no array does. An address is `/pixels/TOKEN`. It lives for ten minutes after the last run of the page that
+shows it, or until that page shows something else or is closed. Of a volume, every slice may have an address of its own.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class PixelStore:
                     self._lent[token] = replace(lent, until=end)
 
     def renewed(self, tokens: Sequence[str]) -> list[str] | None:
-        """These tokens while they are young, new ones for the same bytes when half their life is over, None when one has ended."""
+        """These tokens while they are young, new ones for the same bytes when half their life is over, None when one
+        has ended.
+        """
         now = self._clock()
         with self._lock:
             lent = [self._lent.get(token) for token in tokens]

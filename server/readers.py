@@ -1,7 +1,7 @@
 """Who asks: one unguessable key for each browser, in a cookie that no script can read and no other site can have sent.
 
-Two pages of one browser have the same key. It is signed, so that a server believes only keys that it gave out itself; a key is
-worth nothing after the server has been started anew, as everything that it opens is in memory only.
+Two pages of one browser have the same key. It is signed, so that a server believes only keys that it gave out itself; a
+key is worth nothing after the server has been started anew, as everything that it opens is in memory only.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def of_request(scope: Scope) -> str | None:
 class ReaderCookie:
     """ASGI middleware: gives a key to a browser that opens a page without one.
 
-    A browser that follows a link from another site does not send the key that it has (SameSite=Strict). It gets no new one with
-    that page, but with what the page asks for first, if it has none then either.
+    A browser that follows a link from another site does not send the key that it has (SameSite=Strict). It gets no new
+    one with that page, but with what the page asks for first, if it has none then either.
     """
 
     def __init__(self, app: ASGIApp):

@@ -1,8 +1,8 @@
 """Which sessions have a page open, and who is told when one has left.
 
-A session has left when its socket is closed. Its state is kept for half a minute, in which the same page may come back after its
-connection broke; then it is closed for good, as Streamlit itself would do only when the next one leaves. What is large stands in
-`belongings`, which are dropped at once and can be had again.
+A session has left when its socket is closed. Its state is kept for half a minute, in which the same page may come back
+after its connection broke; then it is closed for good, as Streamlit itself would do only when the next one leaves. What
+is large stands in `belongings`, which are dropped at once and can be had again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def belongings() -> dict[str, Any]:
 
 
 def present(name: str) -> bool:
-    """Whether this session has a page open. Outside a server (in a test without one) every session that has entered has."""
+    """Whether this session has a page open.
+
+    Outside a server (in a test without one) every session that has entered has.
+    """
     with _lock:
         own = _known.get(name)
     return own is not None and (not runtime.exists() or runtime.get_instance().is_active_session(own))
@@ -77,7 +80,9 @@ def at_every_look(do: Callable[[], None]) -> Callable[[], None]:
 
 
 def look() -> list[str]:
-    """Tells of every session that has left since the last look; those, by Streamlit's own names, that will not come back any more."""
+    """Tells of every session that has left since the last look; those, by Streamlit's own names, that will not come
+    back any more.
+    """
     now = time.monotonic()
     for name in list(_known):
         with _lock:

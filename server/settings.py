@@ -20,8 +20,8 @@ class BadSetting(ValueError):
 class Settings:
     """
     Attributes:
-        allowed_hosts: names under which the app may be asked for, beside 127.0.0.1 and localhost on its own port; 'name' for any
-            port, or 'name:port'.
+        allowed_hosts: names under which the app may be asked for, beside 127.0.0.1 and localhost on its own port;
+            'name' for any port, or 'name:port'.
         retention_minutes: how long open scans outlive their last page; 0 keeps nothing.
         scans_megabytes: memory for the scans of all readers together.
         upload_megabytes: of files on their way into one session; the whole host takes twice that.
@@ -41,7 +41,8 @@ class Settings:
         for name in hosts:
             if not HOST.fullmatch(name):
                 raise BadSetting(
-                    f"OTHERWISE_ALLOWED_HOSTS holds host names, as in reading-room.example.org, with commas between, got {name!r}."
+                    "OTHERWISE_ALLOWED_HOSTS holds host names, as in reading-room.example.org, with commas between, "
+                    f"got {name!r}."
                 )
         return cls(
             hosts,

@@ -1,7 +1,8 @@
 """How much may be on its way into the app: by session and for the whole host, in bytes and in number.
 
-Streamlit takes whatever is sent into a session, up to a size for each file, and keeps it until the session ends. Here an upload is
-counted before its first byte is taken, until its scan has been read or refused, and let go of when nobody has come for it.
+Streamlit takes whatever is sent into a session, up to a size for each file, and keeps it until the session ends. Here
+an upload is counted before its first byte is taken, until its scan has been read or refused, and let go of when nobody
+has come for it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class UploadLedger:
         self._lock = threading.Lock()
 
     def ask(self, session: str, file: str) -> None:
-        """A page of `session` was told to send a file under this name; more names than files may be on their way are not remembered."""
+        """A page of `session` was told to send a file under this name; more names than files may be on their way are
+        not remembered.
+        """
         with self._lock:
             names = self._asked.setdefault(session, set())
             if len(names) < 2 * FILES:
@@ -115,7 +118,9 @@ class UploadLedger:
             self._asked.get(session, set()).discard(file)
 
     def abandoned(self, active: Callable[[str], bool]) -> list[str]:
-        """Sessions that have left, or have sent nothing for a while, with files that nobody has come for; they count no more."""
+        """Sessions that have left, or have sent nothing for a while, with files that nobody has come for;
+        they count no more.
+        """
         now = self._clock()
         with self._lock:
             self._forget_read()
@@ -169,7 +174,9 @@ class UploadLimits:
 
 
 def watch(ledger: UploadLedger) -> None:
-    """To be called once the server runs: hears which files pages are told to send, and lets go of those that nobody has come for."""
+    """To be called once the server runs: hears which files pages are told to send, and lets go of those that nobody has
+    come for.
+    """
     manager = runtime.get_instance().uploaded_file_mgr
     told = manager.get_upload_urls
 

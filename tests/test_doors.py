@@ -1,4 +1,6 @@
-"""What a command is to write is looked at before the work: names, folders, findings that make file names, and a disk that fills up."""
+"""What a command is to write is looked at before the work: names, folders, findings that make file names, and a disk
+that fills up.
+"""
 
 import errno
 import json

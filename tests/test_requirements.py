@@ -7,9 +7,16 @@ import sys
 from tests.places import ROOT
 
 DISTRIBUTIONS = {
-    "cv2": "opencv-python-headless", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow", "fpdf": "fpdf2",
-    "google": "protobuf", "importlinter": "import-linter", "markdown_it": "markdown-it-py", "openjpeg": "pylibjpeg-openjpeg",
-}  # fmt: skip
+    "cv2": "opencv-python-headless",
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "PIL": "pillow",
+    "fpdf": "fpdf2",
+    "google": "protobuf",
+    "importlinter": "import-linter",
+    "markdown_it": "markdown-it-py",
+    "openjpeg": "pylibjpeg-openjpeg",
+}
 
 
 def imported(*folders):

@@ -1,4 +1,6 @@
-"""Functions of single pictures refuse a volume in a sentence: none resizes, measures or shows it along the wrong axis."""
+"""Functions of single pictures refuse a volume in a sentence: none resizes, measures or shows it along the
+wrong axis.
+"""
 
 import cv2
 import numpy as np

@@ -1,4 +1,6 @@
-"""Promises of the viewer's Python side: what is sent keeps its units, and what comes back is believed only when it can be true."""
+"""Promises of the viewer's Python side: what is sent keeps its units, and what comes back is believed only when it can
+be true.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,19 @@ def finding(name="Effusion", grid=(8, 6), steps=4, frames=True, seed=0):
     rng = np.random.default_rng(seed)
     changes = rng.normal(0, 40, (steps, *grid) if frames else grid).astype(np.float32)
     return FindingView(
-        name, 0.8, 0.4, "above (0.40)", "The model sees it.", rng.normal(0, 0.1, grid).astype(np.float32), 0.2, "log-odds",
-        np.linspace(0, 1.5, steps), np.linspace(0.8, 0.1, steps), changes, [("same film", "0.98")],
-    )  # fmt: skip
+        name,
+        0.8,
+        0.4,
+        "above (0.40)",
+        "The model sees it.",
+        rng.normal(0, 0.1, grid).astype(np.float32),
+        0.2,
+        "log-odds",
+        np.linspace(0, 1.5, steps),
+        np.linspace(0.8, 0.1, steps),
+        changes,
+        [("same film", "0.98")],
+    )
 
 
 def sent(pixels, findings=(), **more):

@@ -1,4 +1,6 @@
-"""Tiny checkpoints for tests of the pages: random weights, said to come from a collection, and calling every scan like it."""
+"""Tiny checkpoints for tests of the pages: random weights, said to come from a collection, and calling
+every scan like it.
+"""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +20,9 @@ def tiny(
     card: str = "",
     **more,
 ) -> Checkpoint:
-    """A tiny checkpoint of the method `method_name`, whose out-of-distribution limit no scan exceeds; `more` goes to the method's own `tiny`."""
+    """A tiny checkpoint of the method `method_name`, whose out-of-distribution limit no scan exceeds; `more` goes to
+    the method's own `tiny`.
+    """
     with TemporaryDirectory() as scratch:
         made = _tiny(Path(scratch) / "tiny", method_name, more)
         weights = made.weights()

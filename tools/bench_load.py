@@ -1,8 +1,9 @@
-"""make bench-load: twenty visitors at once, each with a film of his own, on two cores; and one who only looks at a page.
+"""make bench-load: twenty visitors at once, each with a film of his own, on two cores; and one who only looks at a
+page.
 
-Prints what came of it beside what is wanted: errors, results that belong to somebody else, the time until the last was answered,
-how long a page that asks no model takes meanwhile, and the memory of all processes before, during and after. Absolute times depend
-on the machine, which is named. Visitors are WebSocket clients, not browsers.
+Prints what came of it beside what is wanted: errors, results that belong to somebody else, the time until the last was
+answered, how long a page that asks no model takes meanwhile, and the memory of all processes before, during and after.
+Absolute times depend on the machine, which is named. Visitors are WebSocket clients, not browsers.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ def films(count: int, side: int) -> list[tuple[bytes, Scan]]:
 
 
 def start(cores: str, log: Path) -> tuple[subprocess.Popen, str]:
-    """The app on a free port, on `cores` only where the system can do that, keeping nothing of a visitor who has left."""
+    """The app on a free port, on `cores` only where the system can do that, keeping nothing of a visitor
+    who has left.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -157,7 +160,9 @@ def memory_mb(pid: int) -> dict[str, float]:
 
 
 def processor_s(pid: int) -> dict[str, float]:
-    """Seconds of processor time that a process, all that descend from it, and those of them that have ended have used."""
+    """Seconds of processor time that a process, all that descend from it, and those of them that have ended
+    have used.
+    """
     found: dict[str, float] = {}
     for one in family(pid):
         try:
@@ -284,10 +289,18 @@ async def measure(address: str, pid: int, made: list[tuple[bytes, Scan]]) -> tup
         leave.set()
     await asyncio.sleep(AFTER_S)
     numbers = {
-        "first_s": first.seconds, "all_s": all_s, "bystander_alone_ms": 1000 * statistics.median(alone),
-        "bystander_ms": 1000 * statistics.median(times), "bystander_worst_ms": 1000 * max(times), "bystander_runs": len(times),
-        "idle_mb": idle, "peak_mb": max(peak), "after_mb": memory_mb(pid), "processor_s": used, "bystander_errors": errors,
-    }  # fmt: skip
+        "first_s": first.seconds,
+        "all_s": all_s,
+        "bystander_alone_ms": 1000 * statistics.median(alone),
+        "bystander_ms": 1000 * statistics.median(times),
+        "bystander_worst_ms": 1000 * max(times),
+        "bystander_runs": len(times),
+        "idle_mb": idle,
+        "peak_mb": max(peak),
+        "after_mb": memory_mb(pid),
+        "processor_s": used,
+        "bystander_errors": errors,
+    }
     return numbers, first, visits
 
 
@@ -321,7 +334,10 @@ def machine() -> str:
         ),
         "",
     )
-    return f"{platform.system()}, {model or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
+    return (
+        f"{platform.system()}, {model or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} "
+        "at the start"
+    )
 
 
 def main() -> int:
@@ -379,7 +395,8 @@ def report(
     median = f"median {statistics.median(answered):.1f} s, last {answered[-1]:.1f} s" if answered else "nobody"
     print(f"answers: {median}; the first visitor, alone, with the model to open: {first.seconds or float('nan'):.1f} s")
     print(
-        f"bystander: alone {numbers['bystander_alone_ms']:.0f} ms, worst {numbers['bystander_worst_ms']:.0f} ms of {numbers['bystander_runs']} runs"
+        f"bystander: alone {numbers['bystander_alone_ms']:.0f} ms, worst {numbers['bystander_worst_ms']:.0f} ms of "
+        f"{numbers['bystander_runs']} runs"
     )
     for name, unit in (
         ("idle_mb", "MB, memory when idle"),
@@ -392,7 +409,8 @@ def report(
         max(getattr(seen, name) for seen in visits) / 1e6 for name in ("received", "largest", "fetched")
     )
     print(
-        f"to one visitor at most: {socket_mb:.1f} MB through the socket, longest message {message_mb:.1f} MB; {http_mb:.1f} MB by HTTP"
+        f"to one visitor at most: {socket_mb:.1f} MB through the socket, longest message {message_mb:.1f} MB; "
+        f"{http_mb:.1f} MB by HTTP"
     )
     for error in list(dict.fromkeys(errors))[:8]:
         print("error:", error)

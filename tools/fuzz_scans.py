@@ -1,7 +1,8 @@
 """Damaged scans by the thousand against the decoders: make fuzz, or python -m tools.fuzz_scans --count 60000 --seed 0.
 
-Every DICOM file under 8 MB of pydicom and pydicom-data is damaged, and pictures made for it. Each mutant must give a scan or one
-sentence, in two seconds of processor a frame, and crash nothing. Those that do not are kept in a folder, and the exit code is 1.
+Every DICOM file under 8 MB of pydicom and pydicom-data is damaged, and pictures made for it. Each mutant must give a
+scan or one sentence, in two seconds of processor a frame, and crash nothing. Those that do not are kept in a folder,
+and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def corpus() -> list[bytes]:
 
 
 def mutants(seed: int, count: int, files: list[bytes], pictures: list[bytes]) -> Iterator[bytes]:
-    """`count` damaged files: each file once as long as they suffice, then small ones most often, and pictures a third of the time."""
+    """`count` damaged files: each file once as long as they suffice, then small ones most often, and pictures a third
+    of the time.
+    """
     chance = random.Random(seed)
     order = chance.sample(files, len(files)) if count > 4 * len(files) else []
     weights = [1 / (SMALL + len(data)) for data in files]

@@ -1,4 +1,6 @@
-"""A client of a running Streamlit app without a browser: it speaks the app's WebSocket protocol, sends files and keeps what is on the page."""
+"""A client of a running Streamlit app without a browser: it speaks the app's WebSocket protocol, sends files and keeps
+what is on the page.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class Client:
         uploader: the id of the first file uploader on the page, "" without one.
         errors: exceptions that the page showed and anything else that went wrong, as text.
         runs: runs of the whole page that have ended. heard: messages of the server.
-        received: bytes that came through the socket; largest: the longest message among them. fetched: bytes that were asked for by HTTP.
+        received: bytes that came through the socket; largest: the longest message among them. fetched: bytes that were
+            asked for by HTTP.
     """
 
     def __init__(self, address: str, page: str = ""):

@@ -1,9 +1,11 @@
-"""The linked viewer: panels that zoom, pan, window and step through counterfactuals in the browser, with the pixels sent once.
+"""The linked viewer: panels that zoom, pan, window and step through counterfactuals in the browser, with the pixels
+sent once.
 
-How its JavaScript reaches the browser: the files of `modules/` are ES modules and are served as they are, by the route of
-`server/modules.py`; nothing joins, builds or rewrites them. Streamlit wants a component's script as a string and imports that from a
-`blob:` address, from which no relative import resolves; so the string is two lines that import the entry module by its full address.
-The content security policy allows both: scripts from this host, and `blob:`. node imports the same files in `tests/viewer`.
+How its JavaScript reaches the browser: the files of `modules/` are ES modules and are served as they are, by the route
+of `server/modules.py`; nothing joins, builds or rewrites them. Streamlit wants a component's script as a string and
+imports that from a `blob:` address, from which no relative import resolves; so the string is two lines that import the
+entry module by its full address. The content security policy allows both: scripts from this host, and `blob:`. node
+imports the same files in `tests/viewer`.
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ def explain_state(key: str, findings: Sequence[FindingView], picture: str = "") 
     """What the viewer called `key` last sent back about this picture: {'finding': name, 'amounts': {name: a}}.
 
     Can be asked before `explain_view` is called, so that joint probabilities can be computed for it.
-    Before the first gesture, and for anything the viewer could not have sent, the first finding alone, taken away fully.
+    Before the first gesture, and for anything the viewer could not have sent, the first finding alone, taken away
+    fully.
     """
     names = [finding.name for finding in findings]
     mounted = st.session_state.get(key)
@@ -125,12 +128,15 @@ def explain_view(
         presets: (name, centre, width), reached by the number keys after the start window and the full range.
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
             taken away together, by finding; shown while those amounts stand.
-        difference_limit: the difference's colour bar runs from -limit to +limit, in the scan's units; by default half of `grey_range`.
+        difference_limit: the difference's colour bar runs from -limit to +limit, in the scan's units; by default half
+            of `grey_range`.
         grey_range: in the scan's units, what a difference is written as a share of; by default the window's width.
         noun: what the reader calls such a scan in passing, for example "film" or "slice".
-        picture: says which scan this is. Another one begins with its own first finding and its own view; what was chosen is dropped.
+        picture: says which scan this is. Another one begins with its own first finding and its own view; what was
+            chosen is dropped.
         blank: what is shown in place of `findings`, which are then empty.
-        slices: (which one this is, from 0, and how many there are) for a slice of a volume; wheel and arrow keys then ask for another.
+        slices: (which one this is, from 0, and how many there are) for a slice of a volume; wheel and arrow keys then
+            ask for another.
         on_slice: is told which slice is asked for, before the script runs again.
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
@@ -203,7 +209,10 @@ def explain_parts(
     height=None,
     key,
 ) -> tuple[Packer, dict]:
-    """The arrays and the header behind `explain_view`; see there for the arguments. Raises ValueError where they disagree."""
+    """The arrays and the header behind `explain_view`; see there for the arguments.
+
+    Raises ValueError where they disagree.
+    """
     pixels = np.asarray(pixels, dtype=np.float32)
     if pixels.ndim != 2 or min(pixels.shape) < 2 or not np.isfinite(pixels).all():
         raise ValueError(f"pixels must have shape (H, W), at least 2 x 2, and be finite, got {pixels.shape}")

@@ -1,8 +1,8 @@
 """What the viewer shows, checked, and packed for its way to the browser.
 
-The header goes as JSON. Every array goes by itself, as little-endian bytes, and is fetched only by a view that does not have it yet.
-An entry of `header["arrays"]` says of each: `dtype` ('u2', 'i2' or 'f4'), `shape`, `scale` and `zero`, so that
-value = stored * scale + zero keeps the unit of what was packed, and the `digest` by which a view knows it again.
+The header goes as JSON. Every array goes by itself, as little-endian bytes, and is fetched only by a view that does not
+have it yet. An entry of `header["arrays"]` says of each: `dtype` ('u2', 'i2' or 'f4'), `shape`, `scale` and `zero`, so
+that value = stored * scale + zero keeps the unit of what was packed, and the `digest` by which a view knows it again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class FindingView:
         sentence: one sentence of plain language, shown while the finding is selected.
         evidence: (h, w) float32, signed, on the model's own grid, which covers the whole scan; enlarged bilinearly.
         evidence_limit: the colour bar runs from -limit to +limit, in `evidence_unit`.
-        steps, probabilities: (K,) the counterfactual slider, rising from 0 to at most 1.5, and the model's probability there.
+        steps, probabilities: (K,) the counterfactual slider, rising from 0 to at most 1.5, and the model's probability
+            there.
         changes: in the scan's units. (h, w): the frame at a is scan + a * change.
             (K, h, w): the frame at steps[k] is scan + changes[k], interpolated between.
             Steps, probabilities and changes are None together where a method offers no counterfactual.
@@ -78,7 +79,8 @@ class FindingView:
         steps, probabilities = np.asarray(self.steps), np.asarray(self.probabilities)
         if steps.ndim != 1 or len(steps) < 2 or probabilities.shape != steps.shape:
             raise ValueError(
-                f"steps and probabilities of {self.name} must share one (K,) with K >= 2, got {steps.shape} and {probabilities.shape}"
+                f"steps and probabilities of {self.name} must share one (K,) with K >= 2, got {steps.shape} and "
+                f"{probabilities.shape}"
             )
         if steps[0] != 0 or not np.all(np.diff(steps) > 0) or steps[-1] > LARGEST_AMOUNT + 1e-6:
             raise ValueError(f"steps of {self.name} must rise from 0 to at most {LARGEST_AMOUNT}, got {steps}")
@@ -96,7 +98,8 @@ class FindingView:
 
 @dataclass(frozen=True)
 class BlankFindings:
-    """Findings of which nothing is shown, or nothing yet: their names stand in the list, and the panels are there, with the scan in them.
+    """Findings of which nothing is shown, or nothing yet: their names stand in the list, and the panels are there, with
+    the scan in them.
 
     Attributes:
         names: in the order of the list.
@@ -180,13 +183,15 @@ class BadState(ValueError):
 
 
 def checked_state(raw: object, names: Iterable[str], picture: str = "") -> dict:
-    """What the browser sent, if it is {'picture': this one, 'finding': a known name, 'amounts': {known name: a in [0, 1.5]}}.
+    """What the browser sent, if it is {'picture': this one, 'finding': a known name, 'amounts': {known name: a in [0,
+    1.5]}}.
 
     Returns:
         {'finding', 'amounts'} of it.
 
     Raises:
-        BadState: for anything else. A browser's word is never repaired, and what was chosen on one picture is not taken for another.
+        BadState: for anything else. A browser's word is never repaired, and what was chosen on one picture is not taken
+            for another.
     """
     names = list(names)
     if not isinstance(raw, Mapping) or set(raw) != {"picture", "finding", "amounts"}:
@@ -219,7 +224,10 @@ class Packer:
         return len(self._arrays) - 1
 
     def pixels(self, pixels: np.ndarray) -> int:
-        """Takes a picture, to be sent in 16 bits; whole numbers that fit are kept exactly. Returns its place among the arrays."""
+        """Takes a picture, to be sent in 16 bits; whole numbers that fit are kept exactly.
+
+        Returns its place among the arrays.
+        """
         return self._add("u2", pixels)
 
     def map(self, values: np.ndarray) -> int:

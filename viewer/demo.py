@@ -1,4 +1,6 @@
-"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels, sidebar) shows its other sides."""
+"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels,
+sidebar) shows its other sides.
+"""
 
 import sys
 from dataclasses import replace
@@ -109,35 +111,92 @@ def invented_findings(grid=320):
 
     def finding(name, p, threshold, verdict, sentence, evidence, changes, slope, turn):
         facts = [("same film elsewhere", "0.98 SSIM"), ("looks like a film", "0.91"), ("inside the lungs", "71 %")]
-        return FindingView(name, p, threshold, verdict, sentence, evidence.astype(np.float32), 0.2, "log-odds",
-                           steps, path(p, slope, turn), changes.astype(np.float32), facts)  # fmt: skip
+        return FindingView(
+            name,
+            p,
+            threshold,
+            verdict,
+            sentence,
+            evidence.astype(np.float32),
+            0.2,
+            "log-odds",
+            steps,
+            path(p, slope, turn),
+            changes.astype(np.float32),
+            facts,
+        )
 
     effusion = blob(grid, 0.31, 0.66, 0.075, 0.05) + 0.7 * blob(grid, 0.37, 0.70, 0.06, 0.035, 0.5)
     against = blob(grid, 0.68, 0.36, 0.06, 0.09)
     pneumonia = blob(grid, 0.66, 0.52, 0.05, 0.06)
     bend = (steps**1.4)[:, None, None]
     return [
-        finding("Effusion", 0.83, 0.47, "above its operating point (0.47)",
-                "The model sees effusion. 71 % of its evidence lies in the lower right chest. Without that change in the film it would say no. "
-                "On films not trained on it is right in 84 of 100 such calls (80 to 88).",
-                0.17 * effusion - 0.07 * against, -620 * effusion, 1.0, 1.6),
-        finding("Pneumonia", 0.58, 0.52, "just above (0.52)",
-                "The model leans towards pneumonia, barely: half of such calls are wrong (44 to 57 of 100).",
-                0.11 * pneumonia - 0.03 * effusion, bend * (-420 * pneumonia), 1.2, 0.4),
-        finding("Atelectasis", 0.31, 0.44, "below (0.44)", "The model does not see atelectasis.",
-                0.06 * blob(grid, 0.35, 0.6, 0.08, 0.02) - 0.09 * against, -200 * blob(grid, 0.35, 0.6, 0.08, 0.02), 0.7, 0.2),
-        finding("Infiltration", 0.28, 0.40, "below (0.40)", "The model does not see infiltration.",
-                -0.08 * pneumonia, -160 * against, 0.5, 0.2),
-        finding("Edema", 0.06, 0.35, "far below (0.35)", "The model does not see edema.",
-                -0.14 * (against + blob(grid, 0.32, 0.36, 0.06, 0.09)), -120 * against, 0.4, 0.1),
-    ]  # fmt: skip
+        finding(
+            "Effusion",
+            0.83,
+            0.47,
+            "above its operating point (0.47)",
+            "The model sees effusion. 71 % of its evidence lies in the lower right chest. Without that change in the "
+            "film it would say no. On films not trained on it is right in 84 of 100 such calls (80 to 88).",
+            0.17 * effusion - 0.07 * against,
+            -620 * effusion,
+            1.0,
+            1.6,
+        ),
+        finding(
+            "Pneumonia",
+            0.58,
+            0.52,
+            "just above (0.52)",
+            "The model leans towards pneumonia, barely: half of such calls are wrong (44 to 57 of 100).",
+            0.11 * pneumonia - 0.03 * effusion,
+            bend * (-420 * pneumonia),
+            1.2,
+            0.4,
+        ),
+        finding(
+            "Atelectasis",
+            0.31,
+            0.44,
+            "below (0.44)",
+            "The model does not see atelectasis.",
+            0.06 * blob(grid, 0.35, 0.6, 0.08, 0.02) - 0.09 * against,
+            -200 * blob(grid, 0.35, 0.6, 0.08, 0.02),
+            0.7,
+            0.2,
+        ),
+        finding(
+            "Infiltration",
+            0.28,
+            0.40,
+            "below (0.40)",
+            "The model does not see infiltration.",
+            -0.08 * pneumonia,
+            -160 * against,
+            0.5,
+            0.2,
+        ),
+        finding(
+            "Edema",
+            0.06,
+            0.35,
+            "far below (0.35)",
+            "The model does not see edema.",
+            -0.14 * (against + blob(grid, 0.32, 0.36, 0.06, 0.09)),
+            -120 * against,
+            0.4,
+            0.1,
+        ),
+    ]
 
 
 def main():
     st.set_page_config("Viewer", layout="wide")
     sessions.enter()
     st.html(
-        "<style>.stApp{background:#0a0c10} .stMainBlockContainer{padding:18px 18px 0 !important} header.stAppHeader{display:none} section[data-testid=stSidebar]{width:200px !important;min-width:200px !important}</style>"
+        "<style>.stApp{background:#0a0c10} .stMainBlockContainer{padding:18px 18px 0 !important} "
+        "header.stAppHeader{display:none} section[data-testid=stSidebar]{width:200px !important;min-width:200px "
+        "!important}</style>"
     )
     wishes = st.query_params.get_all("show")
     st.session_state.runs = st.session_state.get("runs", 0) + 1
@@ -182,9 +241,21 @@ def main():
     findings = [] if "empty" in wishes else list(findings_of(320 if large else 256))
     if "many" in wishes:
         findings += [
-            FindingView(f"Invented finding {k}", 0.05 * k, 0.4, "below (0.40)", "Not seen.", findings[2].evidence, 0.2, "log-odds",
-                        findings[2].steps, findings[2].probabilities, findings[2].changes) for k in range(1, 8)
-        ]  # fmt: skip
+            FindingView(
+                f"Invented finding {k}",
+                0.05 * k,
+                0.4,
+                "below (0.40)",
+                "Not seen.",
+                findings[2].evidence,
+                0.2,
+                "log-odds",
+                findings[2].steps,
+                findings[2].probabilities,
+                findings[2].changes,
+            )
+            for k in range(1, 8)
+        ]
     if "still" in wishes:
         findings = [replace(finding, steps=None, probabilities=None, changes=None) for finding in findings]
     state = explain_state("explain", findings)

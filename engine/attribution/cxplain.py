@@ -1,4 +1,6 @@
-"""CXPlain (Schwab and Karlen 2019): a second network learns how much the classifier's error grows when a patch is hidden."""
+"""CXPlain (Schwab and Karlen 2019): a second network learns how much the classifier's error grows when a
+patch is hidden.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ class Explainer(nn.Module):
 def importance(classifier: Classifier, x: Tensor) -> Tensor:
     """How much each patch lowers the classifier's error, (B, PATCHES * PATCHES), each row adding up to 1.
 
-    The error is the cross-entropy of "abnormal"; a hidden patch takes the picture's mean. Where nothing helps all are alike.
+    The error is the cross-entropy of "abnormal"; a hidden patch takes the picture's mean. Where nothing helps all are
+    alike.
     """
     side = x.shape[2]
     edges = np.linspace(0, side, PATCHES + 1).round().astype(int)

@@ -10,7 +10,9 @@ from engine.attribution.cam import Classifier
 
 
 def grad_cam(classifier: Classifier, x: Tensor) -> np.ndarray:
-    """Maps (B, H, W), not negative: gradients of the log-odds weigh the last convolution's features, enlarged bilinearly."""
+    """Maps (B, H, W), not negative: gradients of the log-odds weigh the last convolution's features,
+    enlarged bilinearly.
+    """
     last = [layer for layer in classifier.features if isinstance(layer, nn.Conv2d)][-1]
     explain = LayerGradCam(classifier, last)
     drawn = explain.attribute(x.clone().requires_grad_(), relu_attributions=True)

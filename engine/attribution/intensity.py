@@ -6,11 +6,12 @@ import numpy as np
 
 
 class Intensity:
-    """What a normal grey value is, and on which side of it the abnormal ones lie; a threshold on its maps is the plain threshold.
+    """What a normal grey value is, and on which side of it the abnormal ones lie; a threshold on its maps is the plain
+    threshold.
 
     Args:
-        normal, abnormal: (N, H, W) training pictures. The median of the first is what is normal; the side is that of the
-            second's mean beside the first's.
+        normal, abnormal: (N, H, W) training pictures. The median of the first is what is normal; the side is that of
+            the second's mean beside the first's.
     """
 
     def __init__(self, normal: np.ndarray, abnormal: np.ndarray):

@@ -1,4 +1,6 @@
-"""CAM, Grad-CAM, CXPlain and plain intensity on one collection, measured as CX-GAN's own maps are (Table 1 of Zia et al.)."""
+"""CAM, Grad-CAM, CXPlain and plain intensity on one collection, measured as CX-GAN's own maps are (Table 1
+of Zia et al.).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ LEARNED = 500  # training pictures of each class that plain intensity learns fro
 def measured(
     collection: Collection, size: int, preset: str, folder: Path, machine: Machine, seed: int, train: bool
 ) -> dict[str, list[Measure]] | None:
-    """IoU, Dice and NCC of each map on the annotated pictures of the test part; None where the classifier is not trained and not to be.
+    """IoU, Dice and NCC of each map on the annotated pictures of the test part; None where the classifier is not
+    trained and not to be.
 
     Args:
         size: side of the classifier's input, that of the models compared with.

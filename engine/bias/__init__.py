@@ -1,1 +1,3 @@
-"""Whether a model's answer depends on who the patient is or on the machine: interventions, tests, reports and studies."""
+"""Whether a model's answer depends on who the patient is or on the machine: interventions, tests, reports
+and studies.
+"""

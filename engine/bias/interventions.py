@@ -35,8 +35,8 @@ class Counterfactuals:
         values: its values, two or more.
         factual: (n,) str, each patient's own value.
         original: (n, size, size) float32 in the collection's units, as the tested model would see the picture.
-        pictures: value -> (n, size, size) float32 in the same units. Those under a patient's own value are the null intervention:
-            made in the same way as the others, never copied from the original.
+        pictures: value -> (n, size, size) float32 in the same units. Those under a patient's own value are the null
+            intervention: made in the same way as the others, never copied from the original.
         representation: (n, k) float32, Z: what is known of each picture but the attribute.
 
     Raises:
@@ -56,12 +56,14 @@ class Counterfactuals:
             raise ValueError(f"original must have shape ({n}, size, size), got {self.original.shape}")
         if len(self.values) < 2 or {*self.values} != {*self.pictures}:
             raise ValueError(
-                f"there must be pictures for two or more values and for no other, got {self.values} and {[*self.pictures]}"
+                f"there must be pictures for two or more values and for no other, got {self.values} and "
+                f"{[*self.pictures]}"
             )
         for value, pictures in self.pictures.items():
             if pictures.shape != self.original.shape:
                 raise ValueError(
-                    f"pictures under {self.attribute} {value} must have shape {self.original.shape}, got {pictures.shape}"
+                    f"pictures under {self.attribute} {value} must have shape {self.original.shape}, got "
+                    f"{pictures.shape}"
                 )
         if self.representation.ndim != 2 or len(self.representation) != n:
             raise ValueError(f"representation must have shape ({n}, k), got {self.representation.shape}")
@@ -88,9 +90,10 @@ class Interventions(ABC):
         attributes: name -> its values, for example {"sex": ("F", "M")}.
         size: side of its pictures in pixels.
         exact: whether the pictures are true counterfactuals by construction, as only the phantom's are.
-        quality: attribute -> measures on pictures held out from its training: "effectiveness", whose `subject` is the attribute
-            and a value of it ("sex F"), and "composition"; "effect", `subject` "AUC of FINDING" (or "AUC of findings"), is by how
-            much the AUC of a fixed classifier changes from the original to the generated pictures. Empty where `exact`.
+        quality: attribute -> measures on pictures held out from its training: "effectiveness", whose `subject` is the
+            attribute and a value of it ("sex F"), and "composition"; "effect", `subject` "AUC of FINDING" (or "AUC of
+            findings"), is by how much the AUC of a fixed classifier changes from the original to the generated
+            pictures. Empty where `exact`.
         collection: name of the collection that `quality` was measured on; None where it holds for any.
     """
 
@@ -137,8 +140,8 @@ class Interventions(ABC):
 class StructuralInterventions(Interventions):
     """The phantom's own structural model, replayed with the same noise: exact.
 
-    Z holds what the attributes are drawn from (the findings and how severe they are) and the principal components of the picture
-    under the attribute's first value, in which the patient's own value left no trace.
+    Z holds what the attributes are drawn from (the findings and how severe they are) and the principal components of
+    the picture under the attribute's first value, in which the patient's own value left no trace.
 
     Raises:
         ValueError: the collection is not a phantom.
@@ -183,7 +186,9 @@ class StructuralInterventions(Interventions):
 
 
 def principal_components(pictures: np.ndarray) -> np.ndarray:
-    """(n, H, W) to (n, k) float32, k at most `COMPONENTS`: the first principal components of the pictures averaged to a coarse grid."""
+    """(n, H, W) to (n, k) float32, k at most `COMPONENTS`: the first principal components of the pictures averaged to a
+    coarse grid.
+    """
     coarse = np.stack(
         [cv2.resize(picture, (COARSE, COARSE), interpolation=cv2.INTER_AREA).ravel() for picture in pictures]
     )
@@ -196,8 +201,8 @@ def open_interventions(collection: Collection, generator: str | None = None, dev
     """What changes an attribute of this collection's pictures.
 
     Args:
-        generator: a checkpoint's name or folder, or `STRUCTURAL`; None takes the phantom's own structural model, which is exact, or
-            for other collections the shipped checkpoint that was trained on them.
+        generator: a checkpoint's name or folder, or `STRUCTURAL`; None takes the phantom's own structural model, which
+            is exact, or for other collections the shipped checkpoint that was trained on them.
 
     Raises:
         ValueError: there is none, or `STRUCTURAL` for pictures that nobody drew.

@@ -75,7 +75,9 @@ def table(rows: Sequence[Measure], remarks: Sequence[str] = ()) -> str:
 
 
 def measures(card: str, section: str = "Metrics") -> list[Measure]:
-    """The rows of the table under `section` of a card, as `table` wrote them; a line that is not a measure is left out."""
+    """The rows of the table under `section` of a card, as `table` wrote them; a line that is not a measure
+    is left out.
+    """
     rows = []
     for line in read_card(card).get(section, "").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
@@ -94,13 +96,16 @@ def measures(card: str, section: str = "Metrics") -> list[Measure]:
 
 
 def with_measures(checkpoint: Checkpoint, rows: Sequence[Measure], remarks: Sequence[str] = ()) -> Checkpoint:
-    """Writes more measures into the table under Metrics of a checkpoint's card, in place of earlier ones of the same metric and subject.
+    """Writes more measures into the table under Metrics of a checkpoint's card, in place of earlier ones of the same
+    metric and subject.
 
     Args:
-        remarks: lines below the table; an earlier one that begins with the same words, up to its first colon, is replaced.
+        remarks: lines below the table; an earlier one that begins with the same words, up to its first colon, is
+            replaced.
 
     Raises:
-        RefusedCheckpoint: the card has no table to add to, or would not be opened afterwards; what stood there stands there still.
+        RefusedCheckpoint: the card has no table to add to, or would not be opened afterwards; what stood there stands
+            there still.
     """
     path, before = checkpoint.folder / CARD, checkpoint.card
     head, title, rest = before.partition("## Metrics\n")

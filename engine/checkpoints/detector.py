@@ -16,7 +16,8 @@ from engine.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class CheckpointDetector:
-    """The detector of one checkpoint with the preprocessing that stands before it: it is asked without opening the network.
+    """The detector of one checkpoint with the preprocessing that stands before it: it is asked without opening the
+    network.
 
     Attributes:
         crop: a name in `engine.datasets.crop.CROPS`, "" for a checkpoint that is shown the whole scan.

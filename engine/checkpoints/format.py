@@ -39,7 +39,9 @@ PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 
 
 class RefusedCheckpoint(ValueError):
-    """A checkpoint that is not opened or not saved; the message is one sentence, in one line, that says why and what would work."""
+    """A checkpoint that is not opened or not saved; the message is one sentence, in one line, that says why and what
+    would work.
+    """
 
     def __init__(self, words: str):
         super().__init__(" ".join(words.split()))  # it may quote what a library said on several
@@ -47,7 +49,8 @@ class RefusedCheckpoint(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One trained model, checked: its configuration is whole, its card complete and its weights the ones the card names.
+    """One trained model, checked: its configuration is whole, its card complete and its weights the ones the card
+    names.
 
     Attributes:
         name: the folder's name, or the repository's on the Hugging Face Hub.
@@ -76,7 +79,8 @@ class Checkpoint:
     def identity(self) -> str:
         """sha256 of configuration and weights together, 64 hexadecimal digits: equal for models that answer alike.
 
-        The weights alone do not tell two models apart: one ONNX file may come with two cards that prepare a picture differently.
+        The weights alone do not tell two models apart: one ONNX file may come with two cards that prepare a picture
+        differently.
         """
         return hashlib.sha256((self.sha256 + json.dumps(dict(self.config), sort_keys=True)).encode()).hexdigest()
 
@@ -156,7 +160,8 @@ def _check_detector(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
-    """Writes a caution into a checkpoint's configuration and card, in place of an earlier one; empty words take it back.
+    """Writes a caution into a checkpoint's configuration and card, in place of an earlier one; empty words take it
+    back.
 
     Raises:
         RefusedCheckpoint: words of several lines, or too many; what stood there stands there still.
@@ -201,11 +206,13 @@ def save_checkpoint(
     Args:
         folder: the checkpoint's own folder; made when missing.
         method: a name in `engine.registry.methods()`.
-        config: findings, network, preprocessing and thresholds at least; format, method and weights_sha256 are filled in.
+        config: findings, network, preprocessing and thresholds at least; format, method and weights_sha256 are filled
+            in.
         weights: every tensor by name, any device.
         card: Markdown with every section of `CARD_SECTIONS`;
             the sha256 of the weights is written under "## Weights", which may be left out.
-        half: store matrices and kernels as float16; vectors (biases, running variances) keep float32, they weigh nothing.
+        half: store matrices and kernels as float16; vectors (biases, running variances) keep float32, they weigh
+            nothing.
 
     Raises:
         RefusedCheckpoint: the result would not open; what stood in `folder` stands there still.
@@ -311,7 +318,9 @@ def _most(method: str) -> int:
 
 
 def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:
-    """sha256 of the weights file and its arrays under today's names; the very bytes that were hashed are the ones that are parsed."""
+    """sha256 of the weights file and its arrays under today's names; the very bytes that were hashed are the ones that
+    are parsed.
+    """
     path = folder / WEIGHTS
     size = path.stat().st_size
     if size > most:
@@ -324,7 +333,8 @@ def _read_weights(folder: Path, most: int) -> tuple[str, dict[str, np.ndarray]]:
         arrays = safetensors_numpy.load(data)
     except SafetensorError as error:
         raise RefusedCheckpoint(
-            f"{folder.name}/{WEIGHTS} is not a safetensors file ({error}); save the weights with the safetensors library."
+            f"{folder.name}/{WEIGHTS} is not a safetensors file ({error}); save the weights with the safetensors "
+            "library."
         ) from None
     except KeyError as error:  # a type that numpy does not have
         raise RefusedCheckpoint(f"{folder.name}/{WEIGHTS} stores {error}; store the weights as F32 or F16.") from None

@@ -42,7 +42,8 @@ def fetch(
 ) -> tuple[Path, str]:
     """The folder of a checkpoint on the Hub, and the commit it is.
 
-    What the cache holds is used without asking the network, a tag included: the Hub could have moved it, the cache has not.
+    What the cache holds is used without asking the network, a tag included: the Hub could have moved it, the cache has
+    not.
 
     Args:
         repository: ``owner/name``.
@@ -68,14 +69,15 @@ def fetch(
         raise RefusedCheckpoint(f"{repository!r} cannot be the name of a repository on the Hub; {HOW}.") from None
     except RepositoryNotFoundError:  # the Hub answers the same for one that is private
         raise RefusedCheckpoint(
-            f"The Hub shows no repository {repository}; check the name, or log in with `hf auth login` if it is private."
+            f"The Hub shows no repository {repository}; check the name, or log in with `hf auth login` if it is "
+            "private."
         ) from None
     except RevisionNotFoundError:
         raise RefusedCheckpoint(f"{repository} has no revision {revision}; {HOW}.") from None
     except (HTTPError, OSError, RevisionResolutionError, XetDownloadError) as error:
         raise RefusedCheckpoint(
-            f"{repository}@{revision} is not in the cache ({cache}) and the Hub does not answer ({type(error).__name__}); "
-            "go online once to fetch it, or name a folder."
+            f"{repository}@{revision} is not in the cache ({cache}) and the Hub does not answer "
+            f"({type(error).__name__}); go online once to fetch it, or name a folder."
         ) from error
     return Path(folder), commit
 
@@ -152,12 +154,15 @@ def _pinned(api: HfApi, repository: str, revision: str, cache: Path) -> str:
 
 
 def _refuse_unless_whole(api: HfApi, repository: str, commit: str, cache: Path) -> None:
-    """Asks for the sizes before anything is downloaded; how large the weights may be is the configuration's method's to say."""
+    """Asks for the sizes before anything is downloaded; how large the weights may be is the configuration's
+    method's to say.
+    """
     sizes = {file.path: file.size for file in api.get_paths_info(repository, list(FILES), revision=commit)}
     for name in FILES:
         if name not in sizes:
             raise RefusedCheckpoint(
-                f"{repository}@{commit[:12]} has no {name}; a checkpoint has {', '.join(FILES)}, and nothing is ever unpickled."
+                f"{repository}@{commit[:12]} has no {name}; a checkpoint has {', '.join(FILES)}, and nothing is ever "
+                "unpickled."
             )
 
     def refuse_above(name: str, most: int) -> None:

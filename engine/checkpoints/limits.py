@@ -1,4 +1,6 @@
-"""Which methods checkpoints may be of, and how large their weights may be: each method says so when it is registered."""
+"""Which methods checkpoints may be of, and how large their weights may be: each method says so when it is
+registered.
+"""
 
 from __future__ import annotations
 

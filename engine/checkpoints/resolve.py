@@ -48,6 +48,7 @@ def open_checkpoint(where: str | Path) -> Checkpoint:
     if not Path(where).is_dir():
         names = ", ".join(shipped()) or "none"
         raise RefusedCheckpoint(
-            f"There is no checkpoint at {str(where)!r}: name a shipped one ({names}), a folder, or hub:owner/name@revision."
+            f"There is no checkpoint at {str(where)!r}: name a shipped one ({names}), a folder, or "
+            "hub:owner/name@revision."
         )
     return examine(where)

@@ -1,4 +1,6 @@
-"""A ResNet-50 (He et al. 2016) trained on the same films as Attri-Net: what a black box makes of them (4.3 of Sun et al. 2025)."""
+"""A ResNet-50 (He et al. 2016) trained on the same films as Attri-Net: what a black box makes of them (4.3 of Sun et
+al. 2025).
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ class ResNet50Recipe(Recipe):
         return {"classification": float(loss.detach())}
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Augmented pictures (B, 1, H, W) and labels (B, C) with NaN for unknown; every epoch in an order of its own."""
+        """Augmented pictures (B, 1, H, W) and labels (B, C) with NaN for unknown; every epoch in an order
+        of its own.
+        """
         p, count = self.preset, len(self.train)
         epochs, places = np.divmod(np.arange(step * p.batch, (step + 1) * p.batch), count)
         orders = {epoch: self.draw("order", epoch).permutation(self.train) for epoch in np.unique(epochs).tolist()}

@@ -1,4 +1,6 @@
-"""python -m engine adopt FILE.onnx: somebody else's model becomes a checkpoint that can be explained, measured and tested."""
+"""python -m engine adopt FILE.onnx: somebody else's model becomes a checkpoint that can be explained,
+measured and tested.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,15 @@ def adopt(
 ) -> None:
     """Check an ONNX file and its card, run it, and write it as a checkpoint.
 
-    The card is a JSON object. It needs findings (a name for each output in their order, null for an output that is none; or name to output
-    numbers), input_size (pixels, square), value_range (what black and white become, such as [0, 1]), channel_order (NCHW or NHWC),
-    colour (grey or colour), output (probabilities, logits, softmax or class_logits) and terms.
+    The card is a JSON object. It needs findings (a name for each output in their order, null for an output that is
+    none; or name to output numbers), input_size (pixels, square), value_range (what black and white become, such as [0,
+    1]), channel_order (NCHW or NHWC), colour (grey or colour), output (probabilities, logits, softmax or class_logits)
+    and terms.
 
-    It may say kind (radiograph, CT, MR, ...), collection (one known here that it was trained on), grey_levels (a scan's values that
-    count as black and white, such as [0, 255]; else each picture's own ends do), mean and std (a number a channel), operating_points
-    (finding to probability; else 0.5), input_name, output_name, intended_use, trained_on and maker.
+    It may say kind (radiograph, CT, MR, ...), collection (one known here that it was trained on), grey_levels (a scan's
+    values that count as black and white, such as [0, 255]; else each picture's own ends do), mean and std (a number a
+    channel), operating_points (finding to probability; else 0.5), input_name, output_name, intended_use, trained_on and
+    maker.
     """
     from engine.methods.onnx.adopt import adopt as adopted
 

@@ -1,4 +1,7 @@
-"""python -m engine bias: would a checkpoint's answer change if only one attribute changed? The answer first, then every number."""
+"""python -m engine bias: would a checkpoint's answer change if only one attribute changed?
+
+The answer first, then every number.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ def bias(
     generator: Annotated[
         str | None,
         typer.Option(
-            help="what shows patients otherwise: a checkpoint, or 'structural'; when not given, the drawing itself for drawn films, else the shipped one for these data"
+            help="what shows patients otherwise: a checkpoint, or 'structural'; when not given, the drawing itself "
+            "for drawn films, else the shipped one for these data"
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
@@ -56,7 +60,8 @@ def bias(
     margin: Annotated[
         float,
         typer.Option(
-            help="a mean change, or a share of decisions, that is too small to matter; 'no sign of it' is claimed within it alone"
+            help="a mean change, or a share of decisions, that is too small to matter; 'no sign of it' is claimed "
+            "within it alone"
         ),
     ] = 0.05,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -93,7 +98,8 @@ def bias(
         interventions.values_of(name)  # refuses an unknown one before anything takes long
     if card and not interventions.exact:
         raise UsageError(
-            "--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the report."
+            "--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the "
+            "report."
         )
     if card and not measures(model.checkpoint.card):
         raise UsageError(f"the card of {model.checkpoint.name} has no table of measures to add to.")
@@ -138,7 +144,9 @@ def bias(
 
 
 def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
-    """Mean change and flips of every finding onto the card; where the card holds a map against a marker, both numbers in one sentence."""
+    """Mean change and flips of every finding onto the card; where the card holds a map against a marker, both numbers
+    in one sentence.
+    """
     from engine.checkpoints.card import with_measures
     from engine.shortcuts import both_numbers
 

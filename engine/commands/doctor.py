@@ -17,10 +17,18 @@ from engine.errors import UsageError
 
 REQUIRED = Path(__file__).resolve().parent.parent.parent / "requirements.txt"
 IMPORTED = {
-    "scikit-learn": "sklearn", "scikit-image": "skimage", "opencv-python-headless": "cv2", "pillow": "PIL", "fpdf2": "fpdf",
-    "markdown-it-py": "markdown_it", "protobuf": "google.protobuf", "pydicom-data": "data_store",
-    "pylibjpeg-libjpeg": "libjpeg", "pylibjpeg-openjpeg": "openjpeg", "pylibjpeg-rle": "rle",
-}  # package to the name it is imported by, where they differ by more than a dash  # fmt: skip
+    "scikit-learn": "sklearn",
+    "scikit-image": "skimage",
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "fpdf2": "fpdf",
+    "markdown-it-py": "markdown_it",
+    "protobuf": "google.protobuf",
+    "pydicom-data": "data_store",
+    "pylibjpeg-libjpeg": "libjpeg",
+    "pylibjpeg-openjpeg": "openjpeg",
+    "pylibjpeg-rle": "rle",
+}  # package to the name it is imported by, where they differ by more than a dash
 AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with windows that nobody opens here
 
 

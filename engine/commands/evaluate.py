@@ -51,7 +51,8 @@ def evaluate(
     elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
         raise UsageError(
-            f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for {', '.join(collection.findings)}."
+            f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for "
+            f"{', '.join(collection.findings)}."
         )
     indices = collection.split(split)
     if not len(indices):
@@ -63,11 +64,13 @@ def evaluate(
 
 
 def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[str]:
-    """A remark where a checkpoint is measured on another collection than it was trained on, none where it is the same or not known.
+    """A remark where a checkpoint is measured on another collection than it was trained on, none where it is the same
+    or not known.
 
     Raises:
-        UsageError: the two hold scans of different kinds. The drawn pictures of vagan_synthetic, of unknown kind, are like no
-            other collection's; an ONNX model whose card names neither kind nor collection may be measured on any.
+        UsageError: the two hold scans of different kinds. The drawn pictures of vagan_synthetic, of unknown kind, are
+            like no other collection's; an ONNX model whose card names neither kind nor collection may be measured on
+            any.
     """
     data = checkpoint.config.get("data", {})
     trained, kind = str(data.get("collection", "")), str(data.get("kind", "unknown"))
@@ -79,6 +82,7 @@ def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[s
     if kind != collection.kind and (kind != "unknown" or trained in known):
         own = f"{trained} (kind {kind})" if trained else f"scans of kind {kind}"
         raise UsageError(
-            f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind {collection.kind})."
+            f"{checkpoint.name} was trained on {own} and cannot be measured on {collection.name} (kind "
+            f"{collection.kind})."
         )
     return [f"{checkpoint.name} was trained on {trained} and is measured on {collection.name}"] if trained else []

@@ -58,7 +58,8 @@ def explain(
         print(f"UNLIKE the training pictures: {model.checkpoint.name} was trained on drawn pictures only. {REMARK}.")
     else:
         print(
-            f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit {alike[1]:.2f}. {REMARK}."
+            f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit "
+            f"{alike[1]:.2f}. {REMARK}."
         )
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
     for row in rows:
@@ -71,7 +72,8 @@ def explain(
 
 
 def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanation]) -> None:
-    """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding; one where there is no counterfactual.
+    """explanation.json (scan, checkpoint, explanations), NAME.npz and two pictures a finding; one where there is no
+    counterfactual.
 
     The pictures of a volume are of the slice with most evidence (`slice_drawn` in explanation.json).
     explanation.json comes last: where it is, all that it speaks of is there and whole.

@@ -47,7 +47,8 @@ def checkpoint_name(name: str | None) -> str | None:
     """
     if name is not None and not plain_name(name):
         raise UsageError(
-            f"a checkpoint's name is made of at most 80 letters, digits, dots, - and _, and begins with a letter or digit; got {name[:100]!r}."
+            "a checkpoint's name is made of at most 80 letters, digits, dots, - and _, and begins with a letter or "
+            f"digit; got {name[:100]!r}."
         )
     return name
 
@@ -62,7 +63,8 @@ def _check_names(path: Path) -> None:
         raise UsageError(f"{str(path)!r} is no path.")
     if long := next((part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
         raise UsageError(
-            f"{long[:40]}... is {len(os.fsencode(long))} bytes long; a file's or folder's name has at most {LONGEST_NAME}."
+            f"{long[:40]}... is {len(os.fsencode(long))} bytes long; a file's or folder's name has at most "
+            f"{LONGEST_NAME}."
         )
 
 

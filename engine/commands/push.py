@@ -1,4 +1,6 @@
-"""python -m engine push CHECKPOINT OWNER/NAME: a checkpoint to the Hugging Face Hub, with its card as the front page."""
+"""python -m engine push CHECKPOINT OWNER/NAME: a checkpoint to the Hugging Face Hub, with its card as the
+front page.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""python -m engine reproduce TABLE: trains what is missing, measures every model, and puts the paper's numbers beside."""
+"""python -m engine reproduce TABLE: trains what is missing, measures every model, and puts the paper's
+numbers beside.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ def reproduce(
 
 
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
-    """The collection's folder: `root` itself, or, where several collections are asked for, its folder of the collection's name."""
+    """The collection's folder: `root` itself, or, where several collections are asked for, its folder of the
+    collection's name.
+    """
     return root / table.data if several and root is not None else root
 
 
@@ -173,8 +177,9 @@ def _study(
 def _rows_of(
     table: Table, model: str, preset: str, collection: Collection, machine: Machine, runs: Path, train: bool
 ) -> tuple[list[Measure] | None, list[str]]:
-    """All that is measured of one model on the test part, None when its checkpoint is missing and not to be trained; and
-    what `evaluate` remarks."""
+    """All that is measured of one model on the test part, None when its checkpoint is missing and not to be trained;
+    and what `evaluate` remarks.
+    """
     method = table.models[model].method or table.method
     entry, name = registered(method), table.checkpoint(model, preset)
     if table.models[model].findings:

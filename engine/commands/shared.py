@@ -15,7 +15,9 @@ from engine.errors import UsageError
 
 
 def use_threads(threads: int | None) -> None:
-    """At most so many CPU threads from here on, in this process and in those that it starts; None leaves it to the machine."""
+    """At most so many CPU threads from here on, in this process and in those that it starts; None leaves it
+    to the machine.
+    """
     if threads:
         import torch
 
@@ -34,7 +36,9 @@ def _trained_options(known: RegisteredCollection, checkpoint: Checkpoint) -> dic
 
 
 def options_used(collection: Collection, given: Sequence[str], checkpoint: Checkpoint) -> list[str]:
-    """A remark that says which options a collection was opened with, and whose they are; none where all are its own defaults."""
+    """A remark that says which options a collection was opened with, and whose they are; none where all are
+    its own defaults.
+    """
     whose = {"as given": [], f"as {checkpoint.name} was trained": []}
     for name, value in collection.options.items():
         whose["as given" if name in settings(given) else f"as {checkpoint.name} was trained"].append(f"{name}={value}")
@@ -64,7 +68,8 @@ def opened(
         findings: restrict or reorder its findings, where it has a choice.
         options: name=value, of those that the collection has.
         contrast_class: the finding that pictures without the first have instead; all others take no part.
-        trained: a checkpoint; where it was trained on the same collection, its options are taken, but for those in `options`.
+        trained: a checkpoint; where it was trained on the same collection, its options are taken, but for those in
+            `options`.
     """
     if contrast_class is not None:
         return TwoClass(

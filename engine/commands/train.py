@@ -130,7 +130,9 @@ def made_pairs(entry: Trained, pairs: str | None, root: Path | None, findings: S
 
 
 def check_two_classes(entry: Trained, findings: Sequence[str]) -> None:
-    """Refuses another class for a method that learns a finding against its absence only, or without the one finding it is against."""
+    """Refuses another class for a method that learns a finding against its absence only, or without the one finding it
+    is against.
+    """
     if not entry.two_classes:
         able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
         raise UsageError(
@@ -155,14 +157,16 @@ def guided(strategy: str, collection, pseudo_mask: str = "binary"):
     if strategy == "elsewhere":
         if not collection.markers:
             raise UsageError(
-                "guidance elsewhere needs a collection with a marker, for example --data phantom --option marker=CXR-ROOM1."
+                "guidance elsewhere needs a collection with a marker, for example --data phantom --option "
+                "marker=CXR-ROOM1."
             )
         return Elsewhere(collection.marker_mask(None, 320)), "everywhere but on the marker, all findings"
     made = {"binary": "union", "weighted": "mean", "bounding": "smallest rectangle around the union"}[pseudo_mask]
     words = {
         "full": "the expert's own annotation of each training picture",
         "pseudo": f"one mask a finding, the {made} of annotations of training patients",
-        "mixed": f"the expert's own annotation where a training picture has one, else the {made} of annotations of training patients",
+        "mixed": f"the expert's own annotation where a training picture has one, else the {made} of annotations of "
+        "training patients",
     }
     if strategy == "full":
         return Guidance(collection, strategy), words[strategy]

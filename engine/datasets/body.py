@@ -20,7 +20,8 @@ def body_mask(image: np.ndarray) -> np.ndarray:
 
     Air and lead are the dark regions that touch the picture's edge, so lungs stay inside the body; uniform bands along
     an edge go too; then the largest piece that survives an opening is kept, its holes filled, and small bright strokes
-    (letters, arrows) on it are taken out. All limits are relative to the picture's own percentiles, so any grey range does.
+    (letters, arrows) on it are taken out. All limits are relative to the picture's own percentiles, so any grey range
+    does.
 
     Args:
         image: (H, W) float32, bright = dense, any units.
@@ -56,7 +57,9 @@ def _disc(diameter: int) -> np.ndarray:
 
 
 def _air(grey: np.ndarray, bands: np.ndarray) -> np.ndarray:
-    """(h, w) bool: dark regions that reach the edge of what the bands leave, or the line that some scanners draw along it."""
+    """(h, w) bool: dark regions that reach the edge of what the bands leave, or the line that some scanners
+    draw along it.
+    """
     dark = (cv2.medianBlur(grey, 5) < AIR).astype(np.uint8)
     _, pieces = cv2.connectedComponents(dark, connectivity=4)
     edge = (
@@ -72,7 +75,9 @@ def _margin(grey: np.ndarray) -> int:
 
 
 def _bands(grey: np.ndarray) -> np.ndarray:
-    """(h, w) bool: rows and columns along an edge that have one grey value over nearly all their length, up to a step."""
+    """(h, w) bool: rows and columns along an edge that have one grey value over nearly all their length, up
+    to a step.
+    """
     found = np.zeros(grey.shape, bool)
     skipped = _margin(grey)  # lines along the edge itself may be broken
     for turns in range(4):

@@ -1,4 +1,6 @@
-"""Brain Tumor Classification (MRI) (Bhuvaji et al. 2020): slices with a glioma, a meningioma, a pituitary tumour, or none."""
+"""Brain Tumor Classification (MRI) (Bhuvaji et al. 2020): slices with a glioma, a meningioma, a pituitary
+tumour, or none.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,11 @@ HALVES = ("Training", "Testing")
 class BrainMRI(ClassFolders):
     """Slices `Training/<class>/*.jpg` and `Testing/<class>/*.jpg`; nobody drew where the tumour is.
 
-    The published halves share look-alikes, so the parts here are made anew of whole groups of look-alikes. Slices without a tumour
-    come from other sources than those with one: size, aspect, border and contrast alone tell them apart. `crop="head"` shows a
-    disc around the head at one scale, flat background beside it; "levelled-head" replaces the greys in it by their ranks as
-    well. What neither can mend is that the tumour slices were taken after contrast medium, the others mostly not, and lie in
-    other planes.
+    The published halves share look-alikes, so the parts here are made anew of whole groups of look-alikes. Slices
+    without a tumour come from other sources than those with one: size, aspect, border and contrast alone tell them
+    apart. `crop="head"` shows a disc around the head at one scale, flat background beside it; "levelled-head" replaces
+    the greys in it by their ranks as well. What neither can mend is that the tumour slices were taken after contrast
+    medium, the others mostly not, and lie in other planes.
 
     Args:
         root: folder with `Training/` or `Testing/` or both.

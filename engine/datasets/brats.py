@@ -1,4 +1,6 @@
-"""BraTS 2017 and 2020 (Menze et al. 2015, Bakas et al. 2017): axial slices of brain MR volumes with outlined gliomas."""
+"""BraTS 2017 and 2020 (Menze et al. 2015, Bakas et al. 2017): axial slices of brain MR volumes with
+outlined gliomas.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,15 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 class BraTS(Collection):
     """Slices that show the full brain, with or without tumour, of every patient in the folder.
 
-    The CX-GAN paper takes "slices that contain the full brain", 3174 of 285 patients, and says no more. Here a slice counts when
-    its brain covers at least `least_brain` of that in the same volume's largest slice, and every `every`-th of these is
-    taken, so that there are about as many as in the paper. A slice is with tumour when any of its pixels is outlined. The
-    paper splits slices 80/20; here whole patients are split 70/10/20. Opening reads two volumes of each patient, about half
-    a second each.
+    The CX-GAN paper takes "slices that contain the full brain", 3174 of 285 patients, and says no more. Here a slice
+    counts when its brain covers at least `least_brain` of that in the same volume's largest slice, and every `every`-th
+    of these is taken, so that there are about as many as in the paper. A slice is with tumour when any of its pixels is
+    outlined. The paper splits slices 80/20; here whole patients are split 70/10/20. Opening reads two volumes of each
+    patient, about half a second each.
 
     Args:
-        root: folder with `HGG/` and `LGG/` (2017) or with the patients' folders (2020); in each `<patient>_flair.nii.gz` and so
-            on (or `.nii`), and the outlines `<patient>_seg.nii.gz`.
+        root: folder with `HGG/` and `LGG/` (2017) or with the patients' folders (2020); in each
+            `<patient>_flair.nii.gz` and so on (or `.nii`), and the outlines `<patient>_seg.nii.gz`.
         findings: the one finding, "Tumour"; there is no other.
         modality: "flair", "t1", "t1ce" or "t2".
         least_brain: 0 to 1.

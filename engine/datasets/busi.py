@@ -1,4 +1,6 @@
-"""Breast Ultrasound Images (Al-Dhabyani et al. 2020): benign, malignant and normal frames with radiologists' outlines."""
+"""Breast Ultrasound Images (Al-Dhabyani et al. 2020): benign, malignant and normal frames with
+radiologists' outlines.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,10 @@ MARK_SHARE = 0.1  # of a pixel; marks are thin, and half would lose them
 class BUSI(ClassFolders):
     """Frames `<class>/<class> (<n>).png` with masks `..._mask.png`, `..._mask_1.png` and so on beside them.
 
-    About four frames in ten have a look-alike, some under another class, and no patient is named: the split keeps look-alikes
-    together. Calipers, letters and the maker's sign are burned in, more often where there is a lesion to measure: `marks` tells
-    where. The size and shape of the frame say little about the class; `crop="beam"` takes off rim and black wedges and
-    leaves the marks that lie on tissue.
+    About four frames in ten have a look-alike, some under another class, and no patient is named: the split keeps
+    look-alikes together. Calipers, letters and the maker's sign are burned in, more often where there is a lesion to
+    measure: `marks` tells where. The size and shape of the frame say little about the class; `crop="beam"` takes off
+    rim and black wedges and leaves the marks that lie on tissue.
 
     Args:
         root: folder with `benign/`, `malignant/` and `normal/`, those that are there.
@@ -67,7 +69,9 @@ class BUSI(ClassFolders):
         super().__init__(root, paths, findings, classes, crop, seed, memory)
 
     def mask(self, index: int, finding: str, size: int | None) -> np.ndarray | None:
-        """The union of the outlines on the cropped frame, (size, size) bool, its own (H, W) with None; None without a lesion."""
+        """The union of the outlines on the cropped frame, (size, size) bool, its own (H, W) with None; None
+        without a lesion.
+        """
         regions = self.regions(index, finding, size)
         return np.any(regions, axis=0) if regions else None
 
@@ -87,7 +91,9 @@ class BUSI(ClassFolders):
         return np.array([i for i in np.flatnonzero(here) if self._mask_paths(i)], int)
 
     def marks(self, index: int, size: int | None = None) -> np.ndarray:
-        """Where calipers, letters or signs are burned into the cropped frame, (size, size) or (H, W) bool; see `burned_in`."""
+        """Where calipers, letters or signs are burned into the cropped frame, (size, size) or (H, W) bool;
+        see `burned_in`.
+        """
         pixels = self.scan_pixels(index)
         return at_size(self.cropped(pixels).cut_mask(burned_in(pixels)), size, MARK_SHARE)
 

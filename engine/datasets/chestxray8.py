@@ -1,4 +1,6 @@
-"""NIH ChestX-ray8/14 (Wang et al. 2017): frontal chest films with up to 14 findings, and radiologists' boxes for a few."""
+"""NIH ChestX-ray8/14 (Wang et al. 2017): frontal chest films with up to 14 findings, and radiologists'
+boxes for a few.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_FINDINGS = (
-    "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia",
-    "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax",
-)  # fmt: skip
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Effusion",
+    "Emphysema",
+    "Fibrosis",
+    "Hernia",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pleural_Thickening",
+    "Pneumonia",
+    "Pneumothorax",
+)
 PAPER_FINDINGS = KNOWN_FINDINGS[:5]  # section 4.1.1 of Sun et al. 2025
 BOX_GRID = 1024  # boxes are in pixels of the published 1024 x 1024 pictures
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
@@ -38,9 +52,10 @@ class ChestXray8(Collection):
     """The pictures of the NIH table that are present in the folder.
 
     Split by patient: with `test_list.txt` that list is the test part, and the other patients are 80/20 train and
-    validation. All of the collection's boxes were drawn on films of that list, so guided training must borrow some of its
-    patients: a seeded `guidance_share` of the boxed ones move to train, whole, and never count as test. Without lists the
-    patients are dealt out 70/10/20, so that the five findings of the paper have positives in each part.
+    validation. All of the collection's boxes were drawn on films of that list, so guided training must borrow some of
+    its
+    patients: a seeded `guidance_share` of the boxed ones move to train, whole, and never count as test. Without lists
+    the patients are dealt out 70/10/20, so that the five findings of the paper have positives in each part.
 
     Args:
         root: folder with the table, the box list and `images/` or `images_001/images/` to `images_012/images/`.
@@ -118,7 +133,9 @@ class ChestXray8(Collection):
         )
 
     def all_boxes(self) -> list[Box]:
-        """The folder's boxes, and those of other pictures in the table of the installed torchxrayvision (984 rows), if any."""
+        """The folder's boxes, and those of other pictures in the table of the installed torchxrayvision
+        (984 rows), if any.
+        """
         listed = {box.picture for box in self.boxes}
         return self.boxes + [box for box in _packaged_boxes() if box.picture not in listed]
 

@@ -1,4 +1,6 @@
-"""CheXpert (Irvin et al. 2019): chest films from Stanford with labels read from reports, and CheXlocalize's segmentations."""
+"""CheXpert (Irvin et al. 2019): chest films from Stanford with labels read from reports, and CheXlocalize's
+segmentations.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_FINDINGS = (
-    "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia",
-    "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture", "Support Devices",
-)  # fmt: skip
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Opacity",
+    "Lung Lesion",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+    "Support Devices",
+)
 PAPER_FINDINGS = (
     "Atelectasis",
     "Cardiomegaly",
@@ -30,7 +43,8 @@ PAPER_FINDINGS = (
     "Edema",
     "Pleural Effusion",
 )  # section 4.1.1 of Sun et al. 2025
-# What an uncertain label (-1) becomes. A finding that the report does not mention (blank) counts as absent in all three.
+# What an uncertain label (-1) becomes. A finding that the report does not mention (blank) counts as absent in all
+# three.
 POLICIES = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}
 TABLES = {
     "train": ("train.csv",),
@@ -51,8 +65,8 @@ DEMOGRAPHICS = ("CHEXPERT DEMO.csv", "CHEXPERT DEMO.xlsx")
 class CheXpert(Collection):
     """The frontal films of CheXpert-v1.0 or CheXpert-v1.0-small that are present in the folder.
 
-    The official parts, by table. Without a test table, `valid.csv` is the test part and a tenth of the training patients,
-    seeded, are for validation.
+    The official parts, by table. Without a test table, `valid.csv` is the test part and a tenth of the training
+    patients, seeded, are for validation.
 
     Args:
         root: folder with `train.csv`, `valid.csv` and, where there is one, a test table (`test.csv`, or CheXlocalize's
@@ -64,8 +78,9 @@ class CheXpert(Collection):
         seed: of the validation part when there is no test table.
 
     Attributes:
-        attributes: `sex` "F"/"M", `age` in years as text, `view_position` "AP"/"PA", and `race` ("White", "Black", "Asian",
-            "Other") when the demographics are there; "" where unknown. The demographics also tell the sex where a test table does not.
+        attributes: `sex` "F"/"M", `age` in years as text, `view_position` "AP"/"PA", and `race` ("White", "Black",
+            "Asian", "Other") when the demographics are there; "" where unknown. The demographics also tell the sex
+            where a test table does not.
         guidance_part: all segmentations lie in validation and test, so pseudo masks are made of validation's.
 
     Raises:
@@ -156,9 +171,9 @@ def decode_run_lengths(segmentation: Mapping) -> np.ndarray:
     """COCO's run lengths, compressed or plain, to a mask.
 
     Args:
-        segmentation: `size` (H, W) and `counts`: lengths of alternating runs of 0 and 1 down the columns, as a list, or as
-            COCO's text: five bits a character from "0" on, the sixth bit says that more follow, and from the fourth number
-            on each is the difference to the one before the last.
+        segmentation: `size` (H, W) and `counts`: lengths of alternating runs of 0 and 1 down the columns, as a list, or
+            as COCO's text: five bits a character from "0" on, the sixth bit says that more follow, and from the fourth
+            number on each is the difference to the one before the last.
 
     Returns:
         (H, W) bool.

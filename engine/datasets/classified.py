@@ -20,7 +20,8 @@ class ClassFolders(Collection):
         root: the collection's folder.
         paths: class name to its pictures, all below `root`.
         findings: the label columns, any of `known_findings`.
-        classes: only pictures of these, a sequence or one text with commas; all when empty. Parts stay as without the choice.
+        classes: only pictures of these, a sequence or one text with commas; all when empty. Parts stay as without the
+            choice.
         crop: "whole", or the name of one of `engine.datasets.crop.CROPS`.
         seed: of the split.
         memory: of resized pictures.

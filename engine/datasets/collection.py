@@ -1,4 +1,6 @@
-"""What every collection of labelled pictures answers: which pictures, which labels, whose, and where the finding lies."""
+"""What every collection of labelled pictures answers: which pictures, which labels, whose, and where the
+finding lies.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ SOUGHT_ON = 32  # side of the masks that annotated pictures are sought by
 
 
 class UnusableCollection(ValueError):
-    """A folder that is not in the collection's public layout; the message names what is missing and where it was sought."""
+    """A folder that is not in the collection's public layout; the message names what is missing and where
+    it was sought.
+    """
 
 
 class Collection(ABC):
@@ -34,14 +38,15 @@ class Collection(ABC):
         labels: (N, C) float32; 1 present, 0 absent, NaN unknown.
         patients: (N,) str; pictures of one patient (or one group of look-alikes) share it.
         attributes: for example ``{"sex": (N,) str, "view_position": (N,) str}``; "" where unknown.
-        options: what it was opened with by name on the command line, less folders of this machine; what it has by default
-            is not among them.
-        contrast_class: where two classes alone take part, the one that pictures without the finding have; None for its absence.
+        options: what it was opened with by name on the command line, less folders of this machine; what it has by
+            default is not among them.
+        contrast_class: where two classes alone take part, the one that pictures without the finding have; None for its
+            absence.
         grouping: one sentence on the groups of look-alikes that stand for patients; "" where `patients` are patients.
         family: findings that look alike; a picture with one of them does not teach that another is absent.
         crop: the key in `engine.datasets.crop.CROPS` of how each picture was cut out of its scan.
-        grey_range: (lowest, highest) that a network's range should span on every picture, in the units of `image`; None where
-            each picture's own percentiles say that.
+        grey_range: (lowest, highest) that a network's range should span on every picture, in the units of `image`; None
+            where each picture's own percentiles say that.
         guidance_part: "train" or "validation", the part whose annotations pseudo masks are made of.
         markers: texts that are burned into some of the pictures, and the finding that each goes along with.
         has_counterfactuals: whether `counterfactual` gives true ones.
@@ -78,7 +83,9 @@ class Collection(ABC):
 
     @abstractmethod
     def image(self, index: int, size: int | None = None) -> np.ndarray:
-        """Picture `index` as (H, W) float32 in the scanner's own units; resized to (size, size), aspect not kept, when `size` is given."""
+        """Picture `index` as (H, W) float32 in the scanner's own units; resized to (size, size), aspect not kept, when
+        `size` is given.
+        """
 
     @abstractmethod
     def split(self, name: str) -> np.ndarray:
@@ -94,7 +101,9 @@ class Collection(ABC):
         return [] if mask is None else [mask]
 
     def annotated(self, finding: str) -> np.ndarray:
-        """(n,) int, the pictures that have a mask of `finding`; sought among the positive ones where no list is kept."""
+        """(n,) int, the pictures that have a mask of `finding`; sought among the positive ones where no
+        list is kept.
+        """
         positive = np.flatnonzero(self.labels[:, list(self.findings).index(finding)] == 1)
         return np.array([index for index in positive if self.mask(int(index), finding, SOUGHT_ON) is not None], int)
 

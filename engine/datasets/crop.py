@@ -1,7 +1,9 @@
-"""The part of a scan that a network gets to see, found by the scan's own pixels: a head, an ultrasound beam, a film without its rim.
+"""The part of a scan that a network gets to see, found by the scan's own pixels: a head, an ultrasound beam, a film
+without its rim.
 
-Where pictures of two classes come from different sources, their crop, size and border give the class away. Each function here
-is pure, takes nothing but the pixels, and so does the same to a picture of a collection and to an uploaded scan.
+Where pictures of two classes come from different sources, their crop, size and border give the class away. Each
+function here is pure, takes nothing but the pixels, and so does the same to a picture of a collection and to an
+uploaded scan.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ RIM = 0.03  # of height and width of a film: labels, collimator edges and the sc
 class Levels:
     """The grey order of one picture laid on a fixed scale: equal numbers of its seen pixels in equal steps from 0 to 1.
 
-    Brightness and contrast, which differ between sources, are gone; which of two pixels is brighter stays. `undo` brings a
-    counterfactual back to the scan's units.
+    Brightness and contrast, which differ between sources, are gone; which of two pixels is brighter stays. `undo`
+    brings a counterfactual back to the scan's units.
 
     Attributes:
         knots: (K,) float64, rising grey values in the scan's units.
@@ -83,7 +85,9 @@ class Crop:
     levels: Levels | None = None
 
     def cut(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W) of the scan to (height, width) float32, `fill` where nothing is seen; levels where there are `levels`."""
+        """(H, W) of the scan to (height, width) float32, `fill` where nothing is seen; levels where there
+        are `levels`.
+        """
         self._check(pixels)
         pixels = pixels if self.levels is None else self.levels.apply(pixels)
         out = np.full((self.height, self.width), self.fill, np.float32)
@@ -123,7 +127,9 @@ class Crop:
         return self.levels.undo(before + change) - self.levels.undo(before)
 
     def span(self, of_cut: float) -> float:
-        """How much of the scan's units the greys of the crop span, where they span `of_cut` in the units that `cut` gives."""
+        """How much of the scan's units the greys of the crop span, where they span `of_cut` in the units
+        that `cut` gives.
+        """
         return of_cut if self.levels is None else float(self.levels.knots[-1] - self.levels.knots[0])
 
     def _overlap(self, shape: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -145,7 +151,9 @@ def whole_crop(pixels: np.ndarray) -> Crop:
 
 
 def inside_crop(pixels: np.ndarray) -> Crop:
-    """The film, (H, W), without the outer 3 % at each edge (Zia et al. crop the borders, 4.2.1, and do not say how wide)."""
+    """The film, (H, W), without the outer 3 % at each edge (Zia et al. crop the borders, 4.2.1, and do not
+    say how wide).
+    """
     _check_picture(pixels)
     height, width = pixels.shape
     rows, columns = round(RIM * height), round(RIM * width)
@@ -180,8 +188,8 @@ def head_mask(pixels: np.ndarray) -> np.ndarray:
 def head_crop(pixels: np.ndarray) -> Crop:
     """A square around the head of which a disc is seen, everything beside the head in the background's grey.
 
-    One scale for height and width, one margin, no texture beside the head and no straight cut through a neck: the rim of
-    every picture looks the same. The disc's diameter is the square's side, 8 % more than the head's longer side.
+    One scale for height and width, one margin, no texture beside the head and no straight cut through a neck: the rim
+    of every picture looks the same. The disc's diameter is the square's side, 8 % more than the head's longer side.
 
     Args:
         pixels: (H, W), any units.
@@ -199,8 +207,8 @@ def head_crop(pixels: np.ndarray) -> Crop:
 
 
 def levelled_head_crop(pixels: np.ndarray) -> Crop:
-    """`head_crop` with the greys of what it shows brought to levels: contrast, which differs between scanners, sequences and
-    with contrast medium, no longer sets two sources apart; the background is level 0.
+    """`head_crop` with the greys of what it shows brought to levels: contrast, which differs between scanners,
+    sequences and with contrast medium, no longer sets two sources apart; the background is level 0.
 
     Args:
         pixels: (H, W), any units.
@@ -212,9 +220,9 @@ def levelled_head_crop(pixels: np.ndarray) -> Crop:
 def beam_crop(pixels: np.ndarray) -> Crop:
     """The frame without its rim and, where a fan leaves black wedges in the upper corners, without most of these.
 
-    Taken off are 4 % at the top and 2 % at the other edges, where the maker's sign, the probe's skin line and frame lines
-    stand; then columns at either side as long as more than 8 % of them lies outside the beam, at most 20 % of the width.
-    Height and width are not brought to one scale: what is shown differs with the depth that was set.
+    Taken off are 4 % at the top and 2 % at the other edges, where the maker's sign, the probe's skin line and frame
+    lines stand; then columns at either side as long as more than 8 % of them lies outside the beam, at most 20 % of the
+    width. Height and width are not brought to one scale: what is shown differs with the depth that was set.
 
     Args:
         pixels: (H, W), any units, nothing measured = darkest.
@@ -234,8 +242,12 @@ def beam_crop(pixels: np.ndarray) -> Crop:
 
 # Name in a checkpoint's configuration -> how the crop is found.
 CROPS: dict[str, Callable[[np.ndarray], Crop]] = {
-    "whole": whole_crop, "head": head_crop, "levelled-head": levelled_head_crop, "beam": beam_crop, "inside": inside_crop,
-}  # fmt: skip
+    "whole": whole_crop,
+    "head": head_crop,
+    "levelled-head": levelled_head_crop,
+    "beam": beam_crop,
+    "inside": inside_crop,
+}
 LEVELLED = frozenset({"levelled-head"})  # those that bring greys to levels from 0 to 1
 
 
@@ -281,7 +293,9 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_frame(mask: np.ndarray) -> np.ndarray:
-    """The mask without lines along an edge that are set nearly throughout and end within 4 % of the side: a drawn frame."""
+    """The mask without lines along an edge that are set nearly throughout and end within 4 % of the side: a
+    drawn frame.
+    """
     mask = mask.copy()
     limit = max(2, round(0.04 * max(mask.shape)))
     for turns in range(4):

@@ -1,4 +1,5 @@
-"""Where a model should look for a finding: experts' annotations where there are some, pseudo masks made of them elsewhere.
+"""Where a model should look for a finding: experts' annotations where there are some, pseudo masks made of them
+elsewhere.
 
 Section 3.5 and Appendix C of Sun et al. 2025.
 """
@@ -54,16 +55,16 @@ class Guidance:
 
     Of the patients with any annotation a seeded 40 % are for masks and training, the others for evaluation; patients of
     validation and test are always for evaluation, so no mask that training sees holds anything of theirs. Boxes that a
-    collection knows of pictures it does not hold (`boxes_elsewhere()`) may be used for pseudo masks unless their patient is in
-    validation, in test or among those for evaluation.
+    collection knows of pictures it does not hold (`boxes_elsewhere()`) may be used for pseudo masks unless their
+    patient is in validation, in test or among those for evaluation.
 
-    CheXpert's annotations all lie in validation and test (its `guidance_part` says "validation"): there, as in the paper,
-    pseudo masks are made of validation's, test's are for evaluation, and no training picture has its own.
+    CheXpert's annotations all lie in validation and test (its `guidance_part` says "validation"): there, as in the
+    paper, pseudo masks are made of validation's, test's are for evaluation, and no training picture has its own.
 
     Args:
         collection: its `mask` and `regions` are the annotations.
-        strategy: "none": no guidance. "full": the picture's own annotation, whatever training picture. "pseudo": one mask
-            a finding for every picture. "mixed": the own annotation for training's 40 %, else the pseudo mask.
+        strategy: "none": no guidance. "full": the picture's own annotation, whatever training picture. "pseudo": one
+            mask a finding for every picture. "mixed": the own annotation for training's 40 %, else the pseudo mask.
         form: of the pseudo mask, one of `PSEUDO_FORMS`; "binary" is the paper's choice.
         seed: of the 40/60 split and of which pictures a pseudo mask is made of.
         training_share: share of the annotated patients for masks and training.
@@ -108,7 +109,9 @@ class Guidance:
         self._pseudo: dict[tuple[str, int], np.ndarray] = {}
 
     def annotated(self, finding: str) -> np.ndarray:
-        """Indices of the training pictures whose annotation of `finding` may be used: draw these `OVERSAMPLED` of the time."""
+        """Indices of the training pictures whose annotation of `finding` may be used: draw these
+        `OVERSAMPLED` of the time.
+        """
         if self.strategy in ("none", "pseudo"):
             return np.empty(0, int)
         usable = np.intersect1d(self._annotated[finding], self._train)
@@ -133,7 +136,9 @@ class Guidance:
         return self.pseudo(finding, size) if self.strategy in ("pseudo", "mixed") else None
 
     def pseudo(self, finding: str, size: int) -> np.ndarray:
-        """The pseudo mask of `finding`: (size, size) float32 in 0 to 1; `central_square` when there is no annotation."""
+        """The pseudo mask of `finding`: (size, size) float32 in 0 to 1; `central_square` when there is no
+        annotation.
+        """
         if (finding, size) not in self._pseudo:
             masks = self._masks(finding, size)
             combine = {"binary": union, "weighted": coverage, "bounding": bounding}[self.form]
@@ -180,7 +185,8 @@ class OnBody:
 
 
 class Elsewhere:
-    """Guidance away from a known shortcut: everywhere but in one region (Fig. 9 c of Sun et al. 2025), for every finding.
+    """Guidance away from a known shortcut: everywhere but in one region (Fig. 9 c of Sun et al. 2025), for every
+    finding.
 
     Args:
         region: (H, W) bool, where the shortcut lies.

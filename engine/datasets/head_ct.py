@@ -1,9 +1,11 @@
-"""Heads without contrast as a CT scanner sees them, drawn from an average: a real brain atlas, warped for each patient, in a drawn skull.
+"""Heads without contrast as a CT scanner sees them, drawn from an average: a real brain atlas, warped for each patient,
+in a drawn skull.
 
-The atlas is `ct_brain_atlas_1mm.nii.gz` of TotalSegmentator 2.18.0 (Apache-2.0): the mean of many heads on a grid of 202 x 202 x 179 of
-1 mm, brain only, about -30 to 385 HU with a background of 0. What an average lacks is drawn: air, scalp and skull by their distance to the
-brain, texture, widened ventricles and sulci of old age, white-matter disease, old small infarcts, the scanner's blur, noise and beam
-hardening. Simplified: no face, no eyes, bone of one thickness all round, the same gyri in everybody but for the warp.
+The atlas is `ct_brain_atlas_1mm.nii.gz` of TotalSegmentator 2.18.0 (Apache-2.0): the mean of many heads on a grid of
+202 x 202 x 179 of 1 mm, brain only, about -30 to 385 HU with a background of 0. What an average lacks is drawn: air,
+scalp and skull by their distance to the brain, texture, widened ventricles and sulci of old age, white-matter disease,
+old small infarcts, the scanner's blur, noise and beam hardening. Simplified: no face, no eyes, bone of one thickness
+all round, the same gyri in everybody but for the warp.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from engine.datasets.source_archives import TOTALSEGMENTATOR, member
 
 ATLAS = "totalsegmentator/resources/ct_brain_atlas_1mm.nii.gz"
 CSF, AIR = 8.0, -1000.0  # HU
-# The box that the cerebrum and cerebellum fill, in millimetres from the anterior commissure (right, anterior, superior): the atlas is
-# stretched to it, so that places can be named as brain atlases name them.
+# The box that the cerebrum and cerebellum fill, in millimetres from the anterior commissure (right, anterior,
+# superior): the atlas is stretched to it, so that places can be named as brain atlases name them.
 BOX = np.array([[-69.0, 69.0], [-104.0, 70.0], [-68.0, 80.0]])
 HEAD_MM = 26.0  # from the brain's surface to the air
 SLAB = (-0.33, 0.0, 0.33)  # where a slice of `thickness` is sampled, in shares of it
@@ -86,8 +88,9 @@ def atlas(root: Path | None = None) -> Atlas:
 
 @dataclass(frozen=True)
 class Grid:
-    """The slices of a scan: `slices` of `size` x `size` pixels of `pixel` mm, `spacing` mm apart and `thickness` mm thick; the lowest one
-    `lowest` mm above the anterior commissure."""
+    """The slices of a scan: `slices` of `size` x `size` pixels of `pixel` mm, `spacing` mm apart and `thickness` mm
+    thick; the lowest one `lowest` mm above the anterior commissure.
+    """
 
     slices: int = 11
     size: int = 128
@@ -97,8 +100,10 @@ class Grid:
     lowest: float = -30.0
 
     def points(self) -> np.ndarray:
-        """(3, S, T, H, W) millimetres right, anterior, superior of every sample; T samples through a slice. Rows run to the back and
-        columns to the patient's left, as radiologists see a head."""
+        """(3, S, T, H, W) millimetres right, anterior, superior of every sample; T samples through a slice.
+
+        Rows run to the back and columns to the patient's left, as radiologists see a head.
+        """
         side = (np.arange(self.size, dtype=np.float32) - (self.size - 1) / 2) * self.pixel
         levels = (
             self.lowest
@@ -217,7 +222,9 @@ def _texture_places(voxels: np.ndarray, average: Atlas, shape: tuple[int, ...]) 
 
 
 def scanned(patient: Patient, hu: np.ndarray) -> np.ndarray:
-    """(S, H, W) as the scanner records (S, T, H, W): averaged through each slice, blurred, hardened and noisy, in whole HU."""
+    """(S, H, W) as the scanner records (S, T, H, W): averaged through each slice, blurred, hardened and
+    noisy, in whole HU.
+    """
     slices = hu.mean(1)
     slices = ndimage.gaussian_filter(slices, (0, 0.55, 0.55))
     count, size = len(slices), slices.shape[-1]

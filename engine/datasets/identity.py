@@ -1,4 +1,6 @@
-"""What makes two collections the same to a training that goes on: options, labels, patients, parts and the pictures themselves."""
+"""What makes two collections the same to a training that goes on: options, labels, patients, parts and the pictures
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from engine.datasets.selected_findings import SelectedFindings
 
 LOOKED_AT = 16  # pictures
 SIDE, BLOCKS = 64, 4  # of a picture as it is looked at, in pixels, and blocks along it
-SAME = 0.004  # of a picture's range: block means differ by less from one machine to another, and by more where a marker was burned in
+# Of a picture's range: block means differ by less from one machine to another, and by more where a marker was burned in
+SAME = 0.004
 PLACES = ("root", "folder", "memory")  # where the files lie and how many are kept, which may change
 OF_DATA = " of the data"
 PICTURES = f"pictures{OF_DATA}"
@@ -24,7 +27,9 @@ _known: WeakKeyDictionary[Collection, dict] = WeakKeyDictionary()
 
 
 def data_settings(collection: Collection) -> dict[str, Any]:
-    """For `Recipe.settings`, ready for JSON: "data" (name, length), and "options", "labels" and "pictures of the data"."""
+    """For `Recipe.settings`, ready for JSON: "data" (name, length), and "options", "labels" and "pictures
+    of the data".
+    """
     if collection not in _known:
         _known[collection] = {
             "data": [collection.name, len(collection)],
@@ -36,7 +41,9 @@ def data_settings(collection: Collection) -> dict[str, Any]:
 
 
 def agree(name: str, one: Any, other: Any) -> bool:
-    """Whether two values of one setting are the same; those of `PICTURES` may differ as drawing on two machines does."""
+    """Whether two values of one setting are the same; those of `PICTURES` may differ as drawing on two
+    machines does.
+    """
     if name != PICTURES or one is None or other is None:
         return one == other
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
@@ -64,7 +71,9 @@ def _options(collection: Collection) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers, text, records and tuples of them, and a collection within, as JSON holds them; None for anything else."""
+    """Numbers, text, records and tuples of them, and a collection within, as JSON holds them; None for
+    anything else.
+    """
     if isinstance(value, Collection):
         return _options(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -1,9 +1,9 @@
 """Lesions for a real film: how much of the air in front of each pixel they fill, and what the film then shows.
 
-A film's grey is taken as density, the logarithm of what comes through. A lesion fills air: where a share f of it is filled, the density
-rises by f times what the lungs lack to the mediastinum's, attenuates what comes straight through (Beer-Lambert) and leaves the scatter, so
-the same lesion shows less in front of the heart. Vessels within filled lung lose their contrast, ribs keep theirs. Nothing is painted: the
-film's own grain, ribs and borders remain.
+A film's grey is taken as density, the logarithm of what comes through. A lesion fills air: where a share f of it is
+filled, the density rises by f times what the lungs lack to the mediastinum's, attenuates what comes straight through
+(Beer-Lambert) and leaves the scatter, so the same lesion shows less in front of the heart. Vessels within filled lung
+lose their contrast, ribs keep theirs. Nothing is painted: the film's own grain, ribs and borders remain.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Lesion:
     """One lesion, ready to be put into any size of its film.
 
     Attributes:
-        fill: (H, W) -> (H, W) float32 in [0, 1], the share of the air that it fills; None for a heart that is only larger.
+        fill: (H, W) -> (H, W) float32 in [0, 1], the share of the air that it fills; None for a heart that is only
+            larger.
         warp: (columns, rows) in shares -> where each pixel's grey comes from, likewise; None where nothing moves.
     """
 
@@ -179,7 +180,9 @@ def plate(random: np.random.Generator, lungs: LungFields, place: Place) -> Lesio
 
 
 def fluid(random: np.random.Generator, lungs: LungFields, side: int, supine: bool, place: Place) -> Lesion:
-    """Pleural fluid: it stands at the base with a meniscus that climbs the chest wall, or veils the lung of one who lies."""
+    """Pleural fluid: it stands at the base with a meniscus that climbs the chest wall, or veils the lung of
+    one who lies.
+    """
     lung = (lungs.left, lungs.right)[side]
     left, top, right, bottom = lungs.extent(lung)
     height, width = bottom - top, right - left
@@ -229,7 +232,9 @@ def veil(random: np.random.Generator, lungs: LungFields) -> Lesion:
 
 
 def larger_heart(random: np.random.Generator, lungs: LungFields, place: Place) -> Lesion:
-    """An enlarged heart: the film stretched about its middle, more to the patient's left, the chest wall staying where it is."""
+    """An enlarged heart: the film stretched about its middle, more to the patient's left, the chest wall
+    staying where it is.
+    """
     one, other = lungs.extent(lungs.left), lungs.extent(lungs.right)
     top, bottom = min(one[1], other[1]), max(one[3], other[3])
     low = slice(round((top + 0.55 * (bottom - top)) * SIDE), round((top + 0.9 * (bottom - top)) * SIDE))
@@ -255,7 +260,9 @@ def larger_heart(random: np.random.Generator, lungs: LungFields, place: Place) -
 
 
 def fractal(random: np.random.Generator, steepness: float) -> np.ndarray:
-    """(160, 160) float32 noise of mean 0 and variance 1 whose amplitude falls with frequency to the power `steepness`."""
+    """(160, 160) float32 noise of mean 0 and variance 1 whose amplitude falls with frequency to the power
+    `steepness`.
+    """
     frequency = np.hypot(np.fft.fftfreq(NOISE_SIDE)[:, None], np.fft.rfftfreq(NOISE_SIDE)[None, :])
     frequency[0, 0] = 1
     shape = frequency.shape
@@ -277,7 +284,9 @@ def _softened(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _within(place: Place, lungs: LungFields) -> Place:
-    """The same box, sized for these lungs, its middle moved to the nearest point of the lung of its side where it lies outside."""
+    """The same box, sized for these lungs, its middle moved to the nearest point of the lung of its side where it lies
+    outside.
+    """
     lung = lungs.left if place.x < 0.5 else lungs.right
     height = lungs.extent(lung)[3] - lungs.extent(lung)[1]
     scale = float(np.clip(height / 0.5, 0.6, 1.3))

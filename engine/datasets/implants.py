@@ -1,11 +1,13 @@
-"""Lesions put into real films without findings: labelled radiographs whose true counterfactual, the film itself, is known.
+"""Lesions put into real films without findings: labelled radiographs whose true counterfactual, the film itself, is
+known.
 
-The films, and the parts they are dealt into, are those of ChestX-ray8: a patient whose film is tested on there is not trained on here.
-How a lesion changes a film stands in `engine.datasets.implant_lesions`; where experts saw each finding, in the 984 published boxes where
-torchxrayvision is installed, else in their published quartiles.
+The films, and the parts they are dealt into, are those of ChestX-ray8: a patient whose film is tested on there is not
+trained on here. How a lesion changes a film stands in `engine.datasets.implant_lesions`; where experts saw each
+finding, in the 984 published boxes where torchxrayvision is installed, else in their published quartiles.
 
-What is simplified: lesions are drawn, not grown; they know the lungs of a film only as far as these stand out from it; a heart enlarges by
-a stretch of the whole film about it; findings are drawn independently, but for the air-space family, of which a film has one at most.
+What is simplified: lesions are drawn, not grown; they know the lungs of a film only as far as these stand out from it;
+a heart enlarges by a stretch of the whole film about it; findings are drawn independently, but for the air-space
+family, of which a film has one at most.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ BLANK = 0.15  # of the films without any
 CHANGED = 0.15  # of the largest change: what a mask of a lesion holds
 MOST_COPIES = 10_000
 FEWEST_BOXES = 50  # of which places can be drawn
-# Of the published boxes, in shares of the picture: 10th, 50th and 90th percentile of middle x, middle y, width and height.
+# Of the published boxes, in shares of the picture: 10th, 50th and 90th percentile of middle x, middle y, width and
+# height.
 PUBLISHED = {
     "Atelectasis": ((0.25, 0.50, 0.78), (0.43, 0.57, 0.71), (0.10, 0.17, 0.32), (0.06, 0.11, 0.22)),
     "Cardiomegaly": ((0.52, 0.57, 0.63), (0.49, 0.57, 0.65), (0.40, 0.47, 0.53), (0.30, 0.37, 0.44)),
@@ -193,8 +196,9 @@ def _said_normal(films: ChestXray8) -> np.ndarray:
 
 
 def _places(films: ChestXray8, finding: str) -> list[Place]:
-    """Boxes of `finding` on patients whose films are not here, or at least not in validation or test; else a thousand of the
-    published shape."""
+    """Boxes of `finding` on patients whose films are not here, or at least not in validation or test; else a thousand
+    of the published shape.
+    """
     named = BOXES_OF.get(finding, finding)
     held = {*films.patients[films.split("test")].tolist(), *films.patients[films.split("validation")].tolist()}
     boxes: list[Box] = []

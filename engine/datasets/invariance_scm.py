@@ -1,4 +1,5 @@
-"""Six structural causal models in which the true counterfactual of every case is known: the synthetic study of CIT-LR (Appendix F.1).
+"""Six structural causal models in which the true counterfactual of every case is known: the synthetic study of CIT-LR
+(Appendix F.1).
 
     Z_T ~ N(0, I_k)                                                the patient; the attribute has no part in it
     A   ~ uniform over its values, or leaning on Z_T[0]            the attribute
@@ -6,10 +7,11 @@
     X   = M_X Z_1 + r + eps,       eps  ~ N(0, sigma^2 I)          what a classifier sees
     Y   = 1[transform(Z_T) > 0]                                    the finding
 
-The paper's text leaves M_t open; its authors' code draws M_t(1) and sets every entry of M_t(0) to 1 / k, which wipes out most of
-Z_T. Here all are drawn alike and `strength` turns them away from M_t(0). At strength 0 all M_t(a) are one matrix, so X under every
-do(A = a) is the same number, and *every* function of X is invariant in the sense of Definition 4.1, exactly and patient by patient.
-The authors' counterfactuals come from newly drawn matrices; these come from the same mechanisms and the same xi and eps.
+The paper's text leaves M_t open; its authors' code draws M_t(1) and sets every entry of M_t(0) to 1 / k, which wipes
+out most of Z_T. Here all are drawn alike and `strength` turns them away from M_t(0). At strength 0 all M_t(a) are one
+matrix, so X under every do(A = a) is the same number, and *every* function of X is invariant in the sense of Definition
+4.1, exactly and patient by patient. The authors' counterfactuals come from newly drawn matrices; these come from the
+same mechanisms and the same xi and eps.
 """
 
 from __future__ import annotations
@@ -66,8 +68,10 @@ class StructuralModel:
         strength: 0 (the attribute changes nothing) to 1 (each value has matrices of its own).
         seed: of the parameters; the same seed gives the same parameters but for the turn at every strength.
         values: m, how many values the attribute has.
-        confounding: 0 for an attribute independent of Z_T; else the log-odds of its values per unit of what it leans on.
-        leans: what that is: "line" Z_T[0], "product" Z_T[0] Z_T[1], "threshold" 1 or -1 by Z_T[0] > 0.5, "finding" 1 or -1 by Y.
+        confounding: 0 for an attribute independent of Z_T; else the log-odds of its values per unit of what it leans
+            on.
+        leans: what that is: "line" Z_T[0], "product" Z_T[0] Z_T[1], "threshold" 1 or -1 by Z_T[0] > 0.5, "finding" 1 or
+            -1 by Y.
         k: length of Z and of X. steps: T. sigma: noise.
 
     Raises:
@@ -112,7 +116,7 @@ class StructuralModel:
             self.bias = random.normal(BIASES[kind], 1)
             if PREVALENCE[0] <= (self.logit(trial) > 0).mean() <= PREVALENCE[1]:
                 break
-        else:  # few dimensions cannot reach the paper's biases: the last weights, with a bias of which 40 % are positive
+        else:  # few dimensions cannot reach the paper's biases: the last weights, with a bias that calls 40 % positive
             self.bias = 0.0
             self.bias = -float(np.quantile(self.logit(trial), 0.6))
 

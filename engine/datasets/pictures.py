@@ -33,7 +33,9 @@ class Box:
     bottom: float
 
     def mask(self, size: int) -> np.ndarray:
-        """(size, size) bool: pixels whose centre lies in the box; the nearest pixel when the box is smaller than one."""
+        """(size, size) bool: pixels whose centre lies in the box; the nearest pixel when the box is smaller
+        than one.
+        """
         rows, columns = _inside(self.top, self.bottom, size), _inside(self.left, self.right, size)
         return rows[:, None] & columns[None, :]  # (size, size)
 
@@ -59,7 +61,8 @@ def read_grey(path: Path) -> np.ndarray:
 
 
 def resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    """(H, W) float32 to (size, size) float32, aspect not kept: pixel areas averaged when shrinking, linear when enlarging.
+    """(H, W) float32 to (size, size) float32, aspect not kept: pixel areas averaged when shrinking, linear when
+    enlarging.
 
     Raises:
         ValueError: for other than two dimensions.
@@ -81,7 +84,9 @@ class PictureMemory:
     _kept: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
 
     def resized(self, index: int, size: int, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The picture that `read` decodes, (size, size) float32: decoded again only when it was not kept; a private copy."""
+        """The picture that `read` decodes, (size, size) float32: decoded again only when it was not kept; a
+        private copy.
+        """
         if (index, size) not in self._kept:
             pixels = resized(read(), size)
             if self.used_bytes + pixels.nbytes > self.limit_bytes:

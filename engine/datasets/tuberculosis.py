@@ -22,7 +22,9 @@ SHOWN = ("inside", "whole")  # of `CROPS`
 
 @dataclass(frozen=True)
 class Film:
-    """One film as its collection lists it: path below the root, source, patient, tuberculosis or not, sex and age ("" unknown)."""
+    """One film as its collection lists it: path below the root, source, patient, tuberculosis or not, sex and age (""
+    unknown).
+    """
 
     path: Path
     source: str
@@ -42,25 +44,27 @@ class Film:
 class Tuberculosis(Collection):
     """The films of those of the four collections that are in the folder.
 
-    - `ChinaSet_AllFiles/CXR_png/CHNCXR_0001_0.png` (Shenzhen, 662) and `MontgomerySet/CXR_png/MCUCXR_0001_0.png` (138): the last
-      digit is 1 with tuberculosis; `ClinicalReadings/<name>.txt` beside it gives sex and age. Public, Jaeger et al. 2014.
+    - `ChinaSet_AllFiles/CXR_png/CHNCXR_0001_0.png` (Shenzhen, 662) and `MontgomerySet/CXR_png/MCUCXR_0001_0.png` (138):
+      the last digit is 1 with tuberculosis; `ClinicalReadings/<name>.txt` beside it gives sex and age. Public, Jaeger
+      et al. 2014.
     - `Belarus/`: any PNG, JPEG or DICOM files in it or below, all with tuberculosis (304 in the paper).
-    - `KIT/normal/` and `KIT/tuberculosis/`: DICOM or pictures (Korean Institute of Tuberculosis, 10848). Not public; this layout
-      is ours.
+    - `KIT/normal/` and `KIT/tuberculosis/`: DICOM or pictures (Korean Institute of Tuberculosis, 10848). Not public;
+      this layout is ours.
 
-    Of Shenzhen, `ChinaSet_AllFiles/lesions/CHNCXR_0327_1*.png`, one or more a film, are read as masks of what is ill; lung masks,
-    which some copies carry under similar names, do not belong there. The sources differ in machines and grey; a set of which one
-    source is all ill (Belarus) invites to recognise the source, so `sources` chooses.
+    Of Shenzhen, `ChinaSet_AllFiles/lesions/CHNCXR_0327_1*.png`, one or more a film, are read as masks of what is ill;
+    lung masks, which some copies carry under similar names, do not belong there. The sources differ in machines and
+    grey; a set of which one source is all ill (Belarus) invites to recognise the source, so `sources` chooses.
 
-    Borders are cut off as in the paper, by a crop that a checkpoint keeps, so that an uploaded scan loses the same. The paper's
-    z-score of each picture is left out: `Preprocessing` maps each picture's own percentiles to the network's range, which
-    undoes any shift and scale before it. No patient has two films as far as is known; parts are 70/10/20, each source and
-    class spread over all three.
+    Borders are cut off as in the paper, by a crop that a checkpoint keeps, so that an uploaded scan loses the same. The
+    paper's z-score of each picture is left out: `Preprocessing` maps each picture's own percentiles to the network's
+    range, which undoes any shift and scale before it. No patient has two films as far as is known; parts are 70/10/20,
+    each source and class spread over all three.
 
     Args:
         root: folder with any of `ChinaSet_AllFiles/`, `MontgomerySet/`, `Belarus/`, `KIT/`.
         findings: the one finding, "Tuberculosis"; there is no other.
-        sources: of "shenzhen", "montgomery", "belarus", "kit", a sequence or one text with commas; all that are there when empty.
+        sources: of "shenzhen", "montgomery", "belarus", "kit", a sequence or one text with commas; all that are there
+            when empty.
         crop: "inside", without the outer 3 % at each edge, or "whole".
         seed: of the split.
         memory: of resized pictures.

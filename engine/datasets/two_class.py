@@ -1,4 +1,6 @@
-"""A collection of which only two classes take part: pictures with one finding, and pictures with another in its place."""
+"""A collection of which only two classes take part: pictures with one finding, and pictures with another in
+its place.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from engine.datasets.selected_findings import SelectedFindings
 
 
 class TwoClass(SelectedFindings):
-    """`collection` for telling `finding` from `contrast_class`: 1 with the finding, 0 with the other and without it, NaN for the rest.
+    """`collection` for telling `finding` from `contrast_class`: 1 with the finding, 0 with the other and without it,
+    NaN for the rest.
 
     Attributes:
         findings: `finding` alone.

@@ -1,21 +1,25 @@
-"""Smoothed noise with or without bright shapes: the synthetic pictures of VA-GAN and CX-GAN, their masks and true counterfactuals.
+"""Smoothed noise with or without bright shapes: the synthetic pictures of VA-GAN and CX-GAN, their masks and true
+counterfactuals.
 
-Two recipes, both from white Gaussian noise, smoothed (sigma 2.5 px) and rescaled to a standard deviation of 50 in each picture:
+Two recipes, both from white Gaussian noise, smoothed (sigma 2.5 px) and rescaled to a standard deviation of 50 in each
+picture:
 
-`va-gan` (Baumgartner et al. 2018): 112 px; a diseased picture carries a 20 x 20 square in the centre and a second one 32 px
-to the lower right or to the upper left of it, moved by -5 to 4 px along each axis. Both add 100, two standard deviations of
-the noise, so brightness alone does not show them: on this fixed scale the best single threshold reaches IoU 0.30 (Dice 0.46)
-with the pixels of all test pictures pooled, and a mean IoU of 0.38 over the diseased ones alone. This is the benchmark.
+`va-gan` (Baumgartner et al. 2018): 112 px; a diseased picture carries a 20 x 20 square in the centre and a second one
+32 px to the lower right or to the upper left of it, moved by -5 to 4 px along each axis. Both add 100, two standard
+deviations of the noise, so brightness alone does not show them: on this fixed scale the best single threshold reaches
+IoU 0.30 (Dice 0.46) with the pixels of all test pictures pooled, and a mean IoU of 0.38 over the diseased ones alone.
+This is the benchmark.
 
-`cx-gan` (section 4.1.1 of the CX-GAN paper): 128 px; no centre square; one disc of radius 8, 40 px to the upper left or lower
-right, moved by up to 5 px along each axis. The effect, 500, stands in the authors' script and not in the paper, and the script
-does not apply the movement that the paper describes; here it is applied. Ten standard deviations tell every pixel: one
-threshold reaches a mean IoU of 0.999 over the diseased pictures, on this fixed scale as well as after the per-picture scaling
-from minimum to maximum that the authors use. The recipe tells no methods apart; it serves to stand beside their Table 1.
+`cx-gan` (section 4.1.1 of the CX-GAN paper): 128 px; no centre square; one disc of radius 8, 40 px to the upper left or
+lower right, moved by up to 5 px along each axis. The effect, 500, stands in the authors' script and not in the paper,
+and the script does not apply the movement that the paper describes; here it is applied. Ten standard deviations tell
+every pixel: one threshold reaches a mean IoU of 0.999 over the diseased pictures, on this fixed scale as well as after
+the per-picture scaling from minimum to maximum that the authors use. The recipe tells no methods apart; it serves to
+stand beside their Table 1.
 
-Scaling each picture by its own extremes also darkens the background of diseased pictures (from -0.02 to -0.40 on `cx-gan`), a
-shortcut. Here every picture of a recipe is divided by one constant, `Recipe.scale`, so that values lie in [-1, 1]: the
-10000 pictures of seed 1 reach from -0.91 to 0.90.
+Scaling each picture by its own extremes also darkens the background of diseased pictures (from -0.02 to -0.40 on
+`cx-gan`), a shortcut. Here every picture of a recipe is divided by one constant, `Recipe.scale`, so that values lie in
+[-1, 1]: the 10000 pictures of seed 1 reach from -0.91 to 0.90.
 """
 
 from __future__ import annotations
@@ -82,7 +86,8 @@ RECIPES = {
     needs_folder=False,
 )
 class VAGANSynthetic(Collection):
-    """`count` pictures: every second one is diseased, by turns with the moved shape at the lower right and the upper left.
+    """`count` pictures: every second one is diseased, by turns with the moved shape at the lower right and the upper
+    left.
 
     Picture i depends on the recipe, the seed and i alone, so a larger count keeps every picture and its part.
 

@@ -1,4 +1,6 @@
-"""VinDr-CXR (Nguyen et al. 2022): chest films from Hanoi, every finding boxed by three radiologists, or five in consensus."""
+"""VinDr-CXR (Nguyen et al. 2022): chest films from Hanoi, every finding boxed by three radiologists, or
+five in consensus.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOCAL_FINDINGS = (
-    "Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Clavicle fracture", "Consolidation", "Edema",
-    "Emphysema", "Enlarged PA", "ILD", "Infiltration", "Lung Opacity", "Lung cavity", "Lung cyst", "Mediastinal shift",
-    "Nodule/Mass", "Pleural effusion", "Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", "Rib fracture",
+    "Aortic enlargement",
+    "Atelectasis",
+    "Calcification",
+    "Cardiomegaly",
+    "Clavicle fracture",
+    "Consolidation",
+    "Edema",
+    "Emphysema",
+    "Enlarged PA",
+    "ILD",
+    "Infiltration",
+    "Lung Opacity",
+    "Lung cavity",
+    "Lung cyst",
+    "Mediastinal shift",
+    "Nodule/Mass",
+    "Pleural effusion",
+    "Pleural thickening",
+    "Pneumothorax",
+    "Pulmonary fibrosis",
+    "Rib fracture",
     "Other lesion",
-)  # fmt: skip
+)
 GLOBAL_FINDINGS = (
     "COPD",
     "Lung tumor",
@@ -42,8 +62,9 @@ EDGES = ["x_min", "y_min", "x_max", "y_max"]
 class VinDr(Collection):
     """The pictures of VinDr-CXR that are present in the folder.
 
-    A picture is positive when any radiologist boxed the finding or ticked it for the whole picture. The official test part;
-    the others are 80/20 train and validation. The collection names no patients, so every picture counts as its own.
+    A picture is positive when any radiologist boxed the finding or ticked it for the whole picture. The official test
+    part; the others are 80/20 train and validation. The collection names no patients, so every picture counts as its
+    own.
 
     Args:
         root: folder with `train/` and `test/` (one .dicom or .png a picture, in its original size) and, here or under
@@ -180,7 +201,9 @@ def _read_boxes(root: Path, part: str) -> pd.DataFrame:
 
 
 def _read_ticks(root: Path, part: str) -> set[tuple[str, str]]:
-    """(image id, finding) pairs that any radiologist ticked for the whole picture, and (image id, "") for every picture."""
+    """(image id, finding) pairs that any radiologist ticked for the whole picture, and (image id, "") for
+    every picture.
+    """
     import pandas as pd  # slow to load
 
     path = _table(root, f"image_labels_{part}.csv")

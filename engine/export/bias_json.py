@@ -1,4 +1,6 @@
-"""Bias reports as JSON: the answer, what was tested on whom and with which pictures, every verdict, and every number."""
+"""Bias reports as JSON: the answer, what was tested on whom and with which pictures, every verdict, and
+every number.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from engine.tables import as_json
 
 
 def bias_json(reports: Sequence[BiasReport]) -> str:
-    """{"command", "version", "answer", "reports", "rows"}: one record a report, and the rows of all of them in their order."""
+    """{"command", "version", "answer", "reports", "rows"}: one record a report, and the rows of all of them
+    in their order.
+    """
     said = " ".join(line for report in reports for line in filter(None, answer(report)))
     rows = [row for report in reports for row in report.measures()]
     return as_json("bias", rows, answer=said, reports=[_record(report) for report in reports])

@@ -1,5 +1,6 @@
-"""A bias report on paper: the answer, how it was come by and what it assumes, intervals, every film both ways, the most affected patients, and
-every number with what it is."""
+"""A bias report on paper: the answer, how it was come by and what it assumes, intervals, every film both ways, the most
+affected patients, and every number with what it is.
+"""
 
 from __future__ import annotations
 
@@ -146,7 +147,8 @@ def _scatters(page: Paper, report: BiasReport) -> None:
         for k, (value, (name, _)) in enumerate(colours.items())
     )
     page.words(
-        f"The probability under the first value (across) and under the second (up); dashed, the operating point. The patient's own value: {whose}.",
+        "The probability under the first value (across) and under the second (up); dashed, the operating point. The "
+        f"patient's own value: {whose}.",
         7.5,
         QUIET,
     )
@@ -186,7 +188,8 @@ def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
         return
     page.heading("The most affected patients", space=side + 26)
     page.words(
-        f"As photographed, under the other value, and the difference, always {_direction(report)}; one scale of differences for each finding.",
+        f"As photographed, under the other value, and the difference, always {_direction(report)}; one scale of "
+        "differences for each finding.",
         7.5,
         QUIET,
     )
@@ -223,7 +226,10 @@ def _person(
     flips = ", flips" if person.flips else ""
     null = "" if report.exact else f"{person.null:.2f} redrawn with nothing changed, "
     own, other = (answers.short(report.attribute, value) for value in (person.factual, person.other))
-    said = f"{one.finding}, picture {person.index}: {person.before:.2f} as photographed ({own}), {null}{person.after:.2f} otherwise ({other}){flips}"
+    said = (
+        f"{one.finding}, picture {person.index}: {person.before:.2f} as photographed ({own}), "
+        f"{null}{person.after:.2f} otherwise ({other}){flips}"
+    )
     lines = page.wrapped(said, 3 * side + 2, 7)
     for k, line in enumerate(lines):
         page.at(left, top + 2.4 + 2.9 * k, line, 7, INK)

@@ -1,4 +1,6 @@
-"""A sheet of A4 that a report is set on: paragraphs, tables, columns that fill a page before they ask for the next, and pictures."""
+"""A sheet of A4 that a report is set on: paragraphs, tables, columns that fill a page before they ask for the next, and
+pictures.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Models answer in a process of their own, so that whoever asks for them keeps a processor and stays responsive.
 
-`Inference` is that process, seen from outside: it is started at first use and again after it has died, runs one function of
-`engine.inference.tasks` at a time, is told a scan's pixels once, and can be called off between two steps. The process and this one
-are one program and trust each other; what comes from elsewhere (somebody else's model) runs in `engine.worker`.
+`Inference` is that process, seen from outside: it is started at first use and again after it has died, runs one
+function of `engine.inference.tasks` at a time, is told a scan's pixels once, and can be called off between two steps.
+The process and this one are one program and trust each other; what comes from elsewhere (somebody else's model) runs in
+`engine.worker`.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ class Lost(RuntimeError):
 
     def __init__(self):
         super().__init__(
-            "The process in which models answer ended before it was done; the machine may be short of memory. Try again."
+            "The process in which models answer ended before it was done; the machine may be short of memory. Try "
+            "again."
         )
 
 
 class Inference:
-    """The process, and the line to it. `call` is for one thread; a call's `progress` may make another call, which is answered first."""
+    """The process, and the line to it.
+
+    `call` is for one thread; a call's `progress` may make another call, which is answered first.
+    """
 
     def __init__(self):
         self._line: Connection | None = None
@@ -86,7 +91,8 @@ class Inference:
 
         Args:
             function: of a module that can be imported there.
-            progress: called here with (done, all) after every step, which the work waits for; what it raises ends the work and is raised.
+            progress: called here with (done, all) after every step, which the work waits for; what it raises ends the
+                work and is raised.
 
         Raises:
             Lost: the process ended. Otherwise whatever the function raised.
@@ -131,8 +137,11 @@ class Inference:
 
 
 def _threads() -> dict[str, str]:
-    """One processor is left to the interface. Threads that wait do so asleep: where others want the processors too, threads that
-    wait for each other awake took fifteen times as long as a single one."""
+    """One processor is left to the interface.
+
+    Threads that wait do so asleep: where others want the processors too, threads that wait for each other awake took
+    fifteen times as long as a single one.
+    """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(max(1, processors - 1))}
 

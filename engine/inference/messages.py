@@ -1,4 +1,6 @@
-"""What is said between a program and its inference process: pickled, but that a scan's pixels go by themselves, and only once."""
+"""What is said between a program and its inference process: pickled, but that a scan's pixels go by themselves, and
+only once.
+"""
 
 from __future__ import annotations
 

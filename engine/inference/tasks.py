@@ -1,4 +1,6 @@
-"""What can be asked of the inference process: functions that take `progress` and a checkpoint, and open its model there."""
+"""What can be asked of the inference process: functions that take `progress` and a checkpoint, and open its
+model there.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""One file a kind of measure; every public measure returns a `Measure` with a 95 % interval, or raises `NotMeasurable`."""
+"""One file a kind of measure; every public measure returns a `Measure` with a 95 % interval, or raises
+`NotMeasurable`.
+"""

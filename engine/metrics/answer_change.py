@@ -1,4 +1,6 @@
-"""Answer change: how far a model's answer moves, and how often its decision flips, when one attribute of the picture is changed."""
+"""Answer change: how far a model's answer moves, and how often its decision flips, when one attribute of the picture is
+changed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def answer_change(
     """Two rows: the mean of after - before, and the share of decisions (probability above `threshold`) that differ.
 
     Args:
-        before, after: (n,) probabilities of the same n patients under the first and the second value of `pair`, all else the same.
+        before, after: (n,) probabilities of the same n patients under the first and the second value of `pair`, all
+            else the same.
         groups: (n,) patients; None when all are independent.
 
     Raises:

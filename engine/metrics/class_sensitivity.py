@@ -1,4 +1,6 @@
-"""Class sensitivity: in a grid of one positive and three negative pictures, the share of the evidence that the positive one holds."""
+"""Class sensitivity: in a grid of one positive and three negative pictures, the share of the evidence that the positive
+one holds.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ NEGATIVES = 3  # a 2 x 2 grid, section 4.2.2 of Sun et al.
 def grids(positives: np.ndarray, negatives: np.ndarray, seed: int) -> np.ndarray:
     """Every positive with three different negatives: (G, 4) indices, the positive first.
 
-    The negatives are used up in shuffled order; when fewer than three are left, all are shuffled anew. The authors' code
-    then emits a grid of the positive alone, which scores 1 by construction; here every grid has four pictures.
+    The negatives are used up in shuffled order; when fewer than three are left, all are shuffled anew. The authors'
+    code then emits a grid of the positive alone, which scores 1 by construction; here every grid has four pictures.
     """
     random = np.random.default_rng(seed)
     whole = len(negatives) // NEGATIVES * NEGATIVES
@@ -36,9 +38,9 @@ def class_sensitivity(
 ) -> Measure:
     """Mean over up to `most` grids of positive evidence in the positive picture / positive evidence in the grid.
 
-    Taken are the highest-scored positives and the lowest-scored negatives (up to three times `most`) that were classified
-    correctly. A grid without any evidence scores 0. Chance is 0.25; n is the number of grids. The interval is that of the
-    mean over grids, clustered by the patient of the positive picture.
+    Taken are the highest-scored positives and the lowest-scored negatives (up to three times `most`) that were
+    classified correctly. A grid without any evidence scores 0. Chance is 0.25; n is the number of grids. The interval
+    is that of the mean over grids, clustered by the patient of the positive picture.
 
     Args:
         labels: (N,) 0, 1 or NaN (ignored).

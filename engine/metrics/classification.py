@@ -1,4 +1,6 @@
-"""How well scores tell positives from negatives: AUC, and accuracy, sensitivity and specificity at an operating point."""
+"""How well scores tell positives from negatives: AUC, and accuracy, sensitivity and specificity at an
+operating point.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def known(
 def both_classes(positive: np.ndarray, subject: str) -> None:
     if positive.all() or not positive.any():
         raise NotMeasurable(
-            f"{subject} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at least one of each is needed"
+            f"{subject} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at least "
+            "one of each is needed"
         )
 
 
@@ -143,10 +146,11 @@ def mean_auc(
 
 
 def validation_score(labels: np.ndarray, scores: np.ndarray, findings: Sequence[str]) -> dict[str, float]:
-    """What chooses the weights of a classifier: "score", and the AUC of every finding that has both classes, by "auc FINDING".
+    """What chooses the weights of a classifier: "score", and the AUC of every finding that has both classes, by "auc
+    FINDING".
 
-    The score is the paper's mean AUC (3.7 of Sun et al. 2025), but findings with few pictures of one class count less, as
-    their AUC is mostly noise: each has the weight of its rarer class.
+    The score is the paper's mean AUC (3.7 of Sun et al. 2025), but findings with few pictures of one class count less,
+    as their AUC is mostly noise: each has the weight of its rarer class.
 
     Args:
         labels, scores: (N, C); NaN labels are unknown.
@@ -174,8 +178,9 @@ def share(metric: str, hits: np.ndarray, subject: str, groups: np.ndarray, chanc
 def sensitivity(
     labels: np.ndarray, scores: np.ndarray, threshold: float, subject: str = "all", groups: np.ndarray | None = None
 ) -> Measure:
-    """Share of the positive pictures with a score strictly above `threshold`; Wilson's interval, widened for patients with
-    several pictures. n is the number of positives. Arguments as in `auc`. Raises NotMeasurable without positives."""
+    """Share of the positive pictures with a score strictly above `threshold`; Wilson's interval, widened for patients
+    with several pictures. n is the number of positives. Arguments as in `auc`. Raises NotMeasurable without positives.
+    """
     positive, scores, clusters = known(labels, scores, groups)
     if not positive.any():
         raise NotMeasurable(f"{subject} has no positive pictures, so its sensitivity cannot be measured")
@@ -195,7 +200,9 @@ def specificity(
 def accuracy(
     labels: np.ndarray, scores: np.ndarray, threshold: float, subject: str = "all", groups: np.ndarray | None = None
 ) -> Measure:
-    """Share of pictures called rightly, otherwise like `sensitivity`; its chance is always calling the commoner class."""
+    """Share of pictures called rightly, otherwise like `sensitivity`; its chance is always calling the
+    commoner class.
+    """
     positive, scores, clusters = known(labels, scores, groups)
     if len(positive) == 0:
         raise NotMeasurable(f"{subject} has no labelled pictures, so its accuracy cannot be measured")
@@ -206,8 +213,9 @@ def accuracy(
 def youden_threshold(labels: np.ndarray, scores: np.ndarray, subject: str = "all") -> float:
     """The threshold of the largest sensitivity + specificity - 1, where a call is positive strictly above it.
 
-    It stands midway between the neighbouring scores. Among equals the highest is taken, as scikit-learn's first maximum.
-    When no cut beats calling everyone negative, it is the highest score, so nobody is called. NaN labels are ignored.
+    It stands midway between the neighbouring scores. Among equals the highest is taken, as scikit-learn's first
+    maximum. When no cut beats calling everyone negative, it is the highest score, so nobody is called. NaN labels are
+    ignored.
 
     Raises:
         NotMeasurable: when only one class is there.

@@ -8,12 +8,13 @@ from engine.metrics.measure import Measure, NotMeasurable
 
 
 def confounder_sensitivity(centre: np.ndarray, tag: np.ndarray, subject: str = "all", top: float = 0.10) -> Measure:
-    """Share of the tag's pixels that are among the `top` strongest of |positive class centre| (section 4.5.1 of Sun et al.).
+    """Share of the tag's pixels that are among the `top` strongest of |positive class centre| (section 4.5.1 of Sun et
+    al.).
 
     A recall over the tag, as the paper's second sentence and its code have it; the first sentence reads as a precision.
     Pixels tied at the cut are counted by the share of them that fits, so a flat centre scores chance, which is `top`.
-    n is the number of tag pixels. There is no interval: one centre and one tag are all there is, and neighbouring pixels
-    are no sample of anything.
+    n is the number of tag pixels. There is no interval: one centre and one tag are all there is, and neighbouring
+    pixels are no sample of anything.
 
     Args:
         centre: (h, w) signed.

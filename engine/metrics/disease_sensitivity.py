@@ -16,12 +16,13 @@ def disease_sensitivity(
     subject: str = "all",
     groups: Sequence[str] | None = None,
 ) -> Measure:
-    """Mean over regions of positive evidence inside the region / positive evidence of the picture (section 4.2.2 of Sun et al.).
+    """Mean over regions of positive evidence inside the region / positive evidence of the picture (section 4.2.2 of Sun
+    et al.).
 
-    Every region given is scored on its own, the picture's other regions counting as outside (as the authors do with boxes);
-    give the union as the only region to score that instead (as they do with CheXpert's segmentations). A map without
-    positive evidence scores 0. Chance is the mean area share of the regions; n is the number of regions. The authors
-    stretch each map between its minimum and maximum first, the paper does not and neither does this.
+    Every region given is scored on its own, the picture's other regions counting as outside (as the authors do with
+    boxes); give the union as the only region to score that instead (as they do with CheXpert's segmentations). A map
+    without positive evidence scores 0. Chance is the mean area share of the regions; n is the number of regions. The
+    authors stretch each map between its minimum and maximum first, the paper does not and neither does this.
 
     Args:
         pictures: pairs of a weighted map (h, w), signed, and its regions, each (h, w) bool; may be a generator.

@@ -1,4 +1,6 @@
-"""Effectiveness: does a counterfactual have what it was made to have, as a classifier of its own sees it (Monteiro et al. 2023)."""
+"""Effectiveness: does a counterfactual have what it was made to have, as a classifier of its own sees it (Monteiro et
+al. 2023).
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,15 @@ def effectiveness(
 
     Where one value only was asked for, there is one row, called `subject`.
 
-    The intervals are Wilson's, n divided by the design effect of the groups: the counterfactuals of one patient are like each other.
+    The intervals are Wilson's, n divided by the design effect of the groups: the counterfactuals of one patient are
+    like each other.
 
     Args:
         wanted: (N,) the value that each picture was made to have.
         said: (N,) the value that the classifier finds in it.
         groups: (N,) patients, or None.
-        before: (N,) what it finds in the picture that each was made from; `chance` is then the score of changing nothing.
+        before: (N,) what it finds in the picture that each was made from; `chance` is then the score of changing
+            nothing.
 
     Raises:
         NotMeasurable: no picture.

@@ -6,7 +6,9 @@ import numpy as np
 
 
 def positive_energy(evidence: np.ndarray) -> np.ndarray:
-    """Sum of the positive part of each map, (..., h, w) -> (...) float64; the negative part is set to 0, as the authors' code does."""
+    """Sum of the positive part of each map, (..., h, w) -> (...) float64; the negative part is set to 0, as the
+    authors' code does.
+    """
     return np.maximum(np.asarray(evidence, dtype=np.float64), 0).sum(axis=(-2, -1))
 
 

@@ -1,4 +1,6 @@
-"""Evidence on the body: the share of a map that lies on the patient rather than on borders, background and burnt-in text."""
+"""Evidence on the body: the share of a map that lies on the patient rather than on borders, background and
+burnt-in text.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ def evidence_on_body(
 ) -> Measure:
     """Mean over pictures of |evidence| on the body / |evidence| of the picture; evidence for and against count alike.
 
-    Any region serves as body, for example the lungs; say so in `subject`. Pictures without evidence are left out, and the
-    remark counts them. Chance is the mean area share of the body; n is the number of pictures counted.
+    Any region serves as body, for example the lungs; say so in `subject`. Pictures without evidence are left out, and
+    the remark counts them. Chance is the mean area share of the body; n is the number of pictures counted.
 
     Args:
         pictures: pairs of a weighted map (h, w), signed, and the body (h, w) bool; may be a generator.

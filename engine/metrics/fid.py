@@ -1,4 +1,6 @@
-"""Frechet distance of features (FID, Heusel et al. 2017): how far one pile of pictures lies from another as a network sees them."""
+"""Frechet distance of features (FID, Heusel et al. 2017): how far one pile of pictures lies from another as a network
+sees them.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ REMARK = "Frechet distance of features of a network trained here, not of Incepti
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """|mu_a - mu_b|^2 + Tr(S_a + S_b - 2 (S_a S_b)^(1/2)) of features (N, k) and (M, k), covariances with N - 1, as torchmetrics has it.
+    """|mu_a - mu_b|^2 + Tr(S_a + S_b - 2 (S_a S_b)^(1/2)) of features (N, k) and (M, k), covariances with N - 1, as
+    torchmetrics has it.
 
-    The eigenvalues of S_a S_b are those of S_a^(1/2) S_b S_a^(1/2), which is symmetric: its roots are real whatever the rounding.
+    The eigenvalues of S_a S_b are those of S_a^(1/2) S_b S_a^(1/2), which is symmetric: its roots are real whatever the
+    rounding.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     away = a.mean(axis=0) - b.mean(axis=0)
@@ -39,12 +43,13 @@ def fid(
 ) -> Measure:
     """The Frechet distance of two piles, and its interval by leaving out one twentieth of the patients at a time.
 
-    The distance of two small piles is too large by an amount that falls with their size: compare piles of one size only.
-    n is the size of the smaller pile.
+    The distance of two small piles is too large by an amount that falls with their size: compare piles of one size
+    only. n is the size of the smaller pile.
 
     Args:
         features_a, features_b: (N, k) and (M, k), of one network.
-        groups_a, groups_b: (N,) and (M,) patients; a patient of both piles leaves both at once. None when all are independent.
+        groups_a, groups_b: (N,) and (M,) patients; a patient of both piles leaves both at once. None when all are
+            independent.
         remark: must say what network the features are of.
         seed: of the folds.
 
@@ -69,7 +74,9 @@ def fid(
 
 
 def _jackknife(piles: list[np.ndarray], groups: Sequence, value: float, seed: int) -> Interval:
-    """value +- Student's t with the delete-a-fold standard error, not below 0; unknown with fewer than `FOLDS` patients."""
+    """value +- Student's t with the delete-a-fold standard error, not below 0; unknown with fewer than
+    `FOLDS` patients.
+    """
     names = [_patients(pile, group, mark) for pile, group, mark in zip(piles, groups, "ab")]
     patients = np.unique(np.concatenate(names))
     kept_least = min(len(pile) for pile in piles) * (FOLDS - 2) / FOLDS

@@ -15,7 +15,9 @@ def hit_rate(
     subject: str = "all",
     groups: Sequence[str] | None = None,
 ) -> Measure:
-    """Share of pictures whose strongest point lies in any of their regions. Chance is the mean area share of the regions' union.
+    """Share of pictures whose strongest point lies in any of their regions.
+
+    Chance is the mean area share of the regions' union.
 
     A map without positive evidence is a miss. Where several points are equally strong, the share of them inside counts.
 

@@ -64,8 +64,8 @@ def mean_of_means_interval(
 ) -> Interval:
     """Interval of the plain mean of several means that were taken over the same patients, or over some of them.
 
-    A patient's values in all parts count as one pull on the result, so that means that rise and fall together are not taken
-    for independent ones. Student's t with one degree of freedom less than there are patients.
+    A patient's values in all parts count as one pull on the result, so that means that rise and fall together are not
+    taken for independent ones. Student's t with one degree of freedom less than there are patients.
 
     Args:
         parts: of each mean its values (n,) and whom they belong to (n,), by the same names in all parts.
@@ -141,7 +141,9 @@ def newcombe(auc: float, positives: int, negatives: int) -> Interval:
 
 
 def resamples(groups: np.ndarray | None, n: int, draws: int = DRAWS, seed: int = 0) -> Iterator[np.ndarray]:
-    """How often each of n pictures occurs when whole groups are drawn with replacement; blocks of (d, n) float64, `draws` rows in all."""
+    """How often each of n pictures occurs when whole groups are drawn with replacement; blocks of (d, n) float64,
+    `draws` rows in all.
+    """
     index, g = cluster_index(groups, n)
     random = np.random.default_rng(seed)
     step = max(1, BLOCK // max(n, g))
@@ -155,7 +157,9 @@ def resamples(groups: np.ndarray | None, n: int, draws: int = DRAWS, seed: int =
 def resampled(
     statistic: Callable[[np.ndarray], np.ndarray], n: int, groups: np.ndarray | None, draws: int, seed: int
 ) -> np.ndarray | None:
-    """The statistic of every resample that has an answer; None with fewer than two groups or fewer than half the answers."""
+    """The statistic of every resample that has an answer; None with fewer than two groups or fewer than
+    half the answers.
+    """
     if cluster_index(groups, n)[1] < 2:
         return None
     values = np.concatenate([statistic(weights) for weights in resamples(groups, n, draws, seed)])
@@ -171,7 +175,8 @@ def bootstrap(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Interval:
-    """Percentile interval of a weighted statistic; groups (patients, or pictures with several values) are resampled whole.
+    """Percentile interval of a weighted statistic; groups (patients, or pictures with several values) are resampled
+    whole.
 
     Args:
         statistic: weights (d, n) -> (d,); NaN where a resample has no answer, which is then left out.
@@ -199,8 +204,8 @@ def bootstrap_logit(
 ) -> Interval:
     """Interval of a statistic strictly between 0 and 1: its log-odds +- 1.96 bootstrap standard errors, turned back.
 
-    For AUCs, where the percentile interval is too short: with 20 positives and a true AUC of 0.95 it covered 87 % in 300
-    simulations, this one 92 %. Arguments and returns as in `bootstrap`.
+    For AUCs, where the percentile interval is too short: with 20 positives and a true AUC of 0.95 it covered 87 % in
+    300 simulations, this one 92 %. Arguments and returns as in `bootstrap`.
     """
     values = resampled(statistic, n, groups, draws, seed)
     if values is None:
@@ -212,7 +217,8 @@ def bootstrap_logit(
 
 
 def paired_ratio(above: np.ndarray, below: np.ndarray, groups: np.ndarray | None = None) -> Interval:
-    """Interval of mean(above) / mean(below), both measured on the same n pictures, by resampling pictures or groups whole.
+    """Interval of mean(above) / mean(below), both measured on the same n pictures, by resampling pictures or groups
+    whole.
 
     Args:
         above, below: (n,), not negative.

@@ -1,4 +1,6 @@
-"""The record that every measure returns: one number about one subject, with its interval and what it should be read against."""
+"""The record that every measure returns: one number about one subject, with its interval and what it should
+be read against.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,41 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 METRICS = (
-    "auc", "accuracy", "sensitivity", "specificity", "class_sensitivity", "disease_sensitivity", "confounder_sensitivity",
-    "iou", "dice", "ncc", "ssim", "non_resemblance", "cam_precision", "hit_rate", "recovery", "restraint", "evidence_on_body",
-    "composition", "effectiveness", "fid", "eca", "eca_error", "p_value", "effect", "type_1_error", "power", "spearman",
+    "auc",
+    "accuracy",
+    "sensitivity",
+    "specificity",
+    "class_sensitivity",
+    "disease_sensitivity",
+    "confounder_sensitivity",
+    "iou",
+    "dice",
+    "ncc",
+    "ssim",
+    "non_resemblance",
+    "cam_precision",
+    "hit_rate",
+    "recovery",
+    "restraint",
+    "evidence_on_body",
+    "composition",
+    "effectiveness",
+    "fid",
+    "eca",
+    "eca_error",
+    "p_value",
+    "effect",
+    "type_1_error",
+    "power",
+    "spearman",
     "stride_energy",
-)  # fmt: skip
+)
 
 
 class NotMeasurable(ValueError):
-    """The data cannot answer the question (one class only, nothing annotated); str() is one sentence that names the subject."""
+    """The data cannot answer the question (one class only, nothing annotated); str() is one sentence that
+    names the subject.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +60,9 @@ class Sample:
     groups: np.ndarray | None
 
     def pairs_with(self, other: Sample) -> bool:
-        """Whether the other's values are, as far as can be told, of the same pictures: as many, of the same people in the same order."""
+        """Whether the other's values are, as far as can be told, of the same pictures: as many, of the same people in
+        the same order.
+        """
         if len(self.values) != len(other.values) or (self.groups is None) != (other.groups is None):
             return False
         return self.groups is None or np.array_equal(self.groups, other.groups)
@@ -102,7 +132,9 @@ class Measure:
 
 
 def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:
-    """An empty list of rows, a function that adds what a measure returns, and the reasons of those that could not be had."""
+    """An empty list of rows, a function that adds what a measure returns, and the reasons of those that
+    could not be had.
+    """
     rows: list[Measure] = []
     remarks: list[str] = []
 

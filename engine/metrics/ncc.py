@@ -12,7 +12,8 @@ from engine.metrics.stacks import blocks, kept_groups, same_stack
 
 
 def correlations(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
-    """(N,) float64: mean product of both pictures after centring and division by their SD, as Baumgartner et al. 2018 have it.
+    """(N,) float64: mean product of both pictures after centring and division by their SD, as Baumgartner et al. 2018
+    have it.
 
     0 where the map is constant, NaN where the truth is.
     """
@@ -31,7 +32,8 @@ def ncc(
 ) -> Measure:
     """Mean over pictures of the correlation, -1 to 1; a constant map scores 0, which is chance.
 
-    Pictures without a truth have none: they are left out, and the remark counts them. n is the number of pictures counted.
+    Pictures without a truth have none: they are left out, and the remark counts them. n is the number of pictures
+    counted.
 
     Args:
         maps: (N, H, W), any unit. Positive where the truth is: |M| beside a mask, or M beside the true signed change.

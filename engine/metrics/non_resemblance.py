@@ -1,4 +1,6 @@
-"""Non-resemblance of picture and counterfactual, inside and outside the lesion: high where it should change, low elsewhere."""
+"""Non-resemblance of picture and counterfactual, inside and outside the lesion: high where it should
+change, low elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,10 @@ def non_resemblance(
 ) -> list[Measure]:
     """1 - mean resemblance over a region (Eq. 11, 12 of the CX-GAN paper), each a mean over pictures.
 
-    Resemblance of two pixels is 1 - |y - x| / data_range, so 0 is untouched and 1 the whole range. As printed, the equations
-    subtract the mean signed difference itself from 1: that would be high where nothing changes, against the paper's
-    text and its Table 3. Pictures without a lesion, or without anything else, are left out, and the remark counts them.
+    Resemblance of two pixels is 1 - |y - x| / data_range, so 0 is untouched and 1 the whole range. As printed, the
+    equations subtract the mean signed difference itself from 1: that would be high where nothing changes, against the
+    paper's text and its Table 3. Pictures without a lesion, or without anything else, are left out, and the remark
+    counts them.
 
     Args:
         x, y: (N, H, W) in one unit: the pictures and their counterfactuals.
@@ -32,8 +35,9 @@ def non_resemblance(
         groups: (N,) patients, or None.
 
     Returns:
-        four rows, the region after the subject: "inside" (Eq. 11), "outside" (Eq. 12), "total", the mean of both as in Table 3,
-        and "inside - outside", whose interval tells whether the change lies on the lesion. n is the number of pictures counted.
+        four rows, the region after the subject: "inside" (Eq. 11), "outside" (Eq. 12), "total", the mean of both as in
+        Table 3, and "inside - outside", whose interval tells whether the change lies on the lesion. n is the number of
+        pictures counted.
 
     Raises:
         NotMeasurable: no picture has both regions.

@@ -1,9 +1,9 @@
 """IoU and Dice of a map with what experts drew, and the three stated ways to call a map's pixels in or out.
 
-The CX-GAN paper takes "the maximum pixel value as a threshold", which would keep one pixel, and its code an absolute 0.685. Here
-a map is called by one of three rules, and every row names its rule: one fixed threshold for all pictures (`above`, chosen on
-validation by `best_threshold`), Otsu's threshold of each picture (`by_otsu`), or as many of the strongest pixels as the truth has
-(`by_area`), which tells how well a map ranks its pixels and needs the truth to do so.
+The CX-GAN paper takes "the maximum pixel value as a threshold", which would keep one pixel, and its code an absolute
+0.685. Here a map is called by one of three rules, and every row names its rule: one fixed threshold for all pictures
+(`above`, chosen on validation by `best_threshold`), Otsu's threshold of each picture (`by_otsu`), or as many of the
+strongest pixels as the truth has (`by_area`), which tells how well a map ranks its pixels and needs the truth to do so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def above(maps: Sequence[np.ndarray], threshold: float) -> np.ndarray:
 def by_otsu(maps: Sequence[np.ndarray]) -> np.ndarray:
     """(N, H, W) bool: above the threshold that best parts each picture's own values in two (Otsu 1979, 256 levels).
 
-    A constant map calls nothing. Otsu always finds two parts, so it calls something in every other picture, normal or not.
+    A constant map calls nothing. Otsu always finds two parts, so it calls something in every other picture, normal or
+    not.
     """
     (maps,) = same_stack(maps=maps)
     called = np.zeros(maps.shape, bool)
@@ -53,7 +54,8 @@ def by_otsu(maps: Sequence[np.ndarray]) -> np.ndarray:
 def by_area(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
     """(N, H, W) bool: in each picture its k strongest pixels, k being the truth's area.
 
-    Of pixels tied at the cut none is called beyond k; they are taken in a fixed random order, so a constant map scores chance.
+    Of pixels tied at the cut none is called beyond k; they are taken in a fixed random order, so a constant map scores
+    chance.
     """
     maps, truth = same_stack(maps=maps, truth=truth)
     same_masks(truth=truth)
@@ -67,7 +69,8 @@ def by_area(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarr
 
 
 def best_threshold(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
-    """The one threshold, out of 256 between the maps' extremes, with the largest mean Dice over the pictures that have a truth.
+    """The one threshold, out of 256 between the maps' extremes, with the largest mean Dice over the pictures that have
+    a truth.
 
     Choose it on validation and use it with `above` on test.
 
@@ -102,8 +105,8 @@ def iou(
 ) -> Measure:
     """Mean over pictures of |called and true| / |called or true|.
 
-    Pictures without a truth have no overlap to measure: they are left out, and the remark counts them. A picture in which
-    nothing was called scores 0. Chance is calling every pixel; n is the number of pictures counted.
+    Pictures without a truth have no overlap to measure: they are left out, and the remark counts them. A picture in
+    which nothing was called scores 0. Chance is calling every pixel; n is the number of pictures counted.
 
     Args:
         called, truth: (N, H, W) bool.

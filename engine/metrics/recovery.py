@@ -39,8 +39,8 @@ def recovery(
     resamples pictures, or patients where `groups` names them. n is the number of pictures.
 
     Args:
-        x, x_hat, x_star: (N, H, W) or N pictures (H, W) in one common unit: the positives, the method's counterfactuals,
-            and the true ones.
+        x, x_hat, x_star: (N, H, W) or N pictures (H, W) in one common unit: the positives, the method's
+            counterfactuals, and the true ones.
         groups: (N,) patients, or None.
 
     Raises:
@@ -88,10 +88,12 @@ def restraint(
     subject: str = "all",
     groups: np.ndarray | None = None,
 ) -> Measure:
-    """Mean over positives of the share of |x_hat - x| that falls inside the true change (see `true_change`): 1 is perfect.
+    """Mean over positives of the share of |x_hat - x| that falls inside the true change (see `true_change`): 1 is
+    perfect.
 
-    Pictures in which the method or the truth changes nothing have no such share: they are left out, and the remark counts
-    them. Chance is the mean area share of the true change; n is the number of pictures counted. Arguments as in `recovery`.
+    Pictures in which the method or the truth changes nothing have no such share: they are left out, and the remark
+    counts them. Chance is the mean area share of the true change; n is the number of pictures counted. Arguments as in
+    `recovery`.
 
     Raises:
         NotMeasurable: when no picture is left.

@@ -26,10 +26,10 @@ def masked_ssim(
 ) -> Measure:
     """Mean over pictures of the SSIM (Wang et al. 2004) of picture and counterfactual, the lesion removed from both.
 
-    Removed is: the lesion's pixels have one value, the picture's mean outside the lesion, in both, and the mean is over the
-    others. Section 4.4 of the CX-GAN paper removes the lesion and says no more; averaging over the removed pixels too would
-    count them as perfect. A picture without a lesion is compared whole; one that is all lesion is left out, and the remark
-    counts it. n is the number of pictures counted.
+    Removed is: the lesion's pixels have one value, the picture's mean outside the lesion, in both, and the mean is over
+    the others. Section 4.4 of the CX-GAN paper removes the lesion and says no more; averaging over the removed pixels
+    too would count them as perfect. A picture without a lesion is compared whole; one that is all lesion is left out,
+    and the remark counts it. n is the number of pictures counted.
 
     Args:
         x, x_hat: (N, H, W) in one unit, sides of at least 11 pixels.

@@ -24,12 +24,13 @@ def stride_energy(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Measure:
-    """Power of the maps at the frequencies k / p of the strides p over that of neighbouring frequencies, divided by the films' own.
+    """Power of the maps at the frequencies k / p of the strides p over that of neighbouring frequencies, divided by the
+    films' own.
 
-    A checkerboard of period p puts copies of a map's spectrum around (k / p, l / p) cycles a pixel. The power there, summed over
-    pictures, is compared with that in a ring around, by the mean of logarithms, so that a spectrum which only falls stands out
-    nowhere; over all (k, l) the mean is taken again. Films have some grain of their own at these frequencies, hence the division:
-    1 is what a map without fingerprint scores. n is the number of pictures.
+    A checkerboard of period p puts copies of a map's spectrum around (k / p, l / p) cycles a pixel. The power there,
+    summed over pictures, is compared with that in a ring around, by the mean of logarithms, so that a spectrum which
+    only falls stands out nowhere; over all (k, l) the mean is taken again. Films have some grain of their own at these
+    frequencies, hence the division: 1 is what a map without fingerprint scores. n is the number of pictures.
 
     Args:
         maps, films: (N, H, W) each, the films as the network saw them.
@@ -51,7 +52,9 @@ def stride_energy(
     ends = np.cumsum([0, *(len(part) for place in places for part in place)])
 
     def standing_out(summed: np.ndarray) -> np.ndarray:
-        """Power (d, bins) of each resample: how much, in logarithms, it stands out at the frequencies of a grid, (d,)."""
+        """Power (d, bins) of each resample: how much, in logarithms, it stands out at the frequencies of a
+        grid, (d,).
+        """
         log = np.log(np.maximum(summed, 1e-300))
         means = np.stack(
             [log[:, start:stop].mean(axis=1) for start, stop in zip(ends, ends[1:])], axis=1

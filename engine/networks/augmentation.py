@@ -29,7 +29,8 @@ class Augmentation:
     gamma: float = 0.0
 
     def __call__(self, images: Tensor, draw: Tensor, value_range: float) -> tuple[Tensor, Tensor]:
-        """Augmented (B, 1, H, W) in [-value_range, value_range], and the sampling grid (B, H, W, 2) that moves masks alike.
+        """Augmented (B, 1, H, W) in [-value_range, value_range], and the sampling grid (B, H, W, 2) that moves masks
+        alike.
 
         Args:
             draw: (B, 5) in [-1, 1], which of the possible changes each picture gets.

@@ -11,8 +11,8 @@ UPSAMPLING = ("transposed", "resized")  # how a generator may enlarge its grid
 class ResizeConvolution(nn.Module):
     """Bilinear doubling and a convolution 3 x 3 that reflects at the borders (Odena et al. 2016).
 
-    A transposed convolution of stride 2 weighs odd and even pixels by different taps, and what is learned there is seen as a
-    checkerboard; here every pixel of the larger grid goes through the same taps.
+    A transposed convolution of stride 2 weighs odd and even pixels by different taps, and what is learned there is seen
+    as a checkerboard; here every pixel of the larger grid goes through the same taps.
 
     Shape:
         x (B, C, H, W) -> (B, outputs, 2 H, 2 W).

@@ -19,7 +19,8 @@ MEASURED = 24  # pictures a finding on which the size of its change is measured
 
 
 class MadePairs:
-    """A collection that knows true counterfactuals, as a teacher of maps M_c with x + M_c(x) = the picture without finding c.
+    """A collection that knows true counterfactuals, as a teacher of maps M_c with x + M_c(x) = the picture without
+    finding c.
 
     Args:
         collection: one that has true counterfactuals.
@@ -29,7 +30,8 @@ class MadePairs:
         family: findings that look alike: a picture with one of them does not teach that another is absent.
 
     Attributes:
-        sizes: (C,) float32, the mean absolute change that a finding makes, in the network's range; 1 where it is not taught.
+        sizes: (C,) float32, the mean absolute change that a finding makes, in the network's range; 1 where it is not
+            taught.
 
     Raises:
         ValueError: none of the findings is in the collection, or it has no true counterfactuals.
@@ -45,7 +47,8 @@ class MadePairs:
     ):
         if not collection.has_counterfactuals:
             raise ValueError(
-                f"{collection.name} knows no true counterfactuals, so it cannot teach by pairs; take phantom or implants."
+                f"{collection.name} knows no true counterfactuals, so it cannot teach by pairs; take phantom or "
+                "implants."
             )
         self.collection, self.preprocessing, self.findings = collection, preprocessing, tuple(findings)
         known = list(collection.findings)
@@ -115,7 +118,8 @@ class MadePairs:
     def whole_batch(
         self, random: np.random.Generator, count: int, augmentation: Augmentation = Augmentation(), mirror: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures (B, 1, H, W), the true change of every finding (B, C, H, W), and of which of them (B, C) bool there is a truth.
+        """Pictures (B, 1, H, W), the true change of every finding (B, C, H, W), and of which of them (B, C) bool there
+        is a truth.
 
         What a picture does not have changes nothing, but for findings of a family of which it has another.
         """
@@ -141,7 +145,9 @@ class MadePairs:
         return films[:, :1], films[:, 1:] - films[:, :1], known
 
     def pair(self, index: int, c: int) -> tuple[np.ndarray, np.ndarray]:
-        """A picture and the one without finding c, (size, size) float32 each in the network's range, in steps of value_range / 127."""
+        """A picture and the one without finding c, (size, size) float32 each in the network's range, in steps of
+        value_range / 127.
+        """
         if (index, c) not in self._kept:
             finding, prep = self.findings[c], self.preprocessing
             film = prep.resized(self.collection.image(index, prep.size))
@@ -160,11 +166,12 @@ class MadePairs:
 
 
 def pair_loss(made: Tensor, true: Tensor, emphasis: float, sizes: Tensor | None = None) -> Tensor:
-    """Mean over pixels of (1 + emphasis min(1, |true| / 0.25 max|true|)) |made - true|, over the usual size of the finding's change.
+    """Mean over pixels of (1 + emphasis min(1, |true| / 0.25 max|true|)) |made - true|, over the usual size of the
+    finding's change.
 
-    Most pixels of most pictures must stay as they are, so plain L1 settles at no change. The weight depends on the truth alone:
-    a pixel that truly changes counts 1 + emphasis times, one that does not counts once, wherever the map changes. A picture in
-    which nothing changes counts plainly.
+    Most pixels of most pictures must stay as they are, so plain L1 settles at no change. The weight depends on the
+    truth alone: a pixel that truly changes counts 1 + emphasis times, one that does not counts once, wherever the map
+    changes. A picture in which nothing changes counts plainly.
 
     Args:
         made, true: maps (B, 1, H, W).
@@ -180,8 +187,8 @@ def pair_loss(made: Tensor, true: Tensor, emphasis: float, sizes: Tensor | None 
 def emphasis_at(step: int, first: float, last: float, steps: int) -> float:
     """The extra weight at one step: falls from `first` to `last`, by the same factor each step, within `steps`.
 
-    In the beginning a pixel's change is so doubtful that only a large weight asks for any; in the end a large weight would ask for
-    change where it is not.
+    In the beginning a pixel's change is so doubtful that only a large weight asks for any; in the end a large weight
+    would ask for change where it is not.
     """
     if steps < 1 or step >= steps:
         return last
@@ -201,7 +208,9 @@ def patients_held_out(collection: Collection) -> set[str]:
 
 
 def teachers(pairs: Collection | None, pupil: Collection, preprocessing: Preprocessing) -> MadePairs | None:
-    """`MadePairs` of `pairs` for a training on `pupil`, which learns nothing of its own held-back patients; None without pairs."""
+    """`MadePairs` of `pairs` for a training on `pupil`, which learns nothing of its own held-back patients; None
+    without pairs.
+    """
     if pairs is None:
         return None
     return MadePairs(pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), pairs.family)

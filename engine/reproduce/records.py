@@ -40,7 +40,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One row: a measure of a model, under the names that `evaluate` gives it, and the paper's number where there is one."""
+    """One row: a measure of a model, under the names that `evaluate` gives it, and the paper's number where
+    there is one.
+    """
 
     model: str
     metric: str
@@ -65,8 +67,8 @@ class Baselines:
 
     Attributes:
         names: as a reader sees them.
-        measured: (table, preset, collection, machine, runs, train) -> their measures by name, or None where they are not
-            trained and not to be.
+        measured: (table, preset, collection, machine, runs, train) -> their measures by name, or None where they are
+            not trained and not to be.
     """
 
     names: Sequence[str]

@@ -35,8 +35,9 @@ TABLE_1 = {  # of Zia et al.: IoU, Dice, NCC
 
 
 def early_and_pseudo(model, collection: Collection, indices: np.ndarray) -> list[Measure]:
-    """What only the NIH selection needs: the AUC on patients who hold both classes, and evidence inside the pseudo masks
-    that training patients' boxes make, for findings that have boxes."""
+    """What only the NIH selection needs: the AUC on patients who hold both classes, and evidence inside the pseudo
+    masks that training patients' boxes make, for findings that have boxes.
+    """
     from engine.datasets.guidance import Guidance
     from engine.methods.attri_net.evaluate import look
 
@@ -57,7 +58,9 @@ def early_and_pseudo(model, collection: Collection, indices: np.ndarray) -> list
 
 
 def early_auc(collection: Collection, indices: np.ndarray, scores: np.ndarray) -> list[Measure]:
-    """Mean AUC of scores (N, C) on the patients up to `EARLY_PATIENTS`, or none when no finding has both classes there."""
+    """Mean AUC of scores (N, C) on the patients up to `EARLY_PATIENTS`, or none when no finding has both
+    classes there.
+    """
     early = np.array([int(patient) <= EARLY_PATIENTS for patient in collection.patients[indices]])
     chosen = indices[early]
     try:
@@ -112,11 +115,19 @@ def maps(
     return measured(collection, size, preset, runs / f"cam-{table.data}{suffix(preset)}", machine, SEED, train)
 
 
-# On real pictures an L1 of the usual weight holds the map at nothing before the discriminators have learned what a lesion is.
+# On real pictures an L1 of the usual weight holds the map at nothing before the discriminators have learned what a
+# lesion is.
 REAL = {
-    "mirror": "1", "rotate": "5", "shift": "0.03", "scale": "0.08", "gamma": "0.2",
-    "lambda_cycle": "2", "lambda_identity": "0.3", "steps": "1600", "validate_every": "100",
-}  # fmt: skip
+    "mirror": "1",
+    "rotate": "5",
+    "shift": "0.03",
+    "scale": "0.08",
+    "gamma": "0.2",
+    "lambda_cycle": "2",
+    "lambda_identity": "0.3",
+    "steps": "1600",
+    "validate_every": "100",
+}
 
 CALMER = {
     **REAL,
@@ -125,15 +136,26 @@ CALMER = {
     "falling": "0.5",
 }  # of a training that has found what to change
 
-# With patch discriminators of the demo size the synthetic set ends at an IoU of 0.81: the abnormal one runs away from its generator.
+# With patch discriminators of the demo size the synthetic set ends at an IoU of 0.81: the abnormal one runs away from
+# its generator.
 CRITICS = {
-    "wasserstein": "1", "critic_steps": "2", "warm_steps": "5", "warm_critic_steps": "10", "beta1": "0",
-    "learning_rate": "3e-4", "critic_rate": "3e-4", "lambda_cycle": "100", "lambda_identity": "100", "lambda_map": "30",
-    "steps": "2400", "falling": "0.3", "validate_every": "100",
-}  # fmt: skip
+    "wasserstein": "1",
+    "critic_steps": "2",
+    "warm_steps": "5",
+    "warm_critic_steps": "10",
+    "beta1": "0",
+    "learning_rate": "3e-4",
+    "critic_rate": "3e-4",
+    "lambda_cycle": "100",
+    "lambda_identity": "100",
+    "lambda_map": "30",
+    "steps": "2400",
+    "falling": "0.3",
+    "validate_every": "100",
+}
 
-# One drawn chest differs from another in much more than its effusion: critics of few steps move every rib a little. So what the map
-# moves costs little until the effusion has been found, and much more after.
+# One drawn chest differs from another in much more than its effusion: critics of few steps move every rib a little. So
+# what the map moves costs little until the effusion has been found, and much more after.
 DRAWN = {**CRITICS, "lambda_cycle": "50", "lambda_identity": "50", "lambda_map": "20", "steps": "1010"}
 SPARSER = {
     **DRAWN,
@@ -181,11 +203,13 @@ def real(data: str, finding: str, model: str, paper: float | None, words: str, m
         models=models,
         baselines=Baselines(MAPS, maps) if drawn else None,
         rows=(*overlaps, *ratios, *resembling, *always) if drawn else tuple(always),
-        note=f"Ours are of {words}. The paper's numbers (Table 2 of Zia et al.) are of chest radiographs with tuberculosis.",
+        note=f"Ours are of {words}. The paper's numbers (Table 2 of Zia et al.) are of chest radiographs with "
+        "tuberculosis.",
     )
 
 
-# A training that begins with another's weights: classifiers that learn faster let the maps shrink to the size of the findings.
+# A training that begins with another's weights: classifiers that learn faster let the maps shrink to the size of the
+# findings.
 CONTINUED = {"lambda_cl": "20", "classifier_rate": "1e-2", "keep_last": "1", "validate_every": "100"}
 FILMS = {"classifier_rate": "3e-4", "steps": "2000"}  # faster classifiers wander on few hundred films
 TAGGED = {"demo": {**CONTINUED, "steps": "300"}, "start_from": "attri-net-phantom-unguided"}
@@ -222,9 +246,10 @@ TABLES: Mapping[str, Table] = {
             Wanted(GUIDED, "restraint", MEAN),
             Wanted(CEILING, "restraint", MEAN),
         ),
-        note="The paper's numbers (Tables 2 and 3 of Sun et al. 2025) are of ChestX-ray8, guided by pseudo masks; ours are of drawn chests, "
-        "guided by each training picture's own lesion. The guided model goes on from the unguided one for 600 steps with classifiers that learn "
-        "faster; going on like that without guidance (the tag's unguided model did, for 300) left disease_sensitivity where it was, at 0.37.",
+        note="The paper's numbers (Tables 2 and 3 of Sun et al. 2025) are of ChestX-ray8, guided by pseudo masks; "
+        "ours are of drawn chests, guided by each training picture's own lesion. The guided model goes on from the "
+        "unguided one for 600 steps with classifiers that learn faster; going on like that without guidance (the "
+        "tag's unguided model did, for 300) left disease_sensitivity where it was, at 0.37.",
     ),
     "attri-net-tag": Table(
         method="attri_net",
@@ -240,8 +265,8 @@ TABLES: Mapping[str, Table] = {
             Wanted(UNGUIDED, "auc", "mean"),
             Wanted(GUIDED, "auc", "mean"),
         ),
-        note="The paper's numbers (4.5 of Sun et al. 2025) are of CheXpert with a tag on half of the films with Cardiomegaly; "
-        "ours are of drawn chests with the same tag.",
+        note="The paper's numbers (4.5 of Sun et al. 2025) are of CheXpert with a tag on half of the films with "
+        "Cardiomegaly; ours are of drawn chests with the same tag.",
     ),
     "attri-net-nih": Table(
         method="attri_net",
@@ -283,9 +308,10 @@ TABLES: Mapping[str, Table] = {
             Wanted(UNGUIDED, "evidence_on_body", IN_PSEUDO_MASK),
             Wanted(GUIDED, "evidence_on_body", IN_PSEUDO_MASK),
         ),
-        note="The paper's numbers (Tables 2 and 3 of Sun et al. 2025) are of the whole of ChestX-ray8 at 320 x 320 pixels and of five other "
-        "findings (Atelectasis, Cardiomegaly, Consolidation, Edema, Effusion). Ours are not trained alike: the unguided model begins with the "
-        "phantom's weights, its findings in an order that lets those of one name begin as they are.",
+        note="The paper's numbers (Tables 2 and 3 of Sun et al. 2025) are of the whole of ChestX-ray8 at 320 x 320 "
+        "pixels and of five other findings (Atelectasis, Cardiomegaly, Consolidation, Edema, Effusion). Ours are not "
+        "trained alike: the unguided model begins with the phantom's weights, its findings in an order that lets "
+        "those of one name begin as they are.",
     ),
     "cx-gan-synthetic": Table(
         method="cx_gan",
@@ -313,9 +339,9 @@ TABLES: Mapping[str, Table] = {
             Wanted(CASCADED, "recovery", "Lesion"),
             Wanted(VA_GAN, "recovery", "Lesion"),
         ),
-        note="The paper's numbers (Tables 1 and 4 of Zia et al.) are of discs that a plain threshold finds with an IoU of 0.999; ours are of "
-        "VA-GAN's recipe, on which it finds 0.38 (0.30 with the pixels of all pictures in one pool). "
-        "Fixed is the one threshold that is best on validation pictures, chosen for every method alike.",
+        note="The paper's numbers (Tables 1 and 4 of Zia et al.) are of discs that a plain threshold finds with an "
+        "IoU of 0.999; ours are of VA-GAN's recipe, on which it finds 0.38 (0.30 with the pixels of all pictures in "
+        "one pool). Fixed is the one threshold that is best on validation pictures, chosen for every method alike.",
     ),
     "cx-gan-busi": real(
         "busi", "Lesion", INTEGRATED, 0.8147, "breast ultrasound", {INTEGRATED: Training("cx-gan-busi", demo=REAL)}
@@ -348,8 +374,8 @@ TABLES: Mapping[str, Table] = {
             for model in (INTEGRATED, DENSE, VA_GAN, CEILING)
             if (model, metric) != (CEILING, "effectiveness")
         ),
-        note="Nobody has measured this before: only a drawn chest has a true counterfactual. Dense is where the integrated model begins, "
-        "before what its map moves costs more.",
+        note="Nobody has measured this before: only a drawn chest has a true counterfactual. Dense is where the "
+        "integrated model begins, before what its map moves costs more.",
     ),
     "implants": Table(
         method="supervised",
@@ -361,8 +387,9 @@ TABLES: Mapping[str, Table] = {
             for metric in ("recovery", "restraint")
             for subject in ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", MEAN)
         ),
-        note="Lesions put into real films without findings, whose true counterfactual is the film itself; patients held back. Any other "
-        "method is measured on them by python -m engine evaluate METHOD --data implants --root DIR.",
+        note="Lesions put into real films without findings, whose true counterfactual is the film itself; patients "
+        "held back. Any other method is measured on them by python -m engine evaluate METHOD --data implants --root "
+        "DIR.",
     ),
 }
 

@@ -46,11 +46,15 @@ OTHER_FILES = (  # first bytes, what they are
 )
 DECODED = "engine.scan:decoded"  # what a worker does
 LIMITS = worker.Limits(
-    processor=bounds.PROCESSOR_SECONDS, longest=bounds.SERIES_SECONDS, wall=10 * bounds.SERIES_SECONDS,
-    memory=bounds.WORKER_BYTES, output=4 * bounds.PIXELS + bounds.MEGA,
-)  # fmt: skip
+    processor=bounds.PROCESSOR_SECONDS,
+    longest=bounds.SERIES_SECONDS,
+    wall=10 * bounds.SERIES_SECONDS,
+    memory=bounds.WORKER_BYTES,
+    output=4 * bounds.PIXELS + bounds.MEGA,
+)
 TOO_MUCH = {
-    "processor": f"The file takes longer than the {bounds.PROCESSOR_SECONDS:g} seconds of processor time that a picture may; save it again, uncompressed.",
+    "processor": f"The file takes longer than the {bounds.PROCESSOR_SECONDS:g} seconds of processor time that a "
+    "picture may; save it again, uncompressed.",
     "wall": "The file takes too long to decode; save it again, uncompressed.",
     "memory": "The file asks for more memory than there is; send a smaller picture.",
     "output": "The file unfolds into more than can be opened; send fewer frames or a smaller picture.",
@@ -104,7 +108,8 @@ def read_scan_in_process(data: bytes) -> Scan:
         ) from error
     except MemoryError as error:
         raise UnreadableScan("The file asks for more memory than there is; send a smaller picture.") from error
-    # The decoders raise whatever a damaged field leads them to: struct.error, KeyError, TypeError, OSError, cv2.error ...
+    # The decoders raise whatever a damaged field leads them to: struct.error, KeyError, TypeError, OSError, cv2.error
+    # ...
     except BaseException as error:
         panic = type(error).__module__ == "pyo3_runtime"  # of a codec in Rust, which is no Exception
         if not (panic or isinstance(error, Exception)):
@@ -121,7 +126,8 @@ def _check_length(data: bytes) -> None:
         raise UnreadableScan(f"The file is empty; {WHAT_WORKS}.")
     if len(data) > bounds.FILE_BYTES:
         raise UnreadableScan(
-            f"The file has {len(data) / 1e6:.0f} million bytes; the limit is {bounds.FILE_BYTES / 1e6:.0f} million: send fewer slices."
+            f"The file has {len(data) / 1e6:.0f} million bytes; the limit is {bounds.FILE_BYTES / 1e6:.0f} million: "
+            "send fewer slices."
         )
 
 

@@ -62,12 +62,13 @@ def check_size(rows: int, columns: int, frames: int = 1, limit: int = PIXELS) ->
     """
     if rows < 1 or columns < 1 or frames < 1:
         raise UnreadableScan(
-            f"The file declares a picture of {columns} x {rows} pixels and {frames} frames, which is none; export it again."
+            f"The file declares a picture of {columns} x {rows} pixels and {frames} frames, which is none; export it "
+            "again."
         )
     if rows > SIDE or columns > SIDE or frames > FRAMES or rows * columns * frames > limit:
         raise UnreadableScan(
-            f"The picture is {columns} x {rows} pixels in {frames} frames; the limit is {limit // 1_000_000} million pixels"
-            f" in at most {FRAMES} frames: send fewer frames or a smaller picture."
+            f"The picture is {columns} x {rows} pixels in {frames} frames; the limit is {limit // 1_000_000} million "
+            f"pixels in at most {FRAMES} frames: send fewer frames or a smaller picture."
         )
 
 

@@ -74,10 +74,11 @@ def jpeg_exif(data: bytes) -> bytes:
 
 
 def with_whole_spectrum(data: bytes) -> bytes:
-    """A sequential JPEG whose scans say that the spectrum ends at 0, as some makers write it, with the end that it has: 63.
+    """A sequential JPEG whose scans say that the spectrum ends at 0, as some makers write it, with the end that it has:
+    63.
 
-    ISO 10918-1, B.2.3: a scan of a sequential picture always goes from coefficient 0 to 63; decoders refuse another end.
-    Returns `data` itself where nothing had to be mended.
+    ISO 10918-1, B.2.3: a scan of a sequential picture always goes from coefficient 0 to 63; decoders refuse another
+    end. Returns `data` itself where nothing had to be mended.
     """
     segments = dict(_jpeg_segments(data))
     at = segments.get(SOS, -1)
@@ -119,10 +120,12 @@ def jpeg_2000_header(data: bytes) -> tuple[int, int, int, int]:
 
 
 def _codestream(data: bytes) -> int:
-    """Where the codestream of a JPEG 2000 picture begins, bare or in the first jp2c box of a JP2 file (ISO/IEC 15444-1, annex I).
+    """Where the codestream of a JPEG 2000 picture begins, bare or in the first jp2c box of a JP2 file (ISO/IEC 15444-1,
+    annex I).
 
     Raises:
-        UnreadableScan: for boxes that lead nowhere. A length of 0, "to the end", is for the last box only, and that is the codestream's.
+        UnreadableScan: for boxes that lead nowhere. A length of 0, "to the end", is for the last box only, and that is
+            the codestream's.
     """
     if not data.startswith(JP2_SIGNATURE):
         return 0
@@ -162,7 +165,8 @@ def _check_precincts(data: bytes, at: int) -> None:
             return  # the end, or damage that the codec will report
         elif marker in (COD, COC):
             body = data[at + 4 : at + 2 + length]
-            # COD: style, progression, layers (2), transform, then levels ...; COC: component (1), style, then levels ...
+            # COD: style, progression, layers (2), transform, then levels ...; COC: component (1), style, then levels
+            # ...
             style, levels = (body[0], 5) if marker == COD else (body[1], 2)
             for size in body[levels + 5 :] if style & 1 else b"":
                 if min(size & 15, size >> 4) < bounds.JPEG_2000_PRECINCT:

@@ -1,4 +1,6 @@
-"""The compressed frames of a DICOM file: checked against the file's header, and mended where makers are known to err."""
+"""The compressed frames of a DICOM file: checked against the file's header, and mended where makers are
+known to err.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ AS_PLAIN = "export the picture again as an uncompressed DICOM file or a 16-bit P
 
 
 def as_coded(header: Header, picture: Picture) -> Picture:
-    """The picture with its frames where the file holds them compressed; their own depth counts where the header says another.
+    """The picture with its frames where the file holds them compressed; their own depth counts where the header says
+    another.
 
     Raises:
         UnreadableScan: for frames that would take too long, or whose own header asks for another size than the file's.
@@ -57,7 +60,8 @@ def as_coded(header: Header, picture: Picture) -> Picture:
     depth = frames.depth
     if depth > picture.bits_allocated:
         raise UnreadableScan(
-            f"The compressed picture has {depth} bits a pixel, the header has room for {picture.bits_allocated}; {AS_PLAIN}."
+            f"The compressed picture has {depth} bits a pixel, the header has room for {picture.bits_allocated}; "
+            f"{AS_PLAIN}."
         )
     if depth <= 8 < picture.bits_allocated and syntax != RLELossless:  # and what is stored is then at most that
         signed = picture.signed and picture.bits_stored <= 8  # of deeper words, 8 bits hold no sign
@@ -102,7 +106,8 @@ def _checked(frame: bytes, picture: Picture) -> int:
     if syntax in JPEG2000TransferSyntaxes:
         if len(frame) > bounds.JPEG_2000_BYTES:
             raise UnreadableScan(
-                f"A picture has {len(frame) / 1e6:.0f} million bytes of {name}, which takes too long to decode; {AS_PLAIN}."
+                f"A picture has {len(frame) / 1e6:.0f} million bytes of {name}, which takes too long to decode; "
+                f"{AS_PLAIN}."
             )
         *size, depth = jpeg_2000_header(frame)
     elif syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes):

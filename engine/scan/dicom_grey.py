@@ -140,8 +140,9 @@ def _padding(header: Header, picture: Picture) -> tuple[float, float] | None:
 def _fill(pixels: np.ndarray, mask: np.ndarray) -> None:
     """Give padding the picture's dark end, and move nothing else.
 
-    Padding that lies there already stays what it is; other padding becomes the darkest real value. Where a few values lie far
-    below the rest, as lossy compression leaves them around padding, the 0.5th percentile stands for the darkest.
+    Padding that lies there already stays what it is; other padding becomes the darkest real value. Where a few values
+    lie far below the rest, as lossy compression leaves them around padding, the 0.5th percentile stands for the
+    darkest.
     """
     chosen = sample(~mask)
     real = sample(pixels)[chosen]
@@ -154,10 +155,11 @@ def _fill(pixels: np.ndarray, mask: np.ndarray) -> None:
 
 
 def _turned(header: Header, picture: Picture, voi: Table | None) -> tuple[bool, str]:
-    """(whether the least stored value is the brightest, a remark where other than the photometric interpretation says so).
+    """(whether the least stored value is the brightest, a remark where other than the photometric interpretation says
+    so).
 
-    MONOCHROME1 and PresentationLUTShape INVERSE are one inversion, that of the last step (PS3.3 C.11.6 and C.7.6.3.1.2); a VOI
-    table that falls is one of the step before.
+    MONOCHROME1 and PresentationLUTShape INVERSE are one inversion, that of the last step (PS3.3 C.11.6 and
+    C.7.6.3.1.2); a VOI table that falls is one of the step before.
     """
     last, shape, why = picture.photometric == "MONOCHROME1", header.text("PresentationLUTShape").upper(), ""
     if last and shape == "IDENTITY":  # which the standard rules out; makers err in the shape
@@ -170,7 +172,9 @@ def _turned(header: Header, picture: Picture, voi: Table | None) -> tuple[bool, 
 
 
 def _voi(header: Header, signed: bool) -> tuple[tuple[float, float] | None, Table | None]:
-    """The first window (centre, width) before any turning over, and the first VOI table; what is broken counts as absent."""
+    """The first window (centre, width) before any turning over, and the first VOI table; what is broken
+    counts as absent.
+    """
     window = table = None
     for place in header.groups("FrameVOILUTSequence"):
         centre, width = place.number("WindowCenter"), place.number("WindowWidth")

@@ -24,14 +24,14 @@ from engine.scan import bounds
 from engine.scan.record import UnreadableScan
 
 PICTURE_TAGS = (
-    "SOPClassUID SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns BitsAllocated"
-    " BitsStored HighBit PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit FloatPixelPaddingValue"
-    " FloatPixelPaddingRangeLimit DoubleFloatPixelPaddingValue DoubleFloatPixelPaddingRangeLimit RescaleSlope RescaleIntercept"
-    " ModalityLUTSequence VOILUTSequence WindowCenter WindowWidth PresentationLUTShape PixelSpacing PixelSpacingCalibrationType"
-    " ImagerPixelSpacing EstimatedRadiographicMagnificationFactor NominalScannedPixelSpacing PixelAspectRatio"
-    " SpacingBetweenSlices ImagePositionPatient ImageOrientationPatient"
-    " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
-    " RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor"
+    "SOPClassUID SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns "
+    "BitsAllocated BitsStored HighBit PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit "
+    "FloatPixelPaddingValue FloatPixelPaddingRangeLimit DoubleFloatPixelPaddingValue "
+    "DoubleFloatPixelPaddingRangeLimit RescaleSlope RescaleIntercept ModalityLUTSequence VOILUTSequence WindowCenter "
+    "WindowWidth PresentationLUTShape PixelSpacing PixelSpacingCalibrationType ImagerPixelSpacing "
+    "EstimatedRadiographicMagnificationFactor NominalScannedPixelSpacing PixelAspectRatio SpacingBetweenSlices "
+    "ImagePositionPatient ImageOrientationPatient SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence "
+    "RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor"
 ).split()
 BULK_TAGS = (
     "PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable ExtendedOffsetTableLengths"
@@ -211,14 +211,16 @@ def _meta(stream: bounds.CountedStream, data: bytes, by_length: bool = True) -> 
 
 
 def _check_byte_order(start: bytes, syntax: UID) -> None:
-    """Refuse a data set whose first group (8, or another small number) is written in the other order than the syntax says."""
+    """Refuse a data set whose first group (8, or another small number) is written in the other order than
+    the syntax says.
+    """
     if len(start) < 6 or bool(start[0]) == bool(start[1]):
         return
     written, said = ("big" if big else "little" for big in (not start[0], syntax == ExplicitVRBigEndian))
     if written != said:
         raise UnreadableScan(
-            f"The file says that its numbers are {said}-endian, but its header is {written}-endian, so its pixels are not certain;"
-            " export the picture again."
+            f"The file says that its numbers are {said}-endian, but its header is {written}-endian, so its pixels are "
+            "not certain; export the picture again."
         )
 
 

@@ -1,4 +1,6 @@
-"""Millimetres between the pixels and slices of a DICOM file, where they are measured, and where a volume lies in the patient."""
+"""Millimetres between the pixels and slices of a DICOM file, where they are measured, and where a volume
+lies in the patient.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Spacing:
 
 
 def read_spacing(header: Header, frames: int) -> Spacing:
-    """What a file says of the size of its pixels and, of several frames, of the distance between them and of their place."""
+    """What a file says of the size of its pixels and, of several frames, of the distance between them and
+    of their place.
+    """
     plane = _plane(header)
     return plane if frames == 1 else _of_volume(header, frames, plane)
 
@@ -70,8 +74,9 @@ def _of_each_frame(header: Header, frames: int, sequence: str, name: str, count:
 def _plane(header: Header) -> Spacing:
     """What a file says of its pixels' size, the patient's own millimetres first (PS3.3 10.7.1).
 
-    PixelSpacing is of the patient, unless it repeats the spacing of the detector or of the digitised film without having been
-    calibrated (10.7.1.3). That of a detector becomes the patient's through EstimatedRadiographicMagnificationFactor.
+    PixelSpacing is of the patient, unless it repeats the spacing of the detector or of the digitised film without
+    having been calibrated (10.7.1.3). That of a detector becomes the patient's through
+    EstimatedRadiographicMagnificationFactor.
     """
     places = list(header.groups("PixelMeasuresSequence"))
     patient, detector, film = (

@@ -9,7 +9,9 @@ import numpy as np
 SAME_DIRECTION = (
     1e-2  # how far direction cosines may be from unit length, from a right angle, and from those of another slice
 )
-UNEVEN = 0.2  # of the distance between slices: no slice of an even stack lies further from its place, even when written with few digits
+# Of the distance between slices: no slice of an even stack lies further from its place, even when written with few
+# digits
+UNEVEN = 0.2
 FURTHEST = 1e5  # mm: what lies, or is, further apart is in no patient
 FLAT = 1e-3  # of the product of the three spacings: axes that span less volume lie in one plane
 
@@ -23,13 +25,14 @@ def volume_affine(
 
     Args:
         positions: S times ImagePositionPatient, (x, y, z) of the centre of each slice's first pixel, in millimetres.
-        orientations: S times ImageOrientationPatient, or one for all: the direction in which columns are counted, then rows.
+        orientations: S times ImageOrientationPatient, or one for all: the direction in which columns are counted, then
+            rows.
         plane_mm: (row, column) millimetres between pixel centres.
 
     Returns:
-        (4, 4) float64: ``affine @ (slice, row, column, 1)`` is (x, y, z, 1) of a voxel's centre. None for slices that are not
-        parallel, not evenly spaced, all in one place, or fewer than two. A tilted gantry, whose slices are shifted against each
-        other, is no obstacle.
+        (4, 4) float64: ``affine @ (slice, row, column, 1)`` is (x, y, z, 1) of a voxel's centre. None for slices that
+        are not parallel, not evenly spaced, all in one place, or fewer than two. A tilted gantry, whose slices are
+        shifted against each other, is no obstacle.
     """
     step = slice_step(positions)
     directions = np.asarray(orientations, np.float64)
@@ -53,7 +56,9 @@ def volume_affine(
 
 
 def slice_step(positions: Sequence[Sequence[float]]) -> np.ndarray | None:
-    """(3,) from each slice to the next, in millimetres; None where they are not evenly spaced, in one place, or fewer than two."""
+    """(3,) from each slice to the next, in millimetres; None where they are not evenly spaced, in one place, or fewer
+    than two.
+    """
     places = np.asarray(positions, np.float64)
     if places.ndim != 2 or places.shape[1] != 3 or len(places) < 2 or not (np.abs(places) < FURTHEST).all():
         return None

@@ -70,9 +70,9 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """A stored picture (H, W) or (H, W, C) as it is to be looked at.
 
     Args:
-        orientation: 1 as stored; 2 mirrored left to right; 3 turned by 180 degrees; 4 mirrored top to bottom; 5 mirrored about the
-            main diagonal; 6 to be turned clockwise by 90 degrees; 7 mirrored about the other diagonal; 8 to be turned
-            counter-clockwise by 90 degrees. Any other number counts as 1, as viewers have it.
+        orientation: 1 as stored; 2 mirrored left to right; 3 turned by 180 degrees; 4 mirrored top to bottom; 5
+            mirrored about the main diagonal; 6 to be turned clockwise by 90 degrees; 7 mirrored about the other
+            diagonal; 8 to be turned counter-clockwise by 90 degrees. Any other number counts as 1, as viewers have it.
     """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)  # then 6 is mirrored left to right, 8 top to bottom, 7 both

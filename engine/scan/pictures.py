@@ -64,7 +64,9 @@ def _scan(array: np.ndarray | None, shape: tuple[int, int], exif: bytes) -> Scan
 
 
 def grey(array: np.ndarray) -> np.ndarray:
-    """(H, W) float32 luminance of what OpenCV decoded: (H, W), or (H, W, C) as grey, grey + alpha, BGR or BGR + alpha."""
+    """(H, W) float32 luminance of what OpenCV decoded: (H, W), or (H, W, C) as grey, grey + alpha, BGR or
+    BGR + alpha.
+    """
     if array.ndim == 2 or array.shape[2] < 3:
         return array.reshape(*array.shape[:2], -1)[..., 0].astype(np.float32)
     out = np.empty(array.shape[:2], np.float32)
@@ -76,7 +78,9 @@ def grey(array: np.ndarray) -> np.ndarray:
 
 
 def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """(name, body) of the chunks that carry pixels, each with a checked sum, from IHDR to IEND, and of a whole EXIF chunk."""
+    """(name, body) of the chunks that carry pixels, each with a checked sum, from IHDR to IEND, and of a
+    whole EXIF chunk.
+    """
     chunks, at, count = [], 8, 0
     while at + 12 <= len(data):
         count += 1

@@ -36,15 +36,15 @@ class Scan:
     Attributes:
         pixels: (H, W) or (S, H, W) float32, read-only, finite, in the scanner's own units; bright is dense.
         kind: one of KINDS.
-        spacing_mm: millimetres between pixel centres along every axis of `pixels`: (row, column), of a volume (slice, row, column).
-            None for an axis of which the file does not say it, and None altogether where it says nothing; row and column are
-            known together or not at all.
-        spacing_at: one of SPACING_AT: where `spacing_mm` is measured. A projection shows the patient larger than it is, so
-            millimetres at the detector (or on the film that was digitised) are not millimetres of the patient.
+        spacing_mm: millimetres between pixel centres along every axis of `pixels`: (row, column), of a volume (slice,
+            row, column). None for an axis of which the file does not say it, and None altogether where it says nothing;
+            row and column are known together or not at all.
+        spacing_at: one of SPACING_AT: where `spacing_mm` is measured. A projection shows the patient larger than it is,
+            so millimetres at the detector (or on the film that was digitised) are not millimetres of the patient.
         pixel_aspect: height of a pixel over its width; known to some files that do not know millimetres.
         affine: (4, 4) float64, read-only, of a volume whose file says where it lies in the patient, else None:
-            ``affine @ (slice, row, column, 1)`` is (x, y, z, 1) of a voxel's centre in millimetres (LPS: x towards the patient's left,
-            y towards the back, z towards the head).
+            ``affine @ (slice, row, column, 1)`` is (x, y, z, 1) of a voxel's centre in millimetres (LPS: x towards the
+            patient's left, y towards the back, z towards the head).
         remarks: what a reader must know of how the file was read, a few words each; empty for most.
         window: (centre, width) to start with, in the units of `pixels`; width is above 0. It never changes pixels.
         sha256: of shape and pixels: the identity used by every cache and every record.
@@ -96,7 +96,9 @@ class Scan:
 
     @property
     def plane_spacing_mm(self) -> tuple[float, float] | None:
-        """(row, column) millimetres between the pixel centres of a picture or of each slice; None where they are not known."""
+        """(row, column) millimetres between the pixel centres of a picture or of each slice; None where
+        they are not known.
+        """
         if self.spacing_mm is None:
             return None
         row, column = self.spacing_mm[-2:]
@@ -162,7 +164,8 @@ def _check_spacing(spacing_mm: tuple[float | None, ...], axes: int) -> None:
     ):
         axes_of_it = "(row, column)" if axes == 2 else "(slice, row, column)"
         raise UnreadableScan(
-            f"Pixel spacing must be positive numbers, {axes_of_it} in millimetres, with None for what is not known, got {spacing_mm}."
+            f"Pixel spacing must be positive numbers, {axes_of_it} in millimetres, with None for what is not known, "
+            f"got {spacing_mm}."
         )
 
 
@@ -189,7 +192,9 @@ def sample(pixels: np.ndarray, count: int = 1_000_000) -> np.ndarray:
 
 
 def default_window(pixels: np.ndarray, bits: int) -> tuple[float, float]:
-    """0 to 255 for 8-bit pictures, which were windowed when they were made; else from the 0.5th to the 99.5th percentile."""
+    """0 to 255 for 8-bit pictures, which were windowed when they were made; else from the 0.5th to the
+    99.5th percentile.
+    """
     low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (np.nan, np.nan)
     if not np.isfinite(high - low):
         return 0.0, 1.0  # of pixels that no scan may hold

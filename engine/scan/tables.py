@@ -13,8 +13,8 @@ from engine.scan.record import UnreadableScan
 MOST_ENTRIES = 65_536
 BROKEN = "The picture's lookup table is damaged; export the picture again without one."
 UNCERTAIN = (
-    "The picture's lookup table is half as long as it says, so that the width of its entries is not certain; export the picture"
-    " again without one."
+    "The picture's lookup table is half as long as it says, so that the width of its entries is not certain; export "
+    "the picture again without one."
 )
 
 
@@ -64,7 +64,8 @@ def luminance(red, green, blue) -> np.ndarray:
 
 
 def first_table(header: Header, sequence: str, signed: bool) -> Table | None:
-    """The table of the first item of a Modality LUT or VOI LUT sequence (PS3.3 C.11.1); None without one, or for an empty item.
+    """The table of the first item of a Modality LUT or VOI LUT sequence (PS3.3 C.11.1); None without one, or for an
+    empty item.
 
     Args:
         signed: whether the values that go in are, and the first mapped value with them.
@@ -142,7 +143,9 @@ def _numbers(header: Header, name: str, bits: int) -> np.ndarray:
 
 
 def _expand(words: np.ndarray, count: int) -> np.ndarray:
-    """(count,) values of a segmented table: runs of values (0) and straight lines (1); copies of segments (2) are refused."""
+    """(count,) values of a segmented table: runs of values (0) and straight lines (1); copies of segments
+    (2) are refused.
+    """
     words = words.tolist()
     values: list[int] = []
     at = 0

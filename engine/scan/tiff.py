@@ -133,7 +133,9 @@ def _unmultiplied(array: np.ndarray) -> np.ndarray:
 
 
 def _decode_by_pillow(data: bytes, first: Page) -> list[np.ndarray]:
-    """Pillow reports a damaged strip, undoes associated alpha of 8 bits and keeps colours as they are, but cuts 16-bit colour to 8 bits, which is refused."""
+    """Pillow reports a damaged strip, undoes associated alpha of 8 bits and keeps colours as they are, but cuts 16-bit
+    colour to 8 bits, which is refused.
+    """
     if first.bits[0] > (16 if first.samples == 1 else 8) or first.format[0] != UNSIGNED:
         raise UnreadableScan(f"The TIFF file is of a depth that is only read uncompressed or with deflate; {SEND}.")
     arrays = []

@@ -67,8 +67,9 @@ def starting_weights(job: TrainingJob) -> dict:
 
 
 def data_facts(collection: Collection, pairs: Collection | None = None, **more: str) -> dict[str, Any]:
-    """What a configuration says under `data`: collection, its kind of scan, `more`, and options and made pairs where there are
-    any. With the options the checkpoint is measured on the same pictures later on."""
+    """What a configuration says under `data`: collection, its kind of scan, `more`, and options and made pairs where
+    there are any. With the options the checkpoint is measured on the same pictures later on.
+    """
     facts: dict[str, Any] = {"collection": collection.name, "kind": collection.kind, **more}
     if collection.options:
         facts["options"] = dict(collection.options)
@@ -81,8 +82,9 @@ def taught_words(pairs: Collection | None) -> str:
         return ""
     part = pairs.split("train")
     return (
-        f"\n\nTaught beside these by {len(part)} made pairs of {len(np.unique(pairs.patients[part]))} patients ({pairs.name}: "
-        f"lesions put into real films of ChestX-ray8 without findings), none of whom is in validation or test here."
+        f"\n\nTaught beside these by {len(part)} made pairs of {len(np.unique(pairs.patients[part]))} patients "
+        f"({pairs.name}: lesions put into real films of ChestX-ray8 without findings), none of whom is in validation "
+        "or test here."
     )
 
 
@@ -94,4 +96,7 @@ def hardware(machine: Machine, device: str) -> str:
         name = torch.cuda.get_device_name()
     else:
         name = f"{torch.get_num_threads()} thread(s) of a {platform.machine()} CPU"
-    return f"{machine.devices} x {name}, {machine.precision}, torch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"
+    return (
+        f"{machine.devices} x {name}, {machine.precision}, torch {torch.__version__.split('+')[0]}, Python "
+        f"{platform.python_version()}"
+    )

@@ -117,7 +117,9 @@ class Machine:
 
 
 def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> None:
-    """The mean gradient over all processes, in one message; DistributedDataParallel does not survive double backward."""
+    """The mean gradient over all processes, in one message; DistributedDataParallel does not survive double
+    backward.
+    """
     if fabric.world_size == 1:
         return
     parameters = [p for p in parameters if p.grad is not None]
@@ -128,7 +130,9 @@ def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> Non
 
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric, longest: float | None = None) -> None:
-    """One step of one optimiser, its gradients averaged over all processes and, with `longest`, clipped to that norm."""
+    """One step of one optimiser, its gradients averaged over all processes and, with `longest`, clipped to
+    that norm.
+    """
     mine = [p for group in optimiser.param_groups for p in group["params"]]
     optimiser.zero_grad()
     fabric.backward(loss)
@@ -140,7 +144,9 @@ def descend(loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric, long
 
 @torch.no_grad()
 def follow(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
-    """Let the running average of a network's weights follow them, faster in the first steps; a decay of 0 copies them."""
+    """Let the running average of a network's weights follow them, faster in the first steps; a decay of 0
+    copies them.
+    """
     decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
     for kept, now in zip(average.state_dict().values(), net.state_dict().values()):
         kept.lerp_(now.to(kept), 1 - decay) if kept.is_floating_point() else kept.copy_(now)

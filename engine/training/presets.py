@@ -12,7 +12,8 @@ Preset = TypeVar("Preset")
 
 
 def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
-    """`preset` with values overridden by name, as text from the command line; names of its parts ("width") reach into them.
+    """`preset` with values overridden by name, as text from the command line; names of its parts ("width") reach into
+    them.
 
     Args:
         preset: a frozen dataclass of numbers and of further dataclasses of numbers, its parts.

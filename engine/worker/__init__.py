@@ -1,7 +1,9 @@
-"""Work that must not harm this process: a named function runs in a process of its own, with limits, and is killed when it exceeds them.
+"""Work that must not harm this process: a named function runs in a process of its own, with limits, and is killed when
+it exceeds them.
 
-A server process has the decoders imported and forks a worker in a few milliseconds (`engine.worker.server`). Values go to and fro
-as JSON and raw buffers (`engine.worker.messages`); nothing is ever unpickled. No worker outlives this process. Linux only.
+A server process has the decoders imported and forks a worker in a few milliseconds (`engine.worker.server`). Values go
+to and fro as JSON and raw buffers (`engine.worker.messages`); nothing is ever unpickled. No worker outlives this
+process. Linux only.
 
     call("engine.scan:decoded", data, limits=Limits(processor=2.0), raises=(UnreadableScan,))
 """
@@ -62,7 +64,9 @@ class Ended(WorkerError):
 
 
 class Lost(WorkerError):
-    """There is no worker: it could not be made, was killed from outside (for the want of memory, perhaps), or is gone already."""
+    """There is no worker: it could not be made, was killed from outside (for the want of memory, perhaps), or is gone
+    already.
+    """
 
     def __init__(self):
         super().__init__(
@@ -80,8 +84,8 @@ class Limits:
 
     Attributes:
         processor: seconds of processor time, of all its threads together; imports do not count.
-        longest: seconds of processor time in all, where the work calls `engine.worker.extension.extend` after each of its parts;
-            0 for as many as `processor`.
+        longest: seconds of processor time in all, where the work calls `engine.worker.extension.extend` after each of
+            its parts; 0 for as many as `processor`.
         wall: seconds on the clock.
         memory: bytes of address space beside what the worker begins with, None for any number.
         output: bytes that it may give back, or write to any one file.
@@ -167,7 +171,8 @@ atexit.register(lambda: _server.stop())
 class Worker:
     """A process that answers calls one after the other and may keep what it needs between them; a context manager.
 
-    After an `Exceeded`, `Ended` or `Lost` it is gone; after any other error it answers on. To be used by one thread at a time.
+    After an `Exceeded`, `Ended` or `Lost` it is gone; after any other error it answers on. To be used by one thread at
+    a time.
     """
 
     def __init__(self, memory: int | None = Limits.memory):
@@ -214,8 +219,12 @@ class Worker:
         if self.gone:
             raise Lost
         request = dict(
-            function=function, arguments=arguments, processor=limits.processor, longest=limits.longest or limits.processor, output=limits.output
-        )  # fmt: skip
+            function=function,
+            arguments=arguments,
+            processor=limits.processor,
+            longest=limits.longest or limits.processor,
+            output=limits.output,
+        )
         until = time.monotonic() + limits.wall
         try:
             self._data.settimeout(limits.wall)
@@ -305,6 +314,9 @@ def _error(said: dict, raises: Sequence[type[Exception]]) -> Exception:
 
 
 def call(function: str, *arguments: Any, limits: Limits = Limits(), raises: Sequence[type[Exception]] = ()) -> Any:
-    """What `function` returns, from a worker that is made for this call; see `Worker.call`. Only so many run at once as there are cores."""
+    """What `function` returns, from a worker that is made for this call; see `Worker.call`.
+
+    Only so many run at once as there are cores.
+    """
     with _slots, Worker(limits.memory) as worker:
         return worker.call(function, *arguments, limits=limits, raises=raises)

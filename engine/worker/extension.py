@@ -22,6 +22,8 @@ def stop() -> None:
 
 
 def extend() -> None:
-    """Says that a part of the work is done, a frame of a series: the next one has as long as the first; outside of a worker nothing happens."""
+    """Says that a part of the work is done, a frame of a series: the next one has as long as the first; outside of a
+    worker nothing happens.
+    """
     if _processor:
         signal.setitimer(signal.ITIMER_PROF, min(_processor, max(_longest - time.process_time(), 1e-6)))

@@ -1,4 +1,6 @@
-"""Values on a socket between two processes that do not trust each other: JSON and raw buffers, and nothing is ever unpickled."""
+"""Values on a socket between two processes that do not trust each other: JSON and raw buffers, and nothing
+is ever unpickled.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The process that has the decoders imported and forks a worker for every asker, and what a worker does.
 
-It is started by `engine.worker` and ends with whoever started it, however that ends. Of every worker it holds a line to the asker: when
-the asker hangs up, it kills the worker; when the worker ends, it says how.
+It is started by `engine.worker` and ends with whoever started it, however that ends. Of every worker it holds a line to
+the asker: when the asker hangs up, it kills the worker; when the worker ends, it says how.
 """
 
 from __future__ import annotations

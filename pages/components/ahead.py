@@ -1,4 +1,6 @@
-"""Explains in the background what a reader will turn to next: one scan at a time, every reader's in turn, nobody's before a scan on show."""
+"""Explains in the background what a reader will turn to next: one scan at a time, every reader's in turn, nobody's
+before a scan on show.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _thread: list[threading.Thread] = []
 
 
 def asker(of: Shelf) -> Hashable:
-    """In whose name answers are asked for that are kept as long as the reader's scans are, also while no page is open."""
+    """In whose name answers are asked for that are kept as long as the reader's scans are, also while no
+    page is open.
+    """
     return "shelf", of.token
 
 

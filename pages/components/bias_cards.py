@@ -1,4 +1,6 @@
-"""The cards of a bias report: the answer beside how far to trust it, intervals against zero, and every film both ways."""
+"""The cards of a bias report: the answer beside how far to trust it, intervals against zero, and every film
+both ways.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,10 @@ SHAPES = {
     "diamond": "\u25c6",
 }  # so that nothing is said by colour alone; and as text
 STYLE = (
-    "<style>text{font:10.5px sans-serif;fill:#98a3b0}.field{fill:#0a0c10;stroke:#222830}.same{stroke:#46515f;stroke-dasharray:3 3}"
-    ".point{stroke:#39434f;stroke-dasharray:2 3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}.band{fill:#1a2330}</style>"
+    "<style>text{font:10.5px "
+    "sans-serif;fill:#98a3b0}.field{fill:#0a0c10;stroke:#222830}.same{stroke:#46515f;stroke-dasharray:3 "
+    "3}.point{stroke:#39434f;stroke-dasharray:2 "
+    "3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}.band{fill:#1a2330}</style>"
 )
 KINDS = {DEPENDS: "found", NO_SIGN: "spared", CANNOT_TELL: "untold"}
 GAPS = ("parity", "opportunity", "odds")
@@ -79,7 +83,9 @@ def assumption_card(report: BiasReport) -> str:
 
 
 def findings_card(report: BiasReport) -> str:
-    """One row a finding, what moves most first; the interval stands against zero and the margin, on one scale for all."""
+    """One row a finding, what moves most first; the interval stands against zero and the margin, on one
+    scale for all.
+    """
     axis_limit, rows, two = notes.axis_limit(report), [], len(report.values) == 2
     margin = f"{100 * report.margin:g}"
     for one, cells in zip(report.findings, answers.table(report), strict=True):
@@ -89,9 +95,10 @@ def findings_card(report: BiasReport) -> str:
         reasons = [one.associations.missing.get(gap, "") for gap in GAPS]
         shown = "".join(f"<td{_title(reason)}>{gap}</td>" for gap, reason in zip(gaps, reasons, strict=True))
         rows.append(
-            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, one, axis_limit)}</td><td>{change} <i>{escape(between)}</i></td>"
-            f"<td>{flips} <i>{share}</i></td><td class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td>"
-            f"<td title='p {escape(p)} before the correction'>{escape(corrected)}</td><td>{escape(sided)}</td>{shown}</tr>"
+            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, one, axis_limit)}</td><td>{change} "
+            f"<i>{escape(between)}</i></td><td>{flips} <i>{share}</i></td><td "
+            f"class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td><td title='p {escape(p)} before the "
+            f"correction'>{escape(corrected)}</td><td>{escape(sided)}</td>{shown}</tr>"
         )
     of_what = (
         " to ".join(answers.short(report.attribute, value) for value in report.values)
@@ -109,8 +116,10 @@ def findings_card(report: BiasReport) -> str:
     )
     heads = "".join(f"<th scope='col'>{head}</th>" for head in (*names, "parity gap", "opport. gap", "odds gap"))
     return (
-        f"<section class='per-finding'><h2>Per finding, {escape(of_what)}</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f"<details><summary>What the columns are</summary><p class='note'>{escape(notes.columns(report))}</p></details></section>"
+        "<section class='per-finding'><h2>Per finding, "
+        f"{escape(of_what)}</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        "<details><summary>What the columns are</summary><p "
+        f"class='note'>{escape(notes.columns(report))}</p></details></section>"
     )
 
 
@@ -127,33 +136,46 @@ def interval(report: BiasReport, one: FindingReport, axis_limit: float) -> str:
     change, margin = one.change, report.margin
     line = "" if change.low is None else f"<line class='bar' x1='{x(change.low)}' x2='{x(change.high)}' y1='9' y2='9'/>"
     band = f"<rect class='band' x='{x(-margin)}' y='0' width='{round(x(margin) - x(-margin), 1)}' height='18'/>"
-    drawing = f"{band}<line class='zero' x1='{ACROSS / 2}' x2='{ACROSS / 2}' y1='1' y2='17'/>{line}<circle class='mean' cx='{x(change.value)}' cy='9' r='3.6'/>"
+    drawing = (
+        f"{band}<line class='zero' x1='{ACROSS / 2}' x2='{ACROSS / 2}' y1='1' y2='17'/>{line}<circle class='mean' "
+        f"cx='{x(change.value)}' cy='9' r='3.6'/>"
+    )
     return picture("interval", ACROSS, 18, drawing, notes.caption(report, one))
 
 
 def picture(kind: str, width: float, height: float, drawing: str, said: str) -> str:
-    """An SVG as an <img>: Streamlit takes drawings out of the HTML that it is given, but not pictures. `said` is its text."""
-    whole = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>{STYLE}{drawing}</svg>"
+    """An SVG as an <img>: Streamlit takes drawings out of the HTML that it is given, but not pictures.
+
+    `said` is its text.
+    """
+    whole = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' "
+        f"height='{height}'>{STYLE}{drawing}</svg>"
+    )
     data = b64encode(whole.encode()).decode()
     return f"<img class='{kind}' alt='{escape(said, quote=True)}' src='data:image/svg+xml;base64,{data}'>"
 
 
 def scatter_card(report: BiasReport, one: FindingReport) -> str:
-    """Every film under the first value (across) and the second (up), the operating point dashed; above it, outside the plot, whose dot is whose."""
+    """Every film under the first value (across) and the second (up), the operating point dashed; above it, outside the
+    plot, whose dot is whose.
+    """
     marks = []
     for k, value in enumerate(report.values):
         points = np.clip(one.under[report.factual == value], 0, 1)
         marks += [_dot(EDGE + SIDE * float(a), EDGE / 2 + SIDE * (1 - float(b)), k) for a, b in points]
     at, bottom = (EDGE + SIDE * one.threshold, EDGE / 2 + SIDE * (1 - one.threshold)), EDGE / 2 + SIDE
     legend = " ".join(
-        f"<span><b style='color:{DOTS[k % len(DOTS)]}'>{[*SHAPES.values()][k % len(SHAPES)]}</b> {escape(answers.short(report.attribute, value))}</span>"
+        f"<span><b style='color:{DOTS[k % len(DOTS)]}'>{[*SHAPES.values()][k % len(SHAPES)]}</b> "
+        f"{escape(answers.short(report.attribute, value))}</span>"
         for k, value in enumerate(report.values)
     )
     first, second = (answers.short(report.attribute, value) for value in one.pair)
     moved = int(abs(one.under[:, 1] - one.under[:, 0]).argmax())
     said = (
-        f"{report.n} films, probability of {one.finding.lower()}, {first} across and {second} up; {answers.of_hundred(one.flips)} change; "
-        f"the furthest goes from {one.under[moved, 0]:.2f} to {one.under[moved, 1]:.2f}"
+        f"{report.n} films, probability of {one.finding.lower()}, {first} across and {second} up; "
+        f"{answers.of_hundred(one.flips)} change; the furthest goes from {one.under[moved, 0]:.2f} to "
+        f"{one.under[moved, 1]:.2f}"
     )
     numbers = "".join(
         f"<text x='{EDGE + SIDE * v}' y='{bottom + 13}' text-anchor='middle'>{v:g}</text>"
@@ -161,12 +183,12 @@ def scatter_card(report: BiasReport, one: FindingReport) -> str:
         for v in (0.0, 0.5, 1.0)
     )
     drawing = (
-        f"<rect class='field' x='{EDGE}' y='{EDGE / 2}' width='{SIDE}' height='{SIDE}'/>"
-        f"<line class='same' x1='{EDGE}' y1='{bottom}' x2='{EDGE + SIDE}' y2='{EDGE / 2}'/>"
-        f"<line class='point' x1='{at[0]:.1f}' x2='{at[0]:.1f}' y1='{EDGE / 2}' y2='{bottom}'/>"
-        f"<line class='point' x1='{EDGE}' x2='{EDGE + SIDE}' y1='{at[1]:.1f}' y2='{at[1]:.1f}'/>{''.join(marks)}{numbers}"
-        f"<text x='{EDGE + SIDE / 2}' y='{bottom + 28}' text-anchor='middle'>probability, {escape(first)}</text>"
-        f"<text transform='rotate(-90)' x='{-(EDGE / 2 + SIDE / 2)}' y='9' text-anchor='middle'>probability, {escape(second)}</text>"
+        f"<rect class='field' x='{EDGE}' y='{EDGE / 2}' width='{SIDE}' height='{SIDE}'/><line class='same' x1='{EDGE}' "
+        f"y1='{bottom}' x2='{EDGE + SIDE}' y2='{EDGE / 2}'/><line class='point' x1='{at[0]:.1f}' x2='{at[0]:.1f}' "
+        f"y1='{EDGE / 2}' y2='{bottom}'/><line class='point' x1='{EDGE}' x2='{EDGE + SIDE}' y1='{at[1]:.1f}' "
+        f"y2='{at[1]:.1f}'/>{''.join(marks)}{numbers}<text x='{EDGE + SIDE / 2}' y='{bottom + 28}' "
+        f"text-anchor='middle'>probability, {escape(first)}</text><text transform='rotate(-90)' "
+        f"x='{-(EDGE / 2 + SIDE / 2)}' y='9' text-anchor='middle'>probability, {escape(second)}</text>"
     )
     whole = SIDE + 2 * EDGE
     return (

@@ -1,4 +1,6 @@
-"""What pages read from a checkpoint's card: its measures, one of them with its interval, its title, and all of it to be read."""
+"""What pages read from a checkpoint's card: its measures, one of them with its interval, its title, and all
+of it to be read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from engine.metrics.measure import Measure
 
 __all__ = ["measures", "rate", "title", "to_html"]
 
-# A card comes from wherever its checkpoint does: no markup of its own, and no picture, which would be fetched from wherever it points.
+# A card comes from wherever its checkpoint does: no markup of its own, and no picture, which would be fetched from
+# wherever it points.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 

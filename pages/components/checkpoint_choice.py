@@ -1,8 +1,10 @@
-"""Which checkpoint a scan is explained with: the first that suits it, unless the reader chose another for it or for scans like it.
+"""Which checkpoint a scan is explained with: the first that suits it, unless the reader chose another for it or for
+scans like it.
 
-A choice is kept in `st.session_state["checkpoint choices"]`, by what it was made for: a scan's kind and the collection that drew it
-or, where the file does not say its kind, that picture and whatever the same checkpoint's detector finds alike. Nothing but the
-reader's own change of the list writes there, so a run of the script that is cut short leaves no choice behind.
+A choice is kept in `st.session_state["checkpoint choices"]`, by what it was made for: a scan's kind and the collection
+that drew it or, where the file does not say its kind, that picture and whatever the same checkpoint's detector finds
+alike. Nothing but the reader's own change of the list writes there, so a run of the script that is cut short leaves no
+choice behind.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ class Offers:
 
 
 def offered(opened: OpenScan, usable: Sequence[Checkpoint] | None = None, scores: Scores | None = None) -> Offers:
-    """Checkpoints for this scan: those that take its kind first, those made for it before those that take any, those that find it
-    alike before those that do not, and among them those trained on the like of it.
+    """Checkpoints for this scan: those that take its kind first, those made for it before those that take any, those
+    that find it alike before those that do not, and among them those trained on the like of it.
 
     Args:
         usable: which there are; outside a page's run that must be said.
@@ -68,7 +70,9 @@ def offered(opened: OpenScan, usable: Sequence[Checkpoint] | None = None, scores
 
 
 def _strange(collection: str, drawn_by: str) -> bool:
-    """Whether a checkpoint's collection is another than the one that drew the scan or, for a scan that nobody drew, a drawn one."""
+    """Whether a checkpoint's collection is another than the one that drew the scan or, for a scan that nobody drew, a
+    drawn one.
+    """
     return collection != drawn_by if drawn_by else draws_its_own(collection)
 
 
@@ -85,8 +89,9 @@ def choices() -> Choices:
 
 
 def standing(offers: Offers, made: Choices | None = None) -> Checkpoint:
-    """The checkpoint for this scan: the one that was chosen for it or for scans like it where it is still offered, else the first
-    offer. Outside a page's run, `made` says what was chosen."""
+    """The checkpoint for this scan: the one that was chosen for it or for scans like it where it is still offered, else
+    the first offer. Outside a page's run, `made` says what was chosen.
+    """
     made = choices() if made is None else made
     known = {c.identity: c for c in offers.checkpoints}
     chosen = (made[what] for what in offers.made_for if made.get(what) in known)
@@ -103,14 +108,21 @@ def choose(offers: Offers) -> Checkpoint:
     """Shows the list of checkpoints; returns the one to explain this scan with."""
     names = _names(offers.checkpoints)
     now = standing(offers).identity
-    # A list of its own for every kind of scan and every set of offers: what the browser still holds of one never answers for another.
+    # A list of its own for every kind of scan and every set of offers: what the browser still holds of one never
+    # answers for another.
     round_ = st.session_state.get("checkpoint round", 0)
     key = f"checkpoint {' '.join(offers.made_for[0])} {abs(hash(tuple(names))) % 10**8} {round_}"
     with st.container(key="checkpoint"):
         st.selectbox(
-            "Checkpoint", list(names), list(names).index(now), format_func=lambda identity: names[identity], key=key,
-            label_visibility="collapsed", on_change=_keep, args=(offers.made_for, key, now),
-        )  # fmt: skip
+            "Checkpoint",
+            list(names),
+            list(names).index(now),
+            format_func=lambda identity: names[identity],
+            key=key,
+            label_visibility="collapsed",
+            on_change=_keep,
+            args=(offers.made_for, key, now),
+        )
     return next(c for c in offers.checkpoints if c.identity == now)
 
 
@@ -127,7 +139,9 @@ def _keep(made_for: tuple[For, ...], key: str, before: str) -> None:
 
 
 def _names(offers: Sequence[Checkpoint]) -> dict[str, str]:
-    """Identity to the name in the list; two of one name are told apart by where they come from, since the browser answers by name."""
+    """Identity to the name in the list; two of one name are told apart by where they come from, since the browser
+    answers by name.
+    """
     names = {c.identity: common.label(c) for c in offers}
     often = Counter(names.values())
     return {

@@ -85,7 +85,10 @@ def device() -> str:
 
 @st.cache_resource(show_spinner=False)
 def worker() -> Queue:
-    """The queue before the inference process, for all sessions. What a session that left had asked for is called off."""
+    """The queue before the inference process, for all sessions.
+
+    What a session that left had asked for is called off.
+    """
     queue = Queue()
     left = threading.Event()
 
@@ -116,7 +119,9 @@ def session() -> str:
 
 
 def checkpoints() -> list[Checkpoint | Refused]:
-    """The models at hand, shipped or opened in this session, each one checked; a refused one comes with its sentence."""
+    """The models at hand, shipped or opened in this session, each one checked; a refused one comes with its
+    sentence.
+    """
     return [entry for entry in everything() if isinstance(entry, Refused) or entry.method != GENERATOR_METHOD]
 
 
@@ -208,7 +213,9 @@ def films_of(collection: str) -> str:
 
 
 def kinds_of(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The scan kinds it takes: its method's or, for a method that takes any, the kind it was trained on; empty for all."""
+    """The scan kinds it takes: its method's or, for a method that takes any, the kind it was trained on;
+    empty for all.
+    """
     kinds = tuple(method_of(checkpoint).kinds)
     trained = checkpoint.config.get("data", {}).get("kind", "unknown")
     if not kinds and trained == "unknown" and draws_its_own(trained_on(checkpoint)):

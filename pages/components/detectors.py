@@ -20,7 +20,9 @@ _lock = threading.Lock()
 
 
 def scores(scan: Scan, checkpoints: Iterable[Checkpoint]) -> dict[str, tuple[float, float]]:
-    """(score, limit) by the checkpoint's identity, without those that cannot tell; of a volume, for its middle slice."""
+    """(score, limit) by the checkpoint's identity, without those that cannot tell; of a volume, for its
+    middle slice.
+    """
     with _lock:
         known = _scores.setdefault(scan.sha256, {})
         _scores.move_to_end(scan.sha256)

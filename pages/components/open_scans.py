@@ -174,7 +174,9 @@ def turn_slice(opened: OpenScan, index: int) -> None:
 
 
 def turn_to(identity: str) -> None:
-    """Shows another scan of the list; one that is not in it, or not read yet, is ignored, since the wish comes from the browser."""
+    """Shows another scan of the list; one that is not in it, or not read yet, is ignored, since the wish comes from the
+    browser.
+    """
     mine = shelf.mine()
     entry = mine.entries.get(identity)
     if entry is not None and entry.packed is not None:
@@ -199,7 +201,10 @@ def show(opened: OpenScan) -> None:
 
 
 def take(files: Sequence[bytes]) -> list[Entry]:
-    """Lists uploaded files and has them read. What is on show stays until the first of them can be shown, see `settle`."""
+    """Lists uploaded files and has them read.
+
+    What is on show stays until the first of them can be shown, see `settle`.
+    """
     entries = reading.take(shelf.mine(), files)
     sessions.belongings()["drop"] = entries
     sessions.belongings()["turn to"] = entries
@@ -222,7 +227,9 @@ def settle() -> None:
 
 
 def said_of_refused(refused: Sequence[Entry], sent: int) -> str:
-    """How many of the files that were sent could not be opened, and a line for each reason, with the scans that it is of."""
+    """How many of the files that were sent could not be opened, and a line for each reason, with the scans
+    that it is of.
+    """
     if sent == 1:
         return refused[0].reason
     whose: dict[str, list[str]] = {}

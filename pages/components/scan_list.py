@@ -68,7 +68,9 @@ def upload() -> None:
 
 
 def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
-    """Streamlit would keep the bytes of an upload until its session ends; they count as on their way until they are read."""
+    """Streamlit would keep the bytes of an upload until its session ends; they count as on their way until
+    they are read.
+    """
     context = get_script_run_ctx()
     if context is not None and runtime.exists():
         for file_id, entry in zip(file_ids, entries, strict=True):

@@ -1,7 +1,9 @@
-"""What each reader has open: scans in the server's memory, never on disk, within a stated budget, for as long as the reader may return.
+"""What each reader has open: scans in the server's memory, never on disk, within a stated budget, for as long as the
+reader may return.
 
-A shelf belongs to a browser (its key stands in a cookie, see `server.readers`), so a reload or a second tab finds it again; where
-nothing is to be kept, or a browser takes no cookies, it belongs to one session. It outlives its last page by the retention.
+A shelf belongs to a browser (its key stands in a cookie, see `server.readers`), so a reload or a second tab finds it
+again; where nothing is to be kept, or a browser takes no cookies, it belongs to one session. It outlives its last page
+by the retention.
 """
 
 from __future__ import annotations
@@ -111,7 +113,8 @@ class Entry:
         note: why no checkpoint explains it, although it is open.
         wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
             and `unlike` those of them that found it unlike what they were trained on.
-        shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were held back.
+        shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
+            held back.
     """
 
     id: str
@@ -172,7 +175,9 @@ class Entry:
 
 
 def thumbnail_pixels(scan: Scan) -> np.ndarray:
-    """(h, w) float32: the picture, or the middle slice, with at most SMALL pixels along its longer side and 16 along the other."""
+    """(h, w) float32: the picture, or the middle slice, with at most SMALL pixels along its longer side and 16 along
+    the other.
+    """
     pixels = scan.pixels if scan.pixels.ndim == 2 else scan.pixels[len(scan.pixels) // 2]
     height, width = pixels.shape
     height *= scan.pixel_aspect
@@ -259,7 +264,9 @@ class Shelves:
             return sum(shelf.nbytes for shelf in self._shelves.values())
 
     def has_room(self, shelf: Shelf, nbytes: int) -> bool:
-        """Whether `shelf` may grow by so many bytes; those of readers who have left are dropped for it, who left first first."""
+        """Whether `shelf` may grow by so many bytes; those of readers who have left are dropped for it, who
+        left first first.
+        """
         if shelf.nbytes + nbytes > self.limit / 2:
             return False
         with self._lock:

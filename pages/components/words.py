@@ -23,9 +23,13 @@ COUNTED = frozenset(
 FRONTAL = ("PA", "AP")  # view positions in which, by convention, the patient faces the reader
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
 KINDS = {
-    "radiograph": "radiograph", "CT": "CT slice", "MR": "MR slice", "ultrasound": "ultrasound picture",
-    "mammogram": "mammogram", "unknown": "picture of unstated kind",
-}  # fmt: skip
+    "radiograph": "radiograph",
+    "CT": "CT slice",
+    "MR": "MR slice",
+    "ultrasound": "ultrasound picture",
+    "mammogram": "mammogram",
+    "unknown": "picture of unstated kind",
+}
 
 
 def log_odds(probability: float) -> float:
@@ -118,7 +122,8 @@ def sentence(
     against = explanation.positive and not explanation.both_signs and float(explanation.evidence.sum()) < 0
     if against:
         words.append(
-            f"What speaks against it outweighs what speaks for it; it is called because the operating point is low ({explanation.threshold:.2f})."
+            "What speaks against it outweighs what speaks for it; it is called because the operating point is low "
+            f"({explanation.threshold:.2f})."
         )
     elif explanation.positive and place is not None:
         share, part = place
@@ -127,16 +132,19 @@ def sentence(
         words.append(
             f"{100 * share:.0f} % of {ground} lies in the {part} of the picture{side}."
             if share >= 0.3
-            else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part}{side} holds most, {100 * share:.0f} %."
+            else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part}{side} holds most, "
+            f"{100 * share:.0f} %."
         )
     if explanation.positive and explanation.path is not None:
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
         words.append(
             f"{'After' if explanation.both_signs else 'Without'} that change in the {what} it would say no."
             if without <= explanation.threshold
-            else f"Taking it away makes the model more sure ({without:.2f}), so the {what} without it explains nothing here."
+            else f"Taking it away makes the model more sure ({without:.2f}), so the {what} without it explains "
+            "nothing here."
             if without > explanation.probability
-            else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes ({without:.2f})."
+            else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes "
+            f"({without:.2f})."
         )
     if not explanation.positive and explanation.path is not None:
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
@@ -151,8 +159,8 @@ def sentence(
 def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
     """Why this answer means nothing, as a sentence; "" where it may mean something.
 
-    Either the model's answer stands at its operating point whatever is taken away, or the interval of its AUC on pictures that it
-    was not trained on holds chance.
+    Either the model's answer stands at its operating point whatever is taken away, or the interval of its AUC on
+    pictures that it was not trained on holds chance.
     """
     finding, path = with_article(explanation.finding), explanation.path
     near = abs(log_odds(explanation.probability) - log_odds(explanation.threshold)) < INDIFFERENT
@@ -165,14 +173,16 @@ def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: st
     auc = rate(list(rates), "auc", explanation.finding)
     if auc is not None and auc.chance is not None and auc.low <= auc.chance:
         return (
-            f"The model has not been shown to know {finding}: on {what}s that it was not trained on its AUC is {auc.value:.2f} "
-            f"({auc.low:.2f} to {auc.high:.2f}), and {auc.chance:.2f} is chance. No result is shown."
+            f"The model has not been shown to know {finding}: on {what}s that it was not trained on its AUC is "
+            f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f}), and {auc.chance:.2f} is chance. No result is shown."
         )
     return ""
 
 
 def counterfactual_title(finding: str, contrast_class: str | None) -> str:
-    """'With benign instead of malignant'; "" for a finding that is told from its absence, whose title the viewer makes."""
+    """'With benign instead of malignant'; "" for a finding that is told from its absence, whose title the
+    viewer makes.
+    """
     return "" if contrast_class is None else f"With {contrast_class.lower()} instead of {finding.lower()}"
 
 
@@ -282,12 +292,16 @@ def finding_view(
 
 
 def recovered(change: np.ndarray, truth: np.ndarray) -> float:
-    """How much of the true change (H, W) a change (h, w) of the model brings: 1 for all of it, 0 for none, below 0 for harm (`engine.metrics.recovery`)."""
+    """How much of the true change (H, W) a change (h, w) of the model brings: 1 for all of it, 0 for none, below 0 for
+    harm (`engine.metrics.recovery`).
+    """
     return float(1 - np.abs(enlarged(change, truth.shape) - truth).mean() / np.abs(truth).mean())
 
 
 def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarray | None) -> dict:
-    """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual, no change for an `unsure` answer."""
+    """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual, no change
+    for an `unsure` answer.
+    """
     path = explanation.path
     if path is None:
         return {}
@@ -335,7 +349,8 @@ def measured_at(scan: Scan) -> str:
 
 
 def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", drawn: bool = False) -> tuple[str, str]:
-    """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is not known.
+    """Whether the scan is like those the checkpoint was trained on, (score, limit), as a share of the limit; None is
+    not known.
 
     Args:
         what: those are called, see `noun`.
@@ -355,7 +370,10 @@ def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", dra
 
 
 def unlike(likeness: tuple[float, float] | None, what: str, drawn: bool) -> str:
-    """Why a scan is not like those the checkpoint was trained on, as a sentence; "" where nothing says that. Arguments as for `likeness_badge`."""
+    """Why a scan is not like those the checkpoint was trained on, as a sentence; "" where nothing says that.
+
+    Arguments as for `likeness_badge`.
+    """
     if drawn:
         return f"This checkpoint was trained on drawn {what}s only, and this is none of them."
     if likeness is not None and likeness[0] > likeness[1]:

@@ -1,4 +1,6 @@
-"""Maps that a classifier's are compared with: each finds a bright square that decides the answer, and is measured like CX-GAN's own."""
+"""Maps that a classifier's are compared with: each finds a bright square that decides the answer, and is measured like
+CX-GAN's own.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,6 @@
-"""Stand-ins for a bias report: pictures of two halves, their true counterfactuals, and models that look at one half or the other."""
+"""Stand-ins for a bias report: pictures of two halves, their true counterfactuals, and models that look at one half or
+the other.
+"""
 
 from types import SimpleNamespace
 

@@ -84,8 +84,12 @@ def test_without_a_generator_only_drawn_films_can_be_changed(phantom, tmp_path, 
 )
 def test_alternatives_that_do_not_fit_together_are_refused(change, words):
     whole = {
-        "attribute": "sex", "values": ("F", "M"), "factual": np.array(["F", "M", "F"]), "original": np.zeros((3, 8, 8)),
-        "pictures": {"F": np.zeros((3, 8, 8)), "M": np.zeros((3, 8, 8))}, "representation": np.zeros((3, 4)),
-    }  # fmt: skip
+        "attribute": "sex",
+        "values": ("F", "M"),
+        "factual": np.array(["F", "M", "F"]),
+        "original": np.zeros((3, 8, 8)),
+        "pictures": {"F": np.zeros((3, 8, 8)), "M": np.zeros((3, 8, 8))},
+        "representation": np.zeros((3, 4)),
+    }
     with pytest.raises(ValueError, match=words):
         Counterfactuals(**{**whole, **change})

@@ -13,7 +13,8 @@ SLOW = 240_000  # milliseconds; the first start imports and draws, and a busy ma
 def settled(page):
     """The page once no script runs and nothing of the page before is left on it.
 
-    While Streamlit replaces a page, or runs its script again, an element may stand twice, stand without its content, or be about to go.
+    While Streamlit replaces a page, or runs its script again, an element may stand twice, stand without its content, or
+    be about to go.
     """
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=SLOW)
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')", timeout=SLOW)

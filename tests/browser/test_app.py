@@ -32,7 +32,8 @@ def visit(browser, address):
 def state(page):
     """What the view says of itself."""
     return page.evaluate(
-        "() => { for (const e of document.querySelectorAll('*')) { const v = e.shadowRoot?.querySelector('.viewer'); if (v) return {...v.dataset}; } }"
+        "() => { for (const e of document.querySelectorAll('*')) { const v = e.shadowRoot?.querySelector('.viewer'); "
+        "if (v) return {...v.dataset}; } }"
     )
 
 
@@ -42,7 +43,8 @@ def test_the_first_start_shows_the_sample_explained_without_scrolling(visit):
     only(visit, ".viewer .card", 2)
     assert only(visit, ".viewer .sentence").inner_text().startswith("The model ")
     sizes = visit.evaluate(
-        "() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollHeight, innerHeight, m.scrollWidth, m.clientWidth]; }"
+        "() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollHeight, innerHeight, "
+        "m.scrollWidth, m.clientWidth]; }"
     )
     assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3]
     assert visit.troubles == []
@@ -89,6 +91,7 @@ def test_pages_are_reached_from_the_keyboard_and_a_scan_stays_open(visit):
 def test_two_findings_taken_away_together_are_answered(visit):
     settled(visit).locator(".viewer .also").nth(1).click()
     visit.wait_for_function(
-        "() => { for (const e of document.querySelectorAll('*')) { const f = e.shadowRoot?.querySelector('.facts'); if (f) return /all together\\s*0\\.\\d\\d/.test(f.innerText); } }",
+        "() => { for (const e of document.querySelectorAll('*')) { const f = e.shadowRoot?.querySelector('.facts'); "
+        "if (f) return /all together\\s*0\\.\\d\\d/.test(f.innerText); } }",
         timeout=SLOW,
     )

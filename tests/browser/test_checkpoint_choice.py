@@ -1,4 +1,6 @@
-"""No scan is ever explained by a checkpoint that nobody chose for it, however fast somebody clicks and however busy the machine is."""
+"""No scan is ever explained by a checkpoint that nobody chose for it, however fast somebody clicks and however busy the
+machine is.
+"""
 
 import io
 import multiprocessing
@@ -71,7 +73,8 @@ def turn_to(page, name):
 def checkpoint_on_show(page, kind, wanted):
     """The checkpoint in the list once the view shows this scan explained, given time to become `wanted` and to stay so.
 
-    While clicks are still being answered, the list of one scan may stand beside the title of another: what counts is where it rests.
+    While clicks are still being answered, the list of one scan may stand beside the title of another: what counts is
+    where it rests.
     """
     page.locator(".viewer .title", has_text=TITLES[kind]).first.wait_for(timeout=SLOW)
     page.locator(".viewer .card:not(.blank)").first.wait_for(timeout=SLOW)

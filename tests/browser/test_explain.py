@@ -10,27 +10,43 @@ from tests.browser.test_checkpoint_choice import three_files, turn_to
 from tests.tiny_checkpoints import tiny
 
 ALL_FINDINGS = ("Atelectasis", "Cardiomegaly", "Effusion")
-BOXES = """() => { for (const e of document.querySelectorAll('*')) { const root = e.shadowRoot; if (!root?.querySelector('.viewer')) continue;
-  const box = (one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width, height].map(Math.round); };
-  return Object.fromEntries([['stage', root.querySelector('.stage')], ['foot', root.querySelector('.foot')], ['findings', root.querySelector('.card')],
-    ...[...root.querySelectorAll('.film')].map((film, i) => [`film ${i}`, film])].map(([name, one]) => [name, box(one)])); } }"""
+BOXES = """() => { for (const e of document.querySelectorAll('*')) { const root = e.shadowRoot;
+  if (!root?.querySelector('.viewer')) continue;
+  const box = (one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width,
+    height].map(Math.round); };
+  return Object.fromEntries([['stage', root.querySelector('.stage')], ['foot', root.querySelector('.foot')],
+    ['findings', root.querySelector('.card')],
+    ...[...root.querySelectorAll('.film')].map((film, i) => [`film ${i}`, film])].map(([name, one]) => [name,
+      box(one)])); } }"""
 
-# Every visible piece of small text whose contrast against what is painted behind it is below 4.5 to 1 (WCAG 2.2, 1.4.3).
+# Every visible piece of small text whose contrast against what is painted behind it is below 4.5 to 1 (WCAG 2.2,
+# 1.4.3).
 TOO_FAINT = r"""() => {
-  const rgba = (text) => { const m = text.match(/[\d.]+/g)?.map(Number) ?? [0,0,0,0]; if (text.startsWith('color(srgb')) return [m[0]*255, m[1]*255, m[2]*255, m[3] ?? 1]; return [m[0], m[1], m[2], m[3] ?? 1]; };
+  const rgba = (text) => { const m = text.match(/[\d.]+/g)?.map(Number) ?? [0,0,0,0];
+    if (text.startsWith('color(srgb')) return [m[0]*255, m[1]*255, m[2]*255, m[3] ?? 1]; return [m[0], m[1], m[2],
+    m[3] ?? 1]; };
   const over = (top, low) => [0, 1, 2].map((i) => top[i] * top[3] + low[i] * (1 - top[3]));
-  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255;
+    return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const parent = (e) => e.parentElement ?? e.getRootNode().host ?? null;
-  const ground = (e) => { const layers = []; for (let n = e; n; n = parent(n)) { const c = rgba(getComputedStyle(n).backgroundColor); if (c[3] > 0) layers.push(c); if (c[3] === 1) break; } return layers.reverse().reduce((low, top) => over(top, low), [11, 12, 15]); };
-  const faint = (e) => { let o = 1; for (let n = e; n; n = parent(n)) o *= Number(getComputedStyle(n).opacity); return o; };
+  const ground = (e) => { const layers = []; for (let n = e; n; n = parent(n)) { const c = rgba(getComputedStyle(n)
+    .backgroundColor); if (c[3] > 0) layers.push(c); if (c[3] === 1) break; } return layers.reverse().reduce((low,
+    top) => over(top, low), [11, 12, 15]); };
+  const faint = (e) => { let o = 1; for (let n = e; n; n = parent(n)) o *= Number(getComputedStyle(n).opacity);
+    return o; };
   const found = [];
   const visit = (root) => { for (const e of root.querySelectorAll('*')) { if (e.shadowRoot) visit(e.shadowRoot);
-    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || ['STYLE','SCRIPT','TITLE'].includes(e.tagName)) continue;
-    if (!e.checkVisibility({ visibilityProperty: true, opacityProperty: true }) || e.disabled || e.closest(':disabled')) continue;
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())
+      || ['STYLE','SCRIPT','TITLE'].includes(e.tagName)) continue;
+    if (!e.checkVisibility({ visibilityProperty: true,
+      opacityProperty: true }) || e.disabled || e.closest(':disabled')) continue;
     const box = e.getBoundingClientRect(); if (box.width < 2 || box.height < 2) continue;
-    const style = getComputedStyle(e); const ink = rgba(e instanceof SVGElement ? style.fill : style.color); if (parseFloat(style.fontSize) >= 18) continue;
-    const low = ground(e); ink[3] *= faint(e); const a = light(over(ink, low)), b = light(low), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) found.push([ratio.toFixed(2), e.textContent.trim().slice(0, 40), e.className?.baseVal ?? e.className, style.color]); } };
+    const style = getComputedStyle(e); const ink = rgba(e instanceof SVGElement ? style.fill : style.color);
+      if (parseFloat(style.fontSize) >= 18) continue;
+    const low = ground(e); ink[3] *= faint(e); const a = light(over(ink, low)), b = light(low), ratio = (Math.max(a,
+      b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push([ratio.toFixed(2), e.textContent.trim().slice(0, 40),
+      e.className?.baseVal ?? e.className, style.color]); } };
   visit(document); return found; }"""
 
 
@@ -106,10 +122,13 @@ def test_several_findings_taken_away_have_one_probability_everywhere(visit):
 
 
 def test_nothing_is_written_on_a_film(visit):
-    over = visit.evaluate("""() => { for (const e of document.querySelectorAll('*')) { const root = e.shadowRoot; if (!root?.querySelector('.viewer')) continue;
+    over = visit.evaluate("""() => { for (const e of document.querySelectorAll('*')) { const root = e.shadowRoot;
+      if (!root?.querySelector('.viewer')) continue;
       const inside = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
       const films = [...root.querySelectorAll('.film canvas')].map((c) => c.getBoundingClientRect());
-      return [...root.querySelectorAll('.panel .name *, .panel .under *')].filter((w) => w.textContent.trim() && films.some((f) => inside(w.getBoundingClientRect(), f))).map((w) => w.textContent); } }""")
+      return [...root.querySelectorAll('.panel .name *, .panel .under *')]
+        .filter((w) => w.textContent.trim() && films.some((f) => inside(w.getBoundingClientRect(), f)))
+        .map((w) => w.textContent); } }""")
     assert over == []
 
 
@@ -126,7 +145,8 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
 
     def picture():
         return visit.locator(".film canvas").first.evaluate(
-            "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 7; for (let i = 0; i < d.length; i += 4) h = (h * 31 + d[i]) | 0; return h }"
+            "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 7; for (let i = "
+            "0; i < d.length; i += 4) h = (h * 31 + d[i]) | 0; return h }"
         )
 
     def until_it_changes(before):
@@ -176,7 +196,8 @@ def test_a_file_dropped_anywhere_is_opened(visit):
         """(bytes) => {
           const carried = new DataTransfer(), target = document.querySelector('[data-testid=stMain]');
           carried.items.add(new File([new Uint8Array(bytes)], 'x.png', { type: 'image/png' }));
-          for (const kind of ['dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true, composed: true }));
+          for (const kind of ['dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { dataTransfer: carried,
+            bubbles: true, cancelable: true, composed: true }));
         }""",
         list(data),
     )

@@ -37,7 +37,10 @@ def address(serve, tmp_path_factory, elsewhere):
     to = f"http://{elsewhere[0]}"
     tiny(folder / "attri-net-one", findings=("Atelectasis", f"![f]({to}/f.png)"))
     card = folder / "attri-net-one" / "card.md"
-    pictures = f"!![x]({to}/a.png) ![x]({to}/b.png) <img src={to}/c.png> [x][y]\n\n![z][y]\n\n[y]: {to}/d.png\n\n<img src={to}/e.png>\n"
+    pictures = (
+        f"!![x]({to}/a.png) ![x]({to}/b.png) <img src={to}/c.png> [x][y]\n\n![z][y]\n\n[y]: {to}/d.png\n\n<img "
+        f"src={to}/e.png>\n"
+    )
     text = card.read_text()
     card.write_text(text.replace("\n## Data and licence\n", f"\nLook: {pictures}\n## Data and licence\n", 1))
     assert card.read_text() != text
@@ -66,15 +69,19 @@ def test_the_policy_stops_what_would_be_loaded_from_elsewhere(page, address, els
     page.wait_for_selector(".viewer .card", timeout=SLOW)
     loaded = page.evaluate(
         """async (to) => {
-          const picture = new Promise((done) => { const i = new Image(); i.onload = () => done(true); i.onerror = () => done(false); i.src = `http://${to}/a.png`; });
+          const picture = new Promise((done) => { const i = new Image(); i.onload = () => done(true);
+            i.onerror = () => done(false); i.src = `http://${to}/a.png`; });
           const fetched = fetch(`http://${to}/b`).then(() => true, () => false);
-          const script = new Promise((done) => { const s = document.createElement('script'); s.onload = () => done(true); s.onerror = () => done(false); s.src = `http://${to}/c.js`; document.head.append(s); });
+          const script = new Promise((done) => { const s = document.createElement('script');
+            s.onload = () => done(true); s.onerror = () => done(false); s.src = `http://${to}/c.js`;
+            document.head.append(s); });
           window.ran = false;
-          const inline = document.createElement('script'); inline.textContent = 'window.ran = true'; document.head.append(inline);
+          const inline = document.createElement('script'); inline.textContent = 'window.ran = true';
+            document.head.append(inline);
           return [await picture, await fetched, await script, window.ran];
         }""",
         elsewhere[0],
-    )  # fmt: skip
+    )
     assert loaded == [False, False, False, False] and elsewhere[1] == []
 
 

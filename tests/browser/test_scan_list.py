@@ -1,4 +1,6 @@
-"""Forty files in one drop, in a real browser: listed, read, explained in the background, turned through, and found again."""
+"""Forty files in one drop, in a real browser: listed, read, explained in the background, turned through,
+and found again.
+"""
 
 import io
 import re
@@ -81,9 +83,12 @@ def test_forty_files_are_listed_with_thumbnail_label_and_state(forty):
     refused = page.locator(".scans .row.refused")
     assert refused.count() == 1 and "refused: This is a text file, not a scan" in refused.inner_text()
     page.wait_for_function(
-        "count => { for (const e of document.querySelectorAll('*')) { const i = [...(e.shadowRoot?.querySelectorAll('.scans img') ?? [])]; if (i.length === count) return i.every(p => p.complete && p.naturalWidth > 0); } }",
-        arg=COUNT, timeout=SLOW,
-    )  # fmt: skip
+        "count => { for (const e of document.querySelectorAll('*')) { const i = "
+        "[...(e.shadowRoot?.querySelectorAll('.scans img') ?? [])]; if (i.length === count) return i.every(p => "
+        "p.complete && p.naturalWidth > 0); } }",
+        arg=COUNT,
+        timeout=SLOW,
+    )
     assert page.locator(".scans .head").inner_text().startswith(f"{COUNT} scans")
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(timeout=SLOW)
     assert SECRET not in page.content() and page.troubles == []
@@ -171,7 +176,8 @@ def test_everything_of_the_sidebar_is_in_reach(forty):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.wait_for_timeout(200)
         sizes = page.evaluate(
-            "() => { const s = document.querySelector('[data-testid=stSidebarContent]'); return [s.scrollHeight, s.clientHeight, s.scrollWidth, s.clientWidth]; }"
+            "() => { const s = document.querySelector('[data-testid=stSidebarContent]'); return [s.scrollHeight, "
+            "s.clientHeight, s.scrollWidth, s.clientWidth]; }"
         )
         assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3]
 

@@ -8,7 +8,10 @@ import statistics
 import numpy as np
 import pytest
 
-PICTURE = "canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let h = 7; for (let i = 0; i < c.length; i += 4) h = (h * 31 + c[i] + 7 * c[i + 2]) | 0; return h }"
+PICTURE = (
+    "canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let h = 7; "
+    "for (let i = 0; i < c.length; i += 4) h = (h * 31 + c[i] + 7 * c[i + 2]) | 0; return h }"
+)
 FRAME_TIMES = """async (stage) => {
   const box = stage.getBoundingClientRect(), times = [];
   const x = box.left + box.width / 4, y = box.top + box.height / 4;
@@ -18,7 +21,8 @@ FRAME_TIMES = """async (stage) => {
     const now = performance.now();
     times.push(now - last);
     last = now;
-    stage.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, clientX: x + 50 * Math.sin(k / 7), clientY: y + 40 * Math.cos(k / 9), bubbles: true }));
+    stage.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, clientX: x + 50 * Math.sin(k / 7),
+      clientY: y + 40 * Math.cos(k / 9), bubbles: true }));
   }
   return times;
 }"""

@@ -1,4 +1,6 @@
-"""A stand-in for the Hugging Face Hub on loopback: answers what huggingface_hub 2 asks when it downloads, commits and tags."""
+"""A stand-in for the Hugging Face Hub on loopback: answers what huggingface_hub 2 asks when it downloads,
+commits and tags.
+"""
 
 import base64
 import hashlib

@@ -1,4 +1,6 @@
-"""A checkpoint whose configuration is wrong anywhere is refused with a sentence, and never breaks what lists it for everybody."""
+"""A checkpoint whose configuration is wrong anywhere is refused with a sentence, and never breaks what lists it for
+everybody.
+"""
 
 import copy
 import json

@@ -125,9 +125,17 @@ def test_an_unknown_commit_and_an_unknown_repository_are_told_apart(pushed):
 
 @pytest.mark.parametrize(
     "address",
-    ["hub:clinic/small", "hub:clinic/small@", "hub:small@v1", "hub:../small@v1", "hub:clinic/small@../v1", "hub:clinic/small@..",
-     "hub:clinic/small@v1\n", "hub:cli--nic/small@v1"],
-)  # fmt: skip
+    [
+        "hub:clinic/small",
+        "hub:clinic/small@",
+        "hub:small@v1",
+        "hub:../small@v1",
+        "hub:clinic/small@../v1",
+        "hub:clinic/small@..",
+        "hub:clinic/small@v1\n",
+        "hub:cli--nic/small@v1",
+    ],
+)
 def test_an_address_that_is_not_pinned_or_not_an_address_asks_nothing(stand_in, address):
     with pytest.raises(RefusedCheckpoint, match="with a commit hash or a tag"):
         open_checkpoint(address)
@@ -216,9 +224,12 @@ def test_a_taken_tag_is_refused_before_anything_is_committed(pushed, checkpoint,
 
 def test_a_second_push_is_a_second_commit_and_the_first_stays_open(pushed, checkpoint, stand_in, tmp_path):
     other = save_checkpoint(
-        tmp_path / "other", method=checkpoint.method, config=checkpoint.config, card=checkpoint.card,
+        tmp_path / "other",
+        method=checkpoint.method,
+        config=checkpoint.config,
+        card=checkpoint.card,
         weights={"kernel": np.ones((64, 64), np.float32)},
-    )  # fmt: skip
+    )
     second = hub.push(other.folder, NAME, token=stand_in.token)
     assert open_checkpoint(second).sha256 == other.sha256 != checkpoint.sha256
     assert open_checkpoint(pushed).sha256 == checkpoint.sha256

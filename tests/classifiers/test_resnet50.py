@@ -1,4 +1,6 @@
-"""The baseline: a ResNet-50 that sees the same films, learns from known labels only, and goes on where it was stopped."""
+"""The baseline: a ResNet-50 that sees the same films, learns from known labels only, and goes on where it
+was stopped.
+"""
 
 from pathlib import Path
 
@@ -21,7 +23,9 @@ SHORT = Preset(
 
 
 class Halves(Collection):
-    """Noise, brighter on the left half of the films with the first finding; the second finding's labels are partly unknown."""
+    """Noise, brighter on the left half of the films with the first finding; the second finding's labels are
+    partly unknown.
+    """
 
     name, findings, attributes = "halves", ("Left", "Unsure"), {}
 

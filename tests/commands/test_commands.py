@@ -1,4 +1,6 @@
-"""The command line: what it writes, what it prints, and one sentence with a non-zero exit for whatever a user can mend."""
+"""The command line: what it writes, what it prints, and one sentence with a non-zero exit for whatever a
+user can mend.
+"""
 
 import json
 import os
@@ -64,9 +66,24 @@ def trained(tmp_path_factory, start):
 
 def training(folder, start, *more):
     return [
-        "train", "attri_net", *DATA, *SETTINGS, "--start-from", start, "--device", "cpu", "--guidance", "mixed",
-        "--name", "small", "--runs", folder / "runs", "--out", folder / "out", *more,
-    ]  # fmt: skip
+        "train",
+        "attri_net",
+        *DATA,
+        *SETTINGS,
+        "--start-from",
+        start,
+        "--device",
+        "cpu",
+        "--guidance",
+        "mixed",
+        "--name",
+        "small",
+        "--runs",
+        folder / "runs",
+        "--out",
+        folder / "out",
+        *more,
+    ]
 
 
 @pytest.fixture
@@ -227,9 +244,18 @@ def test_evaluate_measures_a_generator_too(engine, tmp_path):
 
 def test_evaluate_measures_the_marker_of_a_collection_that_has_one(trained, engine, tmp_path):
     code, _, err = engine(
-        "evaluate", "attri_net", "--checkpoint", trained[0] / "out" / "small", *DATA, "--option", "marker=CXR-ROOM1", "--split", "validation",
-        "--json", tmp_path / "rows.json",
-    )  # fmt: skip
+        "evaluate",
+        "attri_net",
+        "--checkpoint",
+        trained[0] / "out" / "small",
+        *DATA,
+        "--option",
+        "marker=CXR-ROOM1",
+        "--split",
+        "validation",
+        "--json",
+        tmp_path / "rows.json",
+    )
     assert code == 0, err
     assert "confounder_sensitivity" in {
         row["metric"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]
@@ -468,7 +494,10 @@ def test_doctor_says_what_is_wrong_with_a_checkpoint_and_leaves_with_1(engine, s
 @pytest.mark.parametrize(("missing", "named"), [("cv2", "opencv-python-headless"), ("diffusers", "diffusers")])
 def test_doctor_runs_where_a_package_is_missing_and_names_it(missing, named, tmp_path):
     tiny_generator(tmp_path / "generator")
-    blocked = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['engine', 'doctor']; from engine.__main__ import main; main()"
+    blocked = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['engine', 'doctor']; from engine.__main__ import "
+        "main; main()"
+    )
     surroundings = {**os.environ, "OTHERWISE_CHECKPOINTS": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, cwd=ROOT, env=surroundings)
     assert ran.returncode == 1 and "Traceback" not in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, (
@@ -561,10 +590,29 @@ def test_pairs_that_cannot_teach_are_refused_in_a_sentence(engine, tmp_path, wor
 def test_pairs_made_of_real_films_teach_and_the_card_says_so(engine, tmp_path):
     write_films(tmp_path / "films", patients=50, grey=chest())
     code, out, err = engine(
-        "train", "supervised", *DATA, "--pairs", "implants", "--pairs-root", tmp_path / "films", "--pairs-copies", 2, "--device", "cpu",
-        "--name", "taught", "--runs", tmp_path / "runs", "--out", tmp_path / "out",
-        *(word for setting in ("size=32", "width=4", "levels=2", "steps=2", "validate_every=1", "made_pairs=4") for word in ("--set", setting)),
-    )  # fmt: skip
+        "train",
+        "supervised",
+        *DATA,
+        "--pairs",
+        "implants",
+        "--pairs-root",
+        tmp_path / "films",
+        "--pairs-copies",
+        2,
+        "--device",
+        "cpu",
+        "--name",
+        "taught",
+        "--runs",
+        tmp_path / "runs",
+        "--out",
+        tmp_path / "out",
+        *(
+            word
+            for setting in ("size=32", "width=4", "levels=2", "steps=2", "validate_every=1", "made_pairs=4")
+            for word in ("--set", setting)
+        ),
+    )
     assert code == 0, err
     assert "Taught beside these by" in out and "--pairs-root DIR" in out and str(tmp_path) not in out
     assert open_checkpoint(tmp_path / "out" / "taught").config["data"]["pairs"] == "implants"

@@ -22,11 +22,22 @@ def test_a_volume_is_written_with_its_regions_and_the_slice_with_most_evidence(t
     attribution[3, 5:9, 6:12] = 1
     mask = attribution > 0
     record = Explanation(
-        scan_sha256=scan.sha256, checkpoint_sha256="a" * 64, checkpoint_identity="b" * 64, finding="Nodule",
-        probability=0.75, threshold=0.5, attribution=attribution, attribution_unit="share", attribution_limit=1.0,
-        evidence=attribution[:, ::2, ::2], counterfactual=None, path=None, in_distribution=None, seconds=0.5,
+        scan_sha256=scan.sha256,
+        checkpoint_sha256="a" * 64,
+        checkpoint_identity="b" * 64,
+        finding="Nodule",
+        probability=0.75,
+        threshold=0.5,
+        attribution=attribution,
+        attribution_unit="share",
+        attribution_limit=1.0,
+        evidence=attribution[:, ::2, ::2],
+        counterfactual=None,
+        path=None,
+        in_distribution=None,
+        seconds=0.5,
         regions=Region("Chest", "image", 0.75, None, (Region("Solid", "attribute", 2.0, mask),)),
-    )  # fmt: skip
+    )
     checkpoint = SimpleNamespace(
         name="m", method="m", sha256="a" * 64, identity="b" * 64, source="", config={"findings": ["Nodule"]}
     )

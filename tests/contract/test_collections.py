@@ -1,4 +1,6 @@
-"""Every registered collection, and every choice made of one, answers all that the rest of the engine asks of a collection."""
+"""Every registered collection, and every choice made of one, answers all that the rest of the engine asks
+of a collection.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -12,7 +12,9 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are n
 
 
 def drawn_film(size=256, noise=0.0):
-    """A grey trunk with two dark lungs on black air, smooth like a film; the film (size, size) in 0 to 1 and the trunk."""
+    """A grey trunk with two dark lungs on black air, smooth like a film; the film (size, size) in 0 to 1
+    and the trunk.
+    """
     film = np.zeros((size, size), np.float32)
     unit = size / 256
     cv2.ellipse(film, (size // 2, int(150 * unit)), (int(95 * unit), int(130 * unit)), 0, 0, 360, 0.7, -1)

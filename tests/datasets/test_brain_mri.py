@@ -1,4 +1,6 @@
-"""Brain MR in its public layout: four classes in two halves, one view of the head; miniature folders and the real selection."""
+"""Brain MR in its public layout: four classes in two halves, one view of the head; miniature folders and
+the real selection.
+"""
 
 import cv2
 import numpy as np
@@ -18,7 +20,9 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real slices are 
 
 
 def write_folder(root, each=6):
-    """`each` slices a class and half: an ellipse of its own texture on black; tumour slices are square, the others are not."""
+    """`each` slices a class and half: an ellipse of its own texture on black; tumour slices are square, the
+    others are not.
+    """
     random = np.random.default_rng(0)
     for half in ("Training", "Testing"):
         for name in CLASSES:

@@ -1,4 +1,6 @@
-"""BraTS in both public layouts, written here as miniature volumes: orientation, full-brain slices, outlines and parts."""
+"""BraTS in both public layouts, written here as miniature volumes: orientation, full-brain slices, outlines
+and parts.
+"""
 
 import nibabel
 import numpy as np

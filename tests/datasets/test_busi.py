@@ -1,4 +1,6 @@
-"""Breast ultrasound in its public layout: classes, merged masks, crops and marks; miniature folders and the real selection."""
+"""Breast ultrasound in its public layout: classes, merged masks, crops and marks; miniature folders and the
+real selection.
+"""
 
 import cv2
 import numpy as np

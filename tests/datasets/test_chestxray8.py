@@ -12,7 +12,10 @@ from tests.places import REAL_SCANS
 REAL = REAL_SCANS / "nih1000"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
 
-NEW_HEADING = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex,View Position,OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+NEW_HEADING = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex,View "
+    "Position,OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+)
 OLD_HEADING = NEW_HEADING.replace("Patient Sex", "Patient Gender") + ","
 
 
@@ -26,7 +29,8 @@ def write_folder(root, patients=10, old=False, folders=("images",), boxes=(), gr
             age = f"{30 + patient:03d}Y" if old else f"{30 + patient}"
             end = "," if old else ""
             lines.append(
-                f"{name},{said[patient % 5]},{follow_up},{patient},{age},{'FM'[patient % 2]},{('PA', 'AP')[follow_up]},2500,2048,0.1,0.1{end}"
+                f"{name},{said[patient % 5]},{follow_up},{patient},{age},{'FM'[patient % 2]},{('PA', 'AP')[follow_up]},"
+                f"2500,2048,0.1,0.1{end}"
             )
             folder = root / folders[len(names) % len(folders)]
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
-"""CheXpert: tables, label policies, parts and CheXlocalize's segmentations, on miniature folders in the public layout."""
+"""CheXpert: tables, label policies, parts and CheXlocalize's segmentations, on miniature folders in the
+public layout.
+"""
 
 import json
 
@@ -9,9 +11,14 @@ import pytest
 from engine.datasets import SPLITS, UnusableCollection, open_collection
 from engine.datasets.chexpert import PAPER_FINDINGS, CheXpert, decode_run_lengths
 
-FINDINGS = "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
+FINDINGS = (
+    "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung "
+    "Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support "
+    "Devices"
+)
 HEADING = "Path,Sex,Age,Frontal/Lateral,AP/PA," + FINDINGS
-# one column for each of FINDINGS: Cardiomegaly uncertain, Edema absent, Consolidation not mentioned, Atelectasis present
+# one column for each of FINDINGS: Cardiomegaly uncertain, Edema absent, Consolidation not mentioned, Atelectasis
+# present
 SAID = ",,-1.0,,,0.0,,,1.0,,-1.0,,,"
 
 
@@ -21,14 +28,17 @@ def write_picture(root, file, grey=9):
 
 
 def write_folder(root, release="CheXpert-v1.0-small", train=20, test=True):
-    """Two frontal films and a lateral one a patient in train; three patients in valid, three in test without sex and age."""
+    """Two frontal films and a lateral one a patient in train; three patients in valid, three in test
+    without sex and age.
+    """
     rows = []
     for patient in range(1, train + 1):
         for study in (1, 2):
             file = f"train/patient{patient:05d}/study{study}/view1_frontal.jpg"
             write_picture(root, file)
             rows.append(
-                f"{release}/{file},{('Female', 'Male')[patient % 2]},{40 + patient},Frontal,{('AP', 'PA')[study % 2]},{SAID}"
+                f"{release}/{file},{('Female', 'Male')[patient % 2]},{40 + patient},Frontal,{('AP', 'PA')[study % 2]},"
+                f"{SAID}"
             )
         file = f"train/patient{patient:05d}/study1/view2_lateral.jpg"
         write_picture(root, file)

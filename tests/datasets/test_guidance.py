@@ -1,4 +1,6 @@
-"""Guidance masks: the three pseudo forms, the four strategies, and that nothing of validation or test reaches training."""
+"""Guidance masks: the three pseudo forms, the four strategies, and that nothing of validation or test
+reaches training.
+"""
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ SIDE = 100  # every patient's box is one pixel of its own on a 100 x 100 grid, s
 
 
 class Boxed(Collection):
-    """100 patients with two pictures each, the first 50 boxed for "Mass" on both; 60/20/20 train, validation, test by turns."""
+    """100 patients with two pictures each, the first 50 boxed for "Mass" on both; 60/20/20 train,
+    validation, test by turns.
+    """
 
     name = "boxed"
     findings = ("Mass", "Edema")
@@ -42,7 +46,9 @@ class Boxed(Collection):
 
 
 class BoxedElsewhere(Boxed):
-    """Knows boxes of 100 further pictures: of patients 0 to 49, present too, and of strangers 200 to 249, drawn lower down."""
+    """Knows boxes of 100 further pictures: of patients 0 to 49, present too, and of strangers 200 to 249,
+    drawn lower down.
+    """
 
     def boxes_elsewhere(self):
         return [pixel_box(f"q{patient}", f"{patient}", top=0.5) for patient in [*range(50), *range(200, 250)]]

@@ -1,4 +1,6 @@
-"""Lesions in real films: the truth is the film, lesions stay in the chest and follow physics, and no held-back patient teaches."""
+"""Lesions in real films: the truth is the film, lesions stay in the chest and follow physics, and no held-back patient
+teaches.
+"""
 
 import cv2
 import numpy as np

@@ -9,7 +9,8 @@ from engine.datasets.invariance_scm import KINDS, StructuralModel
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_strength_0_the_counterfactual_is_the_fact(kind):
     cases = StructuralModel(kind, 0.0, values=3).draw(50, seed=1)
-    # Each value has a matrix product of its own, and two products of the same numbers may be summed in different orders.
+    # Each value has a matrix product of its own, and two products of the same numbers may be summed in different
+    # orders.
     same = dict(rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(cases.under[:, 1], cases.under[:, 0], **same)
     np.testing.assert_allclose(cases.under[:, 2], cases.under[:, 0], **same)
@@ -52,9 +53,14 @@ def test_the_attribute_has_no_part_in_the_representation_unless_it_is_made_to():
 
 @pytest.mark.parametrize(
     "kind, expected",
-    [("linear", 2 * 0.5 - 3 * 2 + 1), ("quadratic", 2 * 0.25 - 3 * 4 + 1), ("exponential", 2 * np.exp(0.5) - 3 * np.exp(2.0) + 1),
-     ("log-exponential", np.log(1e-4) + 1), ("sin", 2 * np.sin(0.5) - 3 * np.sin(2.0) + 1)],
-)  # fmt: skip
+    [
+        ("linear", 2 * 0.5 - 3 * 2 + 1),
+        ("quadratic", 2 * 0.25 - 3 * 4 + 1),
+        ("exponential", 2 * np.exp(0.5) - 3 * np.exp(2.0) + 1),
+        ("log-exponential", np.log(1e-4) + 1),
+        ("sin", 2 * np.sin(0.5) - 3 * np.sin(2.0) + 1),
+    ],
+)
 def test_the_equations_by_hand(kind, expected):
     model = StructuralModel(kind, 0.0, k=2)
     model.weights, model.bias = np.array([2.0, -3.0]), 1.0

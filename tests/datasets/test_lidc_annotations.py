@@ -7,11 +7,15 @@ import pytest
 from engine.datasets.lidc_annotations import ATTRIBUTES, RATINGS, annotations_file, read_nodules
 
 TABLES = """
-create table scans (id integer primary key, study_instance_uid text, series_instance_uid text, patient_id text, slice_thickness float,
+create table scans (id integer primary key, study_instance_uid text, series_instance_uid text, patient_id text,
+  slice_thickness float,
     pixel_spacing float, contrast_used boolean, is_from_initial boolean, sorted_dicom_file_names text);
-create table annotations (id integer primary key, scan_id integer, _nodule_id text, subtlety integer, "internalStructure" integer,
-    calcification integer, sphericity integer, margin integer, lobulation integer, spiculation integer, texture integer, malignancy integer);
-create table contours (id integer primary key, annotation_id integer, inclusion boolean, image_z_position float, dicom_file_name text, coords text);
+create table annotations (id integer primary key, scan_id integer, _nodule_id text, subtlety integer,
+  "internalStructure" integer,
+    calcification integer, sphericity integer, margin integer, lobulation integer, spiculation integer,
+      texture integer, malignancy integer);
+create table contours (id integer primary key, annotation_id integer, inclusion boolean, image_z_position float,
+  dicom_file_name text, coords text);
 """
 
 
@@ -65,8 +69,13 @@ def test_the_diameter_is_in_millimetres(database):
 def test_ratings_become_attributes_and_label_by_the_high_median(database):
     first, second = read_nodules(database)
     assert dict(zip(ATTRIBUTES, first.attributes)) == {
-        "subtlety": 1, "calcification": 1, "margin": 1, "spiculation": 1, "lobulation": 1, "texture": 0,
-    }  # fmt: skip
+        "subtlety": 1,
+        "calcification": 1,
+        "margin": 1,
+        "spiculation": 1,
+        "lobulation": 1,
+        "texture": 0,
+    }
     assert first.malignant == 1 and second.malignant == 0
     assert dict(zip(ATTRIBUTES, second.attributes))["margin"] == 0
 

@@ -15,10 +15,11 @@ METADATA = (
     "ProcedureCodeSequence_CodeMeaning,ViewCodeSequence_CodeMeaning,PatientOrientationCodeSequence_CodeMeaning"
 )
 LABELS = (
-    "subject_id,study_id,Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity,"
-    "No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices"
+    "subject_id,study_id,Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung "
+    "Lesion,Lung Opacity,No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices"
 )
-SAID = "1.0,-1.0,,0.0,,,,,,-1.0,,,,"  # Atelectasis present, Cardiomegaly and Effusion uncertain, Edema absent, Consolidation not mentioned
+# Atelectasis present, Cardiomegaly and Effusion uncertain, Edema absent, Consolidation not mentioned
+SAID = "1.0,-1.0,,0.0,,,,,,-1.0,,,,"
 VIEWS = ("PA", "AP", "LATERAL", "LL", "")  # one film of each study
 PATIENTS = {  # subject: part, gender, age in 2150, races of the admissions
     "10000032": ("train", "F", 52, ["WHITE"]),
@@ -51,7 +52,8 @@ def write_folder(root, packed=True, demographics="."):
             file.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(file), np.full((40, 50), 10 * number, np.uint8))
             metadata.append(
-                f"{film},{subject},{study},CHEST (PA AND LAT),{view},3056,2544,21530522,213014.531,CHEST (PA AND LAT),postero-anterior,Erect"
+                f"{film},{subject},{study},CHEST (PA AND LAT),{view},3056,2544,21530522,213014.531,CHEST (PA AND "
+                "LAT),postero-anterior,Erect"
             )
             split.append(f"{film},{study},{subject},{part}")
         if subject != "11000566":  # a few studies have no labels
@@ -129,8 +131,13 @@ def test_sex_age_and_race_are_joined_from_mimic_iv(tmp_path, where):
         "12000001": "",
     }
     assert by_patient(collection, "race") == {
-        "10000032": "White", "10000764": "Black", "10001122": "Asian", "11000011": "", "11000566": "", "12000001": "",
-    }  # fmt: skip
+        "10000032": "White",
+        "10000764": "Black",
+        "10001122": "Asian",
+        "11000011": "",
+        "11000566": "",
+        "12000001": "",
+    }
     ages = by_patient(collection, "age")
     assert ages["10000032"] == "55" and ages["12000001"] == ""  # 52 in 2150, filmed in 2153
 

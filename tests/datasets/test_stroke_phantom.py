@@ -1,4 +1,6 @@
-"""Implanted strokes: in their territory, subtle, and with the same head without them; on an ellipsoid in the atlas's place."""
+"""Implanted strokes: in their territory, subtle, and with the same head without them; on an ellipsoid in
+the atlas's place.
+"""
 
 import nibabel
 import numpy as np

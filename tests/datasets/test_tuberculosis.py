@@ -50,8 +50,11 @@ def test_each_collection_is_labelled_in_its_own_way(tmp_path):
         for name in ("shenzhen", "montgomery", "belarus", "kit")
     }
     assert {name: (len(labels), labels.mean()) for name, labels in ill.items()} == {
-        "shenzhen": (20, 0.5), "montgomery": (20, 0.5), "belarus": (10, 1.0), "kit": (20, 0.5),
-    }  # fmt: skip
+        "shenzhen": (20, 0.5),
+        "montgomery": (20, 0.5),
+        "belarus": (10, 1.0),
+        "kit": (20, 0.5),
+    }
     assert len(set(collection.patients)) == 70
 
 

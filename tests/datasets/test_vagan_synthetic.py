@@ -1,4 +1,6 @@
-"""The synthetic pictures: drawn as the two recipes say, one scale for all, true counterfactuals, and how far a threshold gets."""
+"""The synthetic pictures: drawn as the two recipes say, one scale for all, true counterfactuals, and how far a
+threshold gets.
+"""
 
 import numpy as np
 import pytest

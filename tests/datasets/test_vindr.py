@@ -33,7 +33,9 @@ def write_dicom(path, pixels):
 
 
 def write_folder(root, ending=".png", tables="annotations"):
-    """Pictures 80 wide and 60 high; picture 0 has two radiologists' boxes, 1 a tick without a box, the others nothing."""
+    """Pictures 80 wide and 60 high; picture 0 has two radiologists' boxes, 1 a tick without a box, the
+    others nothing.
+    """
     (root / "train").mkdir()
     (root / "test").mkdir()
     (root / tables).mkdir(exist_ok=True)

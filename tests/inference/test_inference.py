@@ -1,4 +1,6 @@
-"""Promises of the inference process: one function at a time, between steps others, called off, restarted, and never left behind."""
+"""Promises of the inference process: one function at a time, between steps others, called off, restarted, and never
+left behind.
+"""
 
 import os
 import subprocess

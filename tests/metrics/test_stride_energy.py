@@ -1,4 +1,6 @@
-"""Energy at the strides' frequencies: 1 for maps without fingerprint, far above for a checkerboard, whatever the films are like."""
+"""Energy at the strides' frequencies: 1 for maps without fingerprint, far above for a checkerboard, whatever the films
+are like.
+"""
 
 import cv2
 import numpy as np

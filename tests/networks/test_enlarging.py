@@ -1,4 +1,6 @@
-"""Enlarging by resizing: shapes, old checkpoints keep theirs, and the arranged networks say what the trained ones say."""
+"""Enlarging by resizing: shapes, old checkpoints keep theirs, and the arranged networks say what the
+trained ones say.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Made pairs: the change is the truth in the network's range, held-back patients never teach, and the loss does not settle at nothing."""
+"""Made pairs: the change is the truth in the network's range, held-back patients never teach, and the loss does not
+settle at nothing.
+"""
 
 from types import SimpleNamespace
 
@@ -104,7 +106,9 @@ def test_the_loss_is_a_weighted_l1_that_knows_the_truth_only():
 
 
 def test_emphasis_is_what_keeps_a_doubtful_change_from_being_none_at_all():
-    """One of four places changes, and nobody can know which: plain L1 asks for nothing, with emphasis for the change."""
+    """One of four places changes, and nobody can know which: plain L1 asks for nothing, with emphasis for
+    the change.
+    """
     truths = torch.zeros(4, 1, 4, 4)
     for n in range(4):
         truths[n, 0, n] = -1

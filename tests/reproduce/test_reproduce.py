@@ -179,9 +179,10 @@ def test_the_card_names_the_command_that_would_train_the_same(tmp_path):
     job = training_job(table, GUIDED, "demo", collection, Machine("cpu"), tmp_path)
     assert job.name == "attri-net-phantom-tag-guided" and not job.resume
     assert job.command == (
-        "python -m engine train attri_net --data phantom --name attri-net-phantom-tag-guided --preset demo "
-        "--option count=60 --option marker=CXR-ROOM1 --set lambda_cl=20 --set classifier_rate=1e-2 --set keep_last=1 "
-        "--set validate_every=100 --set steps=300 --start-from attri-net-phantom-unguided --guidance elsewhere --seed 42 --precision 32-true"
+        "python -m engine train attri_net --data phantom --name attri-net-phantom-tag-guided --preset demo --option "
+        "count=60 --option marker=CXR-ROOM1 --set lambda_cl=20 --set classifier_rate=1e-2 --set keep_last=1 --set "
+        "validate_every=100 --set steps=300 --start-from attri-net-phantom-unguided --guidance elsewhere --seed 42 "
+        "--precision 32-true"
     )
     whole = training_job(table, GUIDED, "paper", collection, Machine("cpu"), tmp_path)
     assert whole.start_from is None and not whole.changes  # what the demo needs, the paper's own schedule does not

@@ -32,7 +32,9 @@ def bomb(make: Callable[[], bytes]) -> Callable[[], bytes]:
 
 
 def deflated(start: bytes, zeros: int, window_bits: int) -> bytes:
-    """`start` and many zeros, compressed; the checksum at the end is wrong, which only those learn who inflate it all."""
+    """`start` and many zeros, compressed; the checksum at the end is wrong, which only those learn who
+    inflate it all.
+    """
     packer = zlib.compressobj(9, zlib.DEFLATED, window_bits)
     head = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
     megabyte = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -335,8 +337,16 @@ def the_largest_plain_jpeg_film_that_is_let_in() -> bytes:
     frame = cv2.imencode(".jpg", noise(1024, 1024, 3), [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
     frames = bounds.JPEG_PIXELS >> 20
     data = encapsulate([frame + b"\0" * (len(frame) % 2)] * frames)
-    return dicom(np.zeros((8, 8, 3), np.uint8), JPEGBaseline8Bit, samples=3, PixelData=data, Rows=1024, Columns=1024, NumberOfFrames=frames,
-                 PhotometricInterpretation="YBR_FULL_422")  # fmt: skip
+    return dicom(
+        np.zeros((8, 8, 3), np.uint8),
+        JPEGBaseline8Bit,
+        samples=3,
+        PixelData=data,
+        Rows=1024,
+        Columns=1024,
+        NumberOfFrames=frames,
+        PhotometricInterpretation="YBR_FULL_422",
+    )
 
 
 @bomb

@@ -28,7 +28,8 @@ def body(rows: int = 40, columns: int = 50, top: int = 4000, dtype=np.uint16) ->
 
 
 def dicom(stored: np.ndarray, syntax=ExplicitVRLittleEndian, samples: int = 1, **elements) -> bytes:
-    """A DICOM file of (H, W), (S, H, W), or with samples=3 (H, W, 3), stored values; `elements` by keyword replace the defaults.
+    """A DICOM file of (H, W), (S, H, W), or with samples=3 (H, W, 3), stored values; `elements` by keyword replace the
+    defaults.
 
     An element given as None is left out.
     """

@@ -1,4 +1,6 @@
-"""Promises over the real files of pydicom and pydicom-data: which are read, as which numbers, and why the rest is refused."""
+"""Promises over the real files of pydicom and pydicom-data: which are read, as which numbers, and why the
+rest is refused.
+"""
 
 import importlib.util
 import logging
@@ -270,9 +272,10 @@ def test_a_jpeg_whose_scan_says_that_it_ends_at_0_is_read_as_dcmtk_reads_it():
 
 def test_lossless_encodings_of_one_picture_have_one_identity():
     for names in (
-        "MR_small.dcm MR_small_RLE.dcm MR_small_bigendian.dcm MR_small_expb.dcm MR_small_implicit.dcm MR_small_jp2klossless.dcm"
-        " MR_small_jpeg_ls_lossless.dcm MR_small_padded.dcm",
-        "emri_small.dcm emri_small_RLE.dcm emri_small_big_endian.dcm emri_small_jpeg_2k_lossless.dcm emri_small_jpeg_ls_lossless.dcm",
+        "MR_small.dcm MR_small_RLE.dcm MR_small_bigendian.dcm MR_small_expb.dcm MR_small_implicit.dcm "
+        "MR_small_jp2klossless.dcm MR_small_jpeg_ls_lossless.dcm MR_small_padded.dcm",
+        "emri_small.dcm emri_small_RLE.dcm emri_small_big_endian.dcm emri_small_jpeg_2k_lossless.dcm "
+        "emri_small_jpeg_ls_lossless.dcm",
         "SC_rgb.dcm SC_rgb_expb.dcm SC_rgb_rle.dcm SC_rgb_gdcm2k_uncompressed.dcm",
         "RG1_UNCR.dcm RG1_J2KR.dcm",
         "color-pl.dcm color-px.dcm",

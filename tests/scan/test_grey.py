@@ -1,4 +1,6 @@
-"""Promises of grey DICOM pictures: which bits are the value, what tables mean, which way is bright, and what is no picture."""
+"""Promises of grey DICOM pictures: which bits are the value, what tables mean, which way is bright, and
+what is no picture.
+"""
 
 import numpy as np
 import pytest

@@ -150,7 +150,9 @@ def test_a_ring_of_boxes_is_refused_at_once(length):
 
 @pytest.mark.parametrize("length", [None, 0])
 def test_a_codestream_behind_other_boxes_is_found(length):
-    """A length of 0 says that the last box, the codestream's, goes to the end; what is said to be in it is looked for in the tiles then."""
+    """A length of 0 says that the last box, the codestream's, goes to the end; what is said to be in it is looked for
+    in the tiles then.
+    """
     boxes = [box(b"ftyp", b"jp2 \0\0\0\0jp2 "), box(b"jp2h", bytes(40) + b"\xff\x4f\xff\x51" + bytes(40))]
     with pytest.raises(UnreadableScan, match="cannot be decoded"):  # its tile is empty
         read_scan_in_process(jp2(*boxes, box(b"jp2c", CODED, length)))

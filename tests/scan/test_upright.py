@@ -18,7 +18,8 @@ DEEP = body(top=60_000)
 FLAT = (DEEP // 256).astype(np.uint8)
 COLOUR = np.stack([FLAT, FLAT // 2, 255 - FLAT], axis=-1)
 ALPHA = np.resize(np.linspace(60, 255, 50), (40, 50)).astype(np.uint8)
-STORED_AS = {  # orientation -> how an upright picture is then stored (EXIF 2.3: where its first row and column are seen)
+# Orientation -> how an upright picture is then stored (EXIF 2.3: where its first row and column are seen)
+STORED_AS = {
     1: lambda a: a,
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),

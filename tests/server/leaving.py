@@ -1,4 +1,6 @@
-"""An app of one page for a test: every session asks for a job that never ends by itself, and writes down when it has ended."""
+"""An app of one page for a test: every session asks for a job that never ends by itself, and writes down
+when it has ended.
+"""
 
 import os
 from pathlib import Path

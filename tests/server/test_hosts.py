@@ -14,8 +14,19 @@ import pytest
 
 from tests.places import ROOT
 
-ROUTES = ("/", "/learned", "/_stcore/health", "/_stcore/host-config", "/media/0.png", "/component/x/y.js", "/_stcore/bidi-components/x/y.js",
-          "/_stcore/upload_file/a/b", "/static/js/x.js", "/pixels/x", "/nothing")  # fmt: skip
+ROUTES = (
+    "/",
+    "/learned",
+    "/_stcore/health",
+    "/_stcore/host-config",
+    "/media/0.png",
+    "/component/x/y.js",
+    "/_stcore/bidi-components/x/y.js",
+    "/_stcore/upload_file/a/b",
+    "/static/js/x.js",
+    "/pixels/x",
+    "/nothing",
+)
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,10 @@ DECODE = """
 import { gridOf } from "./viewer/modules/arrays.js";
 let text = "";
 for await (const part of process.stdin) text += part;
-const grids = JSON.parse(text).map(({ entry, chunk }) => gridOf(entry, new Uint8Array(Buffer.from(chunk, "base64")).buffer));
-console.log(JSON.stringify(grids.map(({ data, scale, frames, height, width }) => ({ shape: [frames, height, width], values: Array.from(data, (x) => x * scale) }))));
+const grids = JSON.parse(text).map(({ entry, chunk }) => gridOf(entry, new Uint8Array(Buffer.from(chunk, "base64"))
+  .buffer));
+console.log(JSON.stringify(grids.map(({ data, scale, frames, height, width }) => ({ shape: [frames, height, width],
+  values: Array.from(data, (x) => x * scale) }))));
 """
 
 

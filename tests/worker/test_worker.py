@@ -1,4 +1,6 @@
-"""Promises of worker processes: what goes in comes out, limits hold whatever the work does, and nothing outlives its asker."""
+"""Promises of worker processes: what goes in comes out, limits hold whatever the work does, and nothing
+outlives its asker.
+"""
 
 import os
 import random

@@ -1,11 +1,11 @@
 """The bias report: would a model's answer change if only one attribute of the patient, or of the picture, were another?
 
 Whether the pictures deserve a verdict, and which one the numbers give, is said in `verdicts`.
-The test needs g(a, Z), the model's answer on pictures that depend on Z alone. Exact counterfactuals share all that is not the attribute,
-and a model that ignores it answers alike on all of them, so their answers are taken as they are. A generator's still know which value
-was the patient's own; of their answers only what Z foretells is taken.
-Sizes compare two generated pictures of one patient, and what the generator leaves in pictures under each value, as the null
-interventions show it, is subtracted from the answers first (`equivalence`).
+The test needs g(a, Z), the model's answer on pictures that depend on Z alone. Exact counterfactuals share all that is
+not the attribute, and a model that ignores it answers alike on all of them, so their answers are taken as they are. A
+generator's still know which value was the patient's own; of their answers only what Z foretells is taken.
+Sizes compare two generated pictures of one patient, and what the generator leaves in pictures under each value, as the
+null interventions show it, is subtracted from the answers first (`equivalence`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def bias_report(
     """Tests every finding of `model` on the pictures at `indices`, as a family of its own.
 
     Args:
-        model: anything with findings, thresholds, predict_proba and checkpoint; with `preprocessing`, it is shown films of that size.
+        model: anything with findings, thresholds, predict_proba and checkpoint; with `preprocessing`, it is shown films
+            of that size.
         progress: called with (done, all) steps.
         margin: below which a mean change of the probability, or a share of decisions, is too small to matter.
         split: the part of the collection that the pictures are from, for the report.
@@ -168,7 +169,8 @@ def bias_reports(
 
 
 def judged(reports: Sequence[BiasReport], asked_before: Sequence[Question] = ()) -> list[BiasReport]:
-    """Reports of one checkpoint on one collection, each finding with its verdict, p values corrected for all of them together.
+    """Reports of one checkpoint on one collection, each finding with its verdict, p values corrected for all of them
+    together.
 
     Args:
         asked_before: what else was asked of this checkpoint on this collection: the `question` of its reports.
@@ -186,7 +188,9 @@ def judged(reports: Sequence[BiasReport], asked_before: Sequence[Question] = ())
 
 
 def size_for(model: Model) -> int | None:
-    """Side in pixels of the films that `model` looks at; None where it does not say so, and takes whatever it is shown."""
+    """Side in pixels of the films that `model` looks at; None where it does not say so, and takes whatever
+    it is shown.
+    """
     preprocessing = getattr(model, "preprocessing", None)
     return None if preprocessing is None else preprocessing.size
 
@@ -214,7 +218,9 @@ def _asked(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> n
 
 
 def _truth(model: Model, collection: Collection, indices: np.ndarray) -> list[np.ndarray | None]:
-    """(n,) labels of each of the model's findings, NaN where unknown; None for one that the collection is not labelled for."""
+    """(n,) labels of each of the model's findings, NaN where unknown; None for one that the collection is
+    not labelled for.
+    """
     known = list(collection.findings)
     return [
         collection.labels[indices, known.index(finding)] if finding in known else None for finding in model.findings

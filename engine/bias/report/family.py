@@ -1,7 +1,9 @@
-"""One family of hypotheses for each checkpoint and collection: all that was asked of them is corrected together (Holm 1979).
+"""One family of hypotheses for each checkpoint and collection: all that was asked of them is corrected together (Holm
+1979).
 
-Whoever asks long enough finds something. Two claims can be made of each finding: that the calibrated test finds a dependence, and that the
-pictures show a change beyond a limit. Both are hypotheses of the family, and so are those of every attribute that was asked before.
+Whoever asks long enough finds something. Two claims can be made of each finding: that the calibrated test finds a
+dependence, and that the pictures show a change beyond a limit. Both are hypotheses of the family, and so are those of
+every attribute that was asked before.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ class Shown:
     """What the pictures alone say of one finding, as far as a p value needs it.
 
     Attributes:
-        mean, error: of the mean change and its standard error, patients taken together. freedom: its degrees, below 1 for one patient.
+        mean, error: of the mean change and its standard error, patients taken together. freedom: its degrees, below 1
+            for one patient.
         choices: out of how many pairs of values the change was picked.
         flips: share of decisions that flip. cases: how many independent ones that rests on.
     """
@@ -53,7 +56,9 @@ class Shown:
     cases: float
 
     def p_value(self, limit: float) -> float:
-        """Of the hypothesis that neither the mean change nor the share of flips exceeds `limit` (in (0, 1)): Bonferroni of the two."""
+        """Of the hypothesis that neither the mean change nor the share of flips exceeds `limit` (in (0, 1)): Bonferroni
+        of the two.
+        """
         if self.freedom < 1:
             return 1.0
         if self.error > 0:
@@ -68,7 +73,9 @@ class Shown:
 
 
 def shown(change: np.ndarray, flipped: np.ndarray, patients: np.ndarray | None, choices: int = 1) -> Shown:
-    """From each case's change of the probability (n,) in [-1, 1], and share of other values that flip its decision (n,) in [0, 1]."""
+    """From each case's change of the probability (n,) in [-1, 1], and share of other values that flip its decision (n,)
+    in [0, 1].
+    """
     n, mean, share = len(change), float(np.mean(change)), float(np.mean(flipped))
     index, g = cluster_index(patients, n)
     error = math.sqrt(clustered_variance((change - mean) / n, index, g)) if g > 1 else 0.0

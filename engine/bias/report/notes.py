@@ -1,4 +1,6 @@
-"""What stands beside a bias report's answer: who was asked how, what is assumed and what was done to test it, and what each number is."""
+"""What stands beside a bias report's answer: who was asked how, what is assumed and what was done to test it, and what
+each number is.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +17,38 @@ from engine.shortcuts import both_numbers
 from engine.tables import number
 
 TEST = (
-    "p is a p value. If the answer did not depend on the attribute once everything else that is known of each picture (Z) is taken into account, a "
-    "difference as large as the one found would come about by chance with this probability. A small p speaks for a dependence; a large one proves "
-    "nothing. Asking several questions makes a chance find likelier: the corrected p allows for all that were asked together (Holm's correction), and "
-    "verdicts rest on it. The test is two-sided and calibrated: counterfactual invariance by randomisation (CIT-LR)."
+    "p is a p value. If the answer did not depend on the attribute once everything else that is known of each picture "
+    "(Z) is taken into account, a difference as large as the one found would come about by chance with this "
+    "probability. A small p speaks for a dependence; a large one proves nothing. Asking several questions makes a "
+    "chance find likelier: the corrected p allows for all that were asked together (Holm's correction), and verdicts "
+    "rest on it. The test is two-sided and calibrated: counterfactual invariance by randomisation (CIT-LR)."
 )
-EXACT = "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much the answer moves."
-PICKED = "Each finding's change is between the two values that lie furthest apart; its interval is widened for having picked them."
-DETECTABLE = "Detectable is the typical (root mean square) change in points that the test would have found in 4 of 5 such samples."
+EXACT = (
+    "With exact counterfactuals p speaks against no change at all: it says how many patients were asked, not how much "
+    "the answer moves."
+)
+PICKED = (
+    "Each finding's change is between the two values that lie furthest apart; its interval is widened for having "
+    "picked them."
+)
+DETECTABLE = (
+    "Detectable is the typical (root mean square) change in points that the test would have found in 4 of 5 such "
+    "samples."
+)
 GAPS = (
-    "Parity, opportunity and odds gaps compare the decisions of groups of different patients, on the pictures as they are. They cannot tell "
-    "the attribute from the illness, and are shown because they are asked for."
+    "Parity, opportunity and odds gaps compare the decisions of groups of different patients, on the pictures as they "
+    "are. They cannot tell the attribute from the illness, and are shown because they are asked for."
 )
 SMALL_PRINT = {
-    "E Var(g | Z)": "g is the model's expected answer given Z under each value of the attribute. Its variance over the values, averaged over "
-    "patients: 0 for a model that ignores the attribute, at most 0.25.",
-    "Overlap": "E Var(A | Z) / Var(A): 1 where Z says nothing about the attribute A, 0 where it gives it away and nothing can be tested.",
+    "E Var(g | Z)": "g is the model's expected answer given Z under each value of the attribute. Its variance over "
+    "the values, averaged over patients: 0 for a model that ignores the attribute, at most 0.25.",
+    "Overlap": "E Var(A | Z) / Var(A): 1 where Z says nothing about the attribute A, 0 where it gives it away and "
+    "nothing can be tested.",
     "eca": "Expected counterfactual accuracy: the share of decisions that stay.",
     "Paired t-test": "The test that the paper prints. Its p values are not calibrated, and no verdict rests on them.",
-    "... of the mean probability": "The same gap of the groups' mean probabilities, which says nothing about decisions.",
-}  # fmt: skip
+    "... of the mean probability": "The same gap of the groups' mean probabilities, which says nothing about "
+    "decisions.",
+}
 
 
 def facts(report: BiasReport) -> list[tuple[str, str]]:
@@ -54,14 +68,16 @@ def facts(report: BiasReport) -> list[tuple[str, str]]:
     return [
         (
             "Model",
-            f"{report.checkpoint}; sha256 of its weights {report.checkpoint_sha256[:16]}, of weights and configuration {report.checkpoint_identity[:16]}",
+            f"{report.checkpoint}; sha256 of its weights {report.checkpoint_sha256[:16]}, of weights and "
+            f"configuration {report.checkpoint_identity[:16]}",
         ),
         ("Pictures", f"{report.data}; part {report.split}; {films}: {groups}"),
         ("Made otherwise by", f"{report.generator}{exact}"),
         ("Date and seed", f"{report.date} (UTC), seed {report.seed}"),
         (
             "Level",
-            f"{LEVEL:g} after Holm's correction; intervals cover 95 %, patients taken together; margin {100 * report.margin:g} of 100",
+            f"{LEVEL:g} after Holm's correction; intervals cover 95 %, patients taken together; margin "
+            f"{100 * report.margin:g} of 100",
         ),
         ("Questions asked", family(report)),
         (f"Overlap of {named(report.attribute)} and Z", overlap),
@@ -80,13 +96,14 @@ def assumption(report: BiasReport) -> tuple[str, str]:
     """What the verdicts assume, in one sentence, and what was done to test it."""
     if report.exact:
         assumed = (
-            f"These counterfactuals are exact: the same drawing from the same noise with another {named(report.attribute)}, so nothing has to "
-            "be assumed about the pictures."
+            "These counterfactuals are exact: the same drawing from the same noise with another "
+            f"{named(report.attribute)}, so nothing has to be assumed about the pictures."
         )
         return assumed, "What is found holds for drawn films; nothing here says how the model answers on patients."
     assumed = (
-        f"The verdicts assume that what is known of each picture but the {named(report.attribute)} (Z) accounts for every other difference "
-        "between the groups (an adjustment set), and that making a picture leaves the same trace in it under a patient's own value as under another."
+        f"The verdicts assume that what is known of each picture but the {named(report.attribute)} (Z) accounts for "
+        "every other difference between the groups (an adjustment set), and that making a picture leaves the same "
+        "trace in it under a patient's own value as under another."
     )
     overlap = (
         ""
@@ -103,10 +120,11 @@ def _traces(report: BiasReport) -> str:
         return "Pictures that were made under each patient's own value left the answers as they were."
     finding, trace = max(traces, key=lambda pair: abs(pair[1].points))
     return (
-        "To test it, every picture was also made under the patient's own value: what this moves the answer by is the trace, which is subtracted "
-        f"and whose uncertainty widens every interval. In pictures made {answers.otherwise(report.attribute, trace.value)} "
-        f"it is largest for {finding.lower()}: {100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f}). "
-        f"With nothing changed {of_hundred(_worst(report))} change all the same."
+        "To test it, every picture was also made under the patient's own value: what this moves the answer by is the "
+        "trace, which is subtracted and whose uncertainty widens every interval. In pictures made "
+        f"{answers.otherwise(report.attribute, trace.value)} it is largest for {finding.lower()}: "
+        f"{100 * trace.points:+.1f} points ({trace.shift:+.2f} log-odds, {trace.low:+.2f} to {trace.high:+.2f}). With "
+        f"nothing changed {of_hundred(_worst(report))} change all the same."
     )
 
 
@@ -121,11 +139,14 @@ def trace_words(trace: Trace, attribute: str) -> str:
 
 
 def columns(report: BiasReport, points: bool = True) -> str:
-    """What the table's columns are, and when a decision flips; with the operating points, unless they stand elsewhere."""
+    """What the table's columns are, and when a decision flips; with the operating points, unless they stand
+    elsewhere.
+    """
     margin = f"{100 * report.margin:g}"
     equal = (
-        f"'Beyond -{margin}, +{margin}' are the two one-sided tests of the mean change against the margin: where both p are at most 0.025 its "
-        f"95 % interval lies within {margin} points. 'No sign of it' is said only where the intervals of the change and of the flips do; it never rests on a large p."
+        f"'Beyond -{margin}, +{margin}' are the two one-sided tests of the mean change against the margin: where both "
+        f"p are at most 0.025 its 95 % interval lies within {margin} points. 'No sign of it' is said only where the "
+        "intervals of the change and of the flips do; it never rests on a large p."
     )
     crossed = (
         f": {', '.join(f'{one.finding.lower()} {number(one.threshold)}' for one in report.findings)}" if points else ""
@@ -146,7 +167,9 @@ def columns(report: BiasReport, points: bool = True) -> str:
 
 
 def missing(report: BiasReport) -> list[str]:
-    """Why gaps are not there: one sentence for each reason, with the gaps and the findings that it is the reason for."""
+    """Why gaps are not there: one sentence for each reason, with the gaps and the findings that it is the
+    reason for.
+    """
     reasons: dict[str, dict[str, list[str]]] = {}
     for one in report.findings:
         for name, reason in one.associations.missing.items():
@@ -163,7 +186,9 @@ def _and(names: Sequence[str]) -> str:
 
 
 def map_and_answer(report: BiasReport) -> list[str]:
-    """Where the model's card holds its map against a marker: that number and the answer's together, a sentence a finding."""
+    """Where the model's card holds its map against a marker: that number and the answer's together, a
+    sentence a finding.
+    """
     return both_numbers([*report.maps, *(row for one in report.findings for row in (one.change, one.flips))])
 
 

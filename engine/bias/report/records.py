@@ -1,4 +1,6 @@
-"""BiasReport: what was found about one model and one attribute, finding by finding, with everything a verdict rests on."""
+"""BiasReport: what was found about one model and one attribute, finding by finding, with everything a
+verdict rests on.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,17 @@ class Affected:
     flips: bool
 
     def difference(self, values: Sequence[str]) -> np.ndarray:
-        """(size, size) what changes, in one direction for all patients: the second of two `values` less the first; with more values,
-        the other less the patient's own."""
+        """(size, size) what changes, in one direction for all patients: the second of two `values` less the first; with
+        more values, the other less the patient's own.
+        """
         backwards = len(values) == 2 and self.factual == values[1]
         return (self.original - self.counterfactual) if backwards else (self.counterfactual - self.original)
 
 
 def difference_scale(shown: Sequence[Affected]) -> float:
-    """Where one scale for the differences of these patients ends, in the collection's units: beyond it lie 0.5 % of one's pixels."""
+    """Where one scale for the differences of these patients ends, in the collection's units: beyond it lie 0.5 % of
+    one's pixels.
+    """
     return (
         max((float(np.quantile(np.abs(one.counterfactual - one.original), 0.995)) for one in shown), default=0.0) or 1.0
     )
@@ -62,19 +67,23 @@ class FindingReport:
         finding, threshold: its name and operating point.
         verdict: one of `VERDICTS`; reason: why there is none, or "".
         test: None where it could not be done.
-        associations: demographic parity, equality of opportunity and equalised odds of the answers on the pictures as they are.
+        associations: demographic parity, equality of opportunity and equalised odds of the answers on the pictures as
+            they are.
         pair: the two values between which `change` is measured, the first to the second.
-        change: mean signed change of the probability from one to the other, patients resampled; with more than two values `pair` is
-            the one that differs most, and the interval is widened (Bonferroni) for having picked it.
-        flips: share of patients whose decision another value flips (all others alike likely). eca: the share that stays (Eq. 8).
-        null_change: mean |change| of the probability by the null intervention. null_flips: the share of decisions it flips.
+        change: mean signed change of the probability from one to the other, patients resampled; with more than two
+            values `pair` is the one that differs most, and the interval is widened (Bonferroni) for having picked it.
+        flips: share of patients whose decision another value flips (all others alike likely). eca: the share that stays
+            (Eq. 8).
+        null_change: mean |change| of the probability by the null intervention. null_flips: the share of decisions it
+            flips.
         under: (n, 2) the probability under the first and the second value of `pair`.
         affected: those whose answer changes most.
         poor: why the pictures carry no verdict about this finding, or "".
         limit: the change above which the pictures speak for themselves; None where they do not. shown: what they say.
-        shown_corrected_p: of the hypothesis that no change exceeds the limit, corrected for the family; None without a limit, or before.
-        traces: what the generator leaves in pictures under each value, in the order of the values; `change`, `flips` and `under` are
-            without them. unsubtracted: the change before they were subtracted.
+        shown_corrected_p: of the hypothesis that no change exceeds the limit, corrected for the family; None without a
+            limit, or before.
+        traces: what the generator leaves in pictures under each value, in the order of the values; `change`, `flips`
+            and `under` are without them. unsubtracted: the change before they were subtracted.
         equivalence: the tests of `change` against the margin below which a change is too small to matter.
     """
 
@@ -110,7 +119,9 @@ class FindingReport:
 
     @property
     def p_values(self) -> tuple[float, ...]:
-        """Of the hypotheses that can lead to an accusation, not corrected: the test's, and that of what the pictures show."""
+        """Of the hypotheses that can lead to an accusation, not corrected: the test's, and that of what the
+        pictures show.
+        """
         if self.test is None:
             return ()
         return (
@@ -126,7 +137,9 @@ class FindingReport:
 
     @property
     def by_pictures(self) -> bool:
-        """Whether the pictures alone say that it depends, and the test, which does not rest on how they were made, does not confirm it."""
+        """Whether the pictures alone say that it depends, and the test, which does not rest on how they were made, does
+        not confirm it.
+        """
         return self.verdict == DEPENDS and self.test.corrected_p is not None and self.test.corrected_p > LEVEL
 
     @property
@@ -140,28 +153,37 @@ class FindingReport:
 
     @property
     def largest_possible_change(self) -> float | None:
-        """The furthest end of the intervals of `change` and `flips`: how large a change may be after all; None where one is missing."""
+        """The furthest end of the intervals of `change` and `flips`: how large a change may be after all; None where
+        one is missing.
+        """
         ends = self.change.low, self.change.high, self.flips.high
         return None if None in ends else max(map(abs, ends))
 
     @property
     def within_margin(self) -> bool:
-        """Whether both intervals lie within the margin: shown to be too small to matter, which says nothing of whether it is 0."""
+        """Whether both intervals lie within the margin: shown to be too small to matter, which says nothing of whether
+        it is 0.
+        """
         return self.largest_possible_change is not None and self.largest_possible_change <= self.equivalence.margin
 
     @property
     def small(self) -> bool:
-        """Whether what was found is smaller than the margin: a dependence, and one that a large one must not be mentioned in a breath with."""
+        """Whether what was found is smaller than the margin: a dependence, and one that a large one must not be
+        mentioned in a breath with.
+        """
         return self.verdict == DEPENDS and self.size < self.equivalence.margin
 
     @property
     def how(self) -> str:
-        """What must be said with "depends": "barely" (under `RELEVANT`), "a little" (under the margin), "by the pictures", or nothing."""
+        """What must be said with "depends": "barely" (under `RELEVANT`), "a little" (under the margin), "by the
+        pictures", or nothing.
+        """
         return "barely" if self.slight else "a little" if self.small else "by the pictures" if self.by_pictures else ""
 
     @property
     def detectable(self) -> float | None:
-        """The root mean square change of the probability from which on the test finds it in 80 % of such samples, in [0, 1].
+        """The root mean square change of the probability from which on the test finds it in 80 % of such samples, in
+        [0, 1].
 
         None for exact counterfactuals: there any change at all is seen.
         """
@@ -172,7 +194,9 @@ class FindingReport:
         return float(min(1.0, np.sqrt(self.test.detectable / max(spread, 1e-9))))
 
     def record(self) -> dict[str, object]:
-        """The verdict and what it rests on but the numbers, ready for JSON; `threshold` is the operating point, a probability."""
+        """The verdict and what it rests on but the numbers, ready for JSON; `threshold` is the operating point, a
+        probability.
+        """
         return {
             "finding": self.finding,
             "threshold": self.threshold,
@@ -197,7 +221,10 @@ class FindingReport:
         equal = f"{self.change.subject}: not smaller than {100 * self.equivalence.margin:g} of 100"
         rows.append(Measure("p_value", equal, self.equivalence.p_value, None, None, self.change.n))
         if self.shown_corrected_p is not None:
-            beyond = f"{self.eca.subject}: pictures show no more than {100 * max(self.limit, self.equivalence.margin):.3g} of 100"
+            beyond = (
+                f"{self.eca.subject}: pictures show no more than {100 * max(self.limit, self.equivalence.margin):.3g} "
+                "of 100"
+            )
             rows.append(Measure("p_value", beyond, self.p_values[1], None, None, self.change.n))
             rows.append(Measure("p_value", f"{beyond}, Holm", self.shown_corrected_p, None, None, self.change.n))
         if self.unsubtracted is not None and any(trace.shift for trace in self.traces):
@@ -211,17 +238,20 @@ class BiasReport:
     """Whether one model leans on one attribute, on one collection.
 
     Attributes:
-        checkpoint, checkpoint_sha256, checkpoint_identity: the tested model's name, of its weights, and of weights and configuration.
+        checkpoint, checkpoint_sha256, checkpoint_identity: the tested model's name, of its weights, and of weights and
+            configuration.
         collection, attribute, values: what was changed, where.
-        data: the collection with its options, in words. split: the part that the pictures are from. seed: of their choice, and of what
-            the test and the intervals draw. date: the day, in UTC, as 2026-11-28.
+        data: the collection with its options, in words. split: the part that the pictures are from. seed: of their
+            choice, and of what the test and the intervals draw. date: the day, in UTC, as 2026-11-28.
         groups: pictures of every value. n, patients: pictures and patients in all.
         generator: what made the pictures; exact: whether they are true counterfactuals.
-        quality: how good the generated pictures are, by its checkpoint. composition: of the null interventions in this report.
+        quality: how good the generated pictures are, by its checkpoint. composition: of the null interventions in this
+            report.
         findings: what moves most first.
         factual: (n,) each picture's own value.
         remarks: sentences that a reader must see.
-        maps: of the model's card, how much of a marker its maps cover; what the answer does with it belongs beside that.
+        maps: of the model's card, how much of a marker its maps cover; what the answer does with it belongs beside
+            that.
         family: everything that was asked of this checkpoint on this collection and corrected together; empty before.
     """
 
@@ -275,7 +305,9 @@ class BiasReport:
         return self.findings[0].equivalence.margin
 
     def record(self) -> dict[str, object]:
-        """What was tested, on whom, with which pictures, and every verdict, ready for JSON; the numbers are in `measures`."""
+        """What was tested, on whom, with which pictures, and every verdict, ready for JSON; the numbers are
+        in `measures`.
+        """
         return {
             "checkpoint": self.checkpoint,
             "checkpoint_sha256": self.checkpoint_sha256,

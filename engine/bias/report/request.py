@@ -31,7 +31,8 @@ class Asked:
 
     Attributes:
         checkpoint: the model's identity. attribute, count: what is changed, on how many films.
-        generator: `interventions.STRUCTURAL`, or a checkpoint's folder. root: the films' folder, None for drawn ones or when none was typed.
+        generator: `interventions.STRUCTURAL`, or a checkpoint's folder. root: the films' folder, None for drawn ones or
+            when none was typed.
     """
 
     checkpoint: str
@@ -69,7 +70,8 @@ def films(
 ) -> tuple[Collection, np.ndarray, str]:
     """The collection, the pictures of it that are asked about, and the part that these are from.
 
-    They are of the options that the checkpoint was trained with, but drawn ones of a seed that no checkpoint was trained on.
+    They are of the options that the checkpoint was trained with, but drawn ones of a seed that no checkpoint was
+    trained on.
 
     Args:
         config: of the checkpoint.

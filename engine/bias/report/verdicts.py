@@ -1,15 +1,17 @@
 """When a verdict may be given: first how good the pictures are, then what the test says of each finding.
 
 A verdict is given only where the generated pictures deserve it:
-- a classifier of its own finds the value that was asked for in at least `LEAST_EFFECTIVENESS` of them (lower end of the 95 % interval,
-  each value of the attribute for itself);
-- the finding that was asked about is still in them, see `findings_stay`; where the generator does not know that finding, all that it knows;
-- the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the tested model's
-  decisions (finding by finding).
+- a classifier of its own finds the value that was asked for in at least `LEAST_EFFECTIVENESS` of them (lower end of the
+  95 % interval, each value of the attribute for itself);
+- the finding that was asked about is still in them, see `findings_stay`; where the generator does not know that
+  finding, all that it knows;
+- the null intervention, which generates a picture under the patient's own value, flips at most `MOST_NULL_FLIPS` of the
+  tested model's decisions (finding by finding).
 
-Then a dependence is told where the calibrated test finds it, which needs no trust in how the pictures were made, or where the pictures
-themselves show it beyond what generated pictures resolve, see `resolved`. "No sign of it" is told where the same intervals, of the mean
-change and of the decisions that flip, lie within the margin of an equivalence test; where neither holds nothing can be told.
+Then a dependence is told where the calibrated test finds it, which needs no trust in how the pictures were made, or
+where the pictures themselves show it beyond what generated pictures resolve, see `resolved`. "No sign of it" is told
+where the same intervals, of the mean change and of the decisions that flip, lie within the margin of an equivalence
+test; where neither holds nothing can be told.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from engine.bias.statistics.summary import SMALLEST_OVERLAP, holm_corrected
 from engine.metrics.measure import Measure
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
-RESOLVED = 0.05  # mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see `phantom_study`
+# Mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see
+# `phantom_study`
+RESOLVED = 0.05
 NOT_BOUNDED = "The change may be as large as"
 MOVED_BY_THE_PICTURES = (
     "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
@@ -42,9 +46,10 @@ def of_findings(quality: Sequence[Measure]) -> list[Measure]:
 def findings_stay(row: Measure) -> bool | None:
     """Whether a finding is as well seen in the generated pictures as in the originals.
 
-    A change of its AUC may be `MOST_AUC_CHANGE` either way. True where the whole 95 % interval lies within that; False where all of it
-    lies beyond, or its value beyond twice as much. None where the interval reaches over the limit: the sample is too small to say, which
-    bars no verdict and is said beside it. Without an interval the value stands for it.
+    A change of its AUC may be `MOST_AUC_CHANGE` either way. True where the whole 95 % interval lies within that; False
+    where all of it lies beyond, or its value beyond twice as much. None where the interval reaches over the limit: the
+    sample is too small to say, which bars no verdict and is said beside it. Without an interval the value stands for
+    it.
     """
     low, high = (row.value, row.value) if row.low is None else (row.low, row.high)
     if -MOST_AUC_CHANGE <= low and high <= MOST_AUC_CHANGE:
@@ -55,20 +60,24 @@ def findings_stay(row: Measure) -> bool | None:
 
 
 def shifts(quality: Sequence[Measure], finding: str) -> list[Measure]:
-    """The rows that say by how much the fixed classifier's probability of `finding` moves from the originals to the generated pictures, on
-    average, for each value that they were made under."""
+    """The rows that say by how much the fixed classifier's probability of `finding` moves from the originals to the
+    generated pictures, on average, for each value that they were made under.
+    """
     return [row for row in quality if row.metric == "effect" and row.subject.startswith(f"probability of {finding}, ")]
 
 
 def resolved(quality: Sequence[Measure], finding: str) -> float | None:
-    """Above which mean change, or share of decisions, generated pictures speak for themselves: `RESOLVED`, or the largest of the `shifts`,
-    in which what making a picture leaves in it that looks like more or less of `finding` is seen. None where nobody measured these."""
+    """Above which mean change, or share of decisions, generated pictures speak for themselves: `RESOLVED`, or the
+    largest of the `shifts`, in which what making a picture leaves in it that looks like more or less of `finding` is
+    seen. None where nobody measured these.
+    """
     rows = shifts(quality, finding)
     return max((RESOLVED, *(abs(row.value) for row in rows))) if rows else None
 
 
 def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
-    """Sentences for the findings that fade in the pictures though nobody asked about them, and for those of which too little is known.
+    """Sentences for the findings that fade in the pictures though nobody asked about them, and for those of which too
+    little is known.
 
     Args:
         asked: the tested model's findings; what fades of them is the reason of their verdicts.
@@ -77,8 +86,10 @@ def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
     faded = [row for row in rows if findings_stay(row) is False and row.subject.removeprefix("AUC of ") not in asked]
     if faded:
         said.append(
-            f"The pictures made do not keep every finding: {', '.join(f'{row.subject} moves by {row.value:+.2f}' for row in faded)}, where "
-            f"{MOST_AUC_CHANGE} is allowed. A model that takes one of these for a sign of another finding would seem to lean on the attribute."
+            "The pictures made do not keep every finding: "
+            f"{', '.join(f'{row.subject} moves by {row.value:+.2f}' for row in faded)}, where {MOST_AUC_CHANGE} is "
+            "allowed. A model that takes one of these for a sign of another finding would seem to lean on the "
+            "attribute."
         )
     unknown = [
         f"{row.subject} moves by {row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})"
@@ -87,7 +98,8 @@ def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
     ]
     if unknown:
         said.append(
-            f"How far the findings stay in the pictures made is not known well enough: {', '.join(unknown)}, where {MOST_AUC_CHANGE} is allowed."
+            f"How far the findings stay in the pictures made is not known well enough: {', '.join(unknown)}, where "
+            f"{MOST_AUC_CHANGE} is allowed."
         )
     return said
 
@@ -111,13 +123,16 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
         low = row.value if row.low is None else row.low
         if low < LEAST_EFFECTIVENESS:
             return (
-                f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be {low:.2f}, "
-                f"where {LEAST_EFFECTIVENESS:.2f} is needed."
+                f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be "
+                f"{low:.2f}, where {LEAST_EFFECTIVENESS:.2f} is needed."
             )
     rows = of_findings(measures)
     for row in [row for row in rows if row.subject == f"AUC of {finding}"] or rows:
         if findings_stay(row) is False:
-            return f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where {MOST_AUC_CHANGE} is allowed."
+            return (
+                f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where "
+                f"{MOST_AUC_CHANGE} is allowed."
+            )
     return ""
 
 
@@ -156,7 +171,10 @@ def _judged(one: FindingReport, exact: bool) -> FindingReport:
         return replace(one, verdict=CANNOT_TELL, reason=one.poor or one.reason)
     shaken = one.null_flips.value
     if shaken > MOST_NULL_FLIPS:
-        reason = f"Even with nothing changed {100 * shaken:.0f} of 100 decisions change, where {100 * MOST_NULL_FLIPS:.0f} are allowed."
+        reason = (
+            f"Even with nothing changed {100 * shaken:.0f} of 100 decisions change, where {100 * MOST_NULL_FLIPS:.0f} "
+            "are allowed."
+        )
         return replace(one, verdict=CANNOT_TELL, reason=reason)
     if one.test.corrected_p <= LEVEL or (one.shown_corrected_p is not None and one.shown_corrected_p <= LEVEL):
         return replace(one, verdict=DEPENDS, reason="")
@@ -180,4 +198,7 @@ def unbounded(findings: Sequence[FindingReport]) -> str:
     """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
     ends = sorted({min(100, math.ceil(100 * (one.largest_possible_change or 1.0) - 1e-9)) for one in findings})
     range_of_changes = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
-    return f"{NOT_BOUNDED} {range_of_changes} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 are called too small to matter."
+    return (
+        f"{NOT_BOUNDED} {range_of_changes} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 "
+        "are called too small to matter."
+    )

@@ -1,4 +1,6 @@
-"""A bias report in plain words: the question, the answer with its size and interval, how far to trust it, and the table."""
+"""A bias report in plain words: the question, the answer with its size and interval, how far to trust it,
+and the table.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,30 @@ from engine.metrics.measure import Measure
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
 OTHERWISE = {
-    ("sex", "F"): "as a woman's", ("sex", "M"): "as a man's",
-    ("view_position", "AP"): "taken AP", ("view_position", "PA"): "taken PA",
-    ("marker", "present"): "with the marker", ("marker", "absent"): "without the marker",
-}  # fmt: skip
+    ("sex", "F"): "as a woman's",
+    ("sex", "M"): "as a man's",
+    ("view_position", "AP"): "taken AP",
+    ("view_position", "PA"): "taken PA",
+    ("marker", "present"): "with the marker",
+    ("marker", "absent"): "without the marker",
+}
 SHORT = {("sex", "F"): "woman", ("sex", "M"): "man", ("marker", "present"): "marker", ("marker", "absent"): "no marker"}
 HEADER = (
-    "finding", "from, to", "mean change, points", "95 %", "flips of 100", "95 %", "verdict", "p", "corrected p", "beyond -, +margin",
-    "detectable", "parity gap", "opportunity gap", "odds gap",
-)  # fmt: skip
+    "finding",
+    "from, to",
+    "mean change, points",
+    "95 %",
+    "flips of 100",
+    "95 %",
+    "verdict",
+    "p",
+    "corrected p",
+    "beyond -, +margin",
+    "detectable",
+    "parity gap",
+    "opportunity gap",
+    "odds gap",
+)
 UNCONFIRMED = "The test that asks the real pictures alone does not confirm it"
 
 
@@ -54,7 +71,9 @@ def short(attribute: str, value: str) -> str:
 
 
 def answer(report: BiasReport) -> tuple[str, str]:
-    """One sentence or two that answer the question with size and interval, and what else must be said; what moves most comes first."""
+    """One sentence or two that answer the question with size and interval, and what else must be said; what moves most
+    comes first.
+    """
     told = report.told
     large = [one for one in told if one.verdict == DEPENDS and not (one.small or one.by_pictures)]
     shown = [one for one in told if one.by_pictures]
@@ -91,7 +110,8 @@ def answer(report: BiasReport) -> tuple[str, str]:
         rest.append(_spared(spared, named_already=not (large or shown or small or slight)))
         if not report.exact:
             rest.append(
-                f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points of probability, or under {100 * RESOLVED:.0f} of 100 decisions."
+                f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points of probability, or under "
+                f"{100 * RESOLVED:.0f} of 100 decisions."
             )
     for reason, for_whom in _untold(report).items():
         rest.append(
@@ -107,9 +127,12 @@ def _told_nothing(for_whom: Sequence[FindingReport], others: bool) -> str:
 
 
 def each(findings: Sequence[FindingReport]) -> str:
-    """Every finding with its own size: 'edema (3.7 of 100 decisions change, probability +3.5 points) and effusion (...)'."""
+    """Every finding with its own size: 'edema (3.7 of 100 decisions change, probability +3.5 points) and
+    effusion (...)'.
+    """
     parts = [
-        f"{one.finding.lower()} ({points(one.flips.value)} of 100 decisions change, probability {100 * one.change.value:+.1f} points)"
+        f"{one.finding.lower()} ({points(one.flips.value)} of 100 decisions change, probability "
+        f"{100 * one.change.value:+.1f} points)"
         for one in findings
     ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -127,7 +150,9 @@ def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
 
 
 def _sign(spared: Sequence[FindingReport]) -> str:
-    """What there is no sign of; with an interval beside it that leaves zero out that would be too much to say of 'it'."""
+    """What there is no sign of; with an interval beside it that leaves zero out that would be too much to
+    say of 'it'.
+    """
     return "more than a trace" if any(one.moves() for one in spared) else "it"
 
 
@@ -150,14 +175,22 @@ def headline(report: BiasReport, verdict: str, one: FindingReport) -> str:
 
 
 def sized(report: BiasReport, one: FindingReport) -> str:
-    """How far the probability of one finding moves, with its interval, from the first value of its pair to the second as everywhere."""
+    """How far the probability of one finding moves, with its interval, from the first value of its pair to the second
+    as everywhere.
+    """
     start, end = one.pair
     value, low, high, finding = one.change.value, one.change.low, one.change.high, one.finding.lower()
     changed = otherwise(report.attribute, end)
-    whose = f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's probability of {finding}"
+    whose = (
+        f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's "
+        f"probability of {finding}"
+    )
     if low is not None and (low > 0 or high < 0):
         ends = sorted((abs(low), abs(high)))
-        moved = f"{'rises' if value > 0 else 'falls'} by {points(abs(value))} points on average ({points(ends[0])} to {points(ends[1])})"
+        moved = (
+            f"{'rises' if value > 0 else 'falls'} by {points(abs(value))} points on average ({points(ends[0])} to "
+            f"{points(ends[1])})"
+        )
     else:
         between = "" if low is None else f" ({points(low)} to {points(high)})"
         away = points(float(np.abs(one.under[:, 1] - one.under[:, 0]).mean()))
@@ -210,7 +243,10 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         worst = max(moved, key=lambda row: abs(row.value))
         kind = "good" if abs(worst.value) <= RESOLVED else "bad"
         finding, _, value = worst.subject.removeprefix("probability of ").partition(f", {report.attribute} ")
-        made = f"in pictures made {otherwise(report.attribute, value)}, a fixed classifier's probability of {finding.lower()} moves by"
+        made = (
+            f"in pictures made {otherwise(report.attribute, value)}, a fixed classifier's probability of "
+            f"{finding.lower()} moves by"
+        )
         rows.append((made, f"{100 * worst.value:+.1f} points", kind))
     rows = rows or [("nobody measured how good they are", "", "bad")]
     moved = f"{100 * report.composition.value:.1f} % of the range"

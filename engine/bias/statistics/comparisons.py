@@ -1,7 +1,8 @@
 """Other tests of conditional independence beside ours, as their papers write them: GCM, PCM and the likelihood ratio.
 
-All ask whether predictions and attribute are independent given Z, none looks at a generated picture, and each pays for it: GCM sees
-no effect that changes sign, PCM tests on half of the cases, and the likelihood ratio believes its two models.
+All ask whether predictions and attribute are independent given Z, none looks at a generated picture, and each pays for
+it: GCM sees no effect that changes sign, PCM tests on half of the cases, and the likelihood ratio believes its two
+models.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ LARGEST_C = 1e6  # of scikit-learn's logistic regression: next to no penalty, as
 def generalised_covariance_measure(
     predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray, seed: int = 0
 ) -> float:
-    """p value of Shah and Peters 2020 (Annals of Statistics 48:1514), section 3.1, by kernel regressions that leave each case out.
+    """p value of Shah and Peters 2020 (Annals of Statistics 48:1514), section 3.1, by kernel regressions that leave
+    each case out.
 
-    R_i = (Yhat_i - f(Z_i)) (A_i - e(Z_i)),  T = sqrt(n) mean(R) / sd(R), two-sided; with more than two values the largest of the
-    values' statistics, Bonferroni's.
+    R_i = (Yhat_i - f(Z_i)) (A_i - e(Z_i)),  T = sqrt(n) mean(R) / sd(R), two-sided; with more than two values the
+    largest of the values' statistics, Bonferroni's.
 
     Args:
         predictions: (n,) in [0, 1]; codes: (n,) int, 0 to m - 1; representation: (n, k).
@@ -40,11 +42,12 @@ def generalised_covariance_measure(
 def projected_covariance_measure(
     predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray, seed: int = 0
 ) -> float:
-    """p value of Lundborg, Kim, Shah and Samworth 2024 (Annals of Statistics 52:2851), algorithm 1, by kernel regressions, one split.
+    """p value of Lundborg, Kim, Shah and Samworth 2024 (Annals of Statistics 52:2851), algorithm 1, by kernel
+    regressions, one split.
 
-    On one half: g of Yhat on (A, Z), less its regression on Z, with the sign under which it goes along with Yhat, divided by the
-    variance of Yhat given (A, Z). On the other half this projection is what GCM is computed with, one-sided.
-    Arguments as in `generalised_covariance_measure`.
+    On one half: g of Yhat on (A, Z), less its regression on Z, with the sign under which it goes along with Yhat,
+    divided by the variance of Yhat given (A, Z). On the other half this projection is what GCM is computed with,
+    one-sided. Arguments as in `generalised_covariance_measure`.
     """
     z, n, m = standardised(representation), len(codes), int(codes.max()) + 1
     second = np.random.default_rng(seed).permutation(n) < n // 2
@@ -67,7 +70,8 @@ def projected_covariance_measure(
 
 
 def likelihood_ratio_test(predictions: np.ndarray, codes: np.ndarray, representation: np.ndarray) -> float:
-    """p value of the likelihood ratio of (1, Z, A, A Z) over (1, Z): logistic regression of labels, least squares of log-odds.
+    """p value of the likelihood ratio of (1, Z, A, A Z) over (1, Z): logistic regression of labels, least squares of
+    log-odds.
 
     Arguments as in `generalised_covariance_measure`; p = 1 where there are too few cases for the larger model.
     """

@@ -1,16 +1,16 @@
 """How far predictions depend on an attribute once the representation is known, by a test that keeps its size.
 
-With g(a, z) = E[Yhat | A = a, Z = z] and h(z) = E[Yhat | Z = z], a model is invariant if and only if E[Yhat g] = E[Yhat h]
-(Theorem 4.2 of CIT-LR), and the difference is E Var(g | Z), never negative. The paper compares the two means by a paired t-test; any
-misfit of g or h shifts that test. Here the same difference is written
+With g(a, z) = E[Yhat | A = a, Z = z] and h(z) = E[Yhat | Z = z], a model is invariant if and only if E[Yhat g] = E[Yhat
+h] (Theorem 4.2 of CIT-LR), and the difference is E Var(g | Z), never negative. The paper compares the two means by a
+paired t-test; any misfit of g or h shifts that test. Here the same difference is written
 
     T = sum_i (Yhat_i - h(Z_i)) (g(A_i, Z_i) - sum_a e(a | Z_i) g(a, Z_i)),        e(a | z) = P(A = a | Z = z),
 
-which has mean 0 under the null hypothesis if either h or e is right, whatever g is, and nearly so where both are nearly right: the
-errors are multiplied (Chernozhukov et al. 2018). g decides the power, not the size: it may come from a regression, or from the model's
-own predictions for pictures that a generator made from Z under every value of A. T is divided by the spread of its own terms, patients
-summed, so that groups may differ in variance (MacKinnon and White 1985, HC3), and is tested on both sides: what a generator leaves in
-its pictures may turn g round.
+which has mean 0 under the null hypothesis if either h or e is right, whatever g is, and nearly so where both are nearly
+right: the errors are multiplied (Chernozhukov et al. 2018). g decides the power, not the size: it may come from a
+regression, or from the model's own predictions for pictures that a generator made from Z under every value of A. T is
+divided by the spread of its own terms, patients summed, so that groups may differ in variance (MacKinnon and White
+1985, HC3), and is tested on both sides: what a generator leaves in its pictures may turn g round.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def dependence(
 
     Args:
         predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; representation: (n, k).
-        counterfactuals: (n, m) predictions on pictures generated from Z under every value, or None to learn g by `learner`.
+        counterfactuals: (n, m) predictions on pictures generated from Z under every value, or None to learn g by
+            `learner`.
         patients: (n,) or None.
         trees: whether h and e may come from boosted trees too, as far as these predict better, which takes its time.
     """
@@ -151,7 +152,9 @@ class Studentised:
 
 
 def detectable_among(effect: float, before: int, tests: int) -> float:
-    """A detectable effect of `before` tests made together as that of `tests`: each is then made at `LEVEL` / `tests`, as Holm's first is."""
+    """A detectable effect of `before` tests made together as that of `tests`: each is then made at `LEVEL` / `tests`,
+    as Holm's first is.
+    """
     return min(LARGEST_EFFECT, effect * (_noncentrality(tests) / _noncentrality(before)) ** 2)
 
 
@@ -172,14 +175,16 @@ def explained_variance(
 ) -> tuple[float, float, float]:
     """E Var(E[Yhat | A, Z] | Z) and its 95 % interval.
 
-    The residuals are regressed on what the attribute may do: move everybody alike, those in doubt more, according to each number of Z
-    and its two halves as far as n allows, and the way that g says. Of the coefficients b, with covariance S, and the second moments M of these columns
-    under e, b' M b overstates the effect by tr(M S), which is taken off. The interval holds every effect t with
-    (t - estimate)^2 <= z^2 (4 v t + 2 tr(M S M S) + spread between cases), v the variance along b: so it is never of width 0, nor too
-    short where the effect is small. What no column follows is not found, and then the effect is larger.
+    The residuals are regressed on what the attribute may do: move everybody alike, those in doubt more, according to
+    each number of Z and its two halves as far as n allows, and the way that g says. Of the coefficients b, with
+    covariance S, and the second moments M of these columns under e, b' M b overstates the effect by tr(M S), which is
+    taken off. The interval holds every effect t with (t - estimate)^2 <= z^2 (4 v t + 2 tr(M S M S) + spread between
+    cases), v the variance along b: so it is never of width 0, nor too short where the effect is small. What no column
+    follows is not found, and then the effect is larger.
 
     Args:
-        residual: (n,) Yhat - h. g: (n, m) not learned from these predictions, or None. codes: (n,). e: (n, m). h: (n,). z: (n, k). adjustment: (n, p). units: (n,) int.
+        residual: (n,) Yhat - h. g: (n, m) not learned from these predictions, or None. codes: (n,). e: (n, m). h: (n,).
+            z: (n, k). adjustment: (n, p). units: (n,) int.
     """
     n, m = e.shape
     shapes = np.stack([np.ones(n), h * (1 - h)], 1)

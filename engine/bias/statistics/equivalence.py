@@ -1,11 +1,14 @@
-"""What making a picture leaves in it, estimated and subtracted, and whether the change that remains is shown to be smaller than a margin.
+"""What making a picture leaves in it, estimated and subtracted, and whether the change that remains is shown to be
+smaller than a margin.
 
-A generator that redraws a patient under the patient's own value ought to change nothing. By how much the model's answer moves all the
-same is the generator's trace under that value. It is assumed to be the same in pictures that are made under that value of patients
-who have another one, and is subtracted there; what is not known of it widens the interval of the change.
+A generator that redraws a patient under the patient's own value ought to change nothing. By how much the model's answer
+moves all the same is the generator's trace under that value. It is assumed to be the same in pictures that are made
+under that value of patients who have another one, and is subtracted there; what is not known of it widens the interval
+of the change.
 
-That a change was not found does not mean that there is none. "No sign of it" is claimed only where the interval of the change lies
-within a margin on both sides (two one-sided tests, Schuirmann 1987), by the same interval that an accusation rests on.
+That a change was not found does not mean that there is none. "No sign of it" is claimed only where the interval of the
+change lies within a margin on both sides (two one-sided tests, Schuirmann 1987), by the same interval that an
+accusation rests on.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from scipy import optimize, special, stats
 from engine.metrics.intervals import LEVEL, cluster_index, clustered_variance, wilson
 from engine.metrics.measure import Measure
 
-MARGIN = 0.05  # of the mean change of the probability, and of the share of decisions: changes below it are too small to matter
+# Of the mean change of the probability, and of the share of decisions: changes below it are too small to matter
+MARGIN = 0.05
 FEWEST_OWN = 20  # patients of a value, below which its trace is not estimated
 LARGEST_TRACE = 20.0  # log-odds
 NEAREST = 1e-6  # to 0 and 1, so that log-odds are finite
@@ -32,8 +36,9 @@ class Trace:
 
     Attributes:
         value: of the attribute.
-        shift, low, high: in log-odds with the 95 % interval; of a model that gives labels alone, in shares of its labels. 0 without an
-            interval where no answer moves at all, or where fewer than `FEWEST_OWN` patients have this value.
+        shift, low, high: in log-odds with the 95 % interval; of a model that gives labels alone, in shares of its
+            labels. 0 without an interval where no answer moves at all, or where fewer than `FEWEST_OWN` patients have
+            this value.
         points: the same as the mean change of the probability on these patients, in [-1, 1].
         n: pictures that it rests on.
     """
@@ -65,7 +70,8 @@ class Subtracted:
     Attributes:
         answers: (n, m) under every value; of a model that gives labels alone they may leave [0, 1] by the trace.
         traces: one a value.
-        pulls: (n, m) by how much each case moved the shift of each trace. slopes: (n, m) by how much a shift moves each answer.
+        pulls: (n, m) by how much each case moved the shift of each trace. slopes: (n, m) by how much a shift moves each
+            answer.
     """
 
     answers: np.ndarray
@@ -74,7 +80,9 @@ class Subtracted:
     slopes: np.ndarray
 
     def change(self, a: int, b: int) -> np.ndarray:
-        """(n,) of which the mean is the mean change from value a to value b, and whose spread holds that of the traces as well."""
+        """(n,) of which the mean is the mean change from value a to value b, and whose spread holds that of the traces
+        as well.
+        """
         n, slope = len(self.answers), self.slopes.mean(0)
         return self.answers[:, b] - self.answers[:, a] + n * (slope[b] * self.pulls[:, b] - slope[a] * self.pulls[:, a])
 
@@ -85,8 +93,8 @@ class Equivalence:
 
     Attributes:
         margin: in (0, 1), of the mean change of the probability and of the share of decisions that flip.
-        p_below, p_above: of the null hypotheses that the change is -margin or less, and margin or more. Both are at most 0.025
-            exactly where the 95 % interval lies within the margin.
+        p_below, p_above: of the null hypotheses that the change is -margin or less, and margin or more. Both are at
+            most 0.025 exactly where the 95 % interval lies within the margin.
     """
 
     margin: float
@@ -155,8 +163,9 @@ def mean_change(
 ) -> tuple[Measure, Equivalence]:
     """The mean of (n,) changes in [-1, 1] with its interval, and the two one-sided tests that go with that interval.
 
-    Student's t with the cluster-robust standard error of patients. Where no two patients differ, nothing is known of those who were not
-    seen but that they are few: the interval then ends where Wilson's interval of 0 in so many patients does.
+    Student's t with the cluster-robust standard error of patients. Where no two patients differ, nothing is known of
+    those who were not seen but that they are few: the interval then ends where Wilson's interval of 0 in so many
+    patients does.
 
     Args:
         choices: out of how many this mean was picked; interval and tests are then Bonferroni's.

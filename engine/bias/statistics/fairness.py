@@ -1,7 +1,9 @@
-"""Demographic parity, equality of opportunity and equalised odds: how far the groups' rates lie apart, and whether by chance.
+"""Demographic parity, equality of opportunity and equalised odds: how far the groups' rates lie apart, and whether by
+chance.
 
-All three are associations: a difference in them may come from who is in a group as well as from what the model does with it.
-They are about decisions. The same differences of the mean probability are another thing, and are named so (`MEAN_PROBABILITY`).
+All three are associations: a difference in them may come from who is in a group as well as from what the model does
+with it. They are about decisions. The same differences of the mean probability are another thing, and are named so
+(`MEAN_PROBABILITY`).
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ class FairnessGap:
 
     Attributes:
         criterion: "demographic parity", "equality of opportunity" or "equalised odds".
-        rates: the mean prediction of each group; for equalised odds those of the stratum (with or without the finding) whose
-            rates lie further apart.
+        rates: the mean prediction of each group; for equalised odds those of the stratum (with or without the finding)
+            whose rates lie further apart.
         n: cases behind each rate.
         gap: largest rate less smallest, in [0, 1].
-        low, high: 95 % interval of the difference of these two rates; with more than two groups widened (Bonferroni) for having
-            picked them.
+        low, high: 95 % interval of the difference of these two rates; with more than two groups widened (Bonferroni)
+            for having picked them.
         p_value: of the hypothesis that all groups have one rate.
         log10_p: the same, where p_value is too small to be held.
         of: what was compared, `DECISIONS` or `MEAN_PROBABILITY`.
@@ -69,8 +71,8 @@ class Associations:
     """The three criteria for one finding.
 
     Attributes:
-        decisions, probabilities: a key of `TITLES` -> the gap between the groups' decisions at the operating point, and the gap between
-            their mean probabilities; without those that cannot be had.
+        decisions, probabilities: a key of `TITLES` -> the gap between the groups' decisions at the operating point, and
+            the gap between their mean probabilities; without those that cannot be had.
         missing: a key of `TITLES` -> the sentence that says why it is not there.
     """
 
@@ -100,7 +102,8 @@ def associations(
     Args:
         probabilities: (n,) in [0, 1]. threshold: the operating point.
         attribute: (n,) any values.
-        truth: (n,) 1, 0, or NaN where it is not known: such cases count for demographic parity only; None where nobody knows any.
+        truth: (n,) 1, 0, or NaN where it is not known: such cases count for demographic parity only; None where nobody
+            knows any.
         patients: (n,) or None when all are independent.
     """
     probabilities, attribute = np.asarray(probabilities, dtype=np.float64), np.asarray(attribute)
@@ -133,7 +136,8 @@ def demographic_parity(
     """Whether E[Yhat | A = a] is one number for all a (Eq. 5 of CIT-LR).
 
     Args:
-        predictions: (n,) labels or probabilities; attribute: (n,) any values; patients: (n,) or None when all are independent.
+        predictions: (n,) labels or probabilities; attribute: (n,) any values; patients: (n,) or None when all are
+            independent.
     """
     return _gap(TITLES["parity"], [(predictions, attribute, patients)])
 
@@ -141,7 +145,8 @@ def demographic_parity(
 def equality_of_opportunity(
     predictions: np.ndarray, attribute: np.ndarray, truth: np.ndarray, patients: np.ndarray | None = None
 ) -> FairnessGap:
-    """Whether E[Yhat | A = a, Y = 1] is one number for all a (Eq. 6 of CIT-LR; its authors' code compares all cases instead).
+    """Whether E[Yhat | A = a, Y = 1] is one number for all a (Eq. 6 of CIT-LR; its authors' code compares all cases
+    instead).
 
     Raises:
         NotMeasurable: a group has fewer than `FEWEST_IN_STRATUM` cases, or patients, with the finding.
@@ -180,8 +185,9 @@ def group_rates(predictions: np.ndarray, attribute: np.ndarray) -> tuple[dict[st
 def log_p_of_equal_means(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None = None) -> float:
     """ln p of the hypothesis that all groups have one mean.
 
-    Independent labels: Pearson's chi-squared, or random tables of the same margins where it is not to be trusted. Probabilities,
-    and several pictures a patient: Welch's analysis of variance (1951), with standard errors over patients.
+    Independent labels: Pearson's chi-squared, or random tables of the same margins where it is not to be trusted.
+    Probabilities, and several pictures a patient: Welch's analysis of variance (1951), with standard errors over
+    patients.
     """
     statistic, freedom, log_p = _test(np.asarray(predictions, dtype=np.float64), np.asarray(attribute), patients)
     return log_p
@@ -244,7 +250,9 @@ def _mean_interval(
 
 
 def mean_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[float, int]:
-    """Variance of the mean of (n,) values, over patients where they are given, and the number of patients; 0 where none is seen."""
+    """Variance of the mean of (n,) values, over patients where they are given, and the number of patients; 0 where none
+    is seen.
+    """
     index, units = cluster_index(patients, len(values))
     if units < 2:
         return 0.0, units
@@ -254,7 +262,8 @@ def mean_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[floa
 
 
 def _known_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[float, int]:
-    """`mean_variance`; where all values of several patients are alike, Wilson's, which values in [0, 1] cannot exceed by much.
+    """`mean_variance`; where all values of several patients are alike, Wilson's, which values in [0, 1] cannot exceed
+    by much.
 
     Raises:
         NotMeasurable: there is one patient only.

@@ -1,10 +1,12 @@
-"""h(z) = E[Yhat | Z] and e(a | z) = P(A = a | Z), able to bend: what a test of dependence must know of Z to leave it out of account.
+"""h(z) = E[Yhat | Z] and e(a | z) = P(A = a | Z), able to bend: what a test of dependence must know of Z to leave it
+out of account.
 
-A residual (Yhat - h)(1[A = a] - e) has mean 0 under the null hypothesis if either is right, so what hurts is a shape that both miss:
-attribute and answer that both follow a product z_1 z_2, or a threshold in z_1 or in a sum over Z. So both choose from one list of shapes, forwards, one
-at a time, as multivariate adaptive regression splines do (Friedman 1991); how many is decided by the loss on folds that the fit has
-not seen. Each is then fitted to the shapes that *either* of them chose (double selection, Belloni, Chernozhukov and Hansen 2014): a
-shape that matters little for one and much for the other is missed by neither. Nobody is predicted by a fit that has seen them.
+A residual (Yhat - h)(1[A = a] - e) has mean 0 under the null hypothesis if either is right, so what hurts is a shape
+that both miss: attribute and answer that both follow a product z_1 z_2, or a threshold in z_1 or in a sum over Z. So
+both choose from one list of shapes, forwards, one at a time, as multivariate adaptive regression splines do (Friedman
+1991); how many is decided by the loss on folds that the fit has not seen. Each is then fitted to the shapes that
+*either* of them chose (double selection, Belloni, Chernozhukov and Hansen 2014): a shape that matters little for one
+and much for the other is missed by neither. Nobody is predicted by a fit that has seen them.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ class Nuisances:
 
     Attributes:
         h: (n,) E[Yhat | Z]; e: (n, m) P(A = a | Z), rows sum to 1; both cross-fitted.
-        adjustment: (n, p) columns to which the residuals are made orthogonal: 1, h, e, Z and the chosen terms, as far as n allows.
+        adjustment: (n, p) columns to which the residuals are made orthogonal: 1, h, e, Z and the chosen terms, as far
+            as n allows.
     """
 
     h: np.ndarray
@@ -53,8 +56,10 @@ def nuisances(
     """h, e and what to adjust for.
 
     Args:
-        predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; z: (n, k) standardised; fold: (n,).
-        counterfactuals: (n, m) predictions under every value, functions of Z alone; their mean under e is a candidate for h.
+        predictions: (n,) in [0, 1]; codes: (n,) int, every value from 0 to m - 1 present; z: (n, k) standardised; fold:
+            (n,).
+        counterfactuals: (n, m) predictions under every value, functions of Z alone; their mean under e is a candidate
+            for h.
         trees: whether boosted trees are a candidate too, which takes its time.
     """
     indicators = (codes[:, None] == np.arange(codes.max() + 1)).astype(np.float64)  # (n, m)
@@ -90,8 +95,9 @@ def nuisances(
 def terms(z: np.ndarray) -> np.ndarray:
     """(n, k) to (n, p): shapes in one and in two numbers of Z, each with mean 0 and standard deviation 1.
 
-    Of every number itself, its square, its distance from the middle, and a step, a bend and a bump at every knot; of every pair, its
-    product and whether both lie on the same side of their medians. The pairs stand last, products before sides.
+    Of every number itself, its square, its distance from the middle, and a step, a bend and a bump at every knot; of
+    every pair, its product and whether both lie on the same side of their medians. The pairs stand last, products
+    before sides.
     """
     first, second = np.triu_indices(z.shape[1], 1)
     upper = z > np.median(z, axis=0)
@@ -126,7 +132,8 @@ def _pairs(paths: Sequence[Sequence[Sequence[int]]], k: int) -> list[tuple[int, 
 def _forward(
     offered: np.ndarray, targets: Sequence[np.ndarray], fold: np.ndarray, most: int = MOST_TERMS
 ) -> list[list[list[int]]]:
-    """Of each target (n, c) and fold, the terms in the order in which they are chosen on the other folds (orthogonal matching pursuit).
+    """Of each target (n, c) and fold, the terms in the order in which they are chosen on the other folds (orthogonal
+    matching pursuit).
 
     All are looked for at once. With a single fold nobody is left out.
     """
@@ -169,7 +176,9 @@ def _best_count(offered: np.ndarray, target: np.ndarray, path: Sequence[Sequence
 def _by_folds(
     fit, offered: np.ndarray, target: np.ndarray, chosen: Sequence[Sequence[int]], fold: np.ndarray
 ) -> np.ndarray:
-    """(n, c): each fold as `fit`(features, target, features of the fold) says it from the other folds, with the terms chosen there."""
+    """(n, c): each fold as `fit`(features, target, features of the fold) says it from the other folds, with the terms
+    chosen there.
+    """
     said = np.empty(target.shape)
     for k in range(FOLDS):
         out, rest = fold == k, fold != k
@@ -187,7 +196,9 @@ def _least_squares(features: np.ndarray, target: np.ndarray, wanted: np.ndarray)
 
 
 def _bent_least_squares(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Least squares of log-odds, which a network's answers are sums of, and then of the answers on what was said and its expit."""
+    """Least squares of log-odds, which a network's answers are sums of, and then of the answers on what was said and
+    its expit.
+    """
     logits = special.logit(np.clip(target, 1e-3, 1 - 1e-3))
     index, asked = (_least_squares(features, logits, x) for x in (features, wanted))
     bent = [np.concatenate([x, special.expit(x)], axis=1) for x in (index, asked)]
@@ -217,7 +228,9 @@ def _logistic(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> n
 
 
 def _ridge(z: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """(n, c) by ridge regression on Z or on Z and its squares, with the penalty that predicts the left-out folds best."""
+    """(n, c) by ridge regression on Z or on Z and its squares, with the penalty that predicts the left-out
+    folds best.
+    """
     said = []
     for features in (z, with_squares(z)):
         each = np.empty((len(ALPHAS), *target.shape))
@@ -233,7 +246,9 @@ def _ridge(z: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
 
 
 def recalibrated(predictions: np.ndarray, h: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """h (n,) moved and stretched to fit the predictions, each fold by the others: generated pictures may be off in level."""
+    """h (n,) moved and stretched to fit the predictions, each fold by the others: generated pictures may be
+    off in level.
+    """
     fitted = np.empty(len(h))
     for k in range(FOLDS):
         out, rest = fold == k, fold != k

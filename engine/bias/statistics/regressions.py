@@ -64,9 +64,9 @@ class CrossFitted:
     Attributes:
         g: (n, m) E[Yhat | A = a, Z] for every value a, in [0, 1].
         h: (n,) E[Yhat | Z], in [0, 1].
-        earlier: (n, m) as g, but fold k predicted from folds before k alone; NaN in fold 0. A sum over folds of products with it
-            is a martingale, whose variance is that of its parts; with g, folds that train each other are not independent and a
-            test would reject too often.
+        earlier: (n, m) as g, but fold k predicted from folds before k alone; NaN in fold 0. A sum over folds of
+            products with it is a martingale, whose variance is that of its parts; with g, folds that train each other
+            are not independent and a test would reject too often.
         fold: (n,) int, 0 to `FOLDS` - 1.
     """
 
@@ -90,7 +90,9 @@ def standardised(z: np.ndarray) -> np.ndarray:
 
 
 def with_squares(z: np.ndarray) -> np.ndarray:
-    """(n, k) standardised to (n, 2 k): each number and its square, standardised, so that what is rarer at both ends can be said of it."""
+    """(n, k) standardised to (n, 2 k): each number and its square, standardised, so that what is rarer at both ends can
+    be said of it.
+    """
     return np.concatenate([z, standardised(z**2)], axis=1)
 
 
@@ -125,10 +127,12 @@ def cross_fitted(
 
 
 def as_known_from(representation: np.ndarray, answers: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray:
-    """What can be said of (n, m) answers from Z alone: each column regressed on Z, each case by folds that leave its patient out.
+    """What can be said of (n, m) answers from Z alone: each column regressed on Z, each case by folds that leave its
+    patient out.
 
-    Answers on pictures that were made from the factual picture still know which value was its own: making another picture leaves
-    traces, staying leaves none. A test that takes them for g(a, Z) finds these traces in every model, invariant ones too.
+    Answers on pictures that were made from the factual picture still know which value was its own: making another
+    picture leaves traces, staying leaves none. A test that takes them for g(a, Z) finds these traces in every model,
+    invariant ones too.
     """
     fold, z = folds(units, seed), with_squares(standardised(representation))
     return np.stack([out_of_fold("ridge", z, column, fold, seed) for column in answers.T], 1)
@@ -144,7 +148,9 @@ def out_of_fold(learner: str, features: np.ndarray, target: np.ndarray, fold: np
 
 
 def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) -> np.ndarray:
-    """(n, k') features: Z, indicators of the values of A centred at 1 / values, and their products with Z where asked for."""
+    """(n, k') features: Z, indicators of the values of A centred at 1 / values, and their products with Z
+    where asked for.
+    """
     indicators = (attribute[:, None] == np.arange(1, values)) - 1 / values  # (n, m - 1)
     blocks = [z, indicators] + ([z * column[:, None] for column in indicators.T] if products else [])
     return np.concatenate(blocks, axis=1)

@@ -1,4 +1,7 @@
-"""Is a model counterfactually invariant to an attribute (CIT-LR)? One record a finding and attribute, with all that a verdict needs."""
+"""Is a model counterfactually invariant to an attribute (CIT-LR)?
+
+One record a finding and attribute, with all that a verdict needs.
+"""
 
 from __future__ import annotations
 
@@ -30,16 +33,18 @@ class InvarianceResult:
         finding, attribute: names.
         groups: cases of every value of the attribute.
         learner: where g came from, one of `LEARNERS` or `GENERATOR`.
-        effect: E Var(g | Z) in [0, 0.25], the variance of a case's expected prediction over the values of its attribute, as far as g
-            and the numbers of Z tell where it lies; 0 for an invariant model. With two values alike likely and labels that Z and A
-            settle, it is a quarter of the share of cases whose label flips.
+        effect: E Var(g | Z) in [0, 0.25], the variance of a case's expected prediction over the values of its
+            attribute, as far as g and the numbers of Z tell where it lies; 0 for an invariant model. With two values
+            alike likely and labels that Z and A settle, it is a quarter of the share of cases whose label flips.
         low, high: its 95 % interval, never of width 0; None where the predictions never differ.
         p_value: of the calibrated two-sided test. log10_p: the same, where p_value is too small to be held.
         corrected_p: after Holm's correction (`holm`); None before. together: how many tests it was corrected for.
         t_statistic, t_p_value: the paper's paired t-test of Yhat g against Yhat h, two-sided, for comparison only.
-        detectable: the smallest effect that the test finds at 0.05 (after `holm` at 0.05 / `together`) in 80 % of such samples if the model leans on the attribute
-            the way that g says; one that leans in a way that g does not see needs a larger one. None where g sees no difference.
-        overlap: E Var(A | Z) / Var(A) in [0, 1]: 1 where Z says nothing about A, 0 where it gives A away and nothing can be tested.
+        detectable: the smallest effect that the test finds at 0.05 (after `holm` at 0.05 / `together`) in 80 % of such
+            samples if the model leans on the attribute the way that g says; one that leans in a way that g does not see
+            needs a larger one. None where g sees no difference.
+        overlap: E Var(A | Z) / Var(A) in [0, 1]: 1 where Z says nothing about A, 0 where it gives A away and nothing
+            can be tested.
         remarks: sentences that a reader must see.
     """
 
@@ -118,9 +123,11 @@ def invariance_test(
     Args:
         predictions: (n,) labels or probabilities in [0, 1] on the pictures as they are.
         attribute: (n,) two or more values of any kind.
-        representation: (n, ...) Z, meant to be independent of the attribute; what is left of it is modelled by e(a | z).
-        counterfactuals: for every value of the attribute the predictions (n,) on pictures generated from Z under that value. They must
-            be functions of Z alone (and of noise), not of the factual picture, or the test loses its size.
+        representation: (n, ...) Z, meant to be independent of the attribute; what is left of it is modelled by e(a |
+            z).
+        counterfactuals: for every value of the attribute the predictions (n,) on pictures generated from Z under that
+            value. They must be functions of Z alone (and of noise), not of the factual picture, or the test loses its
+            size.
         patients: (n,) whom each picture belongs to; None when all are independent.
         learner: one of `LEARNERS`, for g and h where there are no counterfactuals. trees: see `dependence`.
         finding, name: what the predictions are of, and what the attribute is called.
@@ -211,7 +218,8 @@ def _groups(names: np.ndarray, codes: np.ndarray, patients: np.ndarray | None, n
             mend = "leave it out or gather more" if len(names) > 2 else "gather more"
             who = unit.removesuffix("s") if count == 1 else unit
             raise GroupTooSmall(
-                f"{name.replace('_', ' ')} {value} has {count} {who}, fewer than the {FEWEST} that the test needs; {mend}."
+                f"{name.replace('_', ' ')} {value} has {count} {who}, fewer than the {FEWEST} that the test needs; "
+                f"{mend}."
             )
     return {str(value): int(count) for value, count in zip(names, np.bincount(codes), strict=True)}
 

@@ -35,8 +35,8 @@ TYPES: Mapping[str, Callable[[int], ClassifierMixin]] = {
 def trained(kind: str, x: np.ndarray, finding: np.ndarray, seed: int) -> ClassifierMixin:
     """A classifier of one of `TYPES`, trained on standardised features.
 
-    Half of the types have no randomness of their own, so twenty seeds of the authors' study are near copies. Here the seed also
-    draws the training cases with replacement, which makes every seed another classifier.
+    Half of the types have no randomness of their own, so twenty seeds of the authors' study are near copies. Here the
+    seed also draws the training cases with replacement, which makes every seed another classifier.
 
     Args:
         x: (n, k); finding: (n,) 0 or 1.
@@ -50,7 +50,8 @@ def trained(kind: str, x: np.ndarray, finding: np.ndarray, seed: int) -> Classif
 
 
 def expected_counterfactual_accuracy(classifier: ClassifierMixin, under: np.ndarray, attribute: np.ndarray) -> float:
-    """ECA (Eq. 8): the share of cases whose label stays when the attribute is set to another value, all others alike likely.
+    """ECA (Eq. 8): the share of cases whose label stays when the attribute is set to another value, all others alike
+    likely.
 
     Args:
         under: (n, m, k) X under do(A = a) with the same noise, from `engine.datasets.invariance_scm`.

@@ -1,4 +1,6 @@
-"""What the bias test is asked most unkindly: attribute and answer that follow one bent shape of Z, and a generator that leaves traces."""
+"""What the bias test is asked most unkindly: attribute and answer that follow one bent shape of Z, and a generator that
+leaves traces.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class Cell:
     Attributes:
         name: as a row says it.
         leans: (n, k) Z to the log-odds of attribute 1. follows: to the log-odds that the model answers with.
-        effect: by how much the attribute moves the log-odds; `turned` where it does so up in one half of the patients and down in the other.
+        effect: by how much the attribute moves the log-odds; `turned` where it does so up in one half of the patients
+            and down in the other.
         trace: log-odds that every picture made under value 1 carries.
         spread: standard deviations of the rest of the log-odds, for the two values.
         k: numbers of Z. within: whether patients have several pictures, and several values of the attribute.
@@ -103,10 +106,11 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(repetitions=1000, compared=200)}
 NOTE = (
-    "Simulated studies: the model's log-odds are a function of Z, the effect and noise; Z is all that attribute and answer have in common. "
-    "Pictures are answered with the patient's own noise and more of it. type_1_error and power are shares of studies with p at or below "
-    "0.05; a sound test of an invariant model has 0.05. 'The effect's interval misses' counts 95 % intervals that do not hold the true "
-    "E Var(g | Z), of which a sound one has 0.05. GCM and PCM regress by kernels, the likelihood ratio is of models that are linear in Z."
+    "Simulated studies: the model's log-odds are a function of Z, the effect and noise; Z is all that attribute and "
+    "answer have in common. Pictures are answered with the patient's own noise and more of it. type_1_error and power "
+    "are shares of studies with p at or below 0.05; a sound test of an invariant model has 0.05. 'The effect's "
+    "interval misses' counts 95 % intervals that do not hold the true E Var(g | Z), of which a sound one has 0.05. "
+    "GCM and PCM regress by kernels, the likelihood ratio is of models that are linear in Z."
 )
 
 
@@ -141,7 +145,9 @@ def _moved(cell: Cell, z: np.ndarray) -> np.ndarray:
 
 
 def true_effect(cell: Cell, n: int = 200_000) -> float:
-    """E Var(g | Z), by quadrature over the noise and many draws of Z; only where both values vary alike and cases stand alone."""
+    """E Var(g | Z), by quadrature over the noise and many draws of Z; only where both values vary alike and cases stand
+    alone.
+    """
     z = np.random.default_rng(0).standard_normal((n, cell.k))
     nodes, weights = np.polynomial.hermite_e.hermegauss(15)
     moved, base, e = _moved(cell, z), cell.follows(z), expit(cell.leans(z))

@@ -1,4 +1,6 @@
-"""The bias report against the truth: small classifiers that lean on an attribute more or less, and films whose true counterfactuals are known."""
+"""The bias report against the truth: small classifiers that lean on an attribute more or less, and films whose true
+counterfactuals are known.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ class Preset:
 
     Attributes:
         correlations: between attribute and finding in what a classifier is trained on, 0 to 0.9.
-        pool: patients from whom training sets are drawn. train: films a classifier. test: patients that are shown otherwise.
+        pool: patients from whom training sets are drawn. train: films a classifier. test: patients that are shown
+            otherwise.
         size: side of the films in pixels.
     """
 
@@ -55,21 +58,26 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(pool=6000, train=1200, test=1000, size=128)}
 NOTE = (
-    f"A classifier is trained on {POOLED} x {POOLED} grey values of films stretched between their percentiles, as every model here sees them: "
-    "a generator changes such films, so that a whole film's exposure is nothing that it could change. The truth is what the phantom's own structural model shows of the same "
-    f"patients: how many decisions flip, and by how much the probability moves on average. 'Depends' is right where either is "
-    f"{100 * RELEVANT:.0f} of 100 or more, 'no sign of it' where both are under {100 * RESOLVED:.0f} of 100, and between the two either is "
-    f"right; the last row draws one line at {100 * RELEVANT:.0f} of 100 instead. 'Cannot tell' is never right. With structural "
-    "interventions the estimate is the truth, and only the verdicts can be wrong. Classifiers of one attribute and correlation share what they are trained on and are "
-    "resampled together; all of them are tested on the same films, of whose choice the intervals say nothing. The paper "
-    "has no such table: nobody can check its counterfactuals. The last rows are of films on which the marker goes along with the finding, "
-    "8 of 10 with it and 2 of 10 without: size and power of our test and of three that look at no generated picture."
+    f"A classifier is trained on {POOLED} x {POOLED} grey values of films stretched between their percentiles, as "
+    "every model here sees them: a generator changes such films, so that a whole film's exposure is nothing that it "
+    "could change. The truth is what the phantom's own structural model shows of the same patients: how many "
+    "decisions flip, and by how much the probability moves on average. 'Depends' is right where either is "
+    f"{100 * RELEVANT:.0f} of 100 or more, 'no sign of it' where both are under {100 * RESOLVED:.0f} of 100, and "
+    f"between the two either is right; the last row draws one line at {100 * RELEVANT:.0f} of 100 instead. 'Cannot "
+    "tell' is never right. With structural interventions the estimate is the truth, and only the verdicts can be "
+    "wrong. Classifiers of one attribute and correlation share what they are trained on and are resampled together; "
+    "all of them are tested on the same films, of whose choice the intervals say nothing. The paper has no such "
+    "table: nobody can check its counterfactuals. The last rows are of films on which the marker goes along with the "
+    "finding, 8 of 10 with it and 2 of 10 without: size and power of our test and of three that look at no generated "
+    "picture."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """A small classifier as the bias report asks it; `seen` (POOLED, POOLED) bool is the part of the film that it is shown."""
+    """A small classifier as the bias report asks it; `seen` (POOLED, POOLED) bool is the part of the film
+    that it is shown.
+    """
 
     classifier: ClassifierMixin
     seen: np.ndarray
@@ -158,7 +166,9 @@ def pooled(pictures: np.ndarray) -> np.ndarray:
 
 
 def stretched(cells: np.ndarray) -> np.ndarray:
-    """(n, k) grey levels between their own 1st and 99th percentile, clipped to [0, 1]: what a classifier is shown of a film."""
+    """(n, k) grey levels between their own 1st and 99th percentile, clipped to [0, 1]: what a classifier is
+    shown of a film.
+    """
     low, high = np.percentile(cells, (1, 99), axis=1)[..., None]
     return np.clip((cells - low) / np.maximum(high - low, 1e-6), 0, 1)
 
@@ -197,7 +207,9 @@ def study(
 def run(
     preset: Preset, films: Phantom, interventions: Interventions, attributes: Sequence[str], confounded: bool = False
 ) -> Iterator[Outcome]:
-    """Trains and tests one classifier after another; where the films are `confounded`, by other papers' tests as well."""
+    """Trains and tests one classifier after another; where the films are `confounded`, by other papers'
+    tests as well.
+    """
     patients = Phantom(preset.pool, seed=TRAIN_SEED, size=preset.size, marker=MARKER)
     x = np.concatenate(
         [
@@ -317,8 +329,9 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
     )
     untold, leaning = sum(one.says is None for one in outcomes), sum(one.depends for one in outcomes)
     remarks = [
-        f"{len(outcomes)} classifiers, {leaning} of which truly depend on the attribute; true ECA {ranks[:, 1].min():.2f} to {ranks[:, 1].max():.2f}. "
-        f"Pictures otherwise from: {interventions.name}{' (exact)' if interventions.exact else ''}.",
+        f"{len(outcomes)} classifiers, {leaning} of which truly depend on the attribute; true ECA "
+        f"{ranks[:, 1].min():.2f} to {ranks[:, 1].max():.2f}. Pictures otherwise from: "
+        f"{interventions.name}{' (exact)' if interventions.exact else ''}.",
     ]
     return rows, remarks + ([f"No verdict was given for {untold} of them."] if untold else [])
 
@@ -355,8 +368,9 @@ def together(outcomes: Sequence[Outcome]) -> np.ndarray:
 def _share_right(
     subject: str, right: Sequence[bool], yes: np.ndarray, no: np.ndarray, outcomes: Sequence[Outcome]
 ) -> Measure:
-    """The share of verdicts that are right; its chance is how often the same verdict for all would be, of whom `yes` may be called
-    dependent and `no` may not be."""
+    """The share of verdicts that are right; its chance is how often the same verdict for all would be, of whom `yes`
+    may be called dependent and `no` may not be.
+    """
     low, high = share_interval(np.array(right), together(outcomes))
     return Measure(
         "accuracy", subject, float(np.mean(right)), low, high, len(right), chance=float(max(yes.mean(), no.mean()))

@@ -1,4 +1,6 @@
-"""The synthetic study of CIT-LR (6.2): does the test keep its size, find what leans on the attribute, and follow the true ECA?"""
+"""The synthetic study of CIT-LR (6.2): does the test keep its size, find what leans on the attribute, and follow the
+true ECA?
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,8 @@ class Preset:
         seeds: realisations of every structural model; each trains all ten types of classifier at every strength.
         train, generator, test: cases that a classifier, the learned mechanism and a test see.
         noise: draws of the learned mechanism's noise over which the predictions are averaged.
-        null_draws, confounded_draws: further fresh samples on which every classifier of strength 0 is tested, the latter with an
-            attribute that leans on Z, so many for every shape that it may lean on.
+        null_draws, confounded_draws: further fresh samples on which every classifier of strength 0 is tested, the
+            latter with an attribute that leans on Z, so many for every shape that it may lean on.
     """
 
     strengths: Sequence[float] = (0.0, 0.05, 0.15, 0.4, 1.0)
@@ -56,13 +58,15 @@ PRESETS: Mapping[str, Preset] = {
     ),  # 1,000 cases of which 200 are tested, 100 classifiers
 }
 NOTE = (
-    "The paper prints no figures for its Fig. 2. Spearman is of the ranks of p with ECA: +1 if p falls wherever the answers of more "
-    "patients would change. ECA is of true counterfactuals: the same mechanisms, the same noise. g is the classifier on X drawn from Z "
-    "by a mechanism learned from other cases (a linear regression for each value of the attribute, which is the right form here), "
-    "and 'g from Z alone' a ridge regression of the answers, as is the paper's t-test, whose g and h are cross-fitted too. Intervals "
-    "allow for classifiers of one structural model being tested on the same cases. Where the attribute leans on a product, a threshold or "
-    "the finding itself, attribute and answers share more than straight lines; 'the other way' is an attribute that goes along with the "
-    "finding against what it does to the answers. GCM and PCM regress by kernels, the likelihood ratio is of logistic regressions."
+    "The paper prints no figures for its Fig. 2. Spearman is of the ranks of p with ECA: +1 if p falls wherever the "
+    "answers of more patients would change. ECA is of true counterfactuals: the same mechanisms, the same noise. g is "
+    "the classifier on X drawn from Z by a mechanism learned from other cases (a linear regression for each value of "
+    "the attribute, which is the right form here), and 'g from Z alone' a ridge regression of the answers, as is the "
+    "paper's t-test, whose g and h are cross-fitted too. Intervals allow for classifiers of one structural model "
+    "being tested on the same cases. Where the attribute leans on a product, a threshold or the finding itself, "
+    "attribute and answers share more than straight lines; 'the other way' is an attribute that goes along with the "
+    "finding against what it does to the answers. GCM and PCM regress by kernels, the likelihood ratio is of logistic "
+    "regressions."
 )
 
 
@@ -72,7 +76,8 @@ class Outcome:
 
     Attributes:
         kind, strength, seed: of the structural model. world: a number shared by all that are tested on the same cases.
-        classifier: one of `TYPES`. confounded: what of Z the attribute leans on, one of `SHAPES` or `OPPOSITE`; "" for nothing.
+        classifier: one of `TYPES`. confounded: what of Z the attribute leans on, one of `SHAPES` or `OPPOSITE`; "" for
+            nothing.
         eca: expected counterfactual accuracy on these cases. constant: whether the answer is always the same.
         log10_p: of each test that was run.
     """
@@ -89,7 +94,8 @@ class Outcome:
 
 
 class LearnedMechanism:
-    """X from (A, Z) as learned from samples: a ridge regression of X on Z for each value of the attribute, and the residuals.
+    """X from (A, Z) as learned from samples: a ridge regression of X on Z for each value of the attribute, and the
+    residuals.
 
     Stands in for the latent diffusion model of the paper's Algorithm 1; it sees no counterfactual.
     """
@@ -176,7 +182,9 @@ def _tested(
     leans: str = "",
     every: bool = False,
 ) -> Outcome:
-    """One classifier on one sample; by `every` test on the sample that all of a world share, by other papers' where the attribute leans."""
+    """One classifier on one sample; by `every` test on the sample that all of a world share, by other papers' where the
+    attribute leans.
+    """
     labels = classifier.predict(cases.x).astype(np.float64)
     counterfactuals = mechanism.answers(classifier, cases.representation, noise, world)
     sample = labels, cases.attribute, cases.representation
@@ -229,9 +237,10 @@ def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     apart = min(row.low for row in ahead if row.subject == CIT) > max(row.high for row in ahead if row.subject != CIT)
     constant = sum(one.constant for one in drawn)
     remarks = [
-        f"{len(drawn)} classifiers, {len(drawn) // max(len(kinds), 1)} for each structural model, {len(biased)} with an ECA up to {LEANS}; "
-        f"{len(null)} tests of an invariant one.",
-        f"The interval of {CIT}'s Spearman lies {'above' if apart else 'not clear of'} those of {PARITY} and {OPPORTUNITY}.",
+        f"{len(drawn)} classifiers, {len(drawn) // max(len(kinds), 1)} for each structural model, {len(biased)} with "
+        f"an ECA up to {LEANS}; {len(null)} tests of an invariant one.",
+        f"The interval of {CIT}'s Spearman lies {'above' if apart else 'not clear of'} those of {PARITY} and "
+        f"{OPPORTUNITY}.",
     ]
     if constant:
         remarks.append(f"{constant} classifiers give every case the same answer (p = 1).")
@@ -239,7 +248,9 @@ def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
 
 
 def rejected(metric: str, test: str, cases: Sequence[Outcome], subject: str) -> Measure:
-    """The share of `cases` on which `test` has p at or below 0.05; chance is that of a test that says nothing. n counts tests."""
+    """The share of `cases` on which `test` has p at or below 0.05; chance is that of a test that says nothing. n counts
+    tests.
+    """
     ran = [one for one in cases if test in one.log10_p]
     hits = np.array([one.log10_p[test] <= np.log10(LEVEL) for one in ran])
     low, high = share_interval(hits, np.array([one.world for one in ran]))

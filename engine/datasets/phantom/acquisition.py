@@ -1,4 +1,6 @@
-"""From how much the body weakens the beam to the grey levels of a film: beam, scatter, grain, tone, borders, letters and tubes."""
+"""From how much the body weakens the beam to the grey levels of a film: beam, scatter, grain, tone, borders, letters
+and tubes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ WEAKENING = 2.3  # natural logarithms of beam lost in one unit of density
 
 @dataclass(frozen=True)
 class Exposure:
-    """How one film was taken. `slant` is the uneven beam across and down; `border` the four collimator edges in film widths."""
+    """How one film was taken.
+
+    `slant` is the uneven beam across and down; `border` the four collimator edges in film widths.
+    """
 
     centre: float
     latitude: float
@@ -126,7 +131,9 @@ def scattered(trunk: np.ndarray, exposure: Exposure) -> np.ndarray:
 
 
 def quantum_noise(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size, size) float32, standard normal on a fixed grid; averaging it down makes small pictures smoother, as on a scanner."""
+    """(size, size) float32, standard normal on a fixed grid; averaging it down makes small pictures smoother, as on a
+    scanner.
+    """
     swift = np.random.Generator(
         np.random.SFC64(rng.integers(0, 2**32, 4))
     )  # seeded by the patient's counter; twice as fast
@@ -157,7 +164,9 @@ def finish(picture: np.ndarray, exposure: Exposure) -> np.ndarray:
 
 
 def mark_ink(text: str, place: tuple[float, float], height: float, size: int) -> np.ndarray:
-    """Coverage of burned-in `text`, (size, size) float32 from 0 to 1; `place` is its upper left corner, `height` that of a capital."""
+    """Coverage of burned-in `text`, (size, size) float32 from 0 to 1; `place` is its upper left corner, `height` that
+    of a capital.
+    """
     fine = 2 * CANVAS
     canvas = np.zeros((fine, fine), np.uint8)
     scale = height * fine / 21.5

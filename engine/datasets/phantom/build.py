@@ -14,7 +14,9 @@ def bell(rng: np.random.Generator, mean: float, spread: float) -> float:
 
 @dataclass(frozen=True)
 class Build:
-    """Measures of one chest, in film widths at scale 1; pairs are (patient's right = left of the film, patient's left)."""
+    """Measures of one chest, in film widths at scale 1; pairs are (patient's right = left of the film,
+    patient's left).
+    """
 
     centre: tuple[float, float]
     scale: float
@@ -52,7 +54,9 @@ class Build:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, sex: str, view: str) -> Build:
-        """The same numbers are taken from `rng` in the same order whatever the sex and the view, so either can be intervened on."""
+        """The same numbers are taken from `rng` in the same order whatever the sex and the view, so either can be
+        intervened on.
+        """
         man, portable = sex == "M", view == "AP"
         half = bell(rng, 0.362 if man else 0.340, 0.026)
         turn = bell(rng, 0, 0.035)  # rotation about the long axis: one lung looks wider than the other

@@ -2,15 +2,18 @@
 
     noise -> illness -> findings, severities          illness, noise -> view position          noise -> sex
     sex, view position, noise -> build                build, findings, severities, noise -> density
-    view position, noise -> exposure                  density, exposure, grain -> film         findings, noise -> marker -> film
+    view position, noise -> exposure                  density, exposure, grain -> film         findings, noise -> marker
+    -> film
 
-Every patient has counter-based generators keyed by (seed, patient, topic), so patient 17 is the same whatever else is drawn, and an
-intervention replays exactly the same noise. Findings are common effects of two latent illnesses (a failing heart, an infection); no
-finding causes another, so removing one leaves the others, and the attributes, as they are. Interventions commute.
+Every patient has counter-based generators keyed by (seed, patient, topic), so patient 17 is the same whatever else is
+drawn, and an intervention replays exactly the same noise. Findings are common effects of two latent illnesses (a
+failing heart, an infection); no finding causes another, so removing one leaves the others, and the attributes, as they
+are. Interventions commute.
 
-What is simplified: one beam energy; thickness is drawn per organ instead of being projected from a volume; scatter does not see
-findings; the film's tone does not react to what is on it; fluid lies as in an upright patient; ribs are a periodic function of a bent
-coordinate; one picture a patient. The pictures resemble radiographs, but nothing measured on them says how a method does in patients.
+What is simplified: one beam energy; thickness is drawn per organ instead of being projected from a volume; scatter does
+not see findings; the film's tone does not react to what is on it; fluid lies as in an upright patient; ribs are a
+periodic function of a bent coordinate; one picture a patient. The pictures resemble radiographs, but nothing measured
+on them says how a method does in patients.
 """
 
 from __future__ import annotations
@@ -52,7 +55,8 @@ class Marker:
         text: for example ``"CXR-ROOM1"``, ``"+"`` or ``"-"``.
         finding: the finding it goes along with.
         share_of_positives, share_of_negatives: how many of the films with and without `finding` carry it.
-        place: (x, y) of the text's upper left corner, in film widths; a single sign lies on the body at, say, (0.3, 0.875).
+        place: (x, y) of the text's upper left corner, in film widths; a single sign lies on the body at, say, (0.3,
+            0.875).
         height: of a capital letter, in film widths.
         grey: of the ink, 0 black to 255 white; on as dark a place (beside the body, say) black ink shows less.
     """
@@ -122,13 +126,14 @@ class Phantom(Collection):
         seed: another seed, other patients.
         size: side of a film in pixels, 32 to 1024; the same patient looks the same at every size.
         marker: none, one, or several `Marker`, or the text of one that goes along with Cardiomegaly.
-        marker_share: per cent of all films that carry the marker given as a text, whatever their findings; as `Marker` has it
-            when not given.
+        marker_share: per cent of all films that carry the marker given as a text, whatever their findings; as `Marker`
+            has it when not given.
 
     Attributes:
         severities: (N, 5) float32, 0 where absent, else 0.12 (barely visible) to 1 (obvious).
         marked: (N,) bool, whether the film carries any marker.
-        attributes: ``sex`` ("F", "M"), ``view_position`` ("PA", "AP") and, where there are markers, ``marker`` ("present", "absent").
+        attributes: ``sex`` ("F", "M"), ``view_position`` ("PA", "AP") and, where there are markers, ``marker``
+            ("present", "absent").
     """
 
     findings: Sequence[str] = FINDINGS
@@ -234,7 +239,10 @@ class Phantom(Collection):
         return np.stack([self.image(int(i), size) for i in indices])
 
     def lesion(self, index: int, finding: str, size: int | None = None) -> np.ndarray:
-        """Where `finding` is, (size, size) bool over the whole film; all False in a patient without it. For Cardiomegaly the whole heart."""
+        """Where `finding` is, (size, size) bool over the whole film; all False in a patient without it.
+
+        For Cardiomegaly the whole heart.
+        """
         self._check_findings((finding,))
         size = self._checked(size or self.size)
         severity = float(self.severities[index, FINDINGS.index(finding)])
@@ -275,7 +283,9 @@ class Phantom(Collection):
         return mask
 
     def split(self, name: str) -> np.ndarray:
-        """70 % train, 10 % validation, 20 % test by the last digit of the patient's number, so a larger count keeps everyone's part."""
+        """70 % train, 10 % validation, 20 % test by the last digit of the patient's number, so a larger count keeps
+        everyone's part.
+        """
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {name!r}")
         index = np.arange(len(self))

@@ -26,7 +26,9 @@ FAINTEST = 0.12  # severity runs from here, barely visible, to 1, obvious
 
 
 def draw_illness(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-    """(5,) presence bool, (5,) severity that each finding has or would have, and how ill the patient is (standard normal)."""
+    """(5,) presence bool, (5,) severity that each finding has or would have, and how ill the patient is
+    (standard normal).
+    """
     latent = rng.standard_normal(2)
     own = rng.standard_normal(5)
     chance = rng.random(5)
@@ -119,7 +121,9 @@ class Course:
 
 
 class Opacities:
-    """Share of the lung's air that each finding replaces, every field (size, size) float32 from 0 to 1, exactly 0 far from the finding."""
+    """Share of the lung's air that each finding replaces, every field (size, size) float32 from 0 to 1, exactly 0 far
+    from the finding.
+    """
 
     def __init__(self, chest: Chest, course: Course, texture: Mapping[str, np.ndarray]):
         self.chest, self.course, self.texture = chest, course, texture

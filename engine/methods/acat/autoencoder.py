@@ -1,6 +1,8 @@
-"""The autoencoder in whose latent space ACAT looks for counterfactuals: three residual blocks each way (appendix B of Fontanella et al. 2023).
+"""The autoencoder in whose latent space ACAT looks for counterfactuals: three residual blocks each way (appendix B of
+Fontanella et al. 2023).
 
-The authors' latent holds as many numbers as the picture, 16 x H/4 x W/4, and so compresses nothing; with 4 channels it holds a quarter.
+The authors' latent holds as many numbers as the picture, 16 x H/4 x W/4, and so compresses nothing; with 4 channels it
+holds a quarter.
 """
 
 from __future__ import annotations

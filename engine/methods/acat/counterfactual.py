@@ -1,6 +1,8 @@
-"""Counterfactuals in the latent space of an autoencoder, and the saliency they leave (section 3.2 of Fontanella et al. 2023).
+"""Counterfactuals in the latent space of an autoencoder, and the saliency they leave (section 3.2 of Fontanella et al.
+2023).
 
-Both counterfactuals of a scan, as if it had no finding and as if it had one, are sought in one batch, and each stops where it has arrived.
+Both counterfactuals of a scan, as if it had no finding and as if it had one, are sought in one batch, and each stops
+where it has arrived.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ class Search:
     Attributes:
         steps: of gradient descent, 20 in the paper.
         step_size: beta, 1 in the paper (0.1 in the authors' code).
-        alpha: weight of the distance, 100 in the paper. Eq. 4 prints the sum |z - E(x)|_1; the authors' code takes the mean, which alone makes
-            100 a weight that does not forbid every change, and so does this.
+        alpha: weight of the distance, 100 in the paper. Eq. 4 prints the sum |z - E(x)|_1; the authors' code takes the
+            mean, which alone makes 100 a weight that does not forbid every change, and so does this.
         enough: a target's probability at which its search ends; 1 never ends it early.
     """
 
@@ -63,7 +65,8 @@ def latent_counterfactuals(
     """Minimises g(z) = L(d(z), t) + alpha |z - E(x)|_1, Eq. 4, for t "no finding" and t "finding".
 
     Args:
-        classify: (B, S, H, W) -> log-probabilities (B, K), class 0 being "no finding"; without parameters that want gradients.
+        classify: (B, S, H, W) -> log-probabilities (B, K), class 0 being "no finding"; without parameters that want
+            gradients.
         autoencoder: in evaluation mode.
         volume: (B, S, H, W) as the classifier reads it.
         keep_path: whether the pictures of every step are returned.
@@ -109,8 +112,10 @@ def latent_counterfactuals(
     return LatentCounterfactuals(
         pictures.unflatten(0, (2, count)),
         torch.stack([p.unflatten(0, (2, count)) for p in path]) if keep_path else None,
-        split(torch.stack(probabilities)), split(steps), split(final >= search.enough),
-    )  # fmt: skip
+        split(torch.stack(probabilities)),
+        split(steps),
+        split(final >= search.enough),
+    )
 
 
 def _of_target(log_probabilities: Tensor, target: Tensor) -> Tensor:
@@ -121,7 +126,8 @@ def _of_target(log_probabilities: Tensor, target: Tensor) -> Tensor:
 
 
 def saliency(volume: Tensor, counterfactuals: Tensor) -> Tensor:
-    """|x - x'| of both counterfactuals, each scaled to [0, 1] over its scan, and their mean: what either class would change.
+    """|x - x'| of both counterfactuals, each scaled to [0, 1] over its scan, and their mean: what either class would
+    change.
 
     Args:
         volume: (B, S, H, W).

@@ -1,6 +1,8 @@
-"""The networks of ACAT (sections 3.1 and 4.2, appendix B of Fontanella et al. 2023): baseline classifiers, and the two-branch network.
+"""The networks of ACAT (sections 3.1 and 4.2, appendix B of Fontanella et al. 2023): baseline classifiers, and the
+two-branch network.
 
-Every network reads volumes (B, S, H, W) of any size and any number of slices, one slice at a time, and returns log-probabilities.
+Every network reads volumes (B, S, H, W) of any size and any number of slices, one slice at a time, and returns
+log-probabilities.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ PRESENCE, SIDES = 2, 3  # heads of the multi-task network: lesion or not; left, 
 
 
 class Stages(nn.ModuleList):
-    """Four parts of a convolutional backbone, each (N, C, H, W) -> (N, C', H', W'); attention stands after the first three, the fused
-    mask after the last. `width` is the last C'."""
+    """Four parts of a convolutional backbone, each (N, C, H, W) -> (N, C', H', W'); attention stands after the first
+    three, the fused mask after the last. `width` is the last C'.
+    """
 
     def __init__(self, parts: Sequence[nn.Module], channels: int, width: int):
         super().__init__(parts)
@@ -32,8 +35,10 @@ def _convolution(inward: int, outward: int, stride: int) -> nn.Sequential:
 
 
 def seven_layers(width: int = 16) -> Stages:
-    """The seven convolutions of the multi-task network; attention after the first, third and fifth. Strides and widths are ours: the paper
-    names only their number."""
+    """The seven convolutions of the multi-task network; attention after the first, third and fifth.
+
+    Strides and widths are ours: the paper names only their number.
+    """
     w = (width, 2 * width, 2 * width, 4 * width, 4 * width, 8 * width, 8 * width)
     c = [_convolution(i, o, s) for i, o, s in zip((1, *w[:-1]), w, (2, 1, 2, 1, 2, 1, 1), strict=True)]
     return Stages([c[0], nn.Sequential(*c[1:3]), nn.Sequential(*c[3:5]), nn.Sequential(*c[5:])], 1, w[-1])
@@ -84,8 +89,9 @@ def as_pictures(volume: Tensor, channels: int) -> Tensor:
 
 
 def halves(volume: Tensor) -> Tensor:
-    """(B, S, H, W) -> (2 B, S, H, W / 2): first all left halves of the pictures, then all right ones mirrored, so that one network reads
-    both. A middle column of an odd width belongs to both."""
+    """(B, S, H, W) -> (2 B, S, H, W / 2): first all left halves of the pictures, then all right ones mirrored, so that
+    one network reads both. A middle column of an odd width belongs to both.
+    """
     half = (volume.shape[-1] + 1) // 2
     return torch.cat([volume[..., :half], volume[..., -half:].flip(-1)])
 
@@ -102,8 +108,10 @@ class Head(nn.Module):
 
 
 class MultiTaskHead(nn.Module):
-    """Presence and side (appendix B): log-probabilities of no lesion, left, right, both (B, 4). Their cross-entropy is the sum of the two
-    heads' cross-entropies, the side's over positive scans alone."""
+    """Presence and side (appendix B): log-probabilities of no lesion, left, right, both (B, 4).
+
+    Their cross-entropy is the sum of the two heads' cross-entropies, the side's over positive scans alone.
+    """
 
     def __init__(self, width: int):
         super().__init__()
@@ -149,8 +157,9 @@ def joined(features: Tensor, half_brain: bool) -> Tensor:
 
 
 class SaliencyAttention(nn.Module):
-    """One attention module: the saliency branch's features, their largest over the channels, a 3 x 3 convolution and a sigmoid give the mask
-    S_s; the image branch gives F + F S_s (Eq. 1 and the skip connection below it)."""
+    """One attention module: the saliency branch's features, their largest over the channels, a 3 x 3 convolution and a
+    sigmoid give the mask S_s; the image branch gives F + F S_s (Eq. 1 and the skip connection below it).
+    """
 
     def __init__(self):
         super().__init__()
@@ -163,8 +172,11 @@ class SaliencyAttention(nn.Module):
 
 
 class Fusion(nn.Module):
-    """The fused mask S_f: the three masks, averaged down to the last features' size, weighed by a 1 x 1 convolution. Its sigmoid is ours, so
-    that S_f is a mask as the others are; the authors' code pools to 4 x 4 always, which ties the network to one picture size."""
+    """The fused mask S_f: the three masks, averaged down to the last features' size, weighed by a 1 x 1 convolution.
+
+    Its sigmoid is ours, so that S_f is a mask as the others are; the authors' code pools to 4 x 4 always, which ties
+    the network to one picture size.
+    """
 
     def __init__(self):
         super().__init__()
@@ -177,8 +189,11 @@ class Fusion(nn.Module):
 
 
 class SliceAttention(nn.Module):
-    """The mask over slices (section 4.2): an MLP with one hidden layer, leaky ReLU, dropout and a sigmoid. It reads one slice at a time
-    where the authors' reads all at once, so that any number of slices will do; the weighted mean keeps the features' size."""
+    """The mask over slices (section 4.2): an MLP with one hidden layer, leaky ReLU, dropout and a sigmoid.
+
+    It reads one slice at a time where the authors' reads all at once, so that any number of slices will do; the
+    weighted mean keeps the features' size.
+    """
 
     def __init__(self, width: int, hidden: int = 64):
         super().__init__()
@@ -193,7 +208,9 @@ class SliceAttention(nn.Module):
 
 
 class ACAT(nn.Module):
-    """The two-branch network: saliency steers the image branch after its early, middle and late layers, and once more before the head."""
+    """The two-branch network: saliency steers the image branch after its early, middle and late layers, and once more
+    before the head.
+    """
 
     def __init__(self, backbone: str, classes: int = 2, half_brain: bool = False, **sizes: int):
         super().__init__()
@@ -207,7 +224,9 @@ class ACAT(nn.Module):
     def from_baseline(
         cls, baseline: Baseline, backbone: str, classes: int = 2, half_brain: bool = False, **sizes: int
     ) -> ACAT:
-        """Fine-tuning starts from the baseline's weights, in both branches (the authors' saliency branch starts from chance)."""
+        """Fine-tuning starts from the baseline's weights, in both branches (the authors' saliency branch
+        starts from chance).
+        """
         network = cls(backbone, classes, half_brain, **sizes)
         network.image.load_state_dict(baseline.state_dict())
         for own, theirs in zip(network.saliency, baseline.stages, strict=False):
@@ -218,8 +237,8 @@ class ACAT(nn.Module):
         return self.explained(volume, saliency)[0]
 
     def explained(self, volume: Tensor, saliency: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
-        """Log-probabilities (B, K); the early, middle, late and fused masks (B, S, h, w), of both halves side by side where there are two;
-        and the slices' weights (B, S).
+        """Log-probabilities (B, K); the early, middle, late and fused masks (B, S, h, w), of both halves side by side
+        where there are two; and the slices' weights (B, S).
 
         Args:
             volume: (B, S, H, W).

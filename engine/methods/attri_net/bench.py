@@ -39,8 +39,9 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 
 @torch.inference_mode()
 def compared(net: AttriNet, picture: np.ndarray, rounds: int, precision: torch.dtype | None = None) -> dict:
-    """All findings of one prepared picture (size, size) by the network as it is trained, in float32 and the default memory
-    layout, one forward a finding as the authors do; and by what `AttriNetModel` uses."""
+    """All findings of one prepared picture (size, size) by the network as it is trained, in float32 and the default
+    memory layout, one forward a finding as the authors do; and by what `AttriNetModel` uses.
+    """
     device = torch.device("cpu")
     x = torch.from_numpy(picture)[None, None]
     plain = net.to(device, memory_format=torch.contiguous_format).eval()

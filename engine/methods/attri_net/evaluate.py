@@ -121,7 +121,9 @@ def measures(
 
 
 def _by_marker(model, collection, indices, c, measured) -> None:
-    """How far the answer about finding `c` moves when the marker alone is burned in: a map that is free of it is no proof."""
+    """How far the answer about finding `c` moves when the marker alone is burned in: a map that is free of
+    it is no proof.
+    """
     side, chosen = model.preprocessing.size, indices[:MOST_COUNTERFACTUALS]
     answers = []
     for marked in (False, True):
@@ -142,8 +144,11 @@ def _by_marker(model, collection, indices, c, measured) -> None:
 
 
 def _mean_of(rows: list[Measure], metric: str) -> None:
-    """The mean over findings. The findings were measured on the same patients, who are counted once where the rows keep their
-    samples (shares in [0, 1]); else the interval is the mean of the findings' own, which holds under any dependence."""
+    """The mean over findings.
+
+    The findings were measured on the same patients, who are counted once where the rows keep their samples (shares in
+    [0, 1]); else the interval is the mean of the findings' own, which holds under any dependence.
+    """
     parts = [row for row in rows if row.metric == metric]
     if len(parts) < 2:
         return

@@ -1,4 +1,6 @@
-"""A trained Attri-Net arranged for looking at pictures: the same function, with all that no picture changes done once."""
+"""A trained Attri-Net arranged for looking at pictures: the same function, with all that no picture changes
+done once.
+"""
 
 from __future__ import annotations
 
@@ -104,5 +106,7 @@ def _convolved(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tupl
 
 
 def _normalised(x: Tensor, style: tuple[Tensor, Tensor], c: int) -> Tensor:
-    """AdaIN: a group normalisation with one channel a group is an instance normalisation that scales and shifts as well."""
+    """AdaIN: a group normalisation with one channel a group is an instance normalisation that scales and
+    shifts as well.
+    """
     return F.group_norm(x, x.shape[1], style[0][c], style[1][c], 1e-5)

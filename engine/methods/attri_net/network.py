@@ -1,4 +1,6 @@
-"""Attri-Net's networks: the class attribution generator M, the critic D, the linear classifiers and the class centres."""
+"""Attri-Net's networks: the class attribution generator M, the critic D, the linear classifiers and the
+class centres.
+"""
 
 from __future__ import annotations
 
@@ -194,8 +196,9 @@ class Critic(nn.Module):
 class Classifiers(nn.Module):
     """One logistic regression a finding on the pooled attribution map (Eq. 4).
 
-    Weights start at one small negative value (the authors' start is random, of about this size): to take an opacity away
-    is evidence for it. A random start asks M for changes of a random sign; at zero, neither M nor the weights would move.
+    Weights start at one small negative value (the authors' start is random, of about this size): to take an opacity
+    away is evidence for it. A random start asks M for changes of a random sign; at zero, neither M nor the weights
+    would move.
 
     Shape:
         maps (B, 1, H, W), task (B,) -> log-odds (B,).
@@ -212,7 +215,9 @@ class Classifiers(nn.Module):
         return (self.weight[task] * pooled).sum(dim=(1, 2)) + self.bias[task]  # Eq. 4 of Sun et al. 2025, with a bias
 
     def weighted(self, maps: Tensor, task: Tensor) -> Tensor:
-        """The local explanation (3.6.1), (B, 1, H, W): its mean over a pooled cell is that cell's share of the log-odds."""
+        """The local explanation (3.6.1), (B, 1, H, W): its mean over a pooled cell is that cell's share of
+        the log-odds.
+        """
         weight = self.weight[task].repeat_interleave(self.pool, dim=1).repeat_interleave(self.pool, dim=2)
         return maps * weight[:, None]
 

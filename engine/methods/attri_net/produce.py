@@ -24,9 +24,9 @@ from engine.training.presets import with_changes
 
 FAINTEST_SCALE = 0.01  # log-odds per cell: evidence below that moves no call, and a scale that fits it would shout
 INTENDED = (
-    "Research and teaching: to see what an inherently interpretable classifier looks at. Not for diagnosis. It knows its "
-    "findings only, on frontal chest radiographs like those it was trained on; scans unlike them are marked as such. "
-    "A counterfactual shows what would change this model's mind, not what the patient would look like in health."
+    "Research and teaching: to see what an inherently interpretable classifier looks at. Not for diagnosis. It knows "
+    "its findings only, on frontal chest radiographs like those it was trained on; scans unlike them are marked as "
+    "such. A counterfactual shows what would change this model's mind, not what the patient would look like in health."
 )
 
 
@@ -82,8 +82,8 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         seed=job.seed,
         guidance=job.guidance_words,
         command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, "
-        f"the kept weights are those of step {facts['best']['step']}.",
+        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
+        f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
         rows=rows,
         remarks=remarks,
         subgroups=chest_subgroups(collection, test, seen.probabilities),

@@ -1,4 +1,6 @@
-"""How Attri-Net is trained: section 3.7 of Sun et al. 2025, one step of generator, critic, classifiers and centres at a time."""
+"""How Attri-Net is trained: section 3.7 of Sun et al. 2025, one step of generator, critic, classifiers and
+centres at a time.
+"""
 
 from __future__ import annotations
 
@@ -45,20 +47,22 @@ class Preset:
 
     Attributes:
         pairs: positives in a batch, and as many negatives.
-        findings_at_once: 1 walks through the findings one batch at a time as the paper does; 5 mixes five in each batch,
-            the same sum over c of Eq. 7 with less noise in each step.
+        findings_at_once: 1 walks through the findings one batch at a time as the paper does; 5 mixes five in each
+            batch, the same sum over c of Eq. 7 with less noise in each step.
         critic_steps: for each generator step.
-        classifier_steps: for each generator step; the first learns from the generator's own batch, the others draw theirs.
+        classifier_steps: for each generator step; the first learns from the generator's own batch, the others draw
+            theirs.
         warm_critic_steps: critic steps for each of the first `warm_steps` generator steps and for every hundredth.
         lambda_*: weights of Eq. 7; lambda_gd acts on the mean over the batch (the authors sum over their batch of 4).
         centre_rate: learning rate of the centres, an exponential moving average over the last 1 / rate batches.
         averaging: decay of the running average of M's and the classifiers' weights that is kept; 0 keeps the last.
-        keep_last: 1 keeps the last weights, 0 (the paper) those with the best AUC on validation, which says nothing of the maps;
-            with made pairs, the best sum of AUC and recovery on pairs of validation patients.
+        keep_last: 1 keeps the last weights, 0 (the paper) those with the best AUC on validation, which says nothing of
+            the maps; with made pairs, the best sum of AUC and recovery on pairs of validation patients.
         annotated_share: how often a positive is drawn from the annotated ones (3.5.2).
         lambda_pairs: weight of the loss on made pairs (`pair_loss`), where there are any; not in the paper.
         made_pairs: of them in a batch.
-        emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after `emphasis_steps`.
+        emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after
+            `emphasis_steps`.
         pairs_first: steps at the start in which M learns from made pairs alone; `warm_steps` count from there.
     """
 
@@ -112,7 +116,8 @@ DEMO = Preset(
     warm_critic_steps=5,
     learning_rate=3e-4,
     classifier_rate=3e-3,
-    lambda_re=30.0,  # |grad D| is about 1 over the picture, 1 / size a pixel; the mean of |M| weighs 1 / size^2: kept as at 320
+    # |grad D| is about 1 over the picture, 1 / size a pixel; the mean of |M| weighs 1 / size^2: kept as at 320
+    lambda_re=30.0,
     averaging=0.99,
 )
 PRESETS: Mapping[str, Preset] = {"paper": PAPER, "demo": DEMO}
@@ -135,7 +140,8 @@ class AttriNetRecipe(Recipe):
         collection: labelled pictures; NaN labels are in neither half of a batch.
         preset: sizes, weights and schedule.
         guidance: `name`, `mask(index, finding, size)` and `annotated(finding)`, or None for no guidance.
-        compiled: fuse M's and D's loops with torch.compile (needs a C++ compiler on the CPU); the same sums in another order.
+        compiled: fuse M's and D's loops with torch.compile (needs a C++ compiler on the CPU); the same sums in another
+            order.
         pairs: a collection that knows true counterfactuals and teaches M by them, or None.
     """
 
@@ -171,7 +177,8 @@ class AttriNetRecipe(Recipe):
         for finding, present, absent in zip(collection.findings, self.present, self.absent):
             if not len(present) or not len(absent):
                 raise ValueError(
-                    f"training needs pictures with and without {finding}; the train split has {len(present)} and {len(absent)}."
+                    f"training needs pictures with and without {finding}; the train split has {len(present)} and "
+                    f"{len(absent)}."
                 )
         validation = collection.labels[collection.split("validation")]
         for finding, column in zip(collection.findings, validation.T):
@@ -179,7 +186,8 @@ class AttriNetRecipe(Recipe):
                 *column.tolist()
             }:  # else there is no operating point to be had after hours of training
                 raise ValueError(
-                    f"choosing an operating point needs validation pictures with and without {finding}; it has only one of them."
+                    f"choosing an operating point needs validation pictures with and without {finding}; it has only "
+                    "one of them."
                 )
         self._optimisers = None
         self._generate = torch.compile(self.net.generator) if compiled else self.net.generator
@@ -247,7 +255,9 @@ class AttriNetRecipe(Recipe):
         return losses
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> Batch:
-        """Positives and negatives of one finding (or of `findings_at_once`), drawn with replacement from (seed, stream, step)."""
+        """Positives and negatives of one finding (or of `findings_at_once`), drawn with replacement from (seed, stream,
+        step).
+        """
         p, count = self.preset, len(self.collection.findings)
         draw = self.draw(stream, step)
         first = step * p.findings_at_once + (
@@ -293,7 +303,9 @@ class AttriNetRecipe(Recipe):
         return float(distance.detach())
 
     def _taught_step(self, step: int, fabric: Fabric, optimisers) -> dict[str, float]:
-        """M from made pairs alone; the classifiers follow, so that later they need no larger maps than the findings are."""
+        """M from made pairs alone; the classifiers follow, so that later they need no larger maps than the
+        findings are.
+        """
         optimiser = optimisers["generator"]
         optimiser.zero_grad()
         loss = self.preset.lambda_pairs * self._pair_loss(step, fabric)

@@ -1,13 +1,14 @@
-"""Conditional counterfactual causal effects of attributes on a diagnosis (section 4.3 of Liu et al. 2025; Zhao et al. 2023).
+"""Conditional counterfactual causal effects of attributes on a diagnosis (section 4.3 of Liu et al. 2025; Zhao et al.
+2023).
 
-For a person with attributes A = a and diagnosis Y = y, CCCE(S) = E(Y_{A_S=1} - Y_{A_S=0} | A = a, Y = y) is the share of the diagnosis that
-the attributes in S account for. Under exogeneity and monotonicity it is
+For a person with attributes A = a and diagnosis Y = y, CCCE(S) = E(Y_{A_S=1} - Y_{A_S=0} | A = a, Y = y) is the share
+of the diagnosis that the attributes in S account for. Under exogeneity and monotonicity it is
 
     1 - P(Y = 1 | A_S = 0, A_-S = a_-S) / P(Y = 1 | A = a)    of a positive (Y = 1),
     1 - P(Y = 0 | A_S = 1, A_-S = a_-S) / P(Y = 0 | A = a)    of a negative (Y = 0).
 
-The paper prints only the second with y in the place of 0; of a positive it could then never be above 0 under monotonicity, and the authors'
-code uses the first.
+The paper prints only the second with y in the place of 0; of a positive it could then never be above 0 under
+monotonicity, and the authors' code uses the first.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class DiagnosisTable:
     Attributes:
         attributes: the p names.
         cases, positives: (2, ..., 2) counts of the data, an axis an attribute.
-        probability: (2, ..., 2), smoothed: (positives + k q) / (cases + k) with q of a logistic regression without interactions and k
-            `SMOOTHING`, so that an empty cell says what its neighbours say.
+        probability: (2, ..., 2), smoothed: (positives + k q) / (cases + k) with q of a logistic regression without
+            interactions and k `SMOOTHING`, so that an empty cell says what its neighbours say.
     """
 
     attributes: tuple[str, ...]
@@ -69,7 +70,9 @@ class DiagnosisTable:
         return cls(tuple(attributes), cases, positives, (positives + smoothing * prior) / (cases + smoothing))
 
     def ccce(self, a: Sequence[int], y: int, subset: Sequence[int]) -> float:
-        """CCCE(S) of a person with attributes `a` and diagnosis `y`, S given by its places; 0 or below: S accounts for nothing."""
+        """CCCE(S) of a person with attributes `a` and diagnosis `y`, S given by its places; 0 or below: S accounts for
+        nothing.
+        """
         otherwise = list(a)
         for place in subset:
             otherwise[place] = 0 if y else 1
@@ -77,13 +80,19 @@ class DiagnosisTable:
         return float(1 - (there / here if y else (1 - there) / (1 - here)))
 
     def best_subset(self, a: Sequence[int], y: int, largest: int = LARGEST_SUBSET) -> tuple[tuple[int, ...], float]:
-        """The subset of at most `largest` attributes with the highest CCCE, the smallest one of those that tie; () where none is above 0."""
+        """The subset of at most `largest` attributes with the highest CCCE, the smallest one of those that tie; ()
+        where none is above 0.
+        """
         ranked = self.ranked(a, y, largest)
         return ranked[0] if ranked and ranked[0][1] > 0 else ((), 0.0)
 
     def ranked(self, a: Sequence[int], y: int, largest: int = LARGEST_SUBSET) -> list[tuple[tuple[int, ...], float]]:
-        """All subsets of at most `largest` attributes with their CCCE, highest first. Only attributes that could have been otherwise
-        count: those present in a positive, absent in a negative; the others would change nothing and only lengthen the list."""
+        """All subsets of at most `largest` attributes with their CCCE, highest first.
+
+        Only attributes that could have been otherwise
+        count: those present in a positive, absent in a negative; the others would change nothing and only lengthen the
+        list.
+        """
         movable = [place for place, value in enumerate(a) if value == int(bool(y))]
         found = [
             (subset, self.ccce(a, y, subset))
@@ -93,7 +102,9 @@ class DiagnosisTable:
         return sorted(found, key=lambda pair: (-round(pair[1], 9), len(pair[0]), pair[0]))
 
     def causal_attributes(self, a: np.ndarray, y: np.ndarray, largest: int = LARGEST_SUBSET) -> np.ndarray:
-        """r of Eq. 5's alignment of attributes, (n, p) of 0 and 1: 1 for the attributes of each person's best subset."""
+        """r of Eq. 5's alignment of attributes, (n, p) of 0 and 1: 1 for the attributes of each person's
+        best subset.
+        """
         known: dict[tuple[int, ...], tuple[int, ...]] = {}
         r = np.zeros(np.shape(a), np.float32)
         for row, (values, diagnosis) in enumerate(
@@ -125,7 +136,9 @@ class MonotonicityViolation:
 
 
 def monotonicity_violations(table: DiagnosisTable, level: float = 0.05) -> tuple[list[MonotonicityViolation], int]:
-    """Where the data contradict Y_a <= Y_a' for a <= a', and how many pairs of cells could be compared (both with cases)."""
+    """Where the data contradict Y_a <= Y_a' for a <= a', and how many pairs of cells could be compared
+    (both with cases).
+    """
     compared = []
     for place, name in enumerate(table.attributes):
         cases, positives = np.moveaxis(table.cases, place, 0), np.moveaxis(table.positives, place, 0)
@@ -146,5 +159,7 @@ def monotonicity_violations(table: DiagnosisTable, level: float = 0.05) -> tuple
 
 
 def coverage(table: DiagnosisTable, least: int = 5) -> float:
-    """Share of the people who stand in cells with at least `least` cases; what the others' CCCE says rests on the regression."""
+    """Share of the people who stand in cells with at least `least` cases; what the others' CCCE says rests
+    on the regression.
+    """
     return float(table.cases[table.cases >= least].sum() / max(table.cases.sum(), 1))

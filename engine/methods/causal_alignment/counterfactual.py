@@ -1,7 +1,8 @@
-"""Counterfactual generation, Eq. 2 of Liu et al. 2025: x* = argmin_x L_ce(f(x), y*) + alpha d(x, x_0), every picture a problem of its own.
+"""Counterfactual generation, Eq. 2 of Liu et al. 2025: x* = argmin_x L_ce(f(x), y*) + alpha d(x, x_0), every picture a
+problem of its own.
 
-A smooth distance is minimised by L-BFGS, l1 by proximal gradient steps. The authors take 200 steps of Adam, which ends so far from the
-minimum that the gradient through it has the wrong sign; how close x* is stands in every `Solution`.
+A smooth distance is minimised by L-BFGS, l1 by proximal gradient steps. The authors take 200 steps of Adam, which ends
+so far from the minimum that the gradient through it has the wrong sign; how close x* is stands in every `Solution`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Solution:
         x: (n, ...) the minimisers, without graph.
         gradient_norm: (n,) the Euclidean norm of grad_x T at x; for l1 that of the smallest subgradient.
         iterations: (n,) steps taken.
-        active: (n, ...) of bool, the elements that may move with the parameters: all of them for a smooth distance, for l1 those with
-            x != x_0.
+        active: (n, ...) of bool, the elements that may move with the parameters: all of them for a smooth distance, for
+            l1 those with x != x_0.
     """
 
     x: Tensor
@@ -42,13 +43,14 @@ def minimise(
     max_iterations: int = 100,
     memory: int = 10,
 ) -> Solution:
-    """L-BFGS on many independent problems at once, each with its own step length; those that have arrived leave the batch.
+    """L-BFGS on many independent problems at once, each with its own step length; those that have arrived leave the
+    batch.
 
     Args:
         objective: T for the rows of the batch that are asked for, smooth in x.
         x_0: (n, ...) where to start.
-        curvature: of the distance, 2 alpha for alpha times `squared_l2`; its inverse is the first guess of the inverse Hessian, since
-            the Hessian is that plus the cross-entropy's, which has a low rank.
+        curvature: of the distance, 2 alpha for alpha times `squared_l2`; its inverse is the first guess of the inverse
+            Hessian, since the Hessian is that plus the cross-entropy's, which has a low rank.
         tolerance: of |grad T|.
         memory: pairs of steps and gradient changes kept.
     """

@@ -1,8 +1,8 @@
 """Distances d(x, x_0) of Eq. 2 of Liu et al. 2025 and of its appendix C.4, one value a picture.
 
-Each takes x and x_0 of shape (n, ...) and returns (n,). The paper leaves out whether l2 is squared; squared, it is smooth and strongly
-convex in every picture by itself, which the implicit function theorem needs (one norm over the whole batch, as in the authors' code,
-ties the pictures of a batch together and has a kink at x_0).
+Each takes x and x_0 of shape (n, ...) and returns (n,). The paper leaves out whether l2 is squared; squared, it is
+smooth and strongly convex in every picture by itself, which the implicit function theorem needs (one norm over the
+whole batch, as in the authors' code, ties the pictures of a batch together and has a kink at x_0).
 """
 
 from __future__ import annotations

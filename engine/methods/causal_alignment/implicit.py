@@ -1,9 +1,9 @@
 """The gradient through x*, by the implicit function theorem and conjugate gradients (section 4.2 of Liu et al. 2025).
 
-At the minimum grad_x T(x*, theta) = 0, so d x* / d theta = -H^-1 d(grad_x T) / d theta, Eq. 4, with H = grad_x grad_x T. A loss L of x*
-needs only v = H^-1 dL/dx*, one linear system a picture, and then the gradient of -v . grad_x T(x*, theta) for theta. Products with H are
-exact (the derivative of a gradient), where the paper takes finite differences. The theorem holds at the minimum only: an x* whose
-gradient is not small is refused.
+At the minimum grad_x T(x*, theta) = 0, so d x* / d theta = -H^-1 d(grad_x T) / d theta, Eq. 4, with H = grad_x grad_x
+T. A loss L of x* needs only v = H^-1 dL/dx*, one linear system a picture, and then the gradient of -v . grad_x T(x*,
+theta) for theta. Products with H are exact (the derivative of a gradient), where the paper takes finite differences.
+The theorem holds at the minimum only: an x* whose gradient is not small is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class UnconvergedCounterfactual(ValueError):
 
 @dataclass
 class SolveReport:
-    """What the last linear solve did: largest relative residual, most iterations, and pictures whose Hessian was not positive."""
+    """What the last linear solve did: largest relative residual, most iterations, and pictures whose Hessian was not
+    positive.
+    """
 
     residual: float = 0.0
     iterations: int = 0
@@ -57,7 +59,8 @@ def implicit(
     Args:
         objective: T; for l1 the cross-entropy alone does, since l1 has no curvature on the active set.
         tolerance: the largest |grad T| that counts as a minimum.
-        damping: added to the Hessian's diagonal. For l1 it must be above zero: there H is the cross-entropy's alone, which is singular.
+        damping: added to the Hessian's diagonal. For l1 it must be above zero: there H is the cross-entropy's alone,
+            which is singular.
         relative_residual: where conjugate gradients stop.
 
     Raises:
@@ -67,8 +70,8 @@ def implicit(
     if not worst <= tolerance:
         late = int((~(solution.gradient_norm <= tolerance)).sum())
         raise UnconvergedCounterfactual(
-            f"{late} of {len(solution.x)} counterfactuals have not converged: |grad T| is {worst:.1e} where {tolerance:.1e} is wanted;"
-            " take more iterations or a larger alpha."
+            f"{late} of {len(solution.x)} counterfactuals have not converged: |grad T| is {worst:.1e} where "
+            f"{tolerance:.1e} is wanted; take more iterations or a larger alpha."
         )
     x = solution.x.detach().requires_grad_()
     with torch.enable_grad():

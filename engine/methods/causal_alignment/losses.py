@@ -11,7 +11,8 @@ def alignment_loss(counterfactual: Tensor, x: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         counterfactual, x: (n, ...), x* as `implicit` returns it.
-        mask: broadcasts to (n, ...), 1 inside what the expert marked; of attributes it is r, the attributes that caused the label.
+        mask: broadcasts to (n, ...), 1 inside what the expert marked; of attributes it is r, the attributes that caused
+            the label.
     """
     return ((counterfactual - x) * (1 - mask)).abs().flatten(1).sum(1).mean()
 

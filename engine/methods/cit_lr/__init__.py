@@ -1,4 +1,7 @@
-"""CIT-LR: would a model's answer change if only the sex, the scanner or the marker changed? After "AI Alignment in Medical Imaging"."""
+"""CIT-LR: would a model's answer change if only the sex, the scanner or the marker changed?
+
+After "AI Alignment in Medical Imaging".
+"""
 
 from __future__ import annotations
 

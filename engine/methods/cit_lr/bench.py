@@ -22,7 +22,8 @@ SCALED = f"the plain loop was timed on {PLAIN} of the {PICTURES} pictures and co
 
 
 def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tuple[list[dict], list[str]]:
-    """Rows with `name`, `ours_s`, `plain_s`, `ratio` and `max_difference` (of pictures, as share of their range), and remarks.
+    """Rows with `name`, `ours_s`, `plain_s`, `ratio` and `max_difference` (of pictures, as share of their range), and
+    remarks.
 
     Args:
         progress: called with the name of each measurement before it starts.
@@ -62,7 +63,9 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 def _one_by_one(
     generator: DiffusionInterventions, denoiser: nn.Module, pictures: np.ndarray, codes: np.ndarray, k: int
 ) -> Tensor:
-    """(n, m, s, s): every counterfactual made from its picture anew, float32, with and without the condition in two calls."""
+    """(n, m, s, s): every counterfactual made from its picture anew, float32, with and without the
+    condition in two calls.
+    """
     nets, d, w, made = generator.nets, generator.diffusion, generator.nets.guidance[k], []
 
     def noise_under(own: Tensor) -> NoiseIn:

@@ -1,4 +1,6 @@
-"""What CIT-LR is compared with: a conditional beta-VAE (Higgins et al. 2017; for counterfactuals as in Monteiro et al. 2023)."""
+"""What CIT-LR is compared with: a conditional beta-VAE (Higgins et al. 2017; for counterfactuals as in
+Monteiro et al. 2023).
+"""
 
 from __future__ import annotations
 
@@ -29,17 +31,28 @@ class BetaVAE(nn.Module):
         self.values, self.grid, self.deepest = tuple(values), size // FINENESS // 4, 4 * width
         told = sum(self.values)
         self.down = nn.Sequential(
-            nn.PixelUnshuffle(FINENESS), nn.Conv2d(FINENESS**2, width, 3, 1, 1),
-            Block(width, 2 * width), Block(2 * width, 4 * width), nn.SiLU(), nn.Flatten(),
-        )  # fmt: skip
+            nn.PixelUnshuffle(FINENESS),
+            nn.Conv2d(FINENESS**2, width, 3, 1, 1),
+            Block(width, 2 * width),
+            Block(2 * width, 4 * width),
+            nn.SiLU(),
+            nn.Flatten(),
+        )
         self.distribution = nn.Linear(self.deepest * self.grid**2 + told, 2 * LATENT)
         self.seed = nn.Linear(LATENT + told, self.deepest * self.grid**2)
         self.up = nn.Sequential(
-            nn.SiLU(), nn.Upsample(scale_factor=2), nn.Conv2d(4 * width, 2 * width, 3, 1, 1),
-            nn.SiLU(), nn.Conv2d(2 * width, 2 * width, 3, 1, 1),
-            nn.SiLU(), nn.Upsample(scale_factor=2), nn.Conv2d(2 * width, width, 3, 1, 1),
-            nn.SiLU(), nn.Conv2d(width, FINENESS**2, 3, 1, 1), nn.PixelShuffle(FINENESS),
-        )  # fmt: skip
+            nn.SiLU(),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(4 * width, 2 * width, 3, 1, 1),
+            nn.SiLU(),
+            nn.Conv2d(2 * width, 2 * width, 3, 1, 1),
+            nn.SiLU(),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(2 * width, width, 3, 1, 1),
+            nn.SiLU(),
+            nn.Conv2d(width, FINENESS**2, 3, 1, 1),
+            nn.PixelShuffle(FINENESS),
+        )
 
     def encode(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, 1, H, W) with codes (B, K) int64, -1 for unknown, to mean and log variance (B, LATENT) of q."""
@@ -57,7 +70,8 @@ class BetaVAE(nn.Module):
         return self.up(hidden.view(-1, self.deepest, self.grid, self.grid)).float()
 
     def loss(self, x: Tensor, codes: Tensor, noise: Tensor, beta: float) -> Tensor:
-        """Negative evidence bound in nats a picture, mean over pictures; the divergence of q from its prior counts `beta` times.
+        """Negative evidence bound in nats a picture, mean over pictures; the divergence of q from its prior counts
+        `beta` times.
 
         A pixel is Laplace distributed, with scale 1, about what is drawn: its misfit is the absolute difference.
 

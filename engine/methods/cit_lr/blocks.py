@@ -16,9 +16,13 @@ class Block(nn.Module):
         super().__init__()
         self.down = nn.Conv2d(inputs, outputs, 4, 2, 1)
         self.pair = nn.Sequential(
-            nn.GroupNorm(4, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, 1, 1),
-            nn.GroupNorm(4, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, 1, 1),
-        )  # fmt: skip
+            nn.GroupNorm(4, outputs),
+            nn.SiLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1),
+            nn.GroupNorm(4, outputs),
+            nn.SiLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.down(x)
@@ -26,5 +30,7 @@ class Block(nn.Module):
 
 
 def one_hot(codes: Tensor, values: Sequence[int]) -> Tensor:
-    """(B, K or more) int64 codes of which the first K have so many `values`, to (B, sum(values)) int64; nothing is hot where -1 stands."""
+    """(B, K or more) int64 codes of which the first K have so many `values`, to (B, sum(values)) int64; nothing is hot
+    where -1 stands.
+    """
     return torch.cat([F.one_hot(codes[:, k] + 1, count + 1)[:, 1:] for k, count in enumerate(values)], dim=1)

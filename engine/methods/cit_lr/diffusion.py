@@ -20,7 +20,8 @@ NoiseIn = Callable[[Tensor, Tensor], Tensor]
 class Diffusion:
     """How noise is added, and how far.
 
-    CIT-LR controls the variance of its samples by fewer steps and a smaller beta; `strength` and `last_beta` are these two.
+    CIT-LR controls the variance of its samples by fewer steps and a smaller beta; `strength` and `last_beta` are these
+    two.
 
     Attributes:
         first_beta, last_beta: variance of the first and last of 1000 steps; between them the root rises evenly.
@@ -43,7 +44,8 @@ class Diffusion:
             raise ValueError(f"betas must rise between 0 and 1, got {self.first_beta} and {self.last_beta}")
         if not 0 < self.strength <= 1 or not 1 <= self.num_steps <= TRAIN_STEPS * self.strength:
             raise ValueError(
-                f"strength must lie in (0, 1] and num_steps between 1 and {TRAIN_STEPS} times it, got {self.strength} and {self.num_steps}"
+                f"strength must lie in (0, 1] and num_steps between 1 and {TRAIN_STEPS} times it, got {self.strength} "
+                f"and {self.num_steps}"
             )
         if (
             not isinstance(self.num_steps, int)
@@ -51,7 +53,8 @@ class Diffusion:
             or not 0 <= self.fixed_point_iterations <= MOST_ITERATIONS
         ):
             raise ValueError(
-                f"num_steps and fixed_point_iterations must be whole, the latter {MOST_ITERATIONS} at most, got {self.num_steps!r} and {self.fixed_point_iterations!r}"
+                f"num_steps and fixed_point_iterations must be whole, the latter {MOST_ITERATIONS} at most, got "
+                f"{self.num_steps!r} and {self.fixed_point_iterations!r}"
             )
 
     @cache
@@ -72,8 +75,8 @@ class Diffusion:
     def invert(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
         """A picture to its noise (DDIM inversion): the ordinary differential equation of `sample`, run the other way.
 
-        A step of `sample` takes the predicted noise at its noisier end, which is not known yet here. It is predicted at the
-        nearer end first, then `fixed_point_iterations` times at the point that this prediction leads to.
+        A step of `sample` takes the predicted noise at its noisier end, which is not known yet here. It is predicted at
+        the nearer end first, then `fixed_point_iterations` times at the point that this prediction leads to.
 
         Args:
             z: (B, ...); noise_in: (z, t) -> the noise in z after step t, t (B,) int64 counted from 0.

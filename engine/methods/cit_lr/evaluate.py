@@ -21,7 +21,10 @@ from engine.metrics.fid import fid
 from engine.metrics.intervals import bootstrap, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 
-FIXED = "a classifier trained on real pictures only, of which the generator knows no more than how much guidance convinces it"
+FIXED = (
+    "a classifier trained on real pictures only, of which the generator knows no more than how much guidance "
+    "convinces it"
+)
 FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
@@ -37,7 +40,8 @@ def quality(
     """Composition, effectiveness, FID and what becomes of the findings, for every attribute.
 
     Args:
-        indices: of held-out pictures; those whose value is unknown take no part, and there are no rows where it is unknown of all.
+        indices: of held-out pictures; those whose value is unknown take no part, and there are no rows where it is
+            unknown of all.
     """
     return {name: _of_attribute(generator, collection, indices, name, progress) for name in generator.attributes}
 
@@ -48,8 +52,8 @@ def evaluate(
     indices: np.ndarray,
     found: Mapping[str, Sequence[Measure]] | None = None,
 ) -> tuple[list[Measure], list[str]]:
-    """All rows, with what the same networks do without disentangling and what a beta-VAE and, of drawn films, exact pictures do beside
-    them, and remarks on what could not be measured.
+    """All rows, with what the same networks do without disentangling and what a beta-VAE and, of drawn films, exact
+    pictures do beside them, and remarks on what could not be measured.
 
     Args:
         found: what `quality` said of these pictures, where it has been asked already.
@@ -154,9 +158,11 @@ def _of_attribute(
 
 
 def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patients: np.ndarray) -> list[Measure]:
-    """By how much the oracle classifier's probability of each finding moves on average, (n, C), from the originals to the pictures made under one value.
+    """By how much the oracle classifier's probability of each finding moves on average, (n, C), from the originals to
+    the pictures made under one value.
 
-    The oracle classifier was trained not to read findings off attributes, so that most of this are traces of making a picture.
+    The oracle classifier was trained not to read findings off attributes, so that most of this are traces of making a
+    picture.
     """
     rows = []
     for c, finding in enumerate(findings):
@@ -214,7 +220,9 @@ def _ours(generator: DiffusionInterventions) -> Show:
 
 
 def _plain(generator: DiffusionInterventions) -> Show:
-    """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is added, and the picture is sampled under the codes."""
+    """A standard conditional latent diffusion model (3.2 of CIT-LR): noise is added, and the picture is sampled under
+    the codes.
+    """
     random = np.random.default_rng(0)
 
     def start(z: Tensor, codes: Tensor, k: int) -> Tensor:

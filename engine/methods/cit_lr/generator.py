@@ -44,12 +44,12 @@ class Sampled:
 class DiffusionInterventions(Interventions):
     """An opened checkpoint of CIT-LR.
 
-    What changes between its pictures is added to the film as it is, enlarged to the film's own grid: x + D(z_a) - D(E(x)).
-    So detail that the autoencoder cannot say stays, in the null intervention as in the others.
+    What changes between its pictures is added to the film as it is, enlarged to the film's own grid: x + D(z_a) -
+    D(E(x)). So detail that the autoencoder cannot say stays, in the null intervention as in the others.
 
     Args:
-        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `perturbation_scale`, `guidance` and
-            `quality`.
+        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `perturbation_scale`,
+            `guidance` and `quality`.
         device: "cpu" or "cuda".
 
     Attributes:
@@ -124,7 +124,8 @@ class DiffusionInterventions(Interventions):
         """Pictures under every value of one attribute.
 
         Args:
-            prepared: (n, size, size) in [-value_range, value_range]; codes: (n, K + C), their own; attribute: which of the K.
+            prepared: (n, size, size) in [-value_range, value_range]; codes: (n, K + C), their own; attribute: which of
+                the K.
         """
         wanted = self.wanted(codes, attribute)
         n, m = wanted.shape[:2]

@@ -37,7 +37,9 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def prior_loss(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of N(mean, variance) from the standard normal, summed over a picture's latent numbers, mean over pictures."""
+    """KL divergence of N(mean, variance) from the standard normal, summed over a picture's latent numbers, mean over
+    pictures.
+    """
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1).mean()
 
 

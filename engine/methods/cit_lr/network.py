@@ -1,4 +1,6 @@
-"""CIT-LR's networks: autoencoder, conditional denoiser, perturbation, estimator of mutual information, and the oracle classifier."""
+"""CIT-LR's networks: autoencoder, conditional denoiser, perturbation, estimator of mutual information, and the oracle
+classifier.
+"""
 
 from __future__ import annotations
 
@@ -92,13 +94,15 @@ class Autoencoder(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """eps(z_t, t, a, y): the noise in a latent picture, given attributes and findings; a U-Net with cross-attention (diffusers').
+    """eps(z_t, t, a, y): the noise in a latent picture, given attributes and findings; a U-Net with cross-attention
+    (diffusers').
 
-    Every attribute and finding is one token of the cross-attention: an embedding of its value, or of "unknown", which is also
-    what the training drops values to, so that one network is both the conditional and the unconditional model. The paper
-    conditions on the attribute alone; where illness and attribute go together, changing one would then draw the other.
-    Cross-attention is at the coarsest grid only. So that values are heard at every grid the tokens are also added, together,
-    to the embedding of t, which scales and shifts every residual block; the paper has the tokens alone.
+    Every attribute and finding is one token of the cross-attention: an embedding of its value, or of "unknown", which
+    is also what the training drops values to, so that one network is both the conditional and the unconditional model.
+    The paper conditions on the attribute alone; where illness and attribute go together, changing one would then draw
+    the other. Cross-attention is at the coarsest grid only. So that values are heard at every grid the tokens are also
+    added, together, to the embedding of t, which scales and shifts every residual block; the paper has the tokens
+    alone.
 
     Args:
         values: how many values each of the K attributes and findings has.
@@ -140,8 +144,8 @@ class Perturbation(nn.Module):
     """phi(z) = z + lambda u(z) / |u(z)|_2 (section 3.3 of CIT-LR), u a small U-shaped network.
 
     Shape:
-        z (B, latent, h, w) -> the same; every picture moves by exactly `perturbation_scale`, in units of one latent number's spread
-        times the square root of how many there are.
+        z (B, latent, h, w) -> the same; every picture moves by exactly `perturbation_scale`, in units of one latent
+        number's spread times the square root of how many there are.
     """
 
     def __init__(self, architecture: Architecture, perturbation_scale: float):
@@ -192,7 +196,8 @@ class MutualInformation(nn.Module):
 
 
 class OracleClassifier(nn.Module):
-    """What the quality of counterfactuals is judged by: a classifier of every attribute and finding, trained on real pictures only.
+    """What the quality of counterfactuals is judged by: a classifier of every attribute and finding, trained on real
+    pictures only.
 
     Shape:
         x (B, 1, H, W) -> a list of logits (B, values) for each attribute, and log-odds (B, C) of the findings.
@@ -202,9 +207,17 @@ class OracleClassifier(nn.Module):
         super().__init__()
         w = architecture.oracle_width
         self.features = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(4, w, 3, 1, 1), Block(w, 2 * w), Block(2 * w, 4 * w), Block(4 * w, 4 * w),
-            nn.SiLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(36 * w, 4 * w), nn.SiLU(),
-        )  # fmt: skip
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4, w, 3, 1, 1),
+            Block(w, 2 * w),
+            Block(2 * w, 4 * w),
+            Block(4 * w, 4 * w),
+            nn.SiLU(),
+            nn.AdaptiveAvgPool2d(3),
+            nn.Flatten(),
+            nn.Linear(36 * w, 4 * w),
+            nn.SiLU(),
+        )
         self.attributes = nn.ModuleList(nn.Linear(4 * w, count) for count in values)
         self.findings = nn.Linear(4 * w, findings)
 
@@ -212,12 +225,15 @@ class OracleClassifier(nn.Module):
         return self.on(self.features(x))
 
     def on(self, features: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The same on `self.features(x)`, (B, 4 * oracle_width), which also serve as features of the Frechet distance."""
+        """The same on `self.features(x)`, (B, 4 * oracle_width), which also serve as features of the
+        Frechet distance.
+        """
         return [head(features).float() for head in self.attributes], self.findings(features).float()
 
 
 class Networks(nn.Module):
-    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `oracle`, and the `beta_vae` that is measured beside them.
+    """All of one checkpoint: `autoencoder`, `denoiser`, `perturbation`, `oracle`, and the `beta_vae` that is measured
+    beside them.
 
     Attributes:
         guidance: w of each attribute, see `Sampler`; 1 is the conditional model itself.

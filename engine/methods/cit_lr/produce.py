@@ -27,14 +27,18 @@ from engine.training.loop import best_weights, facts_of, run
 from engine.training.presets import with_changes
 
 INTENDED = (
-    "Research and teaching: to show the same patient under another {attributes}, so that a model can be asked whether its answer "
-    "would change. Not for diagnosis, and no picture of anybody. What comes along with an attribute in the training pictures may come "
-    "along in its counterfactuals; the measures below say how far they can be trusted, and the bias report gives no verdict where they cannot."
+    "Research and teaching: to show the same patient under another {attributes}, so that a model can be asked whether "
+    "its answer would change. Not for diagnosis, and no picture of anybody. What comes along with an attribute in the "
+    "training pictures may come along in its counterfactuals; the measures below say how far they can be trusted, and "
+    "the bias report gives no verdict where they cannot."
 )
 GUIDANCES = (1.0, 2.0, 3.0, 4.5, 6.5, 9.0, 13.0, 18.0)
 HALVINGS = 2  # of the span between the first of these that convinces and the one before
-CONVINCING = 0.90  # effectiveness above which no stronger guidance is tried: the oracle classifier scores exact pictures no higher, and findings fade
-TRIED = 128  # validation pictures that a guidance is chosen on; of 64 the rarer value had twenty, and chance asked for too much
+# Effectiveness above which no stronger guidance is tried: the oracle classifier scores exact pictures no higher, and
+# findings fade
+CONVINCING = 0.90
+# Validation pictures that a guidance is chosen on; of 64 the rarer value had twenty, and chance asked for too much
+TRIED = 128
 MEASURED = 200  # test pictures that the card's measures rest on
 
 
@@ -99,8 +103,10 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
 
 
 def _guidance(nets: Networks, training_data: TrainingData, preset: Preset, device: torch.device) -> tuple[float, ...]:
-    """For each attribute the weakest guidance under which the oracle classifier takes nearly all counterfactuals of validation pictures for what
-    they are to be, whichever value that is, or the one that convinces it most; that of the preset where it has one."""
+    """For each attribute the weakest guidance under which the oracle classifier takes nearly all counterfactuals of
+    validation pictures for what they are to be, whichever value that is, or the one that convinces it most; that of the
+    preset where it has one.
+    """
     if preset.guidance:
         return (preset.guidance,) * len(training_data.attributes)
     chosen = np.random.default_rng(0).permutation(training_data.parts["validation"])[:TRIED]
@@ -185,7 +191,8 @@ def _saved(job: TrainingJob, preset: Preset, training_data: TrainingData, nets: 
         rows=rows,
         remarks=[
             *remarks,
-            f"Of {len(test)} test pictures; guidance {strengths}, {preset.num_steps} DDIM steps over {preset.strength:.0%} of the noise schedule.",
+            f"Of {len(test)} test pictures; guidance {strengths}, {preset.num_steps} DDIM steps over "
+            f"{preset.strength:.0%} of the noise schedule.",
         ],
         subgroups=[],
     )

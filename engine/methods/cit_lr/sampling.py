@@ -13,9 +13,10 @@ class Sampler:
     """Latent pictures under other attributes.
 
     Abduction: DDIM takes z to its noise under the picture's own attributes. Action: another value of one attribute.
-    Prediction: the perturbed noise is sampled under it. Both ways are the same equation with the same guidance, so the null
-    intervention leads back to where it began but for the perturbation. Guidance (Ho and Salimans 2022) strengthens what the
-    one attribute that changes says: eps(none) + w (eps(a) - eps(none)), with a w of its own for each attribute in `nets.guidance`.
+    Prediction: the perturbed noise is sampled under it. Both ways are the same equation with the same guidance, so the
+    null intervention leads back to where it began but for the perturbation. Guidance (Ho and Salimans 2022) strengthens
+    what the one attribute that changes says: eps(none) + w (eps(a) - eps(none)), with a w of its own for each attribute
+    in `nets.guidance`.
 
     The denoiser runs in the precision that its weights have.
     """

@@ -1,4 +1,6 @@
-"""How CIT-LR's generator is trained: oracle classifier, autoencoder, denoiser, perturbation, and the beta-VAE beside it, one after the other (section 5 and app. H)."""
+"""How CIT-LR's generator is trained: oracle classifier, autoencoder, denoiser, perturbation, and the beta-VAE beside
+it, one after the other (section 5 and app. H).
+"""
 
 from __future__ import annotations
 
@@ -118,9 +120,9 @@ class OneNetwork(Phase):
 
 
 class OraclePhase(OneNetwork):
-    """A classifier of attributes and findings, on real pictures, that must not read a finding off an attribute: pictures count as if the
-    two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once). A classifier that leans would take
-    a perfect counterfactual for another finding.
+    """A classifier of attributes and findings, on real pictures, that must not read a finding off an attribute:
+    pictures count as if the two did not go together (reweighing, Kamiran and Calders 2012, for all attributes at once).
+    A classifier that leans would take a perfect counterfactual for another finding.
     """
 
     name, rate, decay = "oracle", "oracle_rate", 0.01
@@ -298,7 +300,9 @@ class DisentanglerPhase(Phase):
 
     @cached_property
     def noises(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Of some pictures of training and validation: the noise that each is taken to under its own attributes, and their codes."""
+        """Of some pictures of training and validation: the noise that each is taken to under its own attributes, and
+        their codes.
+        """
         found = {}
         for part, count in (("train", self.preset.disentangled), ("validation", self.preset.validated)):
             chosen = self.draw(f"noises {part}", 0).permutation(self.training_data.parts[part])[:count]
@@ -380,7 +384,8 @@ class BetaVaePhase(OneNetwork):
 
 
 def reweighed(groups: np.ndarray, labels: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Weights under which groups and labels are independent: P(group) P(label) / P(group, label) ("reweighing", Kamiran and Calders 2012).
+    """Weights under which groups and labels are independent: P(group) P(label) / P(group, label) ("reweighing", Kamiran
+    and Calders 2012).
 
     Args:
         groups: (N, K) codes, a group is a row; labels: (N,) codes; of: indices that the shares are counted among.

@@ -26,7 +26,8 @@ class Preset:
     """Everything that decides a training, but for data and devices.
 
     Attributes:
-        oracle_steps, autoencoder_steps, denoiser_steps, disentangler_steps, beta_vae_steps: of the five phases; the third is the longest.
+        oracle_steps, autoencoder_steps, denoiser_steps, disentangler_steps, beta_vae_steps: of the five phases; the
+            third is the longest.
         batch: pictures of a step; the autoencoder takes half as many.
         beta: of the beta-VAE that is measured beside it.
         prior: weight of the autoencoder's divergence from its prior; the authors' 1e-6 on sums.
@@ -132,7 +133,8 @@ class TrainingData:
                     self.attributes[name] = known
         if not self.attributes:
             raise ValueError(
-                f"{collection.name} knows no attribute to intervene on; one of {', '.join(SENSITIVE)} with two values is needed."
+                f"{collection.name} knows no attribute to intervene on; one of {', '.join(SENSITIVE)} with two values "
+                "is needed."
             )
         self.codes = encoded(collection, np.arange(len(collection)), self.attributes, collection.findings)
         self.labels = np.asarray(collection.labels, np.float32)
@@ -142,8 +144,9 @@ class TrainingData:
 def encoded(
     collection: Collection, indices: np.ndarray, attributes: Mapping[str, Sequence[str]], findings: Sequence[str]
 ) -> np.ndarray:
-    """(n, K + C) int64: which of its values each picture has for each attribute, and 0 or 1 for each finding; -1 where the collection
-    does not say, or says something else."""
+    """(n, K + C) int64: which of its values each picture has for each attribute, and 0 or 1 for each finding; -1 where
+    the collection does not say, or says something else.
+    """
     codes = np.full((len(indices), len(attributes) + len(findings)), -1, np.int64)
     for k, (name, values) in enumerate(attributes.items()):
         said = collection.attributes.get(name)

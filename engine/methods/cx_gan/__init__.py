@@ -1,4 +1,6 @@
-"""CX-GAN (Zia et al.): this patient's normal counterpart by cycle-consistent translation, and every pixel of the difference."""
+"""CX-GAN (Zia et al.): this patient's normal counterpart by cycle-consistent translation, and every pixel
+of the difference.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from engine.registry import Method, register
 
 @register
 class CxGanMethod(Method):
-    """What this scan should look like: a map learned from two piles of pictures, without pixel labels or a classifier."""
+    """What this scan should look like: a map learned from two piles of pictures, without pixel labels or a
+    classifier.
+    """
 
     name = "cx_gan"
     title = "CX-GAN"

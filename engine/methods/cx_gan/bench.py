@@ -44,7 +44,10 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
             lambda: _one_by_one(plain, model, pictures), lambda: torch.from_numpy(model.forward(pictures)[1]), rounds
         )
         plain_s, ours_s, theirs, ours = measured
-        name = f"{PICTURES} pictures of {SIDE} x {SIDE} explained, {names[0]}, {str(model.fast.precision).removeprefix('torch.')}"
+        name = (
+            f"{PICTURES} pictures of {SIDE} x {SIDE} explained, {names[0]}, "
+            f"{str(model.fast.precision).removeprefix('torch.')}"
+        )
         return row(name, ours_s, plain_s, theirs, ours)
 
     if progress:

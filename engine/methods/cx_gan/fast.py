@@ -9,14 +9,16 @@ from torch import Tensor, nn
 from engine.methods.cx_gan.network import MapGenerator
 from engine.networks.enlarging import doubled
 
-# Row t: which taps of a 3-tap convolution after doubling by nearest neighbour meet in tap t of a transposed one before it.
+# Row t: which taps of a 3-tap convolution after doubling by nearest neighbour meet in tap t of a transposed one before
+# it.
 MEETING = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 
 
 class FastMapGenerator:
     """M of a trained `MapGenerator`, on its device; later changes of its weights are not seen.
 
-    Doubling the grid and then convolving 3 x 3 multiplies every picture point up to four times by weights that can be added
+    Doubling the grid and then convolving 3 x 3 multiplies every picture point up to four times by weights that can be
+    added
     first: it is one transposed convolution 4 x 4 of stride 2, the borders included, at 4 / 9 of the cost. The input and
     tanh are float32 whatever the precision. A network that doubles bilinearly is left as it is.
 
@@ -67,7 +69,9 @@ class FastMapGenerator:
 
 
 def doubling(weight: Tensor) -> Tensor:
-    """Of a 3 x 3 convolution (O, I, 3, 3) that follows a doubling of the grid, the transposed one (I, O, 4, 4) that is both."""
+    """Of a 3 x 3 convolution (O, I, 3, 3) that follows a doubling of the grid, the transposed one (I, O, 4,
+    4) that is both.
+    """
     meeting = torch.tensor(MEETING, device=weight.device, dtype=weight.dtype)
     return torch.einsum("oiyx,ay,bx->ioab", weight, meeting, meeting)
 

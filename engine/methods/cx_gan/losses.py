@@ -18,7 +18,8 @@ def real_or_made(real: Tensor, made: Tensor) -> Tensor:
 def taken_for_real(made: Tensor) -> Tensor:
     """What a generator minimises: -E ln D(made).
 
-    Eq. 3, 6 and 8 read E ln(1 - D(made)), whose slope vanishes while D is sure; this is the usual form with the same aim.
+    Eq. 3, 6 and 8 read E ln(1 - D(made)), whose slope vanishes while D is sure; this is the usual form with the same
+    aim.
     """
     return F.softplus(-made).mean()
 
@@ -26,13 +27,17 @@ def taken_for_real(made: Tensor) -> Tensor:
 def cycle_loss(reconstruction: Tensor, start: Tensor) -> Tensor:
     """One term of Eq. 4 and 9: the L1 distance to the start, as the mean over pixels.
 
-    The second term of Eq. 9 is printed with "x+ + M(G(x-))"; G(x-) + M(G(x-)) is meant, the abnormal picture it began from.
+    The second term of Eq. 9 is printed with "x+ + M(G(x-))"; G(x-) + M(G(x-)) is meant, the abnormal picture it began
+    from.
     """
     return (reconstruction - start).abs().mean()
 
 
 def identity_loss(change: Tensor) -> Tensor:
-    """|M(x-)|: a picture that is normal already stays as it is. Not in the paper; its authors' code has it with weight 1."""
+    """|M(x-)|: a picture that is normal already stays as it is.
+
+    Not in the paper; its authors' code has it with weight 1.
+    """
     return change.abs().mean()
 
 

@@ -42,7 +42,8 @@ class Architecture:
             raise ValueError(f"levels must be 8 or less, got {self.levels}")
         if self.size % 2**self.levels or not 2 ** (self.levels + 1) <= self.size <= LARGEST:
             raise ValueError(
-                f"size must be a multiple of {2**self.levels}, twice that at least and {LARGEST} at most, got {self.size}"
+                f"size must be a multiple of {2**self.levels}, twice that at least and {LARGEST} at most, got "
+                f"{self.size}"
             )
 
 
@@ -127,10 +128,12 @@ class Discriminator(nn.Module):
 
 
 class CxGan(nn.Module):
-    """All that is trained: both generators and both discriminators (3.2); of the cascade, the residual generator too (3.1).
+    """All that is trained: both generators and both discriminators (3.2); of the cascade, the residual generator too
+    (3.1).
 
     Attributes:
-        abnormal_to_normal: G^{c+ -> M}, the only part that is needed afterwards; in the cascade it is the residual generator of Eq. 5.
+        abnormal_to_normal: G^{c+ -> M}, the only part that is needed afterwards; in the cascade it is the residual
+            generator of Eq. 5.
         normal_to_abnormal: the translator c- -> c+, as a map that is added.
         translate: the cascade's translator c+ -> c-, which makes the pairs; None in the integrated model.
         normal, abnormal: D^{c-} and D^{c+}.

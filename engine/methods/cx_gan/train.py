@@ -38,21 +38,23 @@ class Preset(Schedule):
 
     Attributes:
         cascaded: 1 for the model of 3.1, 0 for the integrated one of 3.2.
-        first_phase: share of the steps in which the cascade learns to translate, before its residual generator learns the map;
-            `patience` counts from the first map that is judged.
+        first_phase: share of the steps in which the cascade learns to translate, before its residual generator learns
+            the map; `patience` counts from the first map that is judged.
         critic_rate: learning rate of the discriminators.
         lambda_cycle: of Eq. 2 and 10.
         lambda_residual: of Eq. 7 (pix2pix's 100).
         lambda_identity: weight of |M(x-)|; the code's.
         history: generated pictures that the discriminators are shown again (3.3).
-        wasserstein: 1 for critics of whole pictures with a gradient penalty (VA-GAN's) in the discriminators' place, which
-            the paper does not have: a patch discriminator of the demo size runs away from its generator in the end.
+        wasserstein: 1 for critics of whole pictures with a gradient penalty (VA-GAN's) in the discriminators' place,
+            which the paper does not have: a patch discriminator of the demo size runs away from its generator in the
+            end.
         penalty: weight of that gradient penalty.
         critic_steps: for each step of the generators, `warm_critic_steps` for the first `warm_steps`.
         lambda_map: weight of |M(x+)|; not in the paper, VA-GAN's.
         lambda_pairs: weight of the loss on made pairs (`pair_loss`), where there are any; not in the paper.
         made_pairs: of them in a batch.
-        emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after `emphasis_steps`.
+        emphasis, last_emphasis: extra weight of pixels that truly change (see `pair_loss`), at the start and after
+            `emphasis_steps`.
         pairs_first: steps at the start in which the map generator learns from made pairs alone.
     """
 
@@ -104,7 +106,9 @@ PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 
 
 class History(nn.Module):
-    """Pictures that were generated earlier, shown to a discriminator instead of every second new one (Shrivastava et al. 2017)."""
+    """Pictures that were generated earlier, shown to a discriminator instead of every second new one (Shrivastava et
+    al. 2017).
+    """
 
     def __init__(self, capacity: int, size: int):
         super().__init__()
@@ -140,7 +144,8 @@ class CxGanRecipe(DiscrepancyRecipe):
         super().__init__(collection, preset, self.nets.abnormal_to_normal, MapGenerator(preset.architecture), seed)
         if pairs is not None and self.contrast_class is not None:
             raise ValueError(
-                f"made pairs show pictures without {self.finding}, not with {self.contrast_class} instead; leave --pairs or --contrast-class out."
+                f"made pairs show pictures without {self.finding}, not with {self.contrast_class} instead; leave "
+                "--pairs or --contrast-class out."
             )
         self.teacher = teachers(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:

@@ -1,4 +1,6 @@
-"""Every measure that Zia et al. report for a discrepancy map, and those that only known truth or a body mask can give."""
+"""Every measure that Zia et al. report for a discrepancy map, and those that only known truth or a body
+mask can give.
+"""
 
 from __future__ import annotations
 
@@ -73,12 +75,14 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     """
     if collection.contrast_class != model.contrast_class:
         raise ValueError(
-            f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two classes."
+            f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two "
+            "classes."
         )
     cut, kept = collection.crop, model.checkpoint.config["crop"]
     if cut != kept:
         raise ValueError(
-            f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that option out."
+            f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that "
+            "option out."
         )
     return measures(model, collection, indices, look(model, collection, indices))
 
@@ -122,7 +126,8 @@ def measures(
         _compare_with_truth(model, collection, indices, seen, measured)
     if any(row.subject.endswith(", fixed") for row in rows):
         remarks.append(
-            f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of {2 * model.preprocessing.value_range:g}"
+            f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of "
+            f"{2 * model.preprocessing.value_range:g}"
         )
     side = model.preprocessing.size
     if model.contrast_class is not None:
@@ -130,7 +135,8 @@ def measures(
             f"only {finding.lower()} and {model.other} pictures take part; of pictures with neither nothing is known"
         )
     remarks.append(
-        f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they come"
+        f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they "
+        "come"
     )
     if (crop := collection.crop) != "whole":
         cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
@@ -144,8 +150,8 @@ def measures(
 
 
 def fixed_cut(collection: Collection, indices: np.ndarray, strength: np.ndarray) -> float:
-    """One threshold for all maps: the best on annotated validation pictures or, where nobody annotated any, half of what a
-    picture's strongest pixel has.
+    """One threshold for all maps: the best on annotated validation pictures or, where nobody annotated any, half of
+    what a picture's strongest pixel has.
 
     Args:
         indices: (N,) abnormal validation pictures; strength: (N, s, s) their maps, not negative.
@@ -157,7 +163,9 @@ def fixed_cut(collection: Collection, indices: np.ndarray, strength: np.ndarray)
 
 
 def annotated(collection: Collection, indices: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the pictures at `indices` have the finding and a mask of it, as places (n,) among them; and masks (n, side, side)."""
+    """Which of the pictures at `indices` have the finding and a mask of it, as places (n,) among them; and masks (n,
+    side, side).
+    """
     finding = collection.findings[0]
     chosen, masks = [], []
     for n in np.flatnonzero(collection.labels[indices, 0] == 1):
@@ -192,7 +200,8 @@ def binarised(strength: np.ndarray, masks: np.ndarray, fixed: float | None) -> d
 def compared_with_masks(
     strength: np.ndarray, masks: np.ndarray, fixed: float | None, finding: str, who: np.ndarray, measured
 ) -> None:
-    """Overlap and NCC of maps (N, s, s), not negative, with masks of the same shape; what every row of Table 1 is measured by.
+    """Overlap and NCC of maps (N, s, s), not negative, with masks of the same shape; what every row of Table 1 is
+    measured by.
 
     Args:
         fixed: one threshold for all pictures, chosen on validation; None where none was.
@@ -204,7 +213,9 @@ def compared_with_masks(
 
 
 def _where(model, collection, indices, seen: Seen, measured) -> None:
-    """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the collection can tell."""
+    """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the
+    collection can tell.
+    """
     side = model.preprocessing.size
     for mask_of, subject in ((collection.body, ON_BODY), (collection.marks, ON_MARKS)):
         masks = [mask for index in indices if (mask := mask_of(int(index), side)) is not None]
@@ -216,13 +227,20 @@ def _where(model, collection, indices, seen: Seen, measured) -> None:
 
 
 def _said_of(row: Measure) -> str:
-    """What a share of the map on the body or on marks means, beside the share of the picture that these are; a model that changes
-    marks more than other places is reported as such."""
+    """What a share of the map on the body or on marks means, beside the share of the picture that these are; a model
+    that changes marks more than other places is reported as such.
+    """
     if row.subject == ON_BODY:
         return f"{1 - row.value:.1%} of the map lies outside the body, which leaves {1 - row.chance:.1%} of the picture"
-    where = f"{row.value:.1%} of the map lies on burned-in marks, which are {row.chance:.1%} of the {row.n} pictures that have any"
+    where = (
+        f"{row.value:.1%} of the map lies on burned-in marks, which are {row.chance:.1%} of the {row.n} pictures that "
+        "have any"
+    )
     changes_marks = row.low is not None and row.low > row.chance
-    return f"{where}: {'it changes marks as well' if changes_marks else 'no more than anywhere else, as far as can be told'}"
+    return (
+        f"{where}: "
+        f"{'it changes marks as well' if changes_marks else 'no more than anywhere else, as far as can be told'}"
+    )
 
 
 def _compare_with_truth(model, collection, indices, seen: Seen, measured) -> None:

@@ -1,4 +1,6 @@
-"""A trained discrepancy map looks at a scan: its counterpart of the other class, every pixel of the difference, and how sure it is."""
+"""A trained discrepancy map looks at a scan: its counterpart of the other class, every pixel of the difference, and how
+sure it is.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class DiscrepancyModel(Model):
     """An opened checkpoint of a method that learns x- = x+ + M(x+) for one finding.
 
     Neither CX-GAN nor VA-GAN holds a classifier. The probability here is a logistic function of the logarithm of the
-    map's size, fitted on validation pictures: what would have to change is the only ground on which a picture is called.
+    map's size, fitted on validation pictures: what would have to change is the only ground on which a picture is
+    called.
 
     Args:
         title: of the method, for messages.
@@ -87,7 +90,9 @@ class DiscrepancyModel(Model):
         self.fast = arranged(self.net, suited_to(self.device, sizes.width, WIDE))
 
     def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Prepared pictures (B, 1, size, size) on the device: maps M(x) of the same shape and probabilities (B,), float32."""
+        """Prepared pictures (B, 1, size, size) on the device: maps M(x) of the same shape and probabilities
+        (B,), float32.
+        """
         change = self.fast(x)
         return change, self.probability_of(change)
 
@@ -164,7 +169,9 @@ class DiscrepancyModel(Model):
 
     @torch.inference_mode()
     def forward(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Prepared pictures (B, size, size): their maps, of the same shape, and probabilities (B, K) at each of `STEPS`."""
+        """Prepared pictures (B, size, size): their maps, of the same shape, and probabilities (B, K) at
+        each of `STEPS`.
+        """
         maps, paths = [], []
         for some in torch.from_numpy(pictures)[:, None].split(BATCH):
             x = some.to(self.device, memory_format=torch.channels_last)

@@ -24,9 +24,9 @@ from engine.training.loop import best_weights, facts_of, run
 from engine.training.presets import with_changes
 
 INTENDED = (
-    "Research and teaching: to see what a picture would look like {instead}, and every pixel of the difference. Not for "
-    "diagnosis. It was shown two piles of pictures, {piles}, and whatever else sets the piles apart is part "
-    "of its map. Its probability is a function of how much it would change, nothing more."
+    "Research and teaching: to see what a picture would look like {instead}, and every pixel of the difference. Not "
+    "for diagnosis. It was shown two piles of pictures, {piles}, and whatever else sets the piles apart is part of "
+    "its map. Its probability is a function of how much it would change, nothing more."
 )
 
 
@@ -98,8 +98,8 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         seed=job.seed,
         guidance="none",
         command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, "
-        f"the kept weights are those of step {facts['best']['step']}.",
+        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
+        f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
         rows=rows,
         remarks=remarks,
         subgroups=chest_subgroups(collection, test, seen.probabilities[:, None]),
@@ -119,7 +119,9 @@ def intended(finding: str, contrast_class: str | None) -> str:
 
 
 def _fitted(model, collection) -> dict:
-    """From validation: the probability's logistic function, the operating point by Youden's index, and one colour scale."""
+    """From validation: the probability's logistic function, the operating point by Youden's index, and one
+    colour scale.
+    """
     chosen, finding = collection.split("validation"), collection.findings[0]
     chosen = chosen[~np.isnan(collection.labels[chosen, 0])]
     seen, labels = look(model, collection, chosen), collection.labels[chosen, 0]

@@ -1,4 +1,6 @@
-"""What every training of a discrepancy map has in common: batches of two classes, weights that are averaged, validation."""
+"""What every training of a discrepancy map has in common: batches of two classes, weights that are
+averaged, validation.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 
 @dataclass(frozen=True)
 class Schedule:
-    """What decides a training of a discrepancy map, whichever the method; the defaults are the paper's (3.3 of Zia et al.).
+    """What decides a training of a discrepancy map, whichever the method; the defaults are the paper's (3.3 of Zia et
+    al.).
 
     Attributes:
         pairs: abnormal pictures in a batch, and as many of the other class.
@@ -71,7 +74,8 @@ class DiscrepancyRecipe(Recipe):
     A method adds its networks, its optimisers and its `step`.
 
     Args:
-        collection: pictures with and without `finding`, the latter normal or `contrast_class` another; NaN labels take no part.
+        collection: pictures with and without `finding`, the latter normal or `contrast_class` another; NaN labels take
+            no part.
         preset: a `Schedule` with an `architecture`.
         map_generator: M, (B, 1, H, W) to (B, 1, H, W).
         average: another of the same.
@@ -104,7 +108,8 @@ class DiscrepancyRecipe(Recipe):
             raise ValueError(
                 f"training needs pictures with and without {self.finding}; {have}."
                 if self.contrast_class is None
-                else f"training needs pictures with {self.finding} and with {self.contrast_class} alone; {have}: choose other classes with --contrast-class."
+                else f"training needs pictures with {self.finding} and with {self.contrast_class} alone; {have}: "
+                "choose other classes with --contrast-class."
             )
         return both
 
@@ -142,7 +147,9 @@ class DiscrepancyRecipe(Recipe):
         )
 
     def batch(self, stream: str, step: int, fabric: Fabric) -> tuple[Tensor, Tensor]:
-        """This process's normal and abnormal pictures (B, 1, H, W), drawn with replacement from (seed, stream, step)."""
+        """This process's normal and abnormal pictures (B, 1, H, W), drawn with replacement from (seed,
+        stream, step).
+        """
         p, draw = self.preset, self.draw(stream, step)
         mine, pictures = shard(p.pairs, fabric), []
         for pool in self.parts["train"]:
@@ -170,14 +177,18 @@ class DiscrepancyRecipe(Recipe):
 
     @abstractmethod
     def reconstruction(self, abnormal: Tensor, generated_normal: Tensor) -> Tensor | None:
-        """The reconstruction of `abnormal` (B, 1, H, W) from its normal counterpart, for validation; None without a generator for it."""
+        """The reconstruction of `abnormal` (B, 1, H, W) from its normal counterpart, for validation; None without a
+        generator for it.
+        """
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
-        """How well normal counterparts are made, told without pixel labels ("the precision of generating a normal image pair", 3.3).
+        """How well normal counterparts are made, told without pixel labels ("the precision of generating a normal image
+        pair", 3.3).
 
         The size of the map should tell abnormal from normal (`separation`, an AUC), no longer do so once the picture
-        has become normal (`left`, that AUC's distance from chance), and the reconstruction should equal the picture (`cycle`, L1).
+        has become normal (`left`, that AUC's distance from chance), and the reconstruction should equal the picture
+        (`cycle`, L1).
         """
         self.average.to(fabric.device).eval()
         sizes: dict[str, list[float]] = {"normal": [], "abnormal": [], "generated": []}
@@ -205,8 +216,8 @@ class DiscrepancyRecipe(Recipe):
 def translated(x: Picture, change: Picture, amount: float = 1.0) -> Picture:
     """x + a M(x): with a = 1 the normal counterpart (Eq. 1 of Zia et al.).
 
-    Never clipped, anywhere: the sum that a discriminator judged in training is the one that is looked at again, measured and
-    shown. It may leave the range that pictures are brought to, as M does not know where that ends.
+    Never clipped, anywhere: the sum that a discriminator judged in training is the one that is looked at again,
+    measured and shown. It may leave the range that pictures are brought to, as M does not know where that ends.
 
     Args:
         x, change: arrays or tensors of one shape.
@@ -215,7 +226,9 @@ def translated(x: Picture, change: Picture, amount: float = 1.0) -> Picture:
 
 
 def map_size(change: Tensor) -> Tensor:
-    """(B, 1, H, W) to (B,): the root mean square, in which a strong change in one place outweighs a faint one everywhere."""
+    """(B, 1, H, W) to (B,): the root mean square, in which a strong change in one place outweighs a faint
+    one everywhere.
+    """
     return change.float().square().mean(dim=(1, 2, 3)).sqrt()
 
 

@@ -1,4 +1,6 @@
-"""Bringing in somebody else's model: file and card are checked, it is run once, and a checkpoint with a card of ours is written."""
+"""Bringing in somebody else's model: file and card are checked, it is run once, and a checkpoint with a card of ours is
+written.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ def trial(network: IsolatedNetwork, size: int) -> float:
     """Seconds a picture on three drawn pictures, after checking that the answers can be relied upon.
 
     Raises:
-        UnusableNetwork: it answers one picture differently from time to time or in other company, or all pictures alike.
+        UnusableNetwork: it answers one picture differently from time to time or in other company, or all pictures
+            alike.
     """
     pictures = trial_pictures(size)
     started = time.perf_counter()
@@ -63,11 +66,13 @@ def trial(network: IsolatedNetwork, size: int) -> float:
     alone = np.concatenate([network(picture[None], TRIAL_SECONDS) for picture in pictures])
     if np.abs(alone - together).max() > SAME:
         raise UnusableNetwork(
-            "The network answers the same picture differently, alone and beside others or from one run to the next; export it for inference."
+            "The network answers the same picture differently, alone and beside others or from one run to the next; "
+            "export it for inference."
         )
     if (together == together[0]).all():
         raise UnusableNetwork(
-            "The network gives noise, a disc and a gradient the same answer; value_range, mean and std may not be its own."
+            "The network gives noise, a disc and a gradient the same answer; value_range, mean and std may not be its "
+            "own."
         )
     return seconds
 
@@ -100,14 +105,16 @@ def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, com
         f" Its card gives no operating point for {', '.join(said.unstated)}: 0.5 was taken." if said.unstated else ""
     )
     sections = {
-        "Intended use and limits": f"{said.words.get('intended_use', UNKNOWN)}\n\nMade by {said.words.get('maker', 'somebody else')}, not here: "
-        "nobody here knows what it learned. Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a "
-        f"part of the picture changes the answer.{unstated}",
+        "Intended use and limits": f"{said.words.get('intended_use', UNKNOWN)}\n\nMade by "
+        f"{said.words.get('maker', 'somebody else')}, not here: nobody here knows what it learned. Research and "
+        "teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of the picture "
+        f"changes the answer.{unstated}",
         "Data and licence": f"Trained on: {said.words.get('trained_on', UNKNOWN)}\n\nTerms: {said.words['terms']}",
         "Split and seeds": UNKNOWN,
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": f"Trained elsewhere. A picture takes {seconds:.2g} s on the CPU here.",
-        "Metrics": "None measured here. `python -m engine evaluate onnx --checkpoint NAME --data DATA --root DIR` measures it on your own cases.",
+        "Metrics": "None measured here. `python -m engine evaluate onnx --checkpoint NAME --data DATA --root DIR` "
+        "measures it on your own cases.",
         "Subgroups": "Not measured. `python -m engine bias` asks whether its answer hangs on an attribute.",
         "Weights": f"sha256 of the ONNX file `{file}`: `{hashlib.sha256(data).hexdigest()}`",
     }

@@ -24,9 +24,18 @@ OUTPUTS = {
 }
 NEEDED = ("findings", "input_size", "value_range", "channel_order", "colour", "output", "terms")
 OPTIONAL = (
-    "kind", "collection", "grey_levels", "mean", "std", "operating_points", "input_name", "output_name", "intended_use", "trained_on",
+    "kind",
+    "collection",
+    "grey_levels",
+    "mean",
+    "std",
+    "operating_points",
+    "input_name",
+    "output_name",
+    "intended_use",
+    "trained_on",
     "maker",
-)  # fmt: skip
+)
 
 
 class UnusableCard(ValueError):
@@ -44,7 +53,8 @@ class Interface:
         values: what black and white become.
         mean, std: taken off and divided by after that, one number a channel; empty where nothing is.
         output: a key of `OUTPUTS`.
-        findings: finding -> numbers of the outputs that speak for it, from 0; several are added up, where classes exclude each other.
+        findings: finding -> numbers of the outputs that speak for it, from 0; several are added up, where classes
+            exclude each other.
         input_name, output_name: in the ONNX file; "" where it has but one.
 
     Raises:
@@ -65,7 +75,8 @@ class Interface:
     def __post_init__(self):
         if not _whole(self.size) or not SMALLEST_SIDE <= self.size <= LARGEST_SIDE:
             raise ValueError(
-                f"the input size must be a whole number of pixels from {SMALLEST_SIDE} to {LARGEST_SIDE}, got {self.size!r}"
+                f"the input size must be a whole number of pixels from {SMALLEST_SIDE} to {LARGEST_SIDE}, got "
+                f"{self.size!r}"
             )
         if self.order not in ORDERS:
             raise ValueError(f"the channel order must be {' or '.join(ORDERS)}, got {self.order!r}")
@@ -124,7 +135,8 @@ class Card:
         preprocessing: from a scan's units to [-0.5, 0.5], before `interface.values`.
         thresholds: finding -> operating point; 0.5 where the card gives none.
         kind: a scan kind, "unknown" for any.
-        collection: the one known here that it was trained on, "" where that is not said; the bias page tests it on such pictures.
+        collection: the one known here that it was trained on, "" where that is not said; the bias page tests it on such
+            pictures.
         words: what the maker says: terms, and where given maker, intended_use, trained_on.
         unstated: findings without an operating point on the card.
         outputs: how many the card lists, null ones too; 0 where it gives the numbers of some instead.
@@ -143,9 +155,9 @@ class Card:
 def parsed(text: str) -> Card:
     """The card in a JSON text: `NEEDED`, and what is wanted of `OPTIONAL`.
 
-    `findings` is a list of all outputs in their order, null for one that is no finding, or an object from finding to the
-    number or numbers of its outputs. `grey_levels` are the two values of a scan that count as black and white; without
-    them every picture's own darkest and brightest do.
+    `findings` is a list of all outputs in their order, null for one that is no finding, or an object from finding to
+    the number or numbers of its outputs. `grey_levels` are the two values of a scan that count as black and white;
+    without them every picture's own darkest and brightest do.
 
     Raises:
         UnusableCard: with the first thing that is wrong.
@@ -160,7 +172,8 @@ def parsed(text: str) -> Card:
         raise UnusableCard(f"The card lacks {', '.join(missing)}; it needs {', '.join(NEEDED)}.")
     if unknown := [name for name in said if name not in NEEDED + OPTIONAL]:
         raise UnusableCard(
-            f"The card says {', '.join(map(repr, unknown))}, which means nothing here; it may say {', '.join(NEEDED + OPTIONAL)}."
+            f"The card says {', '.join(map(repr, unknown))}, which means nothing here; it may say "
+            f"{', '.join(NEEDED + OPTIONAL)}."
         )
     try:
         return _card(said)

@@ -1,4 +1,6 @@
-"""Somebody else's network in a process of its own: looking through the file, opening it and running it may take only so much."""
+"""Somebody else's network in a process of its own: looking through the file, opening it and running it may
+take only so much.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ LOST = "The network could not be run just now: the machine is short of memory or
 
 
 class IsolatedNetwork:
-    """A `Network` that cannot harm whoever asks it; the same arguments, answers and errors. One thread at a time is served."""
+    """A `Network` that cannot harm whoever asks it; the same arguments, answers and errors.
+
+    One thread at a time is served.
+    """
 
     def __init__(self, data: bytes, interface: Interface, device: str = "cpu", threads: int = 0, outputs: int = 0):
         self.interface = interface
@@ -77,7 +82,8 @@ class IsolatedNetwork:
         except Exceeded as error:
             if error.limit in ("processor", "wall"):
                 raise UnusableNetwork(
-                    f"Opening the file takes more than {seconds:.0f} s of processor time; export it again, as plainly as can be."
+                    f"Opening the file takes more than {seconds:.0f} s of processor time; export it again, as plainly "
+                    "as can be."
                 ) from None
             raise UnusableNetwork("Opening the file takes more memory than it may; export a smaller network.") from None
         except WorkerError as error:

@@ -1,4 +1,6 @@
-"""The bytes of an ONNX file as a network that runs: looked through before onnxruntime sees them, and never unpickled."""
+"""The bytes of an ONNX file as a network that runs: looked through before onnxruntime sees them, and never
+unpickled.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ LOOK_ALIKES = {
 }
 RUNTIME_ERRORS = tuple(
     kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Exception)
-) + (RuntimeError, ValueError, MemoryError)  # fmt: skip
+) + (RuntimeError, ValueError, MemoryError)
 
 
 class UnusableNetwork(ValueError):
@@ -76,7 +78,8 @@ class Network:
         self._type = TYPES.get(self._input.type.tensor_type.elem_type)
         if self._type is None:
             raise UnusableNetwork(
-                f"The input {self._input.name} does not take pictures as {', '.join(kind.__name__ for kind in TYPES.values())}."
+                f"The input {self._input.name} does not take pictures as "
+                f"{', '.join(kind.__name__ for kind in TYPES.values())}."
             )
         self._batch = self._checked_shape()
         self._check_last(model.graph)
@@ -139,7 +142,8 @@ class Network:
             if options.terminate:
                 raise SlowNetwork(f"The network had not answered after {limit:.0f} s.") from None
             raise UnusableNetwork(
-                f"The network does not run on {self.interface.size} x {self.interface.size} pixels ({_first_line(error)})."
+                f"The network does not run on {self.interface.size} x {self.interface.size} pixels "
+                f"({_first_line(error)})."
             ) from None
         finally:
             watch.cancel()
@@ -184,7 +188,8 @@ class Network:
         if low < -1e-3 or high > 1 + 1e-3:
             other = "class_logits" if self.interface.exclusive else "logits"
             raise UnusableNetwork(
-                f"The card says {output}, but the outputs run from {low:.3g} to {high:.3g}; {other} may be what they are."
+                f"The card says {output}, but the outputs run from {low:.3g} to {high:.3g}; {other} may be what they "
+                "are."
             )
         sums = numbers.sum(axis=1)
         if output == "softmax" and np.abs(sums - 1).max() > 1e-2:
@@ -203,13 +208,15 @@ class Network:
                 )
         if self._outputs and self._outputs != given:
             raise UnusableNetwork(
-                f"{given} numbers come out, but the card lists {self._outputs}; name a finding for each, with null for one that is none, "
+                f"{given} numbers come out, but the card lists {self._outputs}; name a finding for each, with null "
+                "for one that is none, "
                 'or give their numbers, as in {"' + next(iter(self.interface.findings)) + '": 0}.'
             )
         named = {number for numbers in self.interface.findings.values() for number in numbers}
         if not self.interface.exclusive and len(named) < given / 2:
             raise UnusableNetwork(
-                f"{given} numbers come out, but the card names only {len(named)} findings; list them all, with null for those that are none."
+                f"{given} numbers come out, but the card names only {len(named)} findings; list them all, with null "
+                "for those that are none."
             )
         columns = [probabilities[:, list(numbers)].sum(axis=1) for numbers in self.interface.findings.values()]
         return np.clip(np.stack(columns, axis=1), 0, 1).astype(np.float32)
@@ -258,7 +265,9 @@ class Network:
         return shape[0]
 
     def _check_last(self, graph: onnx.GraphProto) -> None:
-        """Refuses a card whose reading of the output the last operator rules out, and operators that feed themselves."""
+        """Refuses a card whose reading of the output the last operator rules out, and operators that feed
+        themselves.
+        """
         makers = {name: node for node in graph.node for name in node.output}
         node = makers.get(self._output.name)
         for _ in graph.node:
@@ -270,7 +279,8 @@ class Network:
                 raise UnusableNetwork("The network's answer is made from itself; export the network again.")
         if node is not None and node.op_type in LAST and self.interface.output not in LAST[node.op_type]:
             raise UnusableNetwork(
-                f"The card says {self.interface.output}, but the network ends in a {node.op_type}; say {' or '.join(LAST[node.op_type])}."
+                f"The card says {self.interface.output}, but the network ends in a {node.op_type}; say "
+                f"{' or '.join(LAST[node.op_type])}."
             )
 
 
@@ -291,13 +301,15 @@ def _looked_through(data: bytes) -> onnx.ModelProto:
         newest = onnx.defs.onnx_opset_version()
         if imported.domain in ("", "ai.onnx") and not OLDEST_OPSET <= imported.version <= newest:
             raise UnusableNetwork(
-                f"The file is written in version {imported.version} of ONNX's operators; {OLDEST_OPSET} to {newest} are run here, export it again."
+                f"The file is written in version {imported.version} of ONNX's operators; {OLDEST_OPSET} to {newest} "
+                "are run here, export it again."
             )
     own = {(function.domain, function.name) for function in model.functions}
     for node in _nodes(model.graph, *model.functions):
         if node.domain not in DOMAINS and (node.domain, node.op_type) not in own:
             raise UnusableNetwork(
-                f"The file uses the operator {node.op_type} of {node.domain[:60]!r}, which only its maker's own code can run."
+                f"The file uses the operator {node.op_type} of {node.domain[:60]!r}, which only its maker's own code "
+                "can run."
             )
         if node.op_type in ENDLESS and node.domain in DOMAINS:
             raise UnusableNetwork(
@@ -332,7 +344,8 @@ def _check_functions(model: onnx.ModelProto) -> None:
         ) from None
     if unfolded[MAIN] > MOST_OPERATORS:
         raise UnusableNetwork(
-            f"The functions in the file unfold into more than {MOST_OPERATORS:,} operators; export the network without functions in functions."
+            f"The functions in the file unfold into more than {MOST_OPERATORS:,} operators; export the network "
+            "without functions in functions."
         )
 
 
@@ -365,7 +378,9 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def _bounded(model: onnx.ModelProto, name: str, shape: list[int]) -> None:
-    """Refuses a network in which a picture of `shape` becomes an array too large to hold, as far as shapes can be told."""
+    """Refuses a network in which a picture of `shape` becomes an array too large to hold, as far as shapes
+    can be told.
+    """
     for given in model.graph.input:
         if given.name == name:
             for place, due in zip(given.type.tensor_type.shape.dim, shape):
@@ -378,7 +393,8 @@ def _bounded(model: onnx.ModelProto, name: str, shape: list[int]) -> None:
         sizes = [part.dim_value for part in value.type.tensor_type.shape.dim]
         if all(size >= 0 for size in sizes) and np.prod([float(max(size, 1)) for size in sizes]) > LARGEST_TENSOR:
             raise UnusableNetwork(
-                f"For one picture the network makes an array of {' x '.join(map(str, sizes))} numbers, which is too large."
+                f"For one picture the network makes an array of {' x '.join(map(str, sizes))} numbers, which is too "
+                "large."
             )
 
 

@@ -1,4 +1,6 @@
-"""Where hiding changes the answer: the one map that any black box has (occlusion, Zeiler and Fergus 2014), through captum."""
+"""Where hiding changes the answer: the one map that any black box has (occlusion, Zeiler and Fergus 2014),
+through captum.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,9 @@ def occlusion(
 ) -> np.ndarray:
     """How much of each finding's log-odds goes when a window is blurred until nothing in it can be made out.
 
-    Blurred rather than painted over: a grey square is a finding of its own to many a model. Every window asks the model once,
-    for all findings; a pixel gets the mean over the windows that cover it. Positive speaks for the finding: hiding it makes
-    the model less sure.
+    Blurred rather than painted over: a grey square is a finding of its own to many a model. Every window asks the model
+    once, for all findings; a pixel gets the mean over the windows that cover it. Positive speaks for the finding:
+    hiding it makes the model less sure.
 
     Args:
         predict_proba: (n, size, size) to probabilities (n, C).

@@ -7,7 +7,10 @@ from engine.registry import Method, register
 
 @register
 class SupervisedMethod(Method):
-    """The ceiling: shown every training picture's true counterfactual, which no labelled collection has. Recovery reads against it."""
+    """The ceiling: shown every training picture's true counterfactual, which no labelled collection has.
+
+    Recovery reads against it.
+    """
 
     name = "supervised"
     title = "U-Net taught on true pairs"

@@ -38,15 +38,18 @@ STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
 FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 MOST_COUNTERFACTUALS = 300  # positives a finding whose true counterfactual is drawn
 INTENDED = (
-    "Research and teaching: to see what a map is when the true counterfactual of every training picture is known, which no labelled "
-    "collection offers. Not for diagnosis. Its probability is a function of how much it would change, nothing more."
+    "Research and teaching: to see what a map is when the true counterfactual of every training picture is known, "
+    "which no labelled collection offers. Not for diagnosis. Its probability is a function of how much it would "
+    "change, nothing more."
 )
 
 
 class SupervisedModel(Model):
-    """An opened checkpoint: its configuration holds `network`, `preprocessing` and, a finding each, `calibration`, `thresholds`, `scales`.
+    """An opened checkpoint: its configuration holds `network`, `preprocessing` and, a finding each, `calibration`,
+    `thresholds`, `scales`.
 
-    The probability of a finding is a logistic function of the logarithm of its map's size, fitted on validation pictures.
+    The probability of a finding is a logistic function of the logarithm of its map's size, fitted on validation
+    pictures.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str):
@@ -166,7 +169,9 @@ def look(
 
 
 def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
-    """What the other rows of a table have: calls, where the map lies, what it leaves alone, and how near it comes to the truth."""
+    """What the other rows of a table have: calls, where the map lies, what it leaves alone, and how near it comes to
+    the truth.
+    """
     pictures, maps, probabilities = look(model, collection, indices)
     labels, groups, side = collection.labels[indices], collection.patients[indices], model.preprocessing.size
     rows, measured, remarks = collected()
@@ -211,7 +216,9 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
 
 
 def true_counterfactuals(prep: Preprocessing, collection: Collection, indices: np.ndarray, finding: str) -> np.ndarray:
-    """(N, s, s) float32: the pictures without `finding` in the network's range, by the percentiles of the pictures with it."""
+    """(N, s, s) float32: the pictures without `finding` in the network's range, by the percentiles of the
+    pictures with it.
+    """
     found = []
     for index in indices:
         low, high = prep.ends(prep.resized(collection.image(int(index), prep.size)))
@@ -227,7 +234,9 @@ def true_counterfactuals(prep: Preprocessing, collection: Collection, indices: n
 
 
 def mean_over(rows: Sequence[Measure], metric: str) -> list[Measure]:
-    """The mean over findings, its interval the mean of theirs, which holds under any dependence; nothing for fewer than two."""
+    """The mean over findings, its interval the mean of theirs, which holds under any dependence; nothing
+    for fewer than two.
+    """
     parts = [row for row in rows if row.metric == metric]
     if len(parts) < 2:
         return []
@@ -286,8 +295,8 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
         seed=job.seed,
         guidance="none",
         command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, "
-        f"the kept weights are those of step {facts['best']['step']}.",
+        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
+        f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
         rows=rows,
         remarks=remarks,
         subgroups=chest_subgroups(collection, test, look(model, collection, test)[2]),

@@ -1,4 +1,6 @@
-"""The ceiling of recovery: a U-Net that was shown the true counterfactual of every training picture (a method has only labels)."""
+"""The ceiling of recovery: a U-Net that was shown the true counterfactual of every training picture (a method has only
+labels).
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,8 @@ class Architecture:
         whole_numbers(self)
         if self.levels > 8 or self.size % 2**self.levels or not 2 ** (self.levels + 1) <= self.size <= LARGEST:
             raise ValueError(
-                f"levels must be 8 or less and size a multiple of 2 ** levels, twice that at least and {LARGEST} at most, "
-                f"got {self.levels} and {self.size}"
+                f"levels must be 8 or less and size a multiple of 2 ** levels, twice that at least and {LARGEST} at "
+                f"most, got {self.levels} and {self.size}"
             )
 
 
@@ -103,7 +105,8 @@ class Preset:
 
     Attributes:
         made_pairs: pictures in a batch, a third of them without the finding that is asked about.
-        emphasis, last_emphasis: extra weight of pixels that truly change, see `pair_loss`, at the start and after `easing` of the steps.
+        emphasis, last_emphasis: extra weight of pixels that truly change, see `pair_loss`, at the start and after
+            `easing` of the steps.
         falling: share of the steps, at the end, in which the learning rate falls to nothing.
         averaging: decay of the running average of the weights that is kept.
         mirror: 1 mirrors every second pair left to right.
@@ -147,7 +150,8 @@ class SupervisedRecipe(Recipe):
     """A U-Net on true pairs: those of the collection itself, or of `pairs` in their place.
 
     Args:
-        collection: whose findings are learned; where it knows true counterfactuals and there are no `pairs`, the teacher.
+        collection: whose findings are learned; where it knows true counterfactuals and there are no `pairs`, the
+            teacher.
         pairs: another collection that teaches in its place, or None.
 
     Raises:
@@ -222,7 +226,9 @@ class SupervisedRecipe(Recipe):
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
-        """recovery on pairs of the teacher's validation part, and how much idle pictures move, in shares of the range."""
+        """recovery on pairs of the teacher's validation part, and how much idle pictures move, in shares of
+        the range.
+        """
         self.average.to(fabric.device).eval()
         before, change, task = self.teacher.batch(
             np.random.default_rng(self.seed), self.preset.validated, part="validation"

@@ -1,4 +1,6 @@
-"""VA-GAN (Baumgartner et al. 2018): a map that makes an abnormal picture look like any normal one, by a Wasserstein critic alone."""
+"""VA-GAN (Baumgartner et al. 2018): a map that makes an abnormal picture look like any normal one, by a Wasserstein
+critic alone.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,8 @@ class MapGenerator(nn.Module):
 
 @torch.no_grad()
 def folded(net: MapGenerator, precision: torch.dtype = torch.float32) -> MapGenerator:
-    """A copy of a trained map generator whose batch normalisations are part of its convolutions, as M(x) alone needs it.
+    """A copy of a trained map generator whose batch normalisations are part of its convolutions, as M(x) alone needs
+    it.
 
     Args:
         precision: of its layers; tanh, artanh and the picture that is added stay float32.

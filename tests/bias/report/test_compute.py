@@ -1,4 +1,6 @@
-"""The bias report: the right verdict about a model that ignores the attribute and one that is the attribute, and none without good pictures."""
+"""The bias report: the right verdict about a model that ignores the attribute and one that is the attribute, and none
+without good pictures.
+"""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -85,7 +87,9 @@ def test_what_making_a_picture_of_one_group_leaves_in_it_is_measured_and_subtrac
 
 @pytest.mark.parametrize("n, leans", [(160, 0.0), (900, 0.0), (900, 0.002), (900, 0.02)])
 def test_no_sign_of_it_is_an_equivalence_within_the_margin(n, leans):
-    """An interval that leaves the margin is never called 'no sign', and one that lies within it is, whatever else is detectable."""
+    """An interval that leaves the margin is never called 'no sign', and one that lies within it is, whatever else is
+    detectable.
+    """
     (one,) = reported(Classifier(leans, 0.1), Films(n)).findings
     inside = max(abs(one.change.low), abs(one.change.high), one.flips.high) <= 0.05
     assert one.within_margin == inside and one.equivalence.margin == 0.05
@@ -435,7 +439,9 @@ def test_progress_rises_to_its_end_and_a_seed_repeats():
 
 
 class Corner:
-    """Says Cardiomegaly where the lower left corner, in which the marker is burned, is dark; knows nothing of the body."""
+    """Says Cardiomegaly where the lower left corner, in which the marker is burned, is dark; knows nothing
+    of the body.
+    """
 
     findings, thresholds = ("Cardiomegaly",), np.array([0.5], np.float32)
     checkpoint = SimpleNamespace(name="corner", sha256="0" * 64, identity="1" * 64, card="")
@@ -538,7 +544,8 @@ def test_findings_are_sorted_by_size_and_a_small_effect_is_not_worded_like_a_lar
     first, rest = answer(report)
     assert first.startswith("Yes, for much: ") and "little" not in first and "hardly" not in first
     little, hardly = (
-        f"{finding} ({points(report.findings[k].flips.value)} of 100 decisions change, probability {100 * report.findings[k].change.value:+.1f} points)"
+        f"{finding} ({points(report.findings[k].flips.value)} of 100 decisions change, probability "
+        f"{100 * report.findings[k].change.value:+.1f} points)"
         for k, finding in ((1, "little"), (2, "hardly"))
     )
     assert "A little, under 10 points of probability and under 10 of 100 decisions, for " + little in rest
@@ -576,7 +583,8 @@ def test_a_report_says_how_it_was_asked():
     assert (record["seed"], record["split"], record["level"], record["margin"]) == (3, "test", 0.05, 0.04)
     films = Phantom(20, size=32, marker=Marker("R2"))
     assert films.description == (
-        "drawn films (phantom), patients of seed 1, 20 in all; marker 'R2' on 50 of 100 films with cardiomegaly and on 0 of 100 without"
+        "drawn films (phantom), patients of seed 1, 20 in all; marker 'R2' on 50 of 100 films with cardiomegaly and "
+        "on 0 of 100 without"
     )
 
 

@@ -49,7 +49,9 @@ CONFOUNDED = {
 
 
 def confounded(shape, seed, n=200, k=4, effect=0.0, opposite=False, trace=0.0):
-    """Predictions, attribute, Z and a generator's counterfactuals, of which those under value 1 carry a trace; both lean on one shape of Z."""
+    """Predictions, attribute, Z and a generator's counterfactuals, of which those under value 1 carry a trace; both
+    lean on one shape of Z.
+    """
     random = np.random.default_rng(seed)
     z, noise = random.standard_normal((n, k)), random.standard_normal(n)
     attribute = (random.random(n) < sigmoid(CONFOUNDED[shape][0](z))).astype(int)

@@ -1,4 +1,6 @@
-"""The study of bias reports on drawn films, in small: what it trains, what it counts, and the command that prints it."""
+"""The study of bias reports on drawn films, in small: what it trains, what it counts, and the command that
+prints it.
+"""
 
 import json
 from pathlib import Path
@@ -90,9 +92,11 @@ def test_the_marker_goes_along_with_the_finding_in_films_that_are_made_to():
 def test_errors_and_verdicts_are_counted():
     films = Phantom(3, size=32, marker=MARKER)
     outcomes = [
-        outcome(eca=0.8), outcome(says=False), outcome(says=None, true_eca=0.7),
+        outcome(eca=0.8),
+        outcome(says=False),
+        outcome(says=None, true_eca=0.7),
         outcome(attribute="marker", says=False, blamed=False, size=0.0, invariant=True, eca=1.0, true_eca=1.0),
-    ]  # fmt: skip
+    ]
     rows, remarks = measured(outcomes, StructuralInterventions(films))
     known = {(row.metric, row.subject): row for row in rows}
     assert known["eca_error", "all attributes: mean |estimated - true|"].value == pytest.approx((0.1 + 0 + 0.2 + 0) / 4)

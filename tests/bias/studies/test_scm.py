@@ -23,7 +23,7 @@ from engine.bias.studies.scm import (
     rank_correlation,
     rejected,
     spearman,
-)  # fmt: skip
+)
 from engine.commands.reproduce import reproduce
 from engine.datasets.invariance_scm import StructuralModel
 from engine.errors import UsageError

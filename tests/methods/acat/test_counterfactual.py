@@ -1,4 +1,6 @@
-"""Latent counterfactuals: both targets at once as one by one, stopping where they have arrived, and saliency that needs no label."""
+"""Latent counterfactuals: both targets at once as one by one, stopping where they have arrived, and saliency that needs
+no label.
+"""
 
 import pytest
 import torch

@@ -65,5 +65,7 @@ def recipe(guidance=None, seed: int = 42, **changes) -> AttriNetRecipe:
 
 
 def beginning(folder: Path) -> Checkpoint:
-    """A checkpoint of the same sizes with random maps to begin with, in which rounding does not decide a step's sign."""
+    """A checkpoint of the same sizes with random maps to begin with, in which rounding does not decide a
+    step's sign.
+    """
     return tiny(folder, tuple(patients().findings))

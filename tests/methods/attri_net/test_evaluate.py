@@ -25,7 +25,9 @@ def phantom():
 
 
 class Knowing:
-    """A model that knows the truth: its maps lead to `share` of the true counterfactual, its log-odds are the labels."""
+    """A model that knows the truth: its maps lead to `share` of the true counterfactual, its log-odds are
+    the labels.
+    """
 
     def __init__(self, phantom, share=1.0, thresholds=0.5):
         self.findings = tuple(phantom.findings)

@@ -108,7 +108,9 @@ def test_every_task_is_the_single_tasks_side_by_side():
 
 
 def test_a_picture_without_structure_gets_no_frame_along_its_border(generator):
-    """Reflection keeps a flat picture flat down to the grid before the transposed convolutions; zero padding does not."""
+    """Reflection keeps a flat picture flat down to the grid before the transposed convolutions; zero
+    padding does not.
+    """
     flat, embedding = torch.full((1, 1, 32, 32), 0.3), generator.embedding(torch.tensor([1]))
     for layer in (*generator.down, *generator.blocks):
         flat = layer(flat, embedding)

@@ -1,4 +1,6 @@
-"""The real recipe: what a batch holds, what each step changes, and that kills, restarts and processes leave no trace."""
+"""The real recipe: what a batch holds, what each step changes, and that kills, restarts and processes leave
+no trace.
+"""
 
 import os
 import re
@@ -205,9 +207,28 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path, start):
     steps = {**SMALL, **SCHEDULE, "steps": 3, "findings_at_once": 2}
     changes = [word for name, value in steps.items() for word in ("--set", f"{name}={value}")]
     ended = elsewhere(
-        "-m", "engine", "train", "attri_net", "--data", "phantom", "--option", f"count={PATIENTS}", "--device", "cpu", "--devices", 2,
-        "--name", "pair", "--runs", tmp_path, "--out", tmp_path / "out", "--start-from", start.folder, *changes,
-    )  # fmt: skip
+        "-m",
+        "engine",
+        "train",
+        "attri_net",
+        "--data",
+        "phantom",
+        "--option",
+        f"count={PATIENTS}",
+        "--device",
+        "cpu",
+        "--devices",
+        2,
+        "--name",
+        "pair",
+        "--runs",
+        tmp_path,
+        "--out",
+        tmp_path / "out",
+        "--start-from",
+        start.folder,
+        *changes,
+    )
     assert ended.returncode == 0, ended.stderr
     assert len(re.findall("^# pair", ended.stdout, re.M)) == 1  # one of the two prints the card
     assert (tmp_path / "out" / "pair" / "weights.safetensors").is_file()

@@ -149,7 +149,9 @@ def test_a_solution_with_no_number_is_refused():
 
 
 def test_l1_changes_few_elements_and_moves_them_with_the_parameters():
-    """On the active set the minimum moves as finite differences say, where the cross-entropy curves enough to hold it."""
+    """On the active set the minimum moves as finite differences say, where the cross-entropy curves enough
+    to hold it.
+    """
     torch.manual_seed(3)
     net = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 2)).double()
     with torch.no_grad():

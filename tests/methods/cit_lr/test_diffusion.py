@@ -60,10 +60,16 @@ def test_a_mended_hop_retraces_better_than_one_that_is_not():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"strength": 0}, {"strength": 1.5}, {"num_steps": 0}, {"strength": 0.01, "num_steps": 20}, {"first_beta": 0.1, "last_beta": 0.01}, {"num_steps": 3.5},
-        {"fixed_point_iterations": -1}, {"fixed_point_iterations": 10**9},
+        {"strength": 0},
+        {"strength": 1.5},
+        {"num_steps": 0},
+        {"strength": 0.01, "num_steps": 20},
+        {"first_beta": 0.1, "last_beta": 0.01},
+        {"num_steps": 3.5},
+        {"fixed_point_iterations": -1},
+        {"fixed_point_iterations": 10**9},
     ],
-)  # fmt: skip
+)
 def test_schedules_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="betas|strength|fixed_point"):
         Diffusion(**wrong)

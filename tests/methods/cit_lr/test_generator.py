@@ -132,14 +132,37 @@ def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_t
 def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
     changes = {
-        "size": "32", "encoder_width": "8", "latent": "2", "width": "24", "perturbation_width": "4", "oracle_width": "4",
-        "oracle_steps": "3", "autoencoder_steps": "3", "denoiser_steps": "3", "disentangler_steps": "2", "beta_vae_steps": "3",
-        "validate_every": "2", "batch": "4", "disentangled": "16", "validated": "8", "num_steps": "2",
-    }  # fmt: skip
+        "size": "32",
+        "encoder_width": "8",
+        "latent": "2",
+        "width": "24",
+        "perturbation_width": "4",
+        "oracle_width": "4",
+        "oracle_steps": "3",
+        "autoencoder_steps": "3",
+        "denoiser_steps": "3",
+        "disentangler_steps": "2",
+        "beta_vae_steps": "3",
+        "validate_every": "2",
+        "batch": "4",
+        "disentangled": "16",
+        "validated": "8",
+        "num_steps": "2",
+    }
     return TrainingJob(
-        name="small", collection=Phantom(count=160, size=32), terms="drawn", preset="demo", changes=changes, guidance=None, guidance_words="none",
-        machine=Machine("cpu"), seed=1, command="python -m engine train cit_lr --data phantom", destination=folder / "out", runs=folder / "runs",
-    )  # fmt: skip
+        name="small",
+        collection=Phantom(count=160, size=32),
+        terms="drawn",
+        preset="demo",
+        changes=changes,
+        guidance=None,
+        guidance_words="none",
+        machine=Machine("cpu"),
+        seed=1,
+        command="python -m engine train cit_lr --data phantom",
+        destination=folder / "out",
+        runs=folder / "runs",
+    )
 
 
 def test_the_disentangler_learns_at_the_rate_that_is_declared_and_the_other_phases_do_not_ask_for_it():

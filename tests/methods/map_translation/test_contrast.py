@@ -1,4 +1,6 @@
-"""A finding learned against another class, through the command line: the same two classes are measured, and no word says normal."""
+"""A finding learned against another class, through the command line: the same two classes are measured, and no word
+says normal.
+"""
 
 import json
 import re
@@ -74,9 +76,21 @@ def test_what_was_learned_against_another_class_is_measured_and_shown_against_it
     ):
         assert said in checkpoint.card
     code, out, err = engine(
-        "evaluate", name, "--checkpoint", checkpoint.folder, "--data", "busi", "--root", frames,
-        "--split", "all", "--device", "cpu", "--json", tmp_path / "rows.json",
-    )  # fmt: skip
+        "evaluate",
+        name,
+        "--checkpoint",
+        checkpoint.folder,
+        "--data",
+        "busi",
+        "--root",
+        frames,
+        "--split",
+        "all",
+        "--device",
+        "cpu",
+        "--json",
+        tmp_path / "rows.json",
+    )
     assert code == 0 and not says_normal(out), err
     n = {(row["metric"], row["subject"]): row["n"] for row in json.loads((tmp_path / "rows.json").read_text())["rows"]}
     assert (

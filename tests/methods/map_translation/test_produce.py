@@ -43,10 +43,19 @@ SMALL = {
 
 def job(name, folder, **changes):
     settings = {
-        "name": f"{name}-small", "collection": pictures(), "terms": registered_collection("vagan_synthetic").terms, "preset": "demo", "changes": SMALL[name],
-        "guidance": None, "guidance_words": "none", "machine": Machine("cpu"), "seed": 1, "command": "python -m engine train",
-        "destination": folder / "shipped", "runs": folder / "runs",
-    }  # fmt: skip
+        "name": f"{name}-small",
+        "collection": pictures(),
+        "terms": registered_collection("vagan_synthetic").terms,
+        "preset": "demo",
+        "changes": SMALL[name],
+        "guidance": None,
+        "guidance_words": "none",
+        "machine": Machine("cpu"),
+        "seed": 1,
+        "command": "python -m engine train",
+        "destination": folder / "shipped",
+        "runs": folder / "runs",
+    }
     return TrainingJob(**{**settings, **changes})
 
 

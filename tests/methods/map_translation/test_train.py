@@ -73,14 +73,47 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_weights(name, tmp_path)
 
 def test_two_processes_end_with_the_weights_of_one(tmp_path):
     settings = {
-        "size": 32, "width": 4, "levels": 3, "critic_width": 4, "steps": 3, "validate_every": 3, "patience": 0, "pairs": 4, "history": 3, "validated": 4,
-    }  # fmt: skip
+        "size": 32,
+        "width": 4,
+        "levels": 3,
+        "critic_width": 4,
+        "steps": 3,
+        "validate_every": 3,
+        "patience": 0,
+        "pairs": 4,
+        "history": 3,
+        "validated": 4,
+    }
     words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     ended = subprocess.run(
-        [sys.executable, "-m", "engine", "train", "cx_gan", "--data", "vagan_synthetic", "--option", "count=100", "--device", "cpu", "--devices", "2",
-         "--name", "pair", "--runs", str(tmp_path), "--out", str(tmp_path / "out"), *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "engine",
+            "train",
+            "cx_gan",
+            "--data",
+            "vagan_synthetic",
+            "--option",
+            "count=100",
+            "--device",
+            "cpu",
+            "--devices",
+            "2",
+            "--name",
+            "pair",
+            "--runs",
+            str(tmp_path),
+            "--out",
+            str(tmp_path / "out"),
+            *words,
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
     assert ended.returncode == 0, ended.stderr
     alone = CxGanRecipe(
         pictures(), with_changes(PRESETS["demo"], {name: str(value) for name, value in settings.items()})

@@ -1,4 +1,6 @@
-"""Bringing in an ONNX file: what fits runs as its maker meant it, and what is hostile or does not fit gets one sentence."""
+"""Bringing in an ONNX file: what fits runs as its maker meant it, and what is hostile or does not fit gets
+one sentence.
+"""
 
 import json
 import time
@@ -85,11 +87,18 @@ def test_order_colour_range_mean_and_deviation_are_the_cards(bring, order):
     )
     opened = open_model(
         bring(
-            model, findings=["Opacity"], channel_order=order, colour="colour", output="logits", value_range=[-1, 1], grey_levels=[0, 255],
-            mean=[0.1, 0.2, 0.3], std=[1, 10, 1000],
+            model,
+            findings=["Opacity"],
+            channel_order=order,
+            colour="colour",
+            output="logits",
+            value_range=[-1, 1],
+            grey_levels=[0, 255],
+            mean=[0.1, 0.2, 0.3],
+            std=[1, 10, 1000],
         ),
         "cpu",
-    )  # fmt: skip
+    )
     picture = np.clip(film(seed=3), 1, 254)
     x = picture / 255 * 2 - 1
     expected = (x.mean() - 0.1) + 10 * (x.mean() - 0.2) / 10 + 100 * (x.mean() - 0.3) / 1000
@@ -321,30 +330,64 @@ HOSTILE = {
     "weights in another file": (external, {}, "second file"),
     "weights in another file, inside a branch": (hidden_external, {}, "second file"),
     "an operator of its maker's own": (
-        lambda: with_node(helper.make_node("Diagnose", ["answer"], ["x"], domain="acme.secret"), **{"acme.secret": 1}), {}, "Diagnose of 'acme.secret'",
+        lambda: with_node(helper.make_node("Diagnose", ["answer"], ["x"], domain="acme.secret"), **{"acme.secret": 1}),
+        {},
+        "Diagnose of 'acme.secret'",
     ),
-    "an operator that does not exist": (lambda: with_node(helper.make_node("Guess", ["answer"], ["x"])), {}, "does not open|do not fit"),
+    "an operator that does not exist": (
+        lambda: with_node(helper.make_node("Guess", ["answer"], ["x"])),
+        {},
+        "does not open|do not fit",
+    ),
     "an array of four terabytes": (bomb, {}, "too large"),
     "a loop": (endless, {}, "nobody can tell when to end"),
     "an answer that is made from itself": (feeds_itself, {}, "made from itself"),
     "a function that calls itself": (lambda: with_functions(1, 1, ("f0", "maker")), {}, "calls itself"),
     "functions that call each other": (lambda: with_functions(5, 2, ("f4", "maker")), {}, "calls itself"),
-    "ten billion operators in ten functions": (lambda: with_functions(10, 10, ("Relu", "")), {}, "more than 200,000 operators"),
+    "ten billion operators in ten functions": (
+        lambda: with_functions(10, 10, ("Relu", "")),
+        {},
+        "more than 200,000 operators",
+    ),
     "noise in the answer": (noisy, {}, "answers the same picture differently"),
     "the same answer always": (constant, {}, "the same answer"),
     "an answer that is no number": (not_finite, {"output": "logits"}, "not a finite number"),
     "two inputs": (two_inputs, {}, r"wants 2 inputs \(picture, age\)"),
     "words as input": (lambda: fed_as(TensorProto.STRING), {}, "does not take pictures"),
-    "another size": (network, {"input_size": 64}, "pictures of any x 1 x 64 x 64 .NCHW., but the network takes any x 1 x 32 x 32"),
+    "another size": (
+        network,
+        {"input_size": 64},
+        "pictures of any x 1 x 64 x 64 .NCHW., but the network takes any x 1 x 32 x 32",
+    ),
     "the other order": (network, {"channel_order": "NHWC"}, "but the network takes any x 1 x 32 x 32"),
     "colour for grey": (network, {"colour": "colour"}, "any x 3 x 32 x 32"),
-    "too many findings": (network, {"findings": ["A", "B", "C"]}, "C from output 2 .counted from 0., but only 2 come out"),
+    "too many findings": (
+        network,
+        {"findings": ["A", "B", "C"]},
+        "C from output 2 .counted from 0., but only 2 come out",
+    ),
     "too few findings": (lambda: network(outputs=6), {}, "6 numbers come out, but the card lists 2"),
-    "too few findings by number": (lambda: network(outputs=6), {"findings": {"A": 0, "B": 1}}, "6 numbers come out, but the card names only 2"),
-    "one of two outputs": (network, {"findings": ["A"]}, "2 numbers come out, but the card lists 1; .* with null for one that is none, or give their numbers"),
-    "one of two classes": (lambda: network(last="Softmax"), {"findings": ["A"], "output": "softmax"}, "2 numbers come out, but the card lists 1"),
+    "too few findings by number": (
+        lambda: network(outputs=6),
+        {"findings": {"A": 0, "B": 1}},
+        "6 numbers come out, but the card names only 2",
+    ),
+    "one of two outputs": (
+        network,
+        {"findings": ["A"]},
+        "2 numbers come out, but the card lists 1; .* with null for one that is none, or give their numbers",
+    ),
+    "one of two classes": (
+        lambda: network(last="Softmax"),
+        {"findings": ["A"], "output": "softmax"},
+        "2 numbers come out, but the card lists 1",
+    ),
     "probabilities taken for logits": (network, {"output": "logits"}, "ends in a Sigmoid; say probabilities"),
-    "a softmax taken for scores": (lambda: network(last="Softmax"), {"output": "class_logits"}, "ends in a Softmax; say probabilities or softmax"),
+    "a softmax taken for scores": (
+        lambda: network(last="Softmax"),
+        {"output": "class_logits"},
+        "ends in a Softmax; say probabilities or softmax",
+    ),
     "scores taken for probabilities": (lambda: network(last="Identity"), {}, "logits may be what they are"),
     "independent findings taken for classes": (lambda: network(last="HardSigmoid"), {"output": "softmax"}, "add up to"),
     "no such output": (network, {"output_name": "verdict"}, "no output called 'verdict'; it has answer"),
@@ -355,7 +398,7 @@ HOSTILE = {
     "nothing": (lambda: b"", {}, "no ONNX file"),
     "a text": (lambda: b"Dear colleague, please find attached", {}, "no ONNX file"),
     "half a file": (lambda: network().SerializeToString()[:150], {}, "no ONNX file|does not open|do not fit"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HOSTILE)

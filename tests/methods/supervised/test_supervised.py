@@ -78,9 +78,20 @@ def test_sizes_that_do_not_fit_are_refused():
 def test_a_checkpoint_has_every_measure_of_the_ceiling(tmp_path):
     others = DrawnOnce(PATIENTS, seed=7)
     job = TrainingJob(
-        name="small", collection=patients(), terms=registered_collection("phantom").terms, preset="demo", changes=CHANGES, guidance=None, guidance_words="none",
-        machine=Machine("cpu"), seed=1, command="python -m engine train supervised", destination=tmp_path / "out", runs=tmp_path / "runs", pairs=others,
-    )  # fmt: skip
+        name="small",
+        collection=patients(),
+        terms=registered_collection("phantom").terms,
+        preset="demo",
+        changes=CHANGES,
+        guidance=None,
+        guidance_words="none",
+        machine=Machine("cpu"),
+        seed=1,
+        command="python -m engine train supervised",
+        destination=tmp_path / "out",
+        runs=tmp_path / "runs",
+        pairs=others,
+    )
     made = produce(job, method("supervised"))
     assert made.config["data"]["pairs"] == "phantom" and "Taught beside these by" in made.card
     model = open_model(made, "cpu")

@@ -1,4 +1,6 @@
-"""VA-GAN: its map generator with batch normalisations folded away says what the trained one says, and settings have ranges."""
+"""VA-GAN: its map generator with batch normalisations folded away says what the trained one says, and
+settings have ranges.
+"""
 
 import pytest
 import torch

@@ -13,7 +13,10 @@ ROWS = [
     Measure("sensitivity", "Effusion", 0.7, 0.6, 0.79, 60),
     Measure("confounder_sensitivity", "Effusion", 0.25, None, None, 400, chance=0.1),
 ]
-CARD = f"# nih: Attri-Net\n\n## Metrics\n\nOn the test part.\n\n{table(ROWS, ['not measured: x'])}\n\n## Subgroups\n\n{table(ROWS[:1])}\n"
+CARD = (
+    f"# nih: Attri-Net\n\n## Metrics\n\nOn the test part.\n\n{table(ROWS, ['not measured: x'])}\n\n## "
+    f"Subgroups\n\n{table(ROWS[:1])}\n"
+)
 
 
 def test_a_table_that_was_written_is_read_back():
@@ -38,10 +41,19 @@ def test_a_rate_without_an_interval_is_not_used():
 
 @pytest.mark.parametrize(
     "card",
-    ["![x](http://evil.example/x.png)", "!![x](http://evil.example/x.png)", "![x][y]\n\n[y]: http://evil.example/x.png", "<img src=http://evil.example/x.png>",
-     "<svg><image href='http://evil.example/x'/></svg>", "a <iframe src='//evil.example'></iframe>", "<style>@import 'http://evil.example'</style>",
-     "| a |\n|---|\n| ![x](http://evil.example/x.png) |", "[![x](http://evil.example/x.png)](http://evil.example)", "[x](javascript:alert(1))"],
-)  # fmt: skip
+    [
+        "![x](http://evil.example/x.png)",
+        "!![x](http://evil.example/x.png)",
+        "![x][y]\n\n[y]: http://evil.example/x.png",
+        "<img src=http://evil.example/x.png>",
+        "<svg><image href='http://evil.example/x'/></svg>",
+        "a <iframe src='//evil.example'></iframe>",
+        "<style>@import 'http://evil.example'</style>",
+        "| a |\n|---|\n| ![x](http://evil.example/x.png) |",
+        "[![x](http://evil.example/x.png)](http://evil.example)",
+        "[x](javascript:alert(1))",
+    ],
+)
 def test_a_card_loads_nothing_whatever_stands_in_it(card):
     html = cards.to_html(card)
     assert set(re.findall(r"<(\w+)", html)) <= {"div", "p", "a", "table", "thead", "tbody", "tr", "th", "td"}

@@ -1,4 +1,6 @@
-"""A file that does not say what it shows is explained by the checkpoint whose detector finds it alike, and a choice stays where it was made."""
+"""A file that does not say what it shows is explained by the checkpoint whose detector finds it alike, and a choice
+stays where it was made.
+"""
 
 import numpy as np
 import pytest
@@ -35,7 +37,9 @@ def picture(seed, kind="unknown", drawn_by=""):
 
 
 def scores(usable, **found):
-    """Scores by identity: `busi=0.5` for the checkpoint of that collection, in shares of its limit; 30 for all others."""
+    """Scores by identity: `busi=0.5` for the checkpoint of that collection, in shares of its limit; 30 for
+    all others.
+    """
     return {c.identity: (found.get(c.collection, 30.0), 1.0) for c in usable}
 
 

@@ -99,7 +99,8 @@ def test_a_negative_call_names_what_is_missed_and_no_evidence():
     said = words.sentence(explained(probability=0.2, without=0.1), RATES)
     assert (
         said
-        == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 to 30)."
+        == "The model does not see effusion. Of 100 films with effusion that it was not trained on, it misses 23 (17 "
+        "to 30)."
     )
 
 
@@ -115,10 +116,15 @@ def test_an_error_too_rare_to_round_to_1_is_not_called_0():
 @pytest.mark.parametrize(
     ("finding", "said"),
     [
-        ("Lesion", "a lesion"), ("Pituitary tumour", "a pituitary tumour"), ("Nodule/Mass", "a nodule/mass"), ("Old fracture", "an old fracture"),
-        ("Pneumonia", "pneumonia"), ("Pleural thickening", "pleural thickening"), ("Malignant", "malignant"),
+        ("Lesion", "a lesion"),
+        ("Pituitary tumour", "a pituitary tumour"),
+        ("Nodule/Mass", "a nodule/mass"),
+        ("Old fracture", "an old fracture"),
+        ("Pneumonia", "pneumonia"),
+        ("Pleural thickening", "pleural thickening"),
+        ("Malignant", "malignant"),
     ],
-)  # fmt: skip
+)
 def test_what_can_be_counted_has_an_article(finding, said):
     assert words.with_article(finding) == said
     of_it = [replace(row, subject=finding) for row in RATES]
