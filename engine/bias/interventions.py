@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -152,27 +152,22 @@ class StructuralInterventions(Interventions):
     quality: Mapping[str, Sequence[Measure]] = {}
 
     def __init__(self, collection: Collection):
-        phantom = collection.whole
-        if not isinstance(phantom, Phantom):
-            raise ValueError(
-                f"only drawn films have a structural model; {collection.name} needs a generator trained on it."
-            )
+        phantom = _drawn(collection)
         self.size = phantom.size
-        self.attributes = {"sex": ("F", "M"), "view_position": ("AP", "PA")}
-        if phantom.markers:
-            self.attributes["marker"] = ("absent", "present")
+        marker = {"marker": ("absent", "present")} if phantom.markers else {}
+        self.attributes = {"sex": ("F", "M"), "view_position": ("AP", "PA"), **marker}
 
     def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None):
         values, size = (
             self.values_of(attribute),
             min(max(size or self.size, SMALLEST), LARGEST),
         )  # a model of other sizes resizes itself
-        phantom: Phantom = collection.whole
+        phantom = _drawn(collection)
         pictures = {value: np.empty((len(indices), size, size), np.float32) for value in values}
         factual = phantom.attributes[attribute][indices]
         for row, index in enumerate(indices):
             for value in values:
-                change = {"marker": value == "present"} if attribute == "marker" else {attribute: value}
+                change: dict[str, Any] = {attribute: value == "present" if attribute == "marker" else value}
                 pictures[value][row] = phantom.counterfactual(int(index), size, **change)
             if progress:
                 progress(row + 1, len(indices))
@@ -183,6 +178,15 @@ class StructuralInterventions(Interventions):
         return Counterfactuals(
             attribute, values, factual, original, pictures, np.concatenate(known, 1).astype(np.float32)
         )
+
+
+def _drawn(collection: Collection) -> Phantom:
+    phantom = collection.whole
+    if not isinstance(phantom, Phantom):
+        raise ValueError(
+            f"only drawn films have a structural model; {collection.name} needs a generator trained on it."
+        )
+    return phantom
 
 
 def principal_components(pictures: np.ndarray) -> np.ndarray:

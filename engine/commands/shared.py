@@ -72,9 +72,8 @@ def opened(
             `options`.
     """
     if contrast_class is not None:
-        return TwoClass(
-            opened(data, root, (*findings, contrast_class), options, None, trained), *findings, contrast_class
-        )
+        both = opened(data, root, (*findings, contrast_class), options, None, trained)
+        return TwoClass(both, findings[0], contrast_class)
     known = registered_collection(data)
     if known.needs_folder and root is None:
         return known.open()  # says what is missing

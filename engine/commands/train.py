@@ -189,4 +189,7 @@ def _public(flag: str, value: str) -> str:
     """The value of an option as it may be published: DIR for a folder, a checkpoint's name for the path to it."""
     if flag in ("--root", "--out", "--runs", "--pairs-root"):
         return "DIR"
+    name, equals, _ = value.partition("=")
+    if flag == "--option" and equals and any(one.options.get(name) is Path for one in collections().values()):
+        return f"{name}=DIR"
     return Path(value).name if flag == "--start-from" and not value.startswith("hub:") else value

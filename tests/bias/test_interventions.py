@@ -6,6 +6,7 @@ import pytest
 from engine.bias.interventions import Counterfactuals, StructuralInterventions, open_interventions
 from engine.datasets.phantom.collection import SMALLEST, Marker, Phantom
 from engine.datasets.selected_findings import SelectedFindings
+from engine.datasets.two_class import TwoClass
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 
 
@@ -52,6 +53,11 @@ def test_films_come_in_the_size_that_is_asked_for(phantom):
     assert np.array_equal(found.original[1], phantom.image(1, 48))
     tiny = StructuralInterventions(phantom).counterfactuals(phantom, np.arange(1), "sex", size=8)
     assert tiny.original.shape == (1, SMALLEST, SMALLEST)
+
+
+def test_two_classes_of_a_choice_of_findings_are_drawn_films_still(phantom):
+    two = TwoClass(SelectedFindings(phantom, ("Edema", "Effusion")), "Edema", "Effusion")
+    assert two.whole is phantom and open_interventions(two).name == "structural"
 
 
 def test_a_choice_of_findings_leaves_the_structural_model_open(phantom):

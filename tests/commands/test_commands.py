@@ -130,6 +130,9 @@ def test_a_published_command_names_no_folder_of_this_machine_and_can_be_typed_ag
         "--start-from",
         "/home/me/runs/first",
     ]
+    private = ["--option", "demographics=/home/me/mimic-iv", "--option=demographics=/home/me/mimic-iv"]
+    monkeypatch.setattr(sys, "argv", ["engine", *private])
+    assert typed() == "python -m engine --option demographics=DIR --option=demographics=DIR"
     monkeypatch.setattr(sys, "argv", ["engine", *words, "--option", "marker=it's $5 ", "--resume", "--set", "steps=4"])
     said = typed()
     assert "/home" not in said and "--resume" not in said

@@ -93,8 +93,9 @@ def _markers(marker: Marker | Sequence[Marker] | str | None, share: int | None) 
     if isinstance(marker, str):
         if not marker.strip():
             raise ValueError("marker must be a text to burn into the films, for example marker=CXR-ROOM1.")
-        shares = {} if share is None else {"share_of_positives": share / 100, "share_of_negatives": share / 100}
-        return (Marker(text=marker, **shares),)
+        if share is None:
+            return (Marker(text=marker),)
+        return (Marker(text=marker, share_of_positives=share / 100, share_of_negatives=share / 100),)
     return () if marker is None else (marker,) if isinstance(marker, Marker) else tuple(marker)
 
 
