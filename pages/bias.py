@@ -11,7 +11,7 @@ from engine.bias.interventions import STRUCTURAL
 from engine.bias.report import request
 from engine.bias.report import wording as answers
 from engine.bias.report.records import Affected, BiasReport, FindingReport, difference_scale
-from engine.bias.report.request import DRAWN, Asked
+from engine.bias.report.request import DRAWN, ReportRequest
 from engine.checkpoints.format import Checkpoint
 from engine.datasets import draws_its_own
 from engine.export.bias_json import bias_json
@@ -25,26 +25,26 @@ SIDE_BY_SIDE = 2  # patients under a report
 WORDS = {"sex": "Sex", "view_position": "View position", "marker": "Marker"}
 
 
-def ask_report(checkpoint: Checkpoint, asked: Asked) -> Job:
+def ask_report(checkpoint: Checkpoint, report_request: ReportRequest) -> Job:
     """The worker's job for this report, before its p values are corrected for all that is asked in this session."""
 
     def work(progress):
         return common.inference().call(
-            request.measured, checkpoint, common.trained_on(checkpoint), asked, progress=progress
+            request.measured, checkpoint, common.trained_on(checkpoint), report_request, progress=progress
         )
 
-    return common.ask(("bias", asked), work, long=True)
+    return common.ask(("bias", report_request), work, long=True)
 
 
-def in_its_family(checkpoint: Checkpoint, asked: Asked, measured: BiasReport) -> BiasReport:
+def in_its_family(checkpoint: Checkpoint, report_request: ReportRequest, measured: BiasReport) -> BiasReport:
     """The report with p values corrected for every report that this session has seen of the checkpoint on the same
     collection.
     """
     from engine.bias.report.compute import judged
 
     seen = st.session_state.setdefault("bias families", {}).setdefault((checkpoint.identity, measured.collection), {})
-    seen[asked] = measured.question
-    return judged([measured], [question for other, question in seen.items() if other != asked])[0]
+    seen[report_request] = measured.question
+    return judged([measured], [question for other, question in seen.items() if other != report_request])[0]
 
 
 def offered() -> list[Checkpoint]:
@@ -82,7 +82,7 @@ def sources(checkpoint: Checkpoint) -> Mapping[str, tuple[str, tuple[str, ...]]]
     return known
 
 
-def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
+def wishes(checkpoint: Checkpoint) -> tuple[ReportRequest, bool, DeltaGenerator]:
     """What the reader wants to know, whether the button was pressed, and the place for the report's files."""
     known = sources(checkpoint)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="bias-wishes"):
@@ -107,7 +107,7 @@ def wishes(checkpoint: Checkpoint) -> tuple[Asked, bool, DeltaGenerator]:
             root = st.text_input("Folder of the films", placeholder="in the public layout", width=260).strip() or None
         pressed = st.button("Ask the model", type="primary", key="bias-ask")
         files = st.container(horizontal=True, horizontal_alignment="right", gap="small", key="bias-files")
-    return Asked(checkpoint.identity, attribute, count, source, root, common.device()), pressed, files
+    return ReportRequest(checkpoint.identity, attribute, count, source, root, common.device()), pressed, files
 
 
 def _keep_attribute() -> None:
@@ -119,28 +119,28 @@ def result(offers: list[Checkpoint]) -> None:
     """The choice, and the report as far as it is there; everything that asks a model starts here."""
     checkpoint = choose(offers)
     head = st.empty()
-    asked, pressed, files = wishes(checkpoint)
+    report_request, pressed, files = wishes(checkpoint)
     wanted = st.session_state.setdefault("bias asked", [])
-    if pressed and asked not in wanted:
-        wanted.append(asked)
-        ask_report(checkpoint, asked)
+    if pressed and report_request not in wanted:
+        wanted.append(report_request)
+        ask_report(checkpoint, report_request)
         st.rerun()  # the frame says how many jobs there are
-    head.html(bias_cards.headline(asked.attribute))
-    if asked not in wanted:
+    head.html(bias_cards.headline(report_request.attribute))
+    if report_request not in wanted:
         common.worker().keep_only(common.session(), [])
-        empty(asked)
+        empty(report_request)
         return
-    job = ask_report(checkpoint, asked)
+    job = ask_report(checkpoint, report_request)
     common.worker().keep_only(common.session(), [job.key])
     job.wait(0.3)
     if not job.done:
         quiet(
-            f"{asked.count} films are being shown otherwise, and the model is asked about each. This takes a minute "
+            f"{report_request.count} films are being shown otherwise, and the model is asked about each. This takes a minute "
             "or two; Stop gives it up."
         )
 
         def stop() -> None:
-            wanted.remove(asked)
+            wanted.remove(report_request)
             common.worker().withdraw(common.session(), job.key)
 
         common.wait_for(job, "Asking the model", stop)
@@ -151,20 +151,20 @@ def result(offers: list[Checkpoint]) -> None:
             common.worker().forget(job.key)
             st.rerun(scope="fragment")
         return
-    report = in_its_family(checkpoint, asked, job.answer())
+    report = in_its_family(checkpoint, report_request, job.answer())
     known = (
         "films not trained on" if common.method_of(checkpoint).trainable else "films"
     )  # of another maker's model nobody knows
-    head.html(bias_cards.headline(asked.attribute, bias_cards.badges(report, known)))
+    head.html(bias_cards.headline(report_request.attribute, bias_cards.badges(report, known)))
     with files:
         take_home(report)
     show(report)
 
 
-def empty(asked: Asked) -> None:
+def empty(report_request: ReportRequest) -> None:
     quiet(
-        f"At most {asked.count} films will be shown twice: as they are, and otherwise in nothing but the "
-        f"{answers.named(asked.attribute)}. The model is asked about both, and a test says whether its answers differ "
+        f"At most {report_request.count} films will be shown twice: as they are, and otherwise in nothing but the "
+        f"{answers.named(report_request.attribute)}. The model is asked about both, and a test says whether its answers differ "
         "by more than chance."
     )
 
@@ -202,27 +202,27 @@ def show(report: BiasReport) -> None:
         st.html(bias_cards.findings_card(report))
         st.html(bias_cards.assumption_card(report))
     with scatter, st.container(key="bias-scatter"):
-        names = [one.finding for one in report.findings]
-        first = report.told[0].finding if report.told else names[0]
+        names = [result.finding for result in report.findings]
+        first = report.decided[0].finding if report.decided else names[0]
         chosen = st.selectbox(
             "Every film both ways",
             names,
             names.index(first),
             key=f"bias finding {report.attribute} {report.generator} {report.n}",
         )
-        one = report.findings[names.index(chosen)]
-        st.html(bias_cards.scatter_card(report, one))
-    linked_panels(panels(report, one), key="bias view", least_height=250)
+        result = report.findings[names.index(chosen)]
+        st.html(bias_cards.scatter_card(report, result))
+    linked_panels(panels(report, result), key="bias view", least_height=250)
 
 
-def panels(report: BiasReport, one: FindingReport) -> list[PanelView]:
+def panels(report: BiasReport, result: FindingReport) -> list[PanelView]:
     """The patients whose answer moves most: original, counterfactual, difference; one scale for all of them."""
-    shown = one.affected[:SIDE_BY_SIDE]
+    shown = result.affected[:SIDE_BY_SIDE]
     limit = difference_scale(shown)
-    return [view for number, person in enumerate(shown, 1) for view in _three(report, one, person, number, limit)]
+    return [view for number, person in enumerate(shown, 1) for view in _three(report, result, person, number, limit)]
 
 
-def _three(report: BiasReport, one: FindingReport, person: Affected, number: int, limit: float) -> list[PanelView]:
+def _three(report: BiasReport, result: FindingReport, person: Affected, number: int, limit: float) -> list[PanelView]:
     attribute, low, high = report.attribute, float(person.original.min()), float(person.original.max())
     window = ((low + high) / 2, max(high - low, 1.0))
     taken, other = answers.otherwise(attribute, person.factual), answers.otherwise(attribute, person.other)
@@ -230,7 +230,7 @@ def _three(report: BiasReport, one: FindingReport, person: Affected, number: int
         ", flips" if person.flips else "",
         " to ".join(answers.short(attribute, value) for value in report.values) if len(report.values) == 2 else "",
     )
-    whose = f"most affected patient {number}, {one.finding.lower()}"
+    whose = f"most affected patient {number}, {result.finding.lower()}"
     return [
         PanelView(
             "As it is",

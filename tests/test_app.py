@@ -69,7 +69,7 @@ def elements(node):
         yield from elements(child)
 
 
-def told(at):
+def page_text(at):
     """All that a page says, the viewer's words included."""
     return "\n".join(elements(at._tree)) + str(shown(at))
 
@@ -213,11 +213,11 @@ def test_a_model_of_drawn_films_holds_back_what_it_says_of_a_real_one(tmp_path, 
     at = settled(opened())
     assert (
         shown(at)["findings"] == []
-        and "trained on drawn films only" in told(at)
-        and "like the training" not in told(at)
+        and "trained on drawn films only" in page_text(at)
+        and "like the training" not in page_text(at)
     )
     at.selectbox[1].select("Phantom patient 6").run()
-    assert shown(settled(at))["findings"] and "like the training" in told(at)
+    assert shown(settled(at))["findings"] and "like the training" in page_text(at)
 
 
 def test_a_finding_whose_auc_may_be_chance_comes_last_without_a_map(tmp_path, monkeypatch):
@@ -276,7 +276,7 @@ def test_a_bad_upload_leaves_one_sentence_and_the_scan_as_it_was(data, checkpoin
     assert not at.exception
     assert on_shelf(at) == ["Sample radiograph"] and on_show(at) == "Sample radiograph"
     assert at.session_state.notice.endswith(".") and at.session_state.notice in texts(at)
-    assert at.session_state.notice in told(at) and SECRET not in told(at)
+    assert at.session_state.notice in page_text(at) and SECRET not in page_text(at)
 
 
 def test_an_upload_is_opened_and_its_name_forgotten(checkpoints):
@@ -285,7 +285,7 @@ def test_an_upload_is_opened_and_its_name_forgotten(checkpoints):
     assert on_show(at) == "Picture 1" and on_shelf(at) == ["Sample radiograph", "Picture 1"]
     settled(at)
     assert [f["name"] for f in shown(at)["findings"]]
-    assert "Picture 1" in told(at) and SECRET not in told(at)
+    assert "Picture 1" in page_text(at) and SECRET not in page_text(at)
     assert SECRET not in repr(at.session_state) and SECRET not in str(
         shelf.SHELVES.of(None, at.session_state.session).entries
     )
@@ -361,7 +361,7 @@ def test_a_method_without_a_page_of_its_own_explains_a_drawn_picture(tmp_path, m
     next(box for box in at.selectbox if box.label == "Or a drawn picture").select("Synthetic picture 3").run()
     at = settled(at)
     (finding,) = shown(at)["findings"]
-    assert not at.exception and finding["name"] == "Lesion" and "discrepancy map" in told(at)
+    assert not at.exception and finding["name"] == "Lesion" and "discrepancy map" in page_text(at)
     assert ["drawn without any finding", "quiet"] in shown(at)["badges"]
 
 
@@ -371,7 +371,9 @@ def test_a_model_from_elsewhere_shows_its_map_and_says_that_its_training_is_not_
     at = settled(opened())
     findings = shown(at)["findings"]
     assert not at.exception and {finding["name"] for finding in findings} == {"Opacity", "Effusion"}
-    assert all(finding["changes"] is None for finding in findings) and "where hiding changes the answer" in told(at)
+    assert all(finding["changes"] is None for finding in findings) and "where hiding changes the answer" in page_text(
+        at
+    )
     page = "\n".join(elements(at.main))
     assert page.index("made elsewhere") < page.index("otherwise_viewer")
 

@@ -150,7 +150,12 @@ def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
     from engine.checkpoints.card import with_measures
     from engine.shortcuts import both_numbers
 
-    rows = [replace(row, remark="") for report in reports for one in report.findings for row in (one.change, one.flips)]
+    rows = [
+        replace(row, remark="")
+        for report in reports
+        for result in report.findings
+        for row in (result.change, result.flips)
+    ]
     with_measures(checkpoint, rows, both_numbers([*rows, *measures(checkpoint.card)]))
     print(f"The card of {checkpoint.name} now holds {len(rows)} measures of these reports.")
 

@@ -71,11 +71,11 @@ def _findings(page: Paper, report: BiasReport) -> None:
     page.cells(("", "", "", "", "", "", "", f"-{margin}, +{margin}"), widths, 7, [QUIET] * 8, height=3.4)
     axis_limit = notes.axis_limit(report)
     lines = answers.table(report)
-    for one, cells in zip(report.findings, lines, strict=True):
+    for result, cells in zip(report.findings, lines, strict=True):
         page.page_break_unless_fits(ROW + 6)
         top = page.get_y()
         name, pair, change, between, flips, share, verdict, p, corrected, sided = cells[:10]
-        colours = [INK] * 4 + [VERDICTS.get(one.verdict, QUIET)] + [INK] * 3
+        colours = [INK] * 4 + [VERDICTS.get(result.verdict, QUIET)] + [INK] * 3
         page.cells(
             (name, "", f"{change} ({between})", f"{flips} ({share})", verdict, p, corrected, sided),
             widths,
@@ -83,7 +83,7 @@ def _findings(page: Paper, report: BiasReport) -> None:
             colours,
             height=ROW,
         )
-        _interval(page, one, LEFT + widths[0], top, widths[1] - 4, axis_limit, report.margin)
+        _interval(page, result, LEFT + widths[0], top, widths[1] - 4, axis_limit, report.margin)
         if len(report.values) > 2:
             page.at(LEFT + widths[0], top + ROW, pair, 5.5)
     _axis(page, LEFT + widths[0], page.get_y(), widths[1] - 4, axis_limit, report.margin)
@@ -96,17 +96,17 @@ def _findings(page: Paper, report: BiasReport) -> None:
         [QUIET] * 6,
         height=4,
     )
-    for one, cells in zip(report.findings, lines, strict=True):
+    for result, cells in zip(report.findings, lines, strict=True):
         page.page_break_unless_fits(5)
-        gaps = [one.associations.decisions.get(name) for name in ("parity", "opportunity", "odds")]
+        gaps = [result.associations.decisions.get(name) for name in ("parity", "opportunity", "odds")]
         said = ["-" if gap is None else f"{gap.gap:.2f} ({gap.low:.2f} to {gap.high:.2f})" for gap in gaps]
-        page.cells((cells[0], number(one.threshold), cells[10], *said), widths, 7.5, height=4.2)
+        page.cells((cells[0], number(result.threshold), cells[10], *said), widths, 7.5, height=4.2)
     page.ln(0.8)
     page.words(notes.columns(report, points=False), 7, QUIET)
 
 
 def _interval(
-    page: Paper, one: FindingReport, left: float, top: float, width: float, axis_limit: float, margin: float
+    page: Paper, result: FindingReport, left: float, top: float, width: float, axis_limit: float, margin: float
 ) -> None:
     """A dot and its interval against zero, the margin as a band."""
 
@@ -120,9 +120,11 @@ def _interval(
     page.line(across(0), top, across(0), top + ROW)
     page.set_draw_color(*HAND)
     page.set_fill_color(*HAND)
-    if one.change.low is not None:
-        page.line(across(max(one.change.low, -axis_limit)), middle, across(min(one.change.high, axis_limit)), middle)
-    page.circle(across(one.change.value), middle, 0.8, style="F")
+    if result.change.low is not None:
+        page.line(
+            across(max(result.change.low, -axis_limit)), middle, across(min(result.change.high, axis_limit)), middle
+        )
+    page.circle(across(result.change.value), middle, 0.8, style="F")
 
 
 def _axis(page: Paper, left: float, top: float, width: float, axis_limit: float, margin: float) -> None:
@@ -155,35 +157,37 @@ def _scatters(page: Paper, report: BiasReport) -> None:
     for start in range(0, len(report.findings), across):
         page.page_break_unless_fits(side + 13)
         top = page.get_y() + 4.5
-        for k, one in enumerate(report.findings[start : start + across]):
-            _scatter(page, report, one, LEFT + GAP - 1 + k * (side + GAP), top, side)
+        for k, result in enumerate(report.findings[start : start + across]):
+            _scatter(page, report, result, LEFT + GAP - 1 + k * (side + GAP), top, side)
         page.set_y(top + side + 8)
 
 
-def _scatter(page: Paper, report: BiasReport, one: FindingReport, left: float, top: float, side: float) -> None:
-    page.at(left, top - 1.2, one.finding, 7.5, INK)
+def _scatter(page: Paper, report: BiasReport, result: FindingReport, left: float, top: float, side: float) -> None:
+    page.at(left, top - 1.2, result.finding, 7.5, INK)
     page.set_draw_color(*LINE)
     page.rect(left, top, side, side)
     page.line(left, top + side, left + side, top)
     page.set_dash_pattern(0.6, 0.8)
-    page.line(left + side * one.threshold, top, left + side * one.threshold, top + side)
-    page.line(left, top + side * (1 - one.threshold), left + side, top + side * (1 - one.threshold))
+    page.line(left + side * result.threshold, top, left + side * result.threshold, top + side)
+    page.line(left, top + side * (1 - result.threshold), left + side, top + side * (1 - result.threshold))
     page.set_dash_pattern()
     for value in (0.0, 0.5, 1.0):
         page.at(left + side * value, top + side + 2.6, f"{value:g}", 6, align="middle")
         page.at(left - 0.8, top + side * (1 - value) + 0.8, f"{value:g}", 6, align="right")
-    first, second = (answers.short(report.attribute, value) for value in one.pair)
+    first, second = (answers.short(report.attribute, value) for value in result.pair)
     page.at(left + side / 2, top + side + 5.2, f"probability, {first}", 6, align="middle")
     with page.rotation(90, left - 5.2, top + side / 2):
         page.at(left - 5.2, top + side / 2, f"probability, {second}", 6, align="middle")
     for k, value in enumerate(report.values):
         page.set_fill_color(*COLOURS[k % len(COLOURS)][1])
-        for x, y in np.clip(one.under[report.factual == value], 0, 1):
+        for x, y in np.clip(result.under[report.factual == value], 0, 1):
             page.mark(left + side * float(x), top + side * (1 - float(y)), MARKS[k % 3])
 
 
 def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
-    shown = [one for one in report.told if one.verdict == DEPENDS and not one.slight][:MOST_FINDINGS] or report.told[:1]
+    shown = [result for result in report.decided if result.verdict == DEPENDS and not result.slight][
+        :MOST_FINDINGS
+    ] or report.decided[:1]
     if not shown:
         return
     page.heading("The most affected patients", space=side + 26)
@@ -193,12 +197,12 @@ def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
         7.5,
         QUIET,
     )
-    for one in shown:
+    for result in shown:
         page.page_break_unless_fits(side + 13)
-        people, top = one.affected[:SHOWN], page.get_y() + 1
+        people, top = result.affected[:SHOWN], page.get_y() + 1
         axis_limit = difference_scale(people)
         lines = max(
-            _person(page, report, one, person, LEFT + k * (3 * side + 6), top, side, axis_limit)
+            _person(page, report, result, person, LEFT + k * (3 * side + 6), top, side, axis_limit)
             for k, person in enumerate(people)
         )
         _bar(page, LEFT + len(people) * (3 * side + 6), top + 2.9 * lines + 1, side, axis_limit)
@@ -215,7 +219,7 @@ def _direction(report: BiasReport) -> str:
 def _person(
     page: Paper,
     report: BiasReport,
-    one: FindingReport,
+    result: FindingReport,
     person: Affected,
     left: float,
     top: float,
@@ -227,15 +231,15 @@ def _person(
     null = "" if report.exact else f"{person.null:.2f} redrawn with nothing changed, "
     own, other = (answers.short(report.attribute, value) for value in (person.factual, person.other))
     said = (
-        f"{one.finding}, picture {person.index}: {person.before:.2f} as photographed ({own}), "
+        f"{result.finding}, picture {person.index}: {person.before:.2f} as photographed ({own}), "
         f"{null}{person.after:.2f} otherwise ({other}){flips}"
     )
     lines = page.wrapped(said, 3 * side + 2, 7)
     for k, line in enumerate(lines):
         page.at(left, top + 2.4 + 2.9 * k, line, 7, INK)
     top, low, high = top + 2.9 * len(lines) + 1, float(person.original.min()), float(person.original.max())
-    page.picture(person.original, low, high, left, top, side, f"{one.finding}, as photographed")
-    page.picture(person.counterfactual, low, high, left + side + 1, top, side, f"{one.finding}, otherwise")
+    page.picture(person.original, low, high, left, top, side, f"{result.finding}, as photographed")
+    page.picture(person.counterfactual, low, high, left + side + 1, top, side, f"{result.finding}, otherwise")
     page.picture(
         person.difference(report.values),
         -axis_limit,
@@ -243,7 +247,7 @@ def _person(
         left + 2 * side + 2,
         top,
         side,
-        f"{one.finding}, the difference",
+        f"{result.finding}, the difference",
     )
     return len(lines)
 
@@ -264,7 +268,7 @@ def _numbers(page: Paper, report: BiasReport) -> None:
     page.ln(1)
     pictures = [report.composition, *report.quality]
     blocks = [_block(page, "The pictures", pictures, "")]
-    blocks += [_block(page, one.finding, one.measures(), one.eca.subject) for one in report.findings]
+    blocks += [_block(page, result.finding, result.measures(), result.eca.subject) for result in report.findings]
     lines = [line for block in (*blocks, _glossary(page)) for line in block]
     column, top, lowest = 0, page.get_y(), page.get_y()
     for k, line in enumerate(lines):

@@ -47,8 +47,8 @@ def headline(attribute: str, words: Sequence[str] = ()) -> str:
 
 def answer_card(report: BiasReport) -> str:
     first, rest = answers.answer(report)
-    kinds = {one.verdict for one in report.findings if not one.slight}
-    kind = KINDS[DEPENDS if DEPENDS in kinds else NO_SIGN if report.told else CANNOT_TELL]
+    kinds = {result.verdict for result in report.findings if not result.slight}
+    kind = KINDS[DEPENDS if DEPENDS in kinds else NO_SIGN if report.decided else CANNOT_TELL]
     said = "".join(f"<p>{escape(text)}</p>" for text in (rest, *notes.said_beside(report)) if text)
     return (
         f"<section class='answer {kind}'><div class='said'><p class='first'>{escape(first)}</p>{said}</div>"
@@ -88,16 +88,16 @@ def findings_card(report: BiasReport) -> str:
     """
     axis_limit, rows, two = notes.axis_limit(report), [], len(report.values) == 2
     margin = f"{100 * report.margin:g}"
-    for one, cells in zip(report.findings, answers.table(report), strict=True):
+    for result, cells in zip(report.findings, answers.table(report), strict=True):
         name, pair, change, between, flips, share, verdict, p, corrected, sided, detectable, *gaps = cells
         between = between if two else f"{between}, {pair}"
-        why = f" title='{escape(one.reason, quote=True)}'" if one.reason else ""
-        reasons = [one.associations.missing.get(gap, "") for gap in GAPS]
+        why = f" title='{escape(result.reason, quote=True)}'" if result.reason else ""
+        reasons = [result.associations.missing.get(gap, "") for gap in GAPS]
         shown = "".join(f"<td{_title(reason)}>{gap}</td>" for gap, reason in zip(gaps, reasons, strict=True))
         rows.append(
-            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, one, axis_limit)}</td><td>{change} "
+            f"<tr><th scope='row'>{escape(name)}</th><td>{interval(report, result, axis_limit)}</td><td>{change} "
             f"<i>{escape(between)}</i></td><td>{flips} <i>{share}</i></td><td "
-            f"class='{KINDS[one.verdict]}'{why}>{escape(verdict)}</td><td title='p {escape(p)} before the "
+            f"class='{KINDS[result.verdict]}'{why}>{escape(verdict)}</td><td title='p {escape(p)} before the "
             f"correction'>{escape(corrected)}</td><td>{escape(sided)}</td>{shown}</tr>"
         )
     of_what = (
@@ -127,20 +127,20 @@ def _title(reason: str) -> str:
     return f" title='{escape(reason, quote=True)}'" if reason else ""
 
 
-def interval(report: BiasReport, one: FindingReport, axis_limit: float) -> str:
+def interval(report: BiasReport, result: FindingReport, axis_limit: float) -> str:
     """A dot and its 95 % interval; the upright is zero, the band the margin."""
 
     def x(value: float) -> float:
         return round(ACROSS / 2 * (1 + max(-1.0, min(1.0, value / axis_limit))), 1)
 
-    change, margin = one.change, report.margin
+    change, margin = result.change, report.margin
     line = "" if change.low is None else f"<line class='bar' x1='{x(change.low)}' x2='{x(change.high)}' y1='9' y2='9'/>"
     band = f"<rect class='band' x='{x(-margin)}' y='0' width='{round(x(margin) - x(-margin), 1)}' height='18'/>"
     drawing = (
         f"{band}<line class='zero' x1='{ACROSS / 2}' x2='{ACROSS / 2}' y1='1' y2='17'/>{line}<circle class='mean' "
         f"cx='{x(change.value)}' cy='9' r='3.6'/>"
     )
-    return picture("interval", ACROSS, 18, drawing, notes.caption(report, one))
+    return picture("interval", ACROSS, 18, drawing, notes.caption(report, result))
 
 
 def picture(kind: str, width: float, height: float, drawing: str, said: str) -> str:
@@ -156,26 +156,26 @@ def picture(kind: str, width: float, height: float, drawing: str, said: str) -> 
     return f"<img class='{kind}' alt='{escape(said, quote=True)}' src='data:image/svg+xml;base64,{data}'>"
 
 
-def scatter_card(report: BiasReport, one: FindingReport) -> str:
+def scatter_card(report: BiasReport, result: FindingReport) -> str:
     """Every film under the first value (across) and the second (up), the operating point dashed; above it, outside the
     plot, whose dot is whose.
     """
     marks = []
     for k, value in enumerate(report.values):
-        points = np.clip(one.under[report.factual == value], 0, 1)
+        points = np.clip(result.under[report.factual == value], 0, 1)
         marks += [_dot(EDGE + SIDE * float(a), EDGE / 2 + SIDE * (1 - float(b)), k) for a, b in points]
-    at, bottom = (EDGE + SIDE * one.threshold, EDGE / 2 + SIDE * (1 - one.threshold)), EDGE / 2 + SIDE
+    at, bottom = (EDGE + SIDE * result.threshold, EDGE / 2 + SIDE * (1 - result.threshold)), EDGE / 2 + SIDE
     legend = " ".join(
         f"<span><b style='color:{DOTS[k % len(DOTS)]}'>{[*SHAPES.values()][k % len(SHAPES)]}</b> "
         f"{escape(answers.short(report.attribute, value))}</span>"
         for k, value in enumerate(report.values)
     )
-    first, second = (answers.short(report.attribute, value) for value in one.pair)
-    moved = int(abs(one.under[:, 1] - one.under[:, 0]).argmax())
+    first, second = (answers.short(report.attribute, value) for value in result.pair)
+    moved = int(abs(result.under[:, 1] - result.under[:, 0]).argmax())
     said = (
-        f"{report.n} films, probability of {one.finding.lower()}, {first} across and {second} up; "
-        f"{answers.of_hundred(one.flips)} change; the furthest goes from {one.under[moved, 0]:.2f} to "
-        f"{one.under[moved, 1]:.2f}"
+        f"{report.n} films, probability of {result.finding.lower()}, {first} across and {second} up; "
+        f"{answers.of_hundred(result.flips)} change; the furthest goes from {result.under[moved, 0]:.2f} to "
+        f"{result.under[moved, 1]:.2f}"
     )
     numbers = "".join(
         f"<text x='{EDGE + SIDE * v}' y='{bottom + 13}' text-anchor='middle'>{v:g}</text>"

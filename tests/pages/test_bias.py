@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.bias.report.compute import bias_report
 from engine.bias.report.notes import assumption, facts
-from engine.bias.report.request import SEED, Asked, films
+from engine.bias.report.request import SEED, ReportRequest, films
 from engine.bias.report.wording import points, table
 from engine.datasets import UnusableCollection
 from engine.methods.attri_net.produce import tiny
@@ -123,11 +123,11 @@ def test_the_card_shows_all_that_its_note_speaks_of_and_each_findings_own_pair_w
 
 def test_a_folder_that_was_not_typed_is_asked_for_in_the_readers_words():
     with pytest.raises(UnusableCollection, match="^Type the folder in which the films of chestxray8 lie"):
-        films("chestxray8", ("Edema",), Asked("sha", "sex", 100, "generator", None, "cpu"), {})
+        films("chestxray8", ("Edema",), ReportRequest("sha", "sex", 100, "generator", None, "cpu"), {})
 
 
 def test_the_films_are_of_the_options_that_the_checkpoint_was_trained_with():
-    asked = Asked("sha", "sex", 20, "structural", None, "cpu")
+    asked = ReportRequest("sha", "sex", 20, "structural", None, "cpu")
     options = {"count": 6000, "seed": 1, "size": 64, "marker": "ROOM 7"}
     drawn, indices, _ = films(
         "phantom", ("Edema",), asked, {"data": {"collection": "phantom", "kind": "radiograph", "options": options}}

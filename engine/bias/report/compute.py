@@ -99,11 +99,13 @@ def measured_report(
     null = made.picked(made.pictures, own=True)
     believed, done = {}, n
     for value in values:
-        believed[value] = _asked(model, made.pictures[value], lambda k, done=done: step(done + k, steps))
+        believed[value] = _probabilities_of(model, made.pictures[value], lambda k, done=done: step(done + k, steps))
         done += n
     own = made.picked(believed, own=True)
     original = (
-        own if np.array_equal(null, made.original) else _asked(model, made.original, lambda k: step(done + k, steps))
+        own
+        if np.array_equal(null, made.original)
+        else _probabilities_of(model, made.original, lambda k: step(done + k, steps))
     )
     step(steps, steps)
     patients = collection.patients[indices]
@@ -135,7 +137,8 @@ def measured_report(
         quality=tuple(quality),
         composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
         findings=tuple(
-            replace(one, poor=reason, limit=limit) for one, reason, limit in zip(measured, why, limits, strict=True)
+            replace(result, poor=reason, limit=limit)
+            for result, reason, limit in zip(measured, why, limits, strict=True)
         ),
         factual=made.factual,
         remarks=(*remarks, *doubts(quality, model.findings)),
@@ -163,8 +166,10 @@ def bias_reports(
         def within(done: int, every: int, place: int = place) -> None:
             progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
 
-        told = within if progress else None
-        reports.append(measured_report(model, collection, indices, attribute, interventions, told, seed, margin, split))
+        within_attribute = within if progress else None
+        reports.append(
+            measured_report(model, collection, indices, attribute, interventions, within_attribute, seed, margin, split)
+        )
     return judged(reports)
 
 
@@ -208,7 +213,7 @@ class _Answers:
     exact: bool
 
 
-def _asked(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> np.ndarray:
+def _probabilities_of(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> np.ndarray:
     """(n, C) in chunks, so that something moves while it takes long."""
     found = []
     for start in range(0, len(pictures), CHUNK):

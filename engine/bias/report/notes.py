@@ -86,10 +86,12 @@ def facts(report: BiasReport) -> list[tuple[str, str]]:
 
 def family(report: BiasReport) -> str:
     """What p values were corrected together."""
-    asked = ", ".join(f"{named(one.attribute)} ({one.n} pictures, {one.generator})" for one in report.family)
+    attributes = ", ".join(
+        f"{named(result.attribute)} ({result.n} pictures, {result.generator})" for result in report.family
+    )
     m = hypotheses(report.family)
     counted = "1 p value" if m == 1 else f"{m} p values corrected together"
-    return f"{counted}, of all that was asked of this checkpoint on this data set in one session or call: {asked}"
+    return f"{counted}, of all that was asked of this checkpoint on this data set in one session or call: {attributes}"
 
 
 def assumption(report: BiasReport) -> tuple[str, str]:
@@ -115,7 +117,7 @@ def assumption(report: BiasReport) -> tuple[str, str]:
 
 def _traces(report: BiasReport) -> str:
     """How large the generator's traces are, and that they are subtracted."""
-    traces = [(one.finding, trace) for one in report.findings for trace in one.traces if trace.low is not None]
+    traces = [(result.finding, trace) for result in report.findings for trace in result.traces if trace.low is not None]
     if not traces:
         return "Pictures that were made under each patient's own value left the answers as they were."
     finding, trace = max(traces, key=lambda pair: abs(pair[1].points))
@@ -129,7 +131,7 @@ def _traces(report: BiasReport) -> str:
 
 
 def _worst(report: BiasReport) -> Measure:
-    return max((one.null_flips for one in report.findings), key=lambda share: share.value)
+    return max((result.null_flips for result in report.findings), key=lambda share: share.value)
 
 
 def trace_words(trace: Trace, attribute: str) -> str:
@@ -149,10 +151,12 @@ def columns(report: BiasReport, points: bool = True) -> str:
         "intervals of the change and of the flips do; it never rests on a large p."
     )
     crossed = (
-        f": {', '.join(f'{one.finding.lower()} {number(one.threshold)}' for one in report.findings)}" if points else ""
+        f": {', '.join(f'{result.finding.lower()} {number(result.threshold)}' for result in report.findings)}"
+        if points
+        else ""
     )
     flips = f"A decision changes (flips) where the probability crosses the finding's operating point{crossed}."
-    detectable = [DETECTABLE] if any(one.detectable is not None for one in report.findings) else []
+    detectable = [DETECTABLE] if any(result.detectable is not None for result in report.findings) else []
     return " ".join(
         [
             TEST,
@@ -171,9 +175,9 @@ def missing(report: BiasReport) -> list[str]:
     reason for.
     """
     reasons: dict[str, dict[str, list[str]]] = {}
-    for one in report.findings:
-        for name, reason in one.associations.missing.items():
-            reasons.setdefault(reason, {}).setdefault(one.finding.lower(), []).append(TITLES[name])
+    for result in report.findings:
+        for name, reason in result.associations.missing.items():
+            reasons.setdefault(reason, {}).setdefault(result.finding.lower(), []).append(TITLES[name])
     said = []
     for reason, whose in reasons.items():
         gaps = _and(list(dict.fromkeys(title for titles in whose.values() for title in titles)))
@@ -189,7 +193,7 @@ def map_and_answer(report: BiasReport) -> list[str]:
     """Where the model's card holds its map against a marker: that number and the answer's together, a
     sentence a finding.
     """
-    return both_numbers([*report.maps, *(row for one in report.findings for row in (one.change, one.flips))])
+    return both_numbers([*report.maps, *(row for result in report.findings for row in (result.change, result.flips))])
 
 
 def said_beside(report: BiasReport) -> list[str]:
@@ -201,19 +205,19 @@ def axis_limit(report: BiasReport) -> float:
     """Where the axis of the intervals ends on both sides, in [0.02, 1]: beyond all of them, and beyond the margin."""
     ends = [
         abs(end)
-        for one in report.findings
-        for end in (one.change.low, one.change.high, one.change.value)
+        for result in report.findings
+        for end in (result.change.low, result.change.high, result.change.value)
         if end is not None
     ]
     return min(1.0, max(0.02, report.margin, *ends) * 1.08)
 
 
-def caption(report: BiasReport, one: FindingReport) -> str:
+def caption(report: BiasReport, result: FindingReport) -> str:
     """The interval of one finding in words, for those who cannot see the drawing."""
     between = (
-        "" if one.change.low is None else f", {answers.points(one.change.low)} to {answers.points(one.change.high)}"
+        ""
+        if result.change.low is None
+        else f", {answers.points(result.change.low)} to {answers.points(result.change.high)}"
     )
-    start, end = (short(report.attribute, value) for value in one.pair)
-    return (
-        f"Mean change for {one.finding.lower()}, {start} to {end}: {answers.points(one.change.value)} points{between}"
-    )
+    start, end = (short(report.attribute, value) for value in result.pair)
+    return f"Mean change for {result.finding.lower()}, {start} to {end}: {answers.points(result.change.value)} points{between}"

@@ -55,7 +55,11 @@ def difference_scale(shown: Sequence[Affected]) -> float:
     one's pixels.
     """
     return (
-        max((float(np.quantile(np.abs(one.counterfactual - one.original), 0.995)) for one in shown), default=0.0) or 1.0
+        max(
+            (float(np.quantile(np.abs(result.counterfactual - result.original), 0.995)) for result in shown),
+            default=0.0,
+        )
+        or 1.0
     )
 
 
@@ -279,26 +283,28 @@ class BiasReport:
     family: tuple[Question, ...] = ()
 
     def __post_init__(self):
-        if not self.findings or any(one.under.shape != (self.n, 2) for one in self.findings):
+        if not self.findings or any(result.under.shape != (self.n, 2) for result in self.findings):
             raise ValueError(f"every finding must hold {self.n} probabilities under each of two values")
         if sum(self.groups.values()) != self.n or len(self.factual) != self.n:
             raise ValueError(f"the groups must hold {self.n} pictures together, got {dict(self.groups)}")
-        object.__setattr__(self, "findings", tuple(sorted(self.findings, key=lambda one: -one.size)))
+        object.__setattr__(self, "findings", tuple(sorted(self.findings, key=lambda result: -result.size)))
 
     @property
-    def told(self) -> list[FindingReport]:
+    def decided(self) -> list[FindingReport]:
         """The findings with a verdict, what moves most first."""
-        return [one for one in self.findings if one.verdict != CANNOT_TELL]
+        return [result for result in self.findings if result.verdict != CANNOT_TELL]
 
     @property
     def question(self) -> Question:
         """What this report asked, for the family of later ones."""
-        return Question(self.attribute, self.generator, self.n, tuple(p for one in self.findings for p in one.p_values))
+        return Question(
+            self.attribute, self.generator, self.n, tuple(p for result in self.findings for p in result.p_values)
+        )
 
     @property
     def overlap(self) -> float | None:
         """E Var(A | Z) / Var(A), the same for all findings; None where no test could be done."""
-        return next((one.test.overlap for one in self.findings if one.test), None)
+        return next((result.test.overlap for result in self.findings if result.test), None)
 
     @property
     def margin(self) -> float:
@@ -332,9 +338,9 @@ class BiasReport:
                 "hypotheses": hypotheses(self.family),
                 "questions": [question.record() for question in self.family],
             },
-            "findings": [one.record() for one in self.findings],
+            "findings": [result.record() for result in self.findings],
         }
 
     def measures(self) -> list[Measure]:
         """Every number of the report: the pictures first, then finding by finding."""
-        return [self.composition, *self.quality, *(row for one in self.findings for row in one.measures())]
+        return [self.composition, *self.quality, *(row for result in self.findings for row in result.measures())]

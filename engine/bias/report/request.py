@@ -26,7 +26,7 @@ class Unanswerable(ValueError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportRequest:
     """What a report was asked for; there is one answer for each.
 
     Attributes:
@@ -43,7 +43,9 @@ class Asked:
     device: str
 
 
-def measured(progress: Callable[[int, int], None], checkpoint: Checkpoint, collection: str, asked: Asked) -> BiasReport:
+def measured(
+    progress: Callable[[int, int], None], checkpoint: Checkpoint, collection: str, request: ReportRequest
+) -> BiasReport:
     """The report before its p values are corrected for all that was asked in its session, for the inference process.
 
     Args:
@@ -56,17 +58,17 @@ def measured(progress: Callable[[int, int], None], checkpoint: Checkpoint, colle
     from engine.bias.report.compute import measured_report
     from engine.inference.tasks import model_of
 
-    model = model_of(checkpoint, asked.device)
+    model = model_of(checkpoint, request.device)
     try:
-        opened, indices, split = films(collection, model.findings, asked, checkpoint.config)
-        changes = open_interventions(opened, asked.generator, asked.device)
-        return measured_report(model, opened, indices, asked.attribute, changes, progress, split=split)
+        opened, indices, split = films(collection, model.findings, request, checkpoint.config)
+        changes = open_interventions(opened, request.generator, request.device)
+        return measured_report(model, opened, indices, request.attribute, changes, progress, split=split)
     except (UnusableCollection, ValueError) as error:
         raise Unanswerable(str(error)) from error
 
 
 def films(
-    collection: str, findings: Sequence[str], asked: Asked, config: Mapping[str, Any]
+    collection: str, findings: Sequence[str], request: ReportRequest, config: Mapping[str, Any]
 ) -> tuple[Collection, np.ndarray, str]:
     """The collection, the pictures of it that are asked about, and the part that these are from.
 
@@ -81,10 +83,10 @@ def films(
     """
     known = registered_collection(collection)
     if collection == DRAWN:
-        marker = {"marker": Marker()} if asked.attribute == "marker" else {}
-        options = marker | known.trained_options(config) | {"count": asked.count, "seed": SEED}
+        marker = {"marker": Marker()} if request.attribute == "marker" else {}
+        options = marker | known.trained_options(config) | {"count": request.count, "seed": SEED}
         return (drawn := known.open(**options)), drawn.split("all"), "all"
-    if asked.root is None:
+    if request.root is None:
         raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")
-    real = known.open(asked.root, findings=tuple(findings), **known.trained_options(config))
-    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: asked.count]), "test"
+    real = known.open(request.root, findings=tuple(findings), **known.trained_options(config))
+    return real, np.sort(np.random.default_rng(0).permutation(real.split("test"))[: request.count]), "test"

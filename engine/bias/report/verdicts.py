@@ -75,15 +75,19 @@ def resolved(quality: Sequence[Measure], finding: str) -> float | None:
     return max((RESOLVED, *(abs(row.value) for row in rows))) if rows else None
 
 
-def doubts(quality: Sequence[Measure], asked: Sequence[str]) -> list[str]:
+def doubts(quality: Sequence[Measure], tested_findings: Sequence[str]) -> list[str]:
     """Sentences for the findings that fade in the pictures though nobody asked about them, and for those of which too
     little is known.
 
     Args:
-        asked: the tested model's findings; what fades of them is the reason of their verdicts.
+        tested_findings: the tested model's findings; what fades of them is the reason of their verdicts.
     """
     rows, said = of_findings(quality), []
-    faded = [row for row in rows if findings_stay(row) is False and row.subject.removeprefix("AUC of ") not in asked]
+    faded = [
+        row
+        for row in rows
+        if findings_stay(row) is False and row.subject.removeprefix("AUC of ") not in tested_findings
+    ]
     if faded:
         said.append(
             "The pictures made do not keep every finding: "
@@ -145,58 +149,63 @@ def verdicts(found: Sequence[FindingReport], exact: bool, asked_before: Sequence
         asked_before: what was asked of the same checkpoint on the same collection before, in whatever report.
     """
     return [
-        _judged(one, exact) for one in corrected(found, [p for question in asked_before for p in question.p_values])
+        _judged(result, exact)
+        for result in corrected(found, [p for question in asked_before for p in question.p_values])
     ]
 
 
 def corrected(found: Sequence[FindingReport], beside: Sequence[float]) -> list[FindingReport]:
     """The same with Holm's correction over all their hypotheses and those `beside` them."""
-    after = iter(holm_corrected([*(p for one in found for p in one.p_values), *beside]))
-    m, every = sum(len(one.p_values) for one in found) + len(beside), []
-    for one in found:
-        p = [next(after) for _ in one.p_values]
-        if one.test:
-            seen = None if one.test.detectable is None else detectable_among(one.test.detectable, one.test.together, m)
-            one = replace(
-                one,
-                test=replace(one.test, corrected_p=p[0], detectable=seen, together=m),
+    after = iter(holm_corrected([*(p for result in found for p in result.p_values), *beside]))
+    m, every = sum(len(result.p_values) for result in found) + len(beside), []
+    for result in found:
+        p = [next(after) for _ in result.p_values]
+        if result.test:
+            seen = (
+                None
+                if result.test.detectable is None
+                else detectable_among(result.test.detectable, result.test.together, m)
+            )
+            result = replace(
+                result,
+                test=replace(result.test, corrected_p=p[0], detectable=seen, together=m),
                 shown_corrected_p=p[1] if len(p) > 1 else None,
             )
-        every.append(one)
+        every.append(result)
     return every
 
 
-def _judged(one: FindingReport, exact: bool) -> FindingReport:
-    if one.poor or one.test is None:
-        return replace(one, verdict=CANNOT_TELL, reason=one.poor or one.reason)
-    shaken = one.null_flips.value
+def _judged(result: FindingReport, exact: bool) -> FindingReport:
+    if result.poor or result.test is None:
+        return replace(result, verdict=CANNOT_TELL, reason=result.poor or result.reason)
+    shaken = result.null_flips.value
     if shaken > MOST_NULL_FLIPS:
         reason = (
             f"Even with nothing changed {100 * shaken:.0f} of 100 decisions change, where {100 * MOST_NULL_FLIPS:.0f} "
             "are allowed."
         )
-        return replace(one, verdict=CANNOT_TELL, reason=reason)
-    if one.test.corrected_p <= LEVEL or (one.shown_corrected_p is not None and one.shown_corrected_p <= LEVEL):
-        return replace(one, verdict=DEPENDS, reason="")
-    reason = _silence(one, exact)
-    return replace(one, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
+        return replace(result, verdict=CANNOT_TELL, reason=reason)
+    if result.test.corrected_p <= LEVEL or (result.shown_corrected_p is not None and result.shown_corrected_p <= LEVEL):
+        return replace(result, verdict=DEPENDS, reason="")
+    reason = _silence(result, exact)
+    return replace(result, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
 
 
-def _silence(one: FindingReport, exact: bool) -> str:
+def _silence(result: FindingReport, exact: bool) -> str:
     """Why nothing that was found does not mean nothing there, "" where it does."""
-    test = one.test
+    test = result.test
     if test.overlap < SMALLEST_OVERLAP:
         return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
-    if one.within_margin:
+    if result.within_margin:
         return ""
-    if one.moves() and one.size >= one.equivalence.margin:
+    if result.moves() and result.size >= result.equivalence.margin:
         return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
-    return unbounded([one])
+    return unbounded([result])
 
 
 def unbounded(findings: Sequence[FindingReport]) -> str:
     """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
-    ends = sorted({min(100, math.ceil(100 * (one.largest_possible_change or 1.0) - 1e-9)) for one in findings})
+    ends = sorted({min(100, math.ceil(100 * (result.largest_possible_change or 1.0) - 1e-9)) for result in findings})
     range_of_changes = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
     return (
         f"{NOT_BOUNDED} {range_of_changes} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 "

@@ -74,12 +74,12 @@ def answer(report: BiasReport) -> tuple[str, str]:
     """One sentence or two that answer the question with size and interval, and what else must be said; what moves most
     comes first.
     """
-    told = report.told
-    large = [one for one in told if one.verdict == DEPENDS and not (one.small or one.by_pictures)]
-    shown = [one for one in told if one.by_pictures]
-    small = [one for one in told if one.small and not one.slight]
-    slight = [one for one in told if one.slight]
-    spared = [one for one in told if one.verdict == NO_SIGN]
+    decided = report.decided
+    large = [result for result in decided if result.verdict == DEPENDS and not (result.small or result.by_pictures)]
+    shown = [result for result in decided if result.by_pictures]
+    small = [result for result in decided if result.small and not result.slight]
+    slight = [result for result in decided if result.slight]
+    spared = [result for result in decided if result.verdict == NO_SIGN]
     rest, margin = [], f"{100 * report.margin:g}"
     if large:
         first = headline(report, f"Yes{', most' if len(large) > 1 else ','} for {together(large[:1])}", large[0])
@@ -113,14 +113,14 @@ def answer(report: BiasReport) -> tuple[str, str]:
                 f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points of probability, or under "
                 f"{100 * RESOLVED:.0f} of 100 decisions."
             )
-    for reason, for_whom in _untold(report).items():
+    for reason, for_whom in _undecided_findings(report).items():
         rest.append(
-            reason if len(for_whom) == len(report.findings) else f"{_told_nothing(for_whom, bool(told))} {reason}"
+            reason if len(for_whom) == len(report.findings) else f"{_undecided(for_whom, bool(decided))} {reason}"
         )
     return first, " ".join(rest)
 
 
-def _told_nothing(for_whom: Sequence[FindingReport], others: bool) -> str:
+def _undecided(for_whom: Sequence[FindingReport], others: bool) -> str:
     """Before the reason; that nothing can be told is new only where something could be told of `others`."""
     names = together(for_whom)
     return f"It cannot be told for {names}." if others else f"{names[0].upper()}{names[1:]}:"
@@ -131,21 +131,21 @@ def each(findings: Sequence[FindingReport]) -> str:
     effusion (...)'.
     """
     parts = [
-        f"{one.finding.lower()} ({points(one.flips.value)} of 100 decisions change, probability "
-        f"{100 * one.change.value:+.1f} points)"
-        for one in findings
+        f"{result.finding.lower()} ({points(result.flips.value)} of 100 decisions change, probability "
+        f"{100 * result.change.value:+.1f} points)"
+        for result in findings
     ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _untold(report: BiasReport) -> dict[str, list[FindingReport]]:
+def _undecided_findings(report: BiasReport) -> dict[str, list[FindingReport]]:
     """Reason -> the findings that have no verdict for it; those that would need more pictures stand together."""
-    untold = [one for one in report.findings if one.verdict == CANNOT_TELL]
-    few = [one for one in untold if one.reason.startswith(NOT_BOUNDED)]
+    undecided = [result for result in report.findings if result.verdict == CANNOT_TELL]
+    few = [result for result in undecided if result.reason.startswith(NOT_BOUNDED)]
     too_few = unbounded(few) if few else ""
     reasons: dict[str, list[FindingReport]] = {}
-    for one in untold:
-        reasons.setdefault(too_few if one in few else one.reason, []).append(one)
+    for result in undecided:
+        reasons.setdefault(too_few if result in few else result.reason, []).append(result)
     return reasons
 
 
@@ -153,7 +153,7 @@ def _sign(spared: Sequence[FindingReport]) -> str:
     """What there is no sign of; with an interval beside it that leaves zero out that would be too much to
     say of 'it'.
     """
-    return "more than a trace" if any(one.moves() for one in spared) else "it"
+    return "more than a trace" if any(result.moves() for result in spared) else "it"
 
 
 def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
@@ -162,24 +162,24 @@ def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
     shown = (
         f"the whole interval lies within {margin} points of probability, and under {margin} of 100 decisions change."
     )
-    if not any(one.size for one in spared):
+    if not any(result.size for result in spared):
         shown = f"the probabilities did not move at all; {shown}"
     return whom + shown if whom else shown[0].upper() + shown[1:]
 
 
-def headline(report: BiasReport, verdict: str, one: FindingReport) -> str:
+def headline(report: BiasReport, verdict: str, result: FindingReport) -> str:
     """The verdict, how many decisions change, and how far the probability moves: two sentences, each of one of them."""
-    between = "" if one.flips.low is None else f" ({points(one.flips.low)} to {points(one.flips.high)})"
-    whose = "" if verdict.endswith(f"for {together([one])}") else f" for {together([one])}"
-    return f"{verdict}: {points(one.flips.value)} of 100 decisions change{whose}{between}. {sized(report, one)}"
+    between = "" if result.flips.low is None else f" ({points(result.flips.low)} to {points(result.flips.high)})"
+    whose = "" if verdict.endswith(f"for {together([result])}") else f" for {together([result])}"
+    return f"{verdict}: {points(result.flips.value)} of 100 decisions change{whose}{between}. {sized(report, result)}"
 
 
-def sized(report: BiasReport, one: FindingReport) -> str:
+def sized(report: BiasReport, result: FindingReport) -> str:
     """How far the probability of one finding moves, with its interval, from the first value of its pair to the second
     as everywhere.
     """
-    start, end = one.pair
-    value, low, high, finding = one.change.value, one.change.low, one.change.high, one.finding.lower()
+    start, end = result.pair
+    value, low, high, finding = result.change.value, result.change.low, result.change.high, result.finding.lower()
     changed = otherwise(report.attribute, end)
     whose = (
         f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's "
@@ -193,7 +193,7 @@ def sized(report: BiasReport, one: FindingReport) -> str:
         )
     else:
         between = "" if low is None else f" ({points(low)} to {points(high)})"
-        away = points(float(np.abs(one.under[:, 1] - one.under[:, 0]).mean()))
+        away = points(float(np.abs(result.under[:, 1] - result.under[:, 0]).mean()))
         moved = f"moves by {away} points, up or down, and on average by {points(value)}{between}"
     return f"{whose} {moved}."
 
@@ -216,7 +216,7 @@ def points(share: float) -> str:
 
 def together(findings: Sequence[FindingReport]) -> str:
     """'edema, effusion and pneumonia'."""
-    names = [one.finding.lower() for one in findings]
+    names = [result.finding.lower() for result in findings]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -238,7 +238,7 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
         kind = {True: "good", False: "bad", None: "quiet"}[findings_stay(measure)]
         rows.append((f"{measure.subject} moves by", f"{measure.value:+.2f}{between}", kind))
-    moved = [row for one in report.findings for row in shifts(report.quality, one.finding)]
+    moved = [row for result in report.findings for row in shifts(report.quality, result.finding)]
     if moved:
         worst = max(moved, key=lambda row: abs(row.value))
         kind = "good" if abs(worst.value) <= RESOLVED else "bad"
@@ -258,7 +258,7 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
 
 
 def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
-    worst = max(report.findings, key=lambda one: one.null_flips.value)
+    worst = max(report.findings, key=lambda result: result.null_flips.value)
     kind = "good" if worst.null_flips.value <= most else "bad"
     whose = "" if worst.null_flips.value == 0 else f", {worst.finding.lower()}"
     return "decisions that change when nothing is changed", of_hundred(worst.null_flips) + whose, kind
@@ -266,35 +266,35 @@ def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
 
 def table(report: BiasReport) -> list[tuple[str, ...]]:
     """A line for each finding, what moves most first, cells as in `HEADER`."""
-    return [_line(report.attribute, one) for one in report.findings]
+    return [_line(report.attribute, result) for result in report.findings]
 
 
-def _line(attribute: str, one: FindingReport) -> tuple[str, ...]:
-    test = one.test
-    gaps = [one.associations.decisions.get(name) for name in TITLES]
+def _line(attribute: str, result: FindingReport) -> tuple[str, ...]:
+    test = result.test
+    gaps = [result.associations.decisions.get(name) for name in TITLES]
     return (
-        one.finding,
-        " to ".join(short(attribute, value) for value in one.pair),
-        f"{100 * one.change.value:+.1f}",
-        _between(one.change),
-        points(one.flips.value),
-        _between(one.flips),
-        verdict(one),
+        result.finding,
+        " to ".join(short(attribute, value) for value in result.pair),
+        f"{100 * result.change.value:+.1f}",
+        _between(result.change),
+        points(result.flips.value),
+        _between(result.flips),
+        verdict(result),
         "-" if test is None else p_value(test.p_value),
         "-" if test is None or test.corrected_p is None else p_value(test.corrected_p),
-        one_sided(one),
-        "-" if one.detectable is None else points(one.detectable),
+        one_sided(result),
+        "-" if result.detectable is None else points(result.detectable),
         *("-" if gap is None else f"{gap.gap:.2f}" for gap in gaps),
     )
 
 
-def one_sided(one: FindingReport) -> str:
+def one_sided(result: FindingReport) -> str:
     """Both one-sided p values: of a change of -margin or less, and of margin or more."""
-    return f"{p_value(one.equivalence.p_below)}, {p_value(one.equivalence.p_above)}"
+    return f"{p_value(result.equivalence.p_below)}, {p_value(result.equivalence.p_above)}"
 
 
-def verdict(one: FindingReport) -> str:
-    return f"{one.verdict}, {one.how}" if one.how else one.verdict
+def verdict(result: FindingReport) -> str:
+    return f"{result.verdict}, {result.how}" if result.how else result.verdict
 
 
 def p_value(p: float) -> str:

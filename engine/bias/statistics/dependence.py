@@ -191,10 +191,10 @@ def explained_variance(
     for more in (z, z > np.median(z, axis=0)):
         if (shapes.shape[1] + z.shape[1]) * (m - 1) < n // CASES_A_COLUMN:
             shapes = np.concatenate([shapes, more], axis=1)
-    told = (np.eye(m)[None, :, 1:] - e[:, None, 1:])[..., None] * shapes[
+    instruments = (np.eye(m)[None, :, 1:] - e[:, None, 1:])[..., None] * shapes[
         :, None, None, :
     ]  # (n, m under which, m - 1, shapes)
-    columns = told.reshape(n, m, -1)  # (n, m, q), mean 0 under e
+    columns = instruments.reshape(n, m, -1)  # (n, m, q), mean 0 under e
     if g is not None:
         columns = np.concatenate([(g - (e * g).sum(1, keepdims=True))[:, :, None], columns], axis=2)
     size = np.sqrt((e[:, :, None] * columns**2).sum(1).mean(0))

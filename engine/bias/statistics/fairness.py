@@ -195,17 +195,25 @@ def log_p_of_equal_means(predictions: np.ndarray, attribute: np.ndarray, patient
 
 def _stratum(predictions, attribute, patients, truth, y):
     """The cases with truth y, each group of the attribute still among them."""
-    attribute, kept, such = np.asarray(attribute), np.asarray(truth) == y, f"{'with' if y else 'without'} the finding"
-    if not kept.any():
+    attribute, in_stratum, such = (
+        np.asarray(attribute),
+        np.asarray(truth) == y,
+        f"{'with' if y else 'without'} the finding",
+    )
+    if not in_stratum.any():
         raise NotMeasurable(f"no case here is known to be {such}: no rates to compare")
-    who, unit = (np.arange(len(kept)), "cases") if patients is None else (np.asarray(patients), "patients")
+    who, unit = (np.arange(len(in_stratum)), "cases") if patients is None else (np.asarray(patients), "patients")
     for name in np.unique(attribute):
-        n = len(np.unique(who[kept & (attribute == name)]))
+        n = len(np.unique(who[in_stratum & (attribute == name)]))
         if n < FEWEST_IN_STRATUM:
             raise NotMeasurable(
                 f"group {name} has {n} {unit} {such}, fewer than {FEWEST_IN_STRATUM}: no rate to compare"
             )
-    return np.asarray(predictions)[kept], attribute[kept], None if patients is None else np.asarray(patients)[kept]
+    return (
+        np.asarray(predictions)[in_stratum],
+        attribute[in_stratum],
+        None if patients is None else np.asarray(patients)[in_stratum],
+    )
 
 
 def _gap(criterion: str, strata: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> FairnessGap:

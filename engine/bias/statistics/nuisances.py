@@ -200,15 +200,15 @@ def _bent_least_squares(features: np.ndarray, target: np.ndarray, wanted: np.nda
     its expit.
     """
     logits = special.logit(np.clip(target, 1e-3, 1 - 1e-3))
-    index, asked = (_least_squares(features, logits, x) for x in (features, wanted))
-    bent = [np.concatenate([x, special.expit(x)], axis=1) for x in (index, asked)]
+    index, at_wanted = (_least_squares(features, logits, x) for x in (features, wanted))
+    bent = [np.concatenate([x, special.expit(x)], axis=1) for x in (index, at_wanted)]
     return _least_squares(bent[0], target, bent[1])
 
 
 def _logistic(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Of each indicator (n, m) for itself, by Newton's method with a small ridge; rows of the answer sum to 1."""
     x = np.concatenate([np.ones((len(features), 1)), features], axis=1)
-    asked = np.concatenate([np.ones((len(wanted), 1)), wanted], axis=1)
+    at_wanted = np.concatenate([np.ones((len(wanted), 1)), wanted], axis=1)
     penalty = SMALL_RIDGE * len(x) * np.eye(x.shape[1])
     penalty[0, 0] = 1e-9
     columns = target[:, 1:] if target.shape[1] == 2 else target
@@ -220,7 +220,7 @@ def _logistic(features: np.ndarray, target: np.ndarray, wanted: np.ndarray) -> n
             p = special.expit(x @ beta)
             weights = np.maximum(p * (1 - p), 1e-4)
             beta = beta + np.linalg.solve(x.T @ (x * weights[:, None]) + penalty, x.T @ (y - p) - penalty @ beta)
-        said.append(special.expit(asked @ beta))
+        said.append(special.expit(at_wanted @ beta))
     if target.shape[1] == 2:
         return np.stack([1 - said[0], said[0]], 1)
     chances = np.stack(said, 1)
@@ -242,7 +242,7 @@ def _ridge(z: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
             for i, alpha in enumerate(ALPHAS):
                 each[i][out] = mean + seen @ ((sizes / (sizes**2 + alpha))[:, None] * along)
         said += list(each)
-    return min(said, key=lambda one: float(((one - target) ** 2).sum()))
+    return min(said, key=lambda fitted: float(((fitted - target) ** 2).sum()))
 
 
 def recalibrated(predictions: np.ndarray, h: np.ndarray, fold: np.ndarray) -> np.ndarray:
@@ -264,9 +264,9 @@ def _stacked(candidates: Sequence[np.ndarray], target: np.ndarray, fold: np.ndar
     for k in range(FOLDS):
         mean[fold == k] = target[fold != k].mean(0)
     beyond = np.stack([*((candidate - mean).ravel() for candidate in candidates), np.zeros(target.size)], 1)
-    one = 1e3 * np.sqrt(target.size)  # the weight of the equation that the weights sum to 1
-    design = np.concatenate([beyond, np.full((1, beyond.shape[1]), one)])
-    weights = optimize.nnls(design, np.append((target - mean).ravel(), one))[0]
+    sum_weight = 1e3 * np.sqrt(target.size)  # the weight of the equation that the weights sum to 1
+    design = np.concatenate([beyond, np.full((1, beyond.shape[1]), sum_weight)])
+    weights = optimize.nnls(design, np.append((target - mean).ravel(), sum_weight))[0]
     return mean + (beyond @ weights).reshape(target.shape)
 
 

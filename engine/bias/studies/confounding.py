@@ -209,13 +209,13 @@ def repeated(cell: Cell, n: int, preset: Preset, first: int = 0) -> Iterator[dic
     """Of every repetition the p value of each test, and whether the effect's interval misses the truth (1 or 0)."""
     truth = None if cell.within or cell.spread[0] != cell.spread[1] else true_effect(cell)
     for seed in range(first, preset.repetitions):
-        one = drawn(cell, n, seed)
-        units = cluster_index(one.patients, n)[0]
-        answers = subtract_traces(one.pictures, one.predictions, one.codes, ("0", "1"), one.patients).answers
-        g = as_known_from(one.z, np.clip(answers, 0, 1), units, seed)
-        sample = one.predictions, one.codes, one.z
-        by_pictures = dependence(*sample, counterfactuals=g, patients=one.patients, seed=seed)
-        alone = dependence(*sample, patients=one.patients, seed=seed)
+        draw = drawn(cell, n, seed)
+        units = cluster_index(draw.patients, n)[0]
+        answers = subtract_traces(draw.pictures, draw.predictions, draw.codes, ("0", "1"), draw.patients).answers
+        g = as_known_from(draw.z, np.clip(answers, 0, 1), units, seed)
+        sample = draw.predictions, draw.codes, draw.z
+        by_pictures = dependence(*sample, counterfactuals=g, patients=draw.patients, seed=seed)
+        alone = dependence(*sample, patients=draw.patients, seed=seed)
         found = {PICTURES: 10**by_pictures.log10_p, REGRESSION: 10**alone.log10_p}
         if truth is not None:
             found["misses"] = float(not by_pictures.low <= truth <= by_pictures.high)
@@ -228,10 +228,10 @@ def measured(cell: Cell, n: int, found: Sequence[Mapping[str, float]]) -> list[M
     """A row for each test."""
     rows, metric = [], "power" if cell.effect else "type_1_error"
     for test in (PICTURES, REGRESSION, *COMPARISONS):
-        p = np.array([one[test] for one in found if test in one])
+        p = np.array([outcome[test] for outcome in found if test in outcome])
         if len(p):
             rows.append(_share(metric, f"{test}; {cell.name}; n = {n}", p <= LEVEL))
-    missed = np.array([one["misses"] for one in found if "misses" in one])
+    missed = np.array([outcome["misses"] for outcome in found if "misses" in outcome])
     if len(missed):
         rows.append(_share("type_1_error", f"the effect's interval misses; {cell.name}; n = {n}", missed > 0))
     return rows

@@ -200,8 +200,8 @@ def study(
         outcomes.append(outcome)
         if progress:
             progress(len(outcomes), kinds * len(preset.correlations))
-    rows, remarks = measured([one for one in outcomes if not one.confounded], interventions)
-    return rows + rejections([one for one in outcomes if one.confounded]), remarks
+    rows, remarks = measured([outcome for outcome in outcomes if not outcome.confounded], interventions)
+    return rows + rejections([outcome for outcome in outcomes if outcome.confounded]), remarks
 
 
 def run(
@@ -286,19 +286,24 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
     """The study's numbers and remarks."""
     named = {"all attributes": outcomes}
     named |= {
-        name: [one for one in outcomes if one.attribute == name]
-        for name in dict.fromkeys(one.attribute for one in outcomes)
+        name: [outcome for outcome in outcomes if outcome.attribute == name]
+        for name in dict.fromkeys(outcome.attribute for outcome in outcomes)
     }
     rows = []
     for subject, chosen in named.items():
-        errors = np.abs([one.eca - one.true_eca for one in chosen])
+        errors = np.abs([outcome.eca - outcome.true_eca for outcome in chosen])
         low, high = mean_interval(errors, together(chosen), within=(0.0, 1.0))
         rows.append(Measure("eca_error", f"{subject}: mean |estimated - true|", errors.mean(), low, high, len(errors)))
-        depends, trace = np.array([one.depends for one in chosen]), np.array([one.size < RESOLVED for one in chosen])
-        rows.append(_share_right(f"{subject}: verdicts right", [one.right for one in chosen], depends, trace, chosen))
-    invariant = [one for one in outcomes if one.invariant and one.blamed is not None]
+        depends, trace = (
+            np.array([outcome.depends for outcome in chosen]),
+            np.array([outcome.size < RESOLVED for outcome in chosen]),
+        )
+        rows.append(
+            _share_right(f"{subject}: verdicts right", [outcome.right for outcome in chosen], depends, trace, chosen)
+        )
+    invariant = [outcome for outcome in outcomes if outcome.invariant and outcome.blamed is not None]
     if invariant:
-        blamed = np.array([one.blamed for one in invariant])
+        blamed = np.array([outcome.blamed for outcome in invariant])
         low, high = share_interval(blamed, together(invariant))
         rows.append(
             Measure(
@@ -310,7 +315,7 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
                 len(blamed),
             )
         )
-    ranks = np.array([[one.eca, one.true_eca] for one in outcomes])
+    ranks = np.array([[outcome.eca, outcome.true_eca] for outcome in outcomes])
     if np.ptp(ranks, axis=0).all():
 
         def spearman(weights: np.ndarray) -> np.ndarray:
@@ -321,30 +326,34 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
             Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), low, high, len(ranks), chance=0.0)
         )
     rows += [row for name in named for row in interventions.quality.get(name, ())]
-    depends = np.array([one.depends for one in outcomes])
+    depends = np.array([outcome.depends for outcome in outcomes])
     rows.append(
         _share_right(
-            "verdicts right, one line", [one.says == one.depends for one in outcomes], depends, ~depends, outcomes
+            "verdicts right, one line",
+            [outcome.says == outcome.depends for outcome in outcomes],
+            depends,
+            ~depends,
+            outcomes,
         )
     )
-    untold, leaning = sum(one.says is None for one in outcomes), sum(one.depends for one in outcomes)
+    undecided, leaning = sum(outcome.says is None for outcome in outcomes), sum(outcome.depends for outcome in outcomes)
     remarks = [
         f"{len(outcomes)} classifiers, {leaning} of which truly depend on the attribute; true ECA "
         f"{ranks[:, 1].min():.2f} to {ranks[:, 1].max():.2f}. Pictures otherwise from: "
         f"{interventions.name}{' (exact)' if interventions.exact else ''}.",
     ]
-    return rows, remarks + ([f"No verdict was given for {untold} of them."] if untold else [])
+    return rows, remarks + ([f"No verdict was given for {undecided} of them."] if undecided else [])
 
 
 def rejections(outcomes: Sequence[Outcome]) -> list[Measure]:
     """Size and power of every test on films in which the marker goes along with the finding."""
     rows = []
     for metric, words, chosen in (
-        ("type_1_error", "invariant classifiers", [one for one in outcomes if one.invariant and one.p]),
-        ("power", "classifiers that depend", [one for one in outcomes if one.depends and one.p]),
+        ("type_1_error", "invariant classifiers", [outcome for outcome in outcomes if outcome.invariant and outcome.p]),
+        ("power", "classifiers that depend", [outcome for outcome in outcomes if outcome.depends and outcome.p]),
     ):
         for test in (CIT, *COMPARISONS) if chosen else ():
-            hits = np.array([one.p[test] <= LEVEL for one in chosen])
+            hits = np.array([outcome.p[test] <= LEVEL for outcome in chosen])
             low, high = share_interval(hits, together(chosen))
             rows.append(
                 Measure(
@@ -362,7 +371,7 @@ def rejections(outcomes: Sequence[Outcome]) -> list[Measure]:
 
 def together(outcomes: Sequence[Outcome]) -> np.ndarray:
     """(n,) str: one word for all that were trained on the same films."""
-    return np.array([f"{one.attribute} {one.correlation}" for one in outcomes])
+    return np.array([f"{outcome.attribute} {outcome.correlation}" for outcome in outcomes])
 
 
 def _share_right(

@@ -161,7 +161,7 @@ def run(preset: Preset) -> Iterator[list[Outcome]]:
                 sources = [(OPPOSITE, against)]
             else:
                 sources = [("", model)] * preset.null_draws + [
-                    one for one in leaning.items() for _ in range(preset.confounded_draws)
+                    case for case in leaning.items() for _ in range(preset.confounded_draws)
                 ]
             for extra, (leans, source) in enumerate(sources):
                 sample = own + 3 + 100 * t + extra
@@ -204,38 +204,38 @@ def _tested(
 
 def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     """The study's numbers and remarks from all that was tested."""
-    null = [one for one in everything if one.strength == 0 and not one.confounded]
+    null = [case for case in everything if case.strength == 0 and not case.confounded]
     drawn = [
-        one for one in everything if not one.confounded and REGRESSION in one.log10_p
+        case for case in everything if not case.confounded and REGRESSION in case.log10_p
     ]  # one a classifier, all strengths
     rows = [rejected("type_1_error", test, null, test) for test in TESTS]
     for shape in SHAPES:
-        leaning = [one for one in everything if one.confounded == shape]
+        leaning = [case for case in everything if case.confounded == shape]
         on = "Z" if shape == "line" else f"a {shape} of Z" if shape != "finding" else "the finding"
         rows += [
             rejected("type_1_error", test, leaning, f"{test}; attribute leans on {on}")
             for test in (CIT, PARITY, *COMPARISONS)
             if leaning
         ]
-    against = [one for one in everything if one.confounded == OPPOSITE and one.eca <= LEANS]
+    against = [case for case in everything if case.confounded == OPPOSITE and case.eca <= LEANS]
     rows += [
         rejected("power", test, against, f"{test}; attribute leans on the finding the other way; ECA up to {LEANS}")
         for test in (CIT, PARITY, *COMPARISONS)
         if against
     ]
-    biased = [one for one in drawn if one.eca <= LEANS]
+    biased = [case for case in drawn if case.eca <= LEANS]
     rows += [rejected("power", test, biased, f"{test}; ECA up to {LEANS}") for test in TESTS if biased]
-    hard = [one for one in biased if one.eca > NEARLY]
+    hard = [case for case in biased if case.eca > NEARLY]
     rows += [rejected("power", CIT, hard, f"{CIT}; ECA above {NEARLY:.2f}, up to {LEANS}")] if hard else []
-    kinds = [kind for kind in KINDS if any(one.kind == kind for one in drawn)]
+    kinds = [kind for kind in KINDS if any(case.kind == kind for case in drawn)]
     for kind in kinds:
-        chosen = [one for one in biased if one.kind == kind]
+        chosen = [case for case in biased if case.kind == kind]
         rows += [rejected("power", CIT, chosen, f"{CIT}; {kind}; ECA up to {LEANS}")] if chosen else []
     rows += [rank_correlation(test, drawn, test) for test in TESTS]
-    rows += [rank_correlation(CIT, [one for one in drawn if one.kind == kind], f"{CIT}; {kind}") for kind in kinds]
+    rows += [rank_correlation(CIT, [case for case in drawn if case.kind == kind], f"{CIT}; {kind}") for kind in kinds]
     ahead = [row for row in rows if row.metric == "spearman" and row.subject in (CIT, PARITY, OPPORTUNITY)]
     apart = min(row.low for row in ahead if row.subject == CIT) > max(row.high for row in ahead if row.subject != CIT)
-    constant = sum(one.constant for one in drawn)
+    constant = sum(case.constant for case in drawn)
     remarks = [
         f"{len(drawn)} classifiers, {len(drawn) // max(len(kinds), 1)} for each structural model, {len(biased)} with "
         f"an ECA up to {LEANS}; {len(null)} tests of an invariant one.",
@@ -251,18 +251,18 @@ def rejected(metric: str, test: str, cases: Sequence[Outcome], subject: str) -> 
     """The share of `cases` on which `test` has p at or below 0.05; chance is that of a test that says nothing. n counts
     tests.
     """
-    ran = [one for one in cases if test in one.log10_p]
-    hits = np.array([one.log10_p[test] <= np.log10(LEVEL) for one in ran])
-    low, high = share_interval(hits, np.array([one.world for one in ran]))
+    ran = [case for case in cases if test in case.log10_p]
+    hits = np.array([case.log10_p[test] <= np.log10(LEVEL) for case in ran])
+    low, high = share_interval(hits, np.array([case.world for case in ran]))
     return Measure(metric, subject, hits.mean(), low, high, len(hits), chance=LEVEL)
 
 
 def rank_correlation(test: str, cases: Sequence[Outcome], subject: str) -> Measure:
     """Spearman of p with ECA; its interval resamples whole worlds. n counts classifiers."""
-    p = np.array([one.log10_p[test] for one in cases])
-    eca = np.array([one.eca for one in cases])
+    p = np.array([case.log10_p[test] for case in cases])
+    eca = np.array([case.eca for case in cases])
     again = []
-    for weights in resamples(np.array([one.world for one in cases]), len(cases), DRAWS):
+    for weights in resamples(np.array([case.world for case in cases]), len(cases), DRAWS):
         for counts in weights.astype(int):
             again.append(spearman(np.repeat(p, counts), np.repeat(eca, counts)))
     low, high = np.nanpercentile(again, [2.5, 97.5])
