@@ -1,6 +1,8 @@
 // The list of open scans: asks the server itself how far each is, and sends Python only what the reader wishes.
 
 const EVERY = 1000; // milliseconds between two looks, while anything is on its way
+const TRIES = 5; // of a thumbnail that does not arrive
+const LONGEST = 10_000; // milliseconds that an answer is waited for
 const AT_REST = 1500; // while nothing is: another tab may open, label or close a scan
 const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", "held back": "held back", open: "no model takes it", refused: "refused" };
 const lists = new WeakMap();
@@ -152,7 +154,9 @@ function draw(list) {
     row.close.setAttribute("aria-label", `Close ${entry.title}`);
     if (entry.pictured && !row.pictured) {
       row.pictured = true;
-      row.picture.replaceChildren(make("img", "", { src: addressOf(list, entry), alt: "" }));
+      const image = make("img", "", { src: addressOf(list, entry), alt: "" });
+      image.addEventListener("error", () => (row.pictured = (row.missed = (row.missed ?? 0) + 1) > TRIES)); // the next look asks again
+      row.picture.replaceChildren(image);
     } else if (!entry.pictured) row.picture.textContent = entry.state === "refused" ? "!" : "\u2026";
   });
   const open = list.entries.filter((entry) => entry.state !== "refused"), explained = open.filter((entry) => entry.state === "explained");
@@ -181,7 +185,7 @@ async function look(list) {
   if (list.asking || list.closed) return;
   list.asking = true;
   try {
-    const answer = document.visibilityState === "visible" ? await fetch(`${prefix()}${list.address}`, { credentials: "same-origin", cache: "no-store" }) : null;
+    const answer = document.visibilityState === "visible" ? await fetch(`${prefix()}${list.address}`, { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(LONGEST) }) : null;
     if (answer?.ok) {
       const entries = await answer.json();
       const now = shelfOf(entries);

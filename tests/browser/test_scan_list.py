@@ -273,3 +273,27 @@ def test_files_beyond_what_may_be_on_its_way_are_refused_with_a_sentence(browser
     read(page, 2)
     assert titles(page) == ["Sample radiograph", "Picture 1"]
     context.close()
+
+
+def test_a_thumbnail_that_did_not_arrive_is_asked_for_again(browser, serve, folder):
+    context, page = visitor(browser, serve("app.py", env=folder))
+    lost = []
+
+    def lose_once(route):
+        address = route.request.url
+        if address in lost:
+            return route.continue_()
+        lost.append(address)
+        return route.abort()
+
+    page.route("**/scans/*/*", lose_once)
+    page.set_input_files("input[type=file]", files=[film(301), film(302)])
+    read(page, 3)
+    page.wait_for_function(
+        "() => { for (const e of document.querySelectorAll('*')) { const i = "
+        "[...(e.shadowRoot?.querySelectorAll('.scans img') ?? [])]; if (i.length === 3) return i.every(p => "
+        "p.complete && p.naturalWidth > 0); } }",
+        timeout=SLOW,
+    )
+    assert len(lost) >= 2
+    context.close()
