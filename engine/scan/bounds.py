@@ -17,6 +17,17 @@ PIXELS = 64 * MEGA  # of all frames together: 256 MB as float32
 VALUES = 128 * MEGA  # of all frames and channels together
 PICTURE_PIXELS = 24 * MEGA  # of a PNG or JPEG
 PICTURE_BYTES = 48 * MEGA  # of a PNG or TIFF, decompressed
+# Of volumes: a series of slices, a zip of them, a multi-frame file, NIfTI, NRRD or MetaImage. 1000 slices of 512 x 512 open within 3 GB.
+VOLUME_FILE_BYTES = 768 * MEGA  # of one file, also of a zip
+VOLUME_BYTES = 1280 * MEGA  # of all files of a folder, an upload or a zip together, and of a volume, unpacked
+VOLUME_VOXELS = 320 * MEGA  # of all slices together: 1280 of 512 x 512, 1.3 GB as float32
+VOLUME_FILES = 4096  # of a folder, an upload or a zip
+OPENING_SECONDS = 20.0  # of processor time that opening a volume may take, beside its frames
+VOLUME_SECONDS = 300.0  # of processor time that all slices of a file may take together
+SLICE_SECONDS = 0.5  # by which each slice of a series lengthens what the series may take
+VOLUME_WORKER_BYTES = 3072 * MEGA  # of address space that the worker may take
+ARCHIVE_LIST_BYTES = 2 * MEGA  # of the list of files at the end of a zip
+BATCH_BYTES = 16 * MEGA  # of files that are sent to the worker at a time
 SIDE = 32_768
 FRAMES = 4096
 PAGES = 1024  # of a TIFF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 from pydicom.uid import UID
@@ -12,8 +13,10 @@ from engine.scan.dicom_frames import frames
 from engine.scan.dicom_grey import filled, read_grey
 from engine.scan.dicom_header import Header, parse
 from engine.scan.dicom_picture import COLOUR, Picture, describe
+from engine.scan.dicom_place import read_places
 from engine.scan.dicom_spacing import read_spacing
 from engine.scan.record import Scan, default_window
+from engine.scan.series import Slice
 from engine.scan.tables import luminance, palette_table
 
 KIND_OF_MODALITY = {
@@ -42,14 +45,53 @@ def looks_like_dicom(data: bytes) -> bool:
     return data[:4] == b"DICM" or data[:2] in (b"\x02\0", b"\x08\0") and data[3:4] == b"\0" or data[:3] == b"\0\x08\0"
 
 
+@dataclass(frozen=True)
+class OpenDicom:
+    """A DICOM file whose header was read and found to be of a picture."""
+
+    header: Header
+    picture: Picture
+    storage_class: UID
+
+
+def has_grey_frames(data: bytes) -> bool:
+    """Whether a DICOM file holds several pictures that are not in colour: slices, or a film.
+
+    Raises:
+        UnreadableScan, or whatever a damaged field leads pydicom to raise.
+    """
+    return _has_grey_frames(describe(*parse(data)))
+
+
+def _has_grey_frames(picture: Picture) -> bool:
+    return picture.frames > 1 and picture.photometric.startswith("MONOCHROME")
+
+
+def open_dicom(data: bytes) -> OpenDicom:
+    """
+    Raises:
+        UnreadableScan, or whatever a damaged field leads pydicom to raise.
+    """
+    header, syntax, storage_class = parse(data)
+    return OpenDicom(header, as_coded(header, describe(header, syntax, storage_class)), storage_class)
+
+
 def read_dicom(data: bytes) -> Scan:
-    """The scan in a DICOM file.
+    """The scan in a DICOM file, its frames in the order in which they stand there.
 
     Raises:
         UnreadableScan, or whatever a damaged field leads pydicom or a codec to raise.
     """
-    header, syntax, storage_class = parse(data)
-    picture = as_coded(header, describe(header, syntax, storage_class))
+    return decode_dicom(open_dicom(data))[0]
+
+
+def decode_dicom(opened: OpenDicom) -> tuple[Scan, list[Slice]]:
+    """(the scan with its frames in the order in which they stand in the file, where each of them lies).
+
+    Raises:
+        UnreadableScan, or whatever a damaged field leads pydicom or a codec to raise.
+    """
+    header, picture = opened.header, opened.picture
     window, remarks = None, ()
     if picture.photometric in COLOUR:
         pixels, bits = _colour(header, picture), picture.bits_stored
@@ -62,9 +104,9 @@ def read_dicom(data: bytes) -> Scan:
     if window is None or window[0] + window[1] / 2 < pixels.min() or window[0] - window[1] / 2 > pixels.max():
         window = default_window(pixels, bits)
     spacing = read_spacing(header, picture.frames)
-    return Scan.of(
+    scan = Scan.of(
         pixels,
-        kind=_kind(header, storage_class),
+        kind=_kind(header, opened.storage_class),
         spacing_mm=spacing.mm,
         window=window,
         bits=bits,
@@ -73,7 +115,9 @@ def read_dicom(data: bytes) -> Scan:
         pixel_aspect=spacing.aspect,
         remarks=(*remarks, spacing.remark) if spacing.remark else remarks,
         affine=spacing.affine,
+        given=True,
     )
+    return scan, read_places(header, picture, spacing, scan.sha256 if picture.frames == 1 else "")
 
 
 def _colour(header: Header, picture: Picture) -> np.ndarray:

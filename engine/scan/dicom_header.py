@@ -40,7 +40,11 @@ BULK_TAGS = (
     " SegmentedBluePaletteColorLookupTableData"
 ).split()
 DESCRIBING_TAGS = "Modality BodyPartExamined ViewPosition PatientSex PatientAge Manufacturer".split()
-WANTED = [Tag(name) for name in PICTURE_TAGS + BULK_TAGS + DESCRIBING_TAGS]
+PLACE_TAGS = (  # of which nothing is kept: they tell which slices belong together, and where
+    "PatientID StudyInstanceUID SeriesInstanceUID SeriesNumber InstanceNumber"
+    " AcquisitionNumber ImageType EchoNumbers EchoTime DiffusionBValue TemporalPositionIdentifier TriggerTime"
+).split()
+WANTED = [Tag(name) for name in PICTURE_TAGS + BULK_TAGS + DESCRIBING_TAGS + PLACE_TAGS]
 PIXELS = {Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")}
 META = [Tag("TransferSyntaxUID"), Tag("MediaStorageSOPClassUID")]
 

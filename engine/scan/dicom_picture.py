@@ -109,7 +109,9 @@ def describe(header: Header, syntax: UID, storage_class: UID) -> Picture:
         planar=int(header.number("PlanarConfiguration") or 0),
         syntax=syntax,
     )
-    bounds.check_size(*picture.shape[1:], picture.frames, limit=min(bounds.PIXELS, bounds.VALUES // picture.samples))
+    volume = picture.frames > 1 and picture.photometric.startswith("MONOCHROME")
+    limit = bounds.VOLUME_VOXELS if volume else min(bounds.PIXELS, bounds.VALUES // picture.samples)
+    bounds.check_size(*picture.shape[1:], picture.frames, limit=limit)
     if picture.photometric not in PHOTOMETRIC or picture.samples != (3 if picture.photometric in COLOUR else 1):
         raise UnreadableScan(
             f"The picture's colours are stored in a way that is not read here ({picture.samples} samples a pixel);"

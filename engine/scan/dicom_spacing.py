@@ -11,6 +11,7 @@ import numpy as np
 from engine.scan.dicom_header import Header
 from engine.scan.geometry import slice_step, volume_affine
 
+UNEVEN_FRAMES = "its slices are not evenly spaced"
 IN_ONE_PLACE = 1e-3  # mm: frames that lie no further apart are a series in time
 
 
@@ -42,7 +43,7 @@ def _of_volume(header: Header, frames: int, plane: Spacing) -> Spacing:
         if step is not None:
             between = float(np.linalg.norm(step))
         elif np.ptp(positions, axis=0).max() > IN_ONE_PLACE:
-            remark = "its slices are not evenly spaced"
+            remark = UNEVEN_FRAMES
         orientations = _of_each_frame(header, frames, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
         if plane.mm and plane.at == "patient" and orientations:
             affine = volume_affine(positions, orientations, plane.mm)

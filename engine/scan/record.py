@@ -117,6 +117,7 @@ class Scan:
         pixel_aspect: float | None = None,
         remarks: Sequence[str] = (),
         affine: np.ndarray | None = None,
+        given: bool = False,
     ) -> Scan:
         """A checked scan with its identity and, without a `window`, a default one.
 
@@ -125,8 +126,9 @@ class Scan:
             spacing_mm: (row, column), of a volume (slice, row, column); None for an axis that is not known.
             pixel_aspect: by default what `spacing_mm` gives, else 1.
             affine: (4, 4), of a volume only; copied.
+            given: `pixels` are nobody else's and need not be copied; a volume then takes half the memory.
         """
-        pixels = np.array(pixels, dtype=np.float32, order="C")
+        pixels = (np.asarray if given else np.array)(pixels, dtype=np.float32, order="C")
         pixels.setflags(write=False)
         if spacing_mm is not None:
             spacing_mm = tuple(None if step is None else float(step) for step in spacing_mm)

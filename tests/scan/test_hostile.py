@@ -111,7 +111,7 @@ def test_whatever_a_decoder_raises_becomes_one_sentence(error, monkeypatch):
     def fail(data):
         raise error
 
-    monkeypatch.setattr("engine.scan.read_png", fail)
+    monkeypatch.setattr("engine.scan.one_file.read_png", fail)
     with pytest.raises(UnreadableScan):
         read_scan_in_process(png(body()))
 
@@ -121,7 +121,7 @@ def test_a_person_who_stops_the_program_is_obeyed(error, monkeypatch):
     def fail(data):
         raise error
 
-    monkeypatch.setattr("engine.scan.read_png", fail)
+    monkeypatch.setattr("engine.scan.one_file.read_png", fail)
     with pytest.raises(error):
         read_scan_in_process(png(body()))
 

@@ -1,0 +1,309 @@
+"""A folder, several files, a zip or one file -> the volumes and pictures in it, and a sentence about whatever is not as it should be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine import worker
+from engine.scan import bounds
+from engine.scan.decoder import Decoder, InProcess
+from engine.scan.dicom_spacing import UNEVEN_FRAMES
+from engine.scan.one_file import refuse_blank
+from engine.scan.record import Scan, UnreadableScan, default_window, identity, sample
+from engine.scan.series import Slice, Stack, arrange
+from engine.scan.volume_files import looks_like_ct
+from engine.scan.volume_source import Files, Source, open_source
+
+MOST = 24  # volumes of one source that are opened
+CRASHES = 3  # files that end their decoder; after more of them the source is refused
+FETCHED = 1 << 25  # voxels that are fetched from a worker at a time
+TAKEN_FOR_CT = "taken for a CT by its values"
+Fetch = Callable[[Sequence[int]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there was to read.
+
+    Attributes:
+        scans: volumes, then single pictures; the largest first. Each has remarks of its own.
+        notes: what was left out or taken apart, a sentence each.
+    """
+
+    scans: tuple[Scan, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Looked:
+    """What was found in the files, before slices are put together."""
+
+    slices: list[Slice] = field(default_factory=list)
+    pixels: list[np.ndarray | None] = field(default_factory=list)  # of the slices, packed
+    fields: list[dict[str, Any]] = field(default_factory=list)  # of their scans
+    pictures: list[Scan] = field(default_factory=list)
+    volumes: list[int] = field(default_factory=list)  # places of files that are volumes by themselves
+    reasons: dict[int, str] = field(default_factory=dict)  # why files were left out, by their places
+    refused: list[str] = field(default_factory=list)  # why volumes were
+    archives: int = 0
+    voxels: int = 0
+
+
+def read_volumes(source: Source, in_process: bool = False) -> Found:
+    """All volumes and pictures in `source`. Nothing of a file but its pixels and the tags in TAG_NAMES is kept.
+
+    Slices of DICOM files are grouped by series and orientation and sorted by their position along the normal. NIfTI, NRRD and
+    MetaImage volumes are turned so that slices run towards the head, rows towards the back and columns towards the patient's left.
+    Decoding is done in a process of its own, whose limits grow with the number of slices; they stand in `engine.scan.bounds`.
+
+    Args:
+        source: the path of a folder or file, the bytes of one file, or several files as bytes or (name, bytes); one file may be a zip.
+            Names are only used to find the voxels of a .mhd header.
+        in_process: decode in this process, which nothing ends then: for workers and tests.
+
+    Raises:
+        UnreadableScan: there is nothing that can be shown, or more than may be opened; in one sentence.
+    """
+    with InProcess() if in_process else Decoder() as decoder:
+        files = open_source(source, decoder)
+        looked = _look_at(files)
+        opened = [one for place in looked.volumes for one in _open_volume(files, place, looked)]
+    notes: list[str] = []
+    scans = [scan for scan, _ in opened]
+    notes += [note for _, more in opened for note in more]
+    stacks, said = arrange(looked.slices)
+    notes += said
+    for stack in stacks[:MOST]:
+        try:
+            scans.append(_of_slices(stack, looked))
+        except UnreadableScan as reason:
+            looked.refused.append(str(reason))
+    scans += looked.pictures
+    if len(stacks) > MOST:
+        notes.append(f"{len(stacks) - MOST} further volumes and pictures were left out; send one series at a time.")
+    if looked.archives:
+        notes.append("A zip among the files was left out; open it by itself.")
+    reasons = [*looked.refused, *looked.reasons.values()]
+    if not scans:
+        raise UnreadableScan(reasons[0] if reasons else "There is no picture in it; send the slices of a scan.")
+    if reasons:
+        count = len(reasons)
+        first = Counter(reasons).most_common(1)[0][0]
+        notes.append(f"{count} {'file was' if count == 1 else 'files were'} left out: {first}")
+    scans.sort(key=lambda scan: -(len(scan.pixels) if scan.pixels.ndim == 3 else 0))
+    return Found(tuple(scans), tuple(dict.fromkeys(notes)))
+
+
+def read_volume(source: Source, which: int | None = None, in_process: bool = False) -> Scan:
+    """The one scan in `source`; see `read_volumes`.
+
+    Args:
+        which: of several, from 0.
+
+    Raises:
+        UnreadableScan: also where there are several and `which` is not said, with what they are.
+    """
+    found = read_volumes(source, in_process)
+    if which is None and len(found.scans) > 1:
+        each = "; ".join(f"{place}: {described(scan)}" for place, scan in enumerate(found.scans[:9]))
+        more = f"; and {len(found.scans) - 9} more" if len(found.scans) > 9 else ""
+        raise UnreadableScan(f"There are {len(found.scans)} scans in it ({each}{more}); say which.")
+    if which is not None and not 0 <= which < len(found.scans):
+        raise UnreadableScan(f"There is no scan {which} in it; there are 0 to {len(found.scans) - 1}.")
+    return found.scans[which or 0]
+
+
+def described(scan: Scan) -> str:
+    """A scan in a few words: 'CT of 148 slices of 512 x 512, 2 mm apart'."""
+    height, width = scan.pixels.shape[-2:]
+    kind = scan.kind if scan.kind != "unknown" else "scan" if scan.pixels.ndim == 3 else "picture"
+    if scan.pixels.ndim == 2:
+        return f"{kind} of {width} x {height}"
+    apart = scan.spacing_mm[0] if scan.spacing_mm else None
+    return f"{kind} of {len(scan.pixels)} slices of {width} x {height}" + (f", {apart:.3g} mm apart" if apart else "")
+
+
+def _look_at(files: Files) -> _Looked:
+    looked, crashes = _Looked(), 0
+    for batch in files.batches():
+        try:
+            answers = files.look(batch)
+        except (worker.Ended, UnreadableScan) as error:
+            if isinstance(error, UnreadableScan) and not isinstance(error.__cause__, worker.Exceeded):
+                raise
+            answers = []  # one of them is at fault: each by itself
+            for place in batch:
+                try:
+                    answers += files.look([place])
+                except (worker.Ended, UnreadableScan) as alone:
+                    crashes += 1
+                    if (
+                        crashes > CRASHES
+                        or isinstance(alone, UnreadableScan)
+                        and not isinstance(alone.__cause__, worker.Exceeded)
+                    ):
+                        raise UnreadableScan(_sentence(alone)) from alone
+                    answers.append({"reason": _sentence(alone)})
+        for place, answer in zip(batch, answers, strict=True):
+            _sort_out(looked, place, answer)
+    return looked
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, UnreadableScan):
+        return str(error)
+    return "The file makes its decoder crash; export the picture again as a plain DICOM file or a PNG."
+
+
+def _sort_out(looked: _Looked, place: int, answer: dict[str, Any]) -> None:
+    if "reason" in answer:
+        looked.reasons[place] = answer["reason"]
+    elif "archive" in answer:
+        looked.archives += 1
+    elif "volume" in answer:
+        looked.volumes.append(place)
+    elif "scan" in answer:
+        known = dict(answer["scan"])
+        pixels = known.pop("pixels")
+        looked.voxels += pixels.size
+        if looked.voxels > bounds.VOLUME_VOXELS:
+            raise UnreadableScan(
+                f"The slices together have more than {bounds.VOLUME_VOXELS // 1_000_000} million pixels; send one series at a time."
+            )
+        if answer.get("slice"):
+            looked.slices.append(_slice(answer["slice"]))
+            looked.pixels.append(pixels)
+            looked.fields.append(known)
+        else:
+            looked.pictures.append(_scan(np.asarray(pixels, np.float32), known))
+
+
+def _slice(plain: dict[str, Any]) -> Slice:
+    return Slice(**plain | {"phase": tuple(map(tuple, plain["phase"]))})
+
+
+def _of_slices(stack: Stack, looked: _Looked) -> Scan:
+    present = [index for index in stack.order if index is not None]
+    if len(stack.order) == 1:
+        pixels = looked.pixels[present[0]].astype(np.float32)
+        refuse_blank(pixels)
+        return _scan(pixels, looked.fields[present[0]])
+
+    def take(index: int) -> np.ndarray:
+        pixels, looked.pixels[index] = looked.pixels[index], None  # its memory is free from here on
+        return pixels
+
+    pixels = _filled(
+        stack.order, looked.pixels[present[0]].shape, lambda places: np.stack([take(i) for i in places]), 1
+    )
+    return _volume(pixels, [looked.fields[index] for index in present], stack)
+
+
+def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, list[str]]]:
+    """The scans in a file of one or more volumes, each with its notes; why there are none is among the `refused`."""
+    try:
+        voxels = files.voxels_of(place)
+        opened = files.open_volume(place, voxels)
+        looked.reasons.pop(voxels, None)  # it is no scan by itself
+        size, height, width = opened["shape"]
+        looked.voxels += size * height * width
+        if looked.voxels > bounds.VOLUME_VOXELS:
+            raise UnreadableScan("The volumes together are larger than may be opened; send one at a time.")
+        stacks, notes = [Stack(tuple(range(size)))], []
+        frames = [_slice(one) for one in opened["slices"] or ()]
+        if any(one.position is not None and one.orientation is not None for one in frames):
+            stacks, notes = arrange(frames)
+        scans = []
+        for stack in stacks[:MOST]:
+            pixels = _filled(stack.order, (height, width), lambda places: files.decoder.call("slices", list(places)))
+            if not frames:
+                scans.append(_of_volume_file(pixels, opened["scan"]))
+            elif stack.affine is None and not stack.remarks and len(stack.order) == size:
+                scans.append(_checked(pixels, opened["scan"]))
+            else:
+                scans.append(_volume(pixels, [opened["scan"]], stack))
+        if len(stacks) > MOST:
+            notes.append(f"{len(stacks) - MOST} further volumes were left out; send one at a time.")
+        return [(scan, notes) for scan in scans]
+    except (worker.Ended, UnreadableScan) as error:
+        looked.refused.append(_sentence(error))
+        return []
+
+
+def _filled(order: Sequence[int | None], shape: tuple[int, ...], fetch: Fetch, most: int = 0) -> np.ndarray:
+    """(S, H, W) float32: the slices in order, the missing ones as dark as the darkest of the others.
+
+    Args:
+        fetch: (n, H, W) of so many places.
+        most: places fetched at a time; 0 for as many as FETCHED allows.
+    """
+    pixels = np.empty((len(order), *shape[-2:]), np.float32)
+    most = most or max(1, FETCHED // (shape[-2] * shape[-1]))
+    present = [place for place, index in enumerate(order) if index is not None]
+    for start in range(0, len(present), most):
+        part = present[start : start + most]
+        for place, values in zip(part, fetch([order[place] for place in part]), strict=True):
+            pixels[place] = values
+    if len(present) < len(order):
+        darkest = min(float(pixels[place].min()) for place in present)
+        for place in set(range(len(order))) - set(present):
+            pixels[place] = darkest
+    return pixels
+
+
+def _volume(pixels: np.ndarray, known: list[dict[str, Any]], stack: Stack) -> Scan:
+    """A scan of DICOM slices.
+
+    Args:
+        known: the fields of the scan of each slice, or of all of them together.
+    """
+    middle = known[len(known) // 2]
+    window, count = Counter(tuple(one["window"]) for one in known).most_common(1)[0]
+    if 2 * count <= len(known):
+        window = default_window(pixels, middle["bits"])
+    plane = middle["spacing_mm"][-2:] if middle["spacing_mm"] else (None, None)
+    spacing = (stack.between_mm, *plane)
+    remarks = dict.fromkeys(
+        [*stack.remarks, *(remark for one in known for remark in one["remarks"] if remark != UNEVEN_FRAMES)]
+    )
+    if len(stack.order) == 1:
+        return _checked(pixels[0], middle | {"spacing_mm": plane if any(plane) else None, "affine": None})
+    changed = dict(
+        window=window,
+        spacing_mm=spacing if any(spacing) else None,
+        affine=stack.affine,
+        remarks=tuple(remarks),
+        bits=max(one["bits"] for one in known),
+    )
+    return _checked(pixels, middle | changed)
+
+
+def _of_volume_file(pixels: np.ndarray, known: dict[str, Any]) -> Scan:
+    """A scan of a NIfTI, NRRD or MetaImage file, which do not say what made them."""
+    ct = looks_like_ct(sample(pixels))
+    remarks = (*known["remarks"], *((TAKEN_FOR_CT,) if ct else ()))
+    spacing = known["spacing_mm"]
+    aspect = spacing[1] / spacing[2] if spacing else 1.0
+    fields = dict(
+        kind="CT" if ct else "unknown", window=default_window(pixels, known["bits"]), tags={}, pixel_aspect=aspect
+    )
+    return _checked(pixels, known | fields | {"remarks": remarks})
+
+
+def _checked(pixels: np.ndarray, known: dict[str, Any]) -> Scan:
+    refuse_blank(pixels)
+    return _scan(pixels, known)
+
+
+def _scan(pixels: np.ndarray, known: dict[str, Any]) -> Scan:
+    """A scan of pixels that are nobody else's, which are not copied: a volume takes a gigabyte."""
+    pixels.setflags(write=False)
+    if known.get("affine") is not None:
+        known = known | {"affine": np.array(known["affine"], np.float64)}
+        known["affine"].setflags(write=False)
+    return Scan(**known | {"pixels": pixels, "sha256": identity(pixels)})
