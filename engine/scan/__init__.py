@@ -1,16 +1,19 @@
-"""bytes -> Scan, or UnreadableScan that says why: the only door for files."""
+"""Files -> Scan, or UnreadableScan that says why: the only door for files, one or many."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from engine import worker
 from engine.scan import bounds
+from engine.scan.archive import is_archive
 from engine.scan.dicom import has_grey_frames
 from engine.scan.one_file import check_length, damage_as_unreadable, decode_file, is_dicom, refuse_blank
 from engine.scan.record import KINDS, SMALLEST_SIDE, TAG_NAMES, Scan, UnreadableScan, frame
 from engine.scan.volume_files import form_of
+from engine.scan.volume_source import Source
 from engine.scan.volumes import Found, read_volume, read_volumes
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "frame",
     "read_scan",
     "read_scan_in_process",
+    "read_scans",
     "read_volume",
     "read_volumes",
 ]
@@ -47,16 +51,36 @@ TOO_MUCH = {
 def read_scan(data: bytes) -> Scan:
     """Decode one DICOM, PNG, JPEG, TIFF, NIfTI, NRRD or MetaImage file, in a process of its own that is killed when it takes too much.
 
-    Nothing of the file but its pixels and the tags in TAG_NAMES is kept. Limits stand in `engine.scan.bounds`. Of a file of more
-    than one volume see `read_volumes`.
+    Nothing of the file but its pixels and the tags in TAG_NAMES is kept. Limits stand in `engine.scan.bounds`.
 
     Raises:
-        UnreadableScan: for whatever else `data` is, in one sentence.
+        UnreadableScan: for whatever else `data` is, in one sentence; also for several volumes, which `read_scans` gives.
     """
-    check_length(data, bounds.VOLUME_FILE_BYTES)
+    scan = _picture(data)
+    return read_volume(data) if scan is None else scan
+
+
+def read_scans(source: Source) -> Found:
+    """All scans in one file, several files, a folder or a zip: as `read_volumes`, and a single picture as `read_scan`.
+
+    Raises:
+        UnreadableScan: in one sentence.
+    """
+    if isinstance(source, (str, Path)) and Path(source).is_file() and Path(source).suffix.lower() != ".mhd":
+        source = Path(source).read_bytes()
+    if isinstance(source, (list, tuple)) and len(source) == 1:
+        source = source[0] if isinstance(source[0], bytes) else source[0][1]
+    if isinstance(source, bytes) and not is_archive(source) and (scan := _picture(source)) is not None:
+        return Found((scan,))
+    return read_volumes(source)
+
+
+def _picture(data: bytes) -> Scan | None:
+    """The scan in a file; None for a volume."""
+    check_length(data, bounds.VOLUME_FILE_BYTES if _may_be_volume(data) else None)
     try:
         answer = worker.call(DECODED, data, limits=LIMITS, raises=(UnreadableScan,))
-        return read_volume(data) if answer is None else Scan(**answer)
+        return None if answer is None else Scan(**answer)
     except worker.Exceeded as error:
         raise UnreadableScan(TOO_MUCH[error.limit]) from error
     except worker.Lost as error:
@@ -67,6 +91,11 @@ def read_scan(data: bytes) -> Scan:
         raise UnreadableScan(
             "The file makes its decoder crash; export the picture again as a plain DICOM file or a PNG."
         ) from error
+
+
+def _may_be_volume(data: bytes) -> bool:
+    """Whether the first bytes are those of a format that holds volumes."""
+    return is_dicom(data) or data[:2] == b"\x1f\x8b" or bool(form_of(data[:4096]))
 
 
 def decoded(data: bytes) -> dict[str, Any] | None:

@@ -57,7 +57,12 @@ def damage_as_unreadable() -> Iterator[None]:
         ) from error
 
 
-def check_length(data: bytes, limit: int = bounds.FILE_BYTES) -> None:
+def check_length(data: bytes, limit: int | None = None) -> None:
+    """
+    Args:
+        limit: bytes; FILE_BYTES if not given.
+    """
+    limit = bounds.FILE_BYTES if limit is None else limit
     if not data:
         raise UnreadableScan(f"The file is empty; {WHAT_WORKS}.")
     if len(data) > limit:

@@ -103,7 +103,7 @@ def read_volume(source: Source, which: int | None = None, in_process: bool = Fal
     """The one scan in `source`; see `read_volumes`.
 
     Args:
-        which: of several, from 0.
+        which: of several, from 0, in the order of `Found.scans`.
 
     Raises:
         UnreadableScan: also where there are several and `which` is not said, with what they are.

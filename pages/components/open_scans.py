@@ -200,14 +200,13 @@ def show(opened: OpenScan) -> None:
     mine.started = True
 
 
-def take(files: Sequence[bytes]) -> list[Entry]:
-    """Lists uploaded files and has them read.
+def take(files: Sequence[tuple[str, bytes]]) -> list[Entry]:
+    """Lists uploaded files, (name, bytes) each, and has them read.
 
     What is on show stays until the first of them can be shown, see `settle`.
     """
     entries = reading.take(shelf.mine(), files)
-    sessions.belongings()["drop"] = entries
-    sessions.belongings()["turn to"] = entries
+    sessions.belongings()["drop"] = sessions.belongings()["turn to"] = list(dict.fromkeys(entries))
     entries[0].done.wait(1.0)  # one file is mostly read within that, and shown without a detour
     return entries
 
@@ -224,6 +223,8 @@ def settle() -> None:
         refused = [entry for entry in entries if entry.reason]
         if refused:
             st.session_state.notice = said_of_refused(refused, len(entries))
+        elif notes := list(dict.fromkeys(note for entry in entries for note in entry.notes)):
+            st.session_state.notice = "\n".join(notes[:MOST_REASONS])
 
 
 def said_of_refused(refused: Sequence[Entry], sent: int) -> str:

@@ -53,11 +53,13 @@ def sidebar() -> None:
 
 def upload() -> None:
     round_ = st.session_state.setdefault("uploads", 0)
-    files = st.file_uploader("Open DICOM, PNG, JPEG, TIFF", accept_multiple_files=True, key=f"upload {round_}")
+    files = st.file_uploader(
+        "Open DICOM, NIfTI, NRRD, MHA, zip, PNG, JPEG, TIFF", accept_multiple_files=True, key=f"upload {round_}"
+    )
     if files:
         st.session_state.notice = None
         with st.spinner("Reading"):
-            _let_go([file.file_id for file in files], open_scans.take([file.getvalue() for file in files]))
+            _let_go([file.file_id for file in files], open_scans.take([(file.name, file.getvalue()) for file in files]))
         st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the names
         st.rerun()
     context = get_script_run_ctx()

@@ -111,6 +111,7 @@ class Entry:
         thumbnail: a PNG.
         reason: why it was refused, in one sentence.
         note: why no checkpoint explains it, although it is open.
+        notes: what was left out or taken apart when it was read, a sentence each.
         wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
             and `unlike` those of them that found it unlike what they were trained on.
         shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
@@ -125,6 +126,7 @@ class Entry:
     thumbnail: bytes = b""
     reason: str = ""
     note: str = ""
+    notes: tuple[str, ...] = ()
     wanted: str = ""
     explained_with: set[str] = field(default_factory=set)
     unlike: set[str] = field(default_factory=set)
