@@ -23,6 +23,8 @@ from engine.metrics.measure import Measure
 from engine.registry import method
 from pages.components import common, open_scans, shelf, words
 from tests.places import ROOT
+from tests.scan.series_files import head, series, shuffled
+from tests.scan.test_archive import zipped
 from tests.tiny_checkpoints import tiny
 
 PAGES = ("pages/explain.py", "pages/learned.py", "pages/bias.py", "pages/models.py")
@@ -321,6 +323,19 @@ def test_several_files_of_one_drop_are_all_listed_and_the_first_that_opens_is_sh
     at.run()
     assert on_shelf(at) == ["Sample radiograph", "Picture 2", "Picture 3"] and on_show(at) == "Picture 2"
     assert any(text.startswith("1 of 3 files could not be opened.") for text in texts(at))
+
+
+def test_a_zip_of_a_series_is_one_scan_with_slices(checkpoints):
+    slices = head()
+    at = upload(opened(), "series.zip", zipped({f"IM{k}": one for k, one in enumerate(shuffled(series(slices)))}))
+    assert on_shelf(at) == ["Sample radiograph", "CT 1"] and on_show(at) == "CT 1"
+    at = upload(
+        at,
+        "two.zip",
+        zipped({f"IM{k}": one for k, one in enumerate(series(slices) + series(slices + 9, SeriesInstanceUID="1.9"))}),
+    )
+    assert on_shelf(at) == ["Sample radiograph", "CT 1", "CT 3"]  # the first of them is open already
+    assert any("2 series" in text for text in texts(at))
 
 
 def test_a_closed_scan_can_be_brought_back(checkpoints):

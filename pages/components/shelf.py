@@ -163,11 +163,11 @@ class Entry:
 
     def open(self, opened: OpenScan) -> None:
         """Takes the scan; its name and place stay the entry's."""
-        self.packed = Packed.of(opened.scan)
-        pixels = thumbnail_pixels(opened.scan)
-        self.thumbnail = thumbnail(pixels, opened.scan.window)
+        packed, pixels = Packed.of(opened.scan), thumbnail_pixels(opened.scan)
         small = replace(opened.scan, pixels=pixels, spacing_mm=None, affine=None)
+        self.thumbnail = thumbnail(pixels, opened.scan.window)
         self.small = replace(opened, scan=small, name=self.name, id=self.id)
+        self.packed = packed  # last: who finds it finds the others too
 
     def opened(self) -> OpenScan:
         """The scan at full size; raises ValueError for one that is not open."""

@@ -1,0 +1,71 @@
+"""Promises of what a drop becomes: slices of one series are one scan, and everything else is as many scans as files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.scan.bundles import bundles
+from pages.components import reading
+from pages.components.shelf import Shelf
+from tests.scan.files import body, dicom, png
+from tests.scan.series_files import SAGITTAL, ct_slice, head, series, shuffled
+from tests.scan.test_archive import zipped
+from tests.scan.test_volume_files import metaimage, nifti, turned
+
+HEAD = head()
+
+
+def read(*files):
+    """(the shelf, the entry of each file) once all are read."""
+    shelf = Shelf(None)
+    entries = reading.take(
+        shelf, [(f"{place}.dcm", one) if isinstance(one, bytes) else one for place, one in enumerate(files)]
+    )
+    for entry in entries:
+        assert entry.done.wait(120)
+    return shelf, entries
+
+
+@pytest.mark.parametrize(
+    "files",
+    [lambda: shuffled(series(HEAD)), lambda: [zipped({f"IM{k}": one for k, one in enumerate(shuffled(series(HEAD)))})]],
+)
+def test_the_slices_of_a_series_are_one_entry(files):
+    shelf, entries = read(*files())
+    (entry,) = shelf.entries.values()
+    assert set(entries) == {entry} and entry.state == "open" or entry.state == "waiting"
+    assert entry.name == "CT 1"
+    opened = entry.opened()
+    assert opened.slices == 12 and np.array_equal(opened.scan.pixels, HEAD)
+
+
+def test_films_beside_a_series_keep_their_own_entries():
+    shelf, entries = read(dicom(body()), *series(HEAD), png(body(50, 60).astype(np.uint16)))
+    assert len(entries) == 14 and [entry.opened().slices for entry in shelf.entries.values()] == [1, 12, 1]
+
+
+def test_several_series_are_several_entries_and_it_is_said():
+    shelf, entries = read(*series(HEAD), *series(HEAD + 3, SeriesInstanceUID="1.2.9"))
+    assert [entry.opened().slices for entry in shelf.entries.values()] == [12, 12]
+    assert "2 series" in entries[0].notes[0]
+
+
+def test_a_volume_and_a_header_with_its_voxels_are_one_entry_each():
+    header, voxels = metaimage(*turned((2, 1, 0), (1, 1, 1)), file="head.raw")
+    array, affine = turned((2, 1, 0), (1, -1, 1))
+    shelf, entries = read(("a.nii", nifti(array + 9, affine)), ("head.raw", voxels), ("head.mhd", header))
+    assert entries[1] is entries[2] and entries[0] is not entries[1]
+    assert [entry.opened().slices for entry in shelf.entries.values()] == [18, 18]
+
+
+def test_what_cannot_be_read_says_why():
+    _, entries = read(zipped({"../x": b"x"}))
+    assert "outside" in entries[0].reason
+
+
+def test_only_slices_are_bundled():
+    sagittal = ct_slice(HEAD[0], (0, 0, 0), SAGITTAL)
+    files = [("a", dicom(body())), ("b", series(HEAD)[0]), ("c", b"x"), ("d", sagittal)]
+    assert bundles(files) == [[0], [1, 3], [2]]
+    assert bundles(files[:3]) == [[0], [1], [2]]
