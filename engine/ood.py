@@ -43,10 +43,14 @@ class OutOfDistributionDetector:
     limit: float
 
     def __post_init__(self):
-        kept = len(self.components) if self.components.ndim else 0
-        for name, shape in (("mean", (SIDE * SIDE,)), ("components", (kept, SIDE * SIDE)), ("spread", (kept,))):
+        n_components = len(self.components) if self.components.ndim else 0
+        for name, shape in (
+            ("mean", (SIDE * SIDE,)),
+            ("components", (n_components, SIDE * SIDE)),
+            ("spread", (n_components,)),
+        ):
             array = getattr(self, name)
-            if not kept or array.shape != shape or array.dtype.kind != "f":
+            if not n_components or array.shape != shape or array.dtype.kind != "f":
                 raise ValueError(f"{name} must be {shape} numbers, got {array.shape} {array.dtype}")
         if not (self.spread > 0).all() or not self.residual > 0 or not self.limit > 0:
             raise ValueError("spread, residual and limit must be above 0")
@@ -56,9 +60,9 @@ class OutOfDistributionDetector:
         """Learned from preprocessed pictures (N, H, W) and (M, H, W); the limit comes from those not learned from."""
         thumbs = thumbnails(training)
         mean = thumbs.mean(axis=0)
-        kept = max(1, min(components, len(thumbs) // 5))
+        n_components = max(1, min(components, len(thumbs) // 5))
         _, singular, axes = np.linalg.svd(thumbs - mean, full_matrices=False)
-        axes, spread = axes[:kept], singular[:kept] / np.sqrt(max(len(thumbs) - 1, 1)) + 1e-6
+        axes, spread = axes[:n_components], singular[:n_components] / np.sqrt(max(len(thumbs) - 1, 1)) + 1e-6
         rest = (thumbs - mean) - (thumbs - mean) @ axes.T @ axes
         learned = cls(mean, axes, spread.astype(np.float32), float(np.square(rest).sum(axis=1).mean() + 1e-9), np.inf)
         limit = float(np.quantile([learned.score(picture) for picture in validation], 0.99))

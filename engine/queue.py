@@ -35,14 +35,14 @@ class Job:
         long: whether short jobs may go between its steps.
         background: whether all others go before it while it waits.
         progress: (done, all) steps; (0, 0) until the work says something.
-        asked, started, ended: seconds of `time.monotonic`; None until it happens.
+        submitted_at, started, ended: seconds of `time.monotonic`; None until it happens.
         error: what the work raised, or None.
     """
 
     def __init__(self, key: Hashable, work: Callable[[Progress], Any], long: bool = False, background: bool = False):
         self.key, self._work, self.long, self.background = key, work, long, background
         self.progress = (0, 0)
-        self.asked, self.started, self.ended = time.monotonic(), None, None
+        self.submitted_at, self.started, self.ended = time.monotonic(), None, None
         self.error: BaseException | None = None
         self._answer: Any = None
         self._size = 0  # bytes of the answer
@@ -60,7 +60,7 @@ class Job:
     @property
     def waited(self) -> float:
         """Seconds since it was asked for."""
-        return (self.ended or time.monotonic()) - self.asked
+        return (self.ended or time.monotonic()) - self.submitted_at
 
     def wait(self, seconds: float) -> bool:
         """Blocks for at most `seconds`; whether it is done."""
@@ -111,7 +111,7 @@ class Queue:
         self._waiting: list[Job] = []
         self._turn = 0  # of the job that began last
         self._running: list[Job] = []  # one, or a long one and the short one that goes between its steps
-        self._kept: OrderedDict[Hashable, Job] = OrderedDict()
+        self._finished: OrderedDict[Hashable, Job] = OrderedDict()
         self._failed: dict[Hashable, Job] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -134,7 +134,7 @@ class Queue:
             background: lets all jobs that are not in the background go before it.
         """
         with self._changed:
-            job = self._kept.get(key) or self._unfinished(key)
+            job = self._finished.get(key) or self._unfinished(key)
             failed = self._failed.get(key)
             if job is None and failed is not None and asker in failed._askers:
                 return failed
@@ -146,8 +146,8 @@ class Queue:
                     self._thread = threading.Thread(target=self._serve, name="worker", daemon=True)
                     self._thread.start()
                 self._changed.notify_all()
-            elif key in self._kept:
-                self._kept.move_to_end(key)
+            elif key in self._finished:
+                self._finished.move_to_end(key)
             if job.background and not background:
                 job.background, job._turn = False, self._turn_of(asker, False)
             job._askers.add(asker)
@@ -192,7 +192,7 @@ class Queue:
         with self._changed:
             for job in (*self._running, *self._waiting):
                 self._unwanted(job, asker)
-            for finished in (self._kept, self._failed):
+            for finished in (self._finished, self._failed):
                 for key, job in list(finished.items()):
                     job._askers.discard(asker)
                     if not job._askers:
@@ -201,7 +201,7 @@ class Queue:
     def forget(self, key: Hashable) -> None:
         """The next to ask for `key` gets a new job; does nothing to one that is not done."""
         with self._changed:
-            self._kept.pop(key, None)
+            self._finished.pop(key, None)
             self._failed.pop(key, None)
 
     def _unwanted(self, job: Job, asker: Hashable) -> None:
@@ -276,10 +276,13 @@ class Queue:
         with self._changed:
             self._running.remove(job)
             if job.error is None and job._askers:
-                self._kept[job.key] = job
+                self._finished[job.key] = job
             elif job.error is not None and not isinstance(job.error, Withdrawn):
                 self._failed[job.key] = job
-            while len(self._kept) > 1 and sum(kept._size for kept in self._kept.values()) > self._keep_bytes:
-                self._kept.popitem(last=False)
+            while (
+                len(self._finished) > 1
+                and sum(finished._size for finished in self._finished.values()) > self._keep_bytes
+            ):
+                self._finished.popitem(last=False)
             job.ended = time.monotonic()
             job._done.set()

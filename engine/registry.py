@@ -92,7 +92,7 @@ class Model(ABC):
         """
         declared, pixels = _method_of(self.checkpoint), scan.pixels if isinstance(scan, Scan) else scan
         kind = scan.kind if isinstance(scan, Scan) else "unknown"
-        named = [one for one in declared.kinds if one != "unknown"]
+        named = [kind for kind in declared.kinds if kind != "unknown"]
         if isinstance(scan, Scan) and declared.kinds and kind not in declared.kinds:
             raise UnsuitableScan(
                 f"{declared.title} explains scans of kind {' or '.join(named) or 'unknown'}, "
@@ -264,7 +264,7 @@ def trained() -> Mapping[str, Trained]:
 
 def methods() -> Mapping[str, Method]:
     """Every registered method that explains scans, by name."""
-    return {name: one for name, one in trained().items() if isinstance(one, Method)}
+    return {name: entry for name, entry in trained().items() if isinstance(entry, Method)}
 
 
 def method(name: str) -> Trained:
@@ -293,19 +293,19 @@ def _method_of(checkpoint: Checkpoint) -> Method:
     return found
 
 
-def choose_device(asked: str = "auto") -> str:
-    """CUDA where there is one, else the CPU, unless `asked` says otherwise.
+def choose_device(device: str = "auto") -> str:
+    """CUDA where there is one, else the CPU, unless `device` says otherwise.
 
     Raises:
         ValueError: "cuda" is asked for and there is none, or another word.
     """
     import torch
 
-    if asked not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, got {asked!r}.")
-    if asked == "cuda" and not torch.cuda.is_available():
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {device!r}.")
+    if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("no CUDA device is to be had here; use --device cpu or leave it out.")
-    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def open_model(where: str | Path | Checkpoint, device: str = "auto") -> Model:

@@ -43,16 +43,16 @@ def show(measures: Iterable[Measure], remarks: Sequence[str] = ()) -> str:
         )
         for m in measures
     ]
-    kept = [
+    columns_shown = [
         c for c, name in enumerate(HEADER) if name not in ("chance", "paper") or any(line[c] != "-" for line in lines)
     ]
-    grid = [[line[c] for c in kept] for line in (HEADER, *lines)]
+    grid = [[line[c] for c in columns_shown] for line in (HEADER, *lines)]
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
 
     def align(line: Sequence[str]) -> str:
         cells = [
             cell.rjust(width) if HEADER[c] in RIGHT else cell.ljust(width)
-            for cell, width, c in zip(line, widths, kept, strict=True)
+            for cell, width, c in zip(line, widths, columns_shown, strict=True)
         ]
         return "  ".join(cells).rstrip()
 

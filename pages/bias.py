@@ -59,8 +59,8 @@ def offered() -> list[Checkpoint]:
 def choose(offers: list[Checkpoint]) -> Checkpoint:
     names = {c.identity: common.label(c) for c in offers}
     with st.container(key="checkpoint"):
-        kept = st.session_state.get("bias checkpoint kept")
-        place = list(names).index(kept) if kept in names else 0
+        stored = st.session_state.get("bias checkpoint kept")
+        place = list(names).index(stored) if stored in names else 0
         chosen = st.selectbox(
             "Checkpoint",
             list(names),
@@ -90,8 +90,8 @@ def wishes(checkpoint: Checkpoint) -> tuple[ReportRequest, bool, DeltaGenerator]
         if len(known) > 1:
             source = st.selectbox("Shown otherwise by", list(known), format_func=lambda s: known[s][0], width=230)
         attributes = known[source][1]
-        kept = st.session_state.get("bias attribute kept")
-        st.session_state["bias attribute"] = kept if kept in attributes else attributes[0]
+        stored = st.session_state.get("bias attribute kept")
+        st.session_state["bias attribute"] = stored if stored in attributes else attributes[0]
         attribute = st.segmented_control(
             "If only this changed",
             attributes,

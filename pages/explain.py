@@ -125,7 +125,9 @@ def result(opened: OpenScan) -> None:
     amounts = explain_state(VIEW, explained.findings, _turn(opened))["amounts"] if shown else {}
     together = predict_counterfactual(opened, scan, checkpoint, amounts, common.device()) if len(amounts) > 1 else None
     answered = together is not None and together.wait(0.3)
-    common.worker().keep_only(common.session(), [asked.key for asked in (job, together) if asked is not None])
+    common.worker().keep_only(
+        common.session(), [job_on_page.key for job_on_page in (job, together) if job_on_page is not None]
+    )
     if not shown:
         view(
             opened,
@@ -176,16 +178,16 @@ def _lines(
     if explained is None:
         return False
     entry = open_scans.scans().get(opened.id)
-    asked = entry.shown_anyway if entry is not None else set()
+    shown_on_request = entry.shown_anyway if entry is not None else set()
     this = (scan.sha256, checkpoint.identity)
-    if unlike and this not in asked:
+    if unlike and this not in shown_on_request:
         with st.container(key="held", horizontal=True, gap="medium"):
             st.text(f"{unlike} What it says here may mean nothing, so it is held back.")
             st.button(
                 "Show it anyway",
                 key="show anyway",
                 help="Show what the checkpoint says all the same",
-                on_click=asked.add,
+                on_click=shown_on_request.add,
                 args=(this,),
             )
             if (other := better(offers, checkpoint)) is not None:

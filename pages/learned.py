@@ -38,13 +38,13 @@ def choose(offers: list[Checkpoint]) -> tuple[Checkpoint, Checkpoint | None]:
     by_name = {c.name: c.identity for c in offers}
     pair = [by_name.get(name) for name in PAIR]
     default = pair if all(pair) else [offers[0].identity, None]
-    kept = st.session_state.setdefault("learned", default)
-    if kept[0] not in names or kept[1] not in (None, *names):
-        kept = st.session_state.learned = default
+    selection = st.session_state.setdefault("learned", default)
+    if selection[0] not in names or selection[1] not in (None, *names):
+        selection = st.session_state.learned = default
     left, right, _ = st.columns([1, 1, 1.6], gap="small")
-    first = left.selectbox("Checkpoint", list(names), list(names).index(kept[0]), format_func=lambda s: names[s])
+    first = left.selectbox("Checkpoint", list(names), list(names).index(selection[0]), format_func=lambda s: names[s])
     others = [None, *(other for other in names if other != first)]
-    place = others.index(kept[1]) if kept[1] in others else 0
+    place = others.index(selection[1]) if selection[1] in others else 0
     second = right.selectbox("Beside it", others, place, format_func=lambda s: "nothing" if s is None else names[s])
     st.session_state.learned = [first, second]
     known = {c.identity: c for c in offers}

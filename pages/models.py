@@ -199,8 +199,8 @@ def to_read(rows: Sequence[Measure], groups: Sequence[Measure], card: str) -> No
 def open_another() -> None:
     with st.form("open another", border=False, clear_on_submit=False):
         address = st.text_input("Open another", placeholder="a folder, or hub:owner/name@revision")
-        asked = st.form_submit_button("Open")
-    if asked and address.strip():
+        submitted = st.form_submit_button("Open")
+    if submitted and address.strip():
         try:
             with st.spinner("Fetching and checking"):
                 st.session_state["models notice"] = (common.open_another(address), "quiet")

@@ -72,11 +72,11 @@ class PixelStore:
         now = self._clock()
         with self._lock:
             lent = [self._lent.get(token) for token in tokens]
-        if any(one is None or one.until <= now for one in lent):
+        if any(loan is None or loan.until <= now for loan in lent):
             return None
-        if all(one.until - now > self.lifetime / 2 for one in lent):
+        if all(loan.until - now > self.lifetime / 2 for loan in lent):
             return list(tokens)
-        new = self.lend([one.data for one in lent], lent[0].reader, lent[0].session)
+        new = self.lend([loan.data for loan in lent], lent[0].reader, lent[0].session)
         self.take_back(tokens)
         return new
 

@@ -22,7 +22,7 @@ from server.settings import MEGABYTE
 
 ROUTE = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)/?")
 FILES, HOST_FILES = 1200, 6000  # on their way at a time: a folder of forty, or a series of 1000 slices
-UNASKED = 64 * MEGABYTE  # into one session, under names that no page of it was given
+UNREQUESTED = 64 * MEGABYTE  # into one session, under names that no page of it was given
 FRAME = 100_000  # bytes of a request beside the file's own, at most
 IDLE = 600.0  # seconds after a session's last upload, when what nobody has come for is let go of
 
@@ -34,7 +34,7 @@ NO_LENGTH = "The length of the file must be said."
 @dataclass
 class _Held:
     size: int
-    asked: bool
+    requested: bool
     read: threading.Event | None = None  # set once nothing needs the bytes any more
 
 
@@ -49,7 +49,7 @@ class UploadLedger:
     def __init__(self, session_bytes: float, host_bytes: float, clock: Callable[[], float] = time.monotonic):
         self.session_bytes, self.host_bytes, self._clock = session_bytes, host_bytes, clock
         self._held: dict[tuple[str, str], _Held] = {}
-        self._asked: dict[str, set[str]] = {}
+        self._requested: dict[str, set[str]] = {}
         self._last: dict[str, float] = {}
         self._turned_away: dict[str, list[str]] = {}
         self._to_tell: set[str] = set()
@@ -60,7 +60,7 @@ class UploadLedger:
         not remembered.
         """
         with self._lock:
-            names = self._asked.setdefault(session, set())
+            names = self._requested.setdefault(session, set())
             if len(names) < 2 * FILES:
                 names.add(file)
 
@@ -84,25 +84,25 @@ class UploadLedger:
     def to_tell(self) -> set[str]:
         """Sessions that have not asked yet why uploads could not begin; each is named once."""
         with self._lock:
-            told, self._to_tell = self._to_tell, set()
-            return told
+            sessions, self._to_tell = self._to_tell, set()
+            return sessions
 
     def _begin(self, session: str, file: str, size: int) -> str:
         with self._lock:
             self._forget_read()
             self._last[session] = self._clock()
             own = [held for (owner, _), held in self._held.items() if owner == session]
-            asked = file in self._asked.get(session, ())
+            requested = file in self._requested.get(session, ())
             if len(own) >= FILES or len(self._held) >= HOST_FILES or (session, file) in self._held:
                 return TOO_MANY
-            unasked = sum(held.size for held in own if not held.asked)
-            if not asked and unasked + size > UNASKED + FRAME:
+            unrequested = sum(held.size for held in own if not held.requested)
+            if not requested and unrequested + size > UNREQUESTED + FRAME:
                 return TOO_LARGE
             if sum(held.size for held in own) + size > self.session_bytes + FRAME:
                 return TOO_LARGE
             if sum(held.size for held in self._held.values()) + size > self.host_bytes + FRAME:
                 return TOO_LARGE
-            self._held[session, file] = _Held(size, asked)
+            self._held[session, file] = _Held(size, requested)
             return ""
 
     def end(self, session: str, file: str) -> None:
@@ -115,7 +115,7 @@ class UploadLedger:
         with self._lock:
             if (held := self._held.get((session, file))) is not None:
                 held.read = read
-            self._asked.get(session, set()).discard(file)
+            self._requested.get(session, set()).discard(file)
 
     def abandoned(self, active: Callable[[str], bool]) -> list[str]:
         """Sessions that have left, or have sent nothing for a while, with files that nobody has come for;
@@ -130,10 +130,10 @@ class UploadLedger:
             for session in gone:
                 del self._last[session]
                 if not active(session):
-                    self._asked.pop(session, None)
+                    self._requested.pop(session, None)
                     self._turned_away.pop(session, None)
-            for session in [session for session in self._asked if not active(session)]:
-                del self._asked[session]
+            for session in [session for session in self._requested if not active(session)]:
+                del self._requested[session]
             return [session for session in gone if session in waiting]
 
     def _forget_read(self) -> None:
@@ -178,10 +178,10 @@ def watch(ledger: UploadLedger) -> None:
     come for.
     """
     manager = runtime.get_instance().uploaded_file_mgr
-    told = manager.get_upload_urls
+    original = manager.get_upload_urls
 
     def get_upload_urls(session_id, file_names):
-        urls = told(session_id, file_names)
+        urls = original(session_id, file_names)
         for url in urls:
             ledger.ask(session_id, url.file_id)
         return urls

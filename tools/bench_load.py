@@ -183,7 +183,7 @@ class Viewer:
 
     def __init__(self, client: Client):
         self._client = client
-        self._kept: dict[str, np.ndarray] = {}
+        self._cache: dict[str, np.ndarray] = {}
 
     def header(self) -> dict | None:
         """Of what the page shows about a scan; without findings before they are there, and while they are held back."""
@@ -195,12 +195,12 @@ class Viewer:
         if header is None:
             return None
         for entry in header["arrays"]:
-            if entry["digest"] not in self._kept:
+            if entry["digest"] not in self._cache:
                 chunk = await self._client.fetch(f"/pixels/{entry['token']}")
                 if chunk is None:  # the page shows something else by now
                     return None
-                self._kept[entry["digest"]] = unpacked(entry, chunk)
-        return self._kept[header["arrays"][header["scan"]]["digest"]]
+                self._cache[entry["digest"]] = unpacked(entry, chunk)
+        return self._cache[header["arrays"][header["scan"]]["digest"]]
 
 
 async def visit(address: str, data: bytes, scan: Scan, patience: float, seen: Visit, leave: asyncio.Event) -> None:

@@ -288,11 +288,11 @@ def panels_parts(panels: Sequence[PanelView], *, key: str, height: int | None = 
     first = next((panel.base for panel in panels if panel.base is not None), None)
 
     packer = Packer()
-    kept: dict[int, int] = {}  # one picture under several maps is sent once
+    packed_bases: dict[int, int] = {}  # one picture under several maps is sent once
     windows, entries = [], []
     for panel in panels:
-        if panel.base is not None and id(panel.base) not in kept:
-            kept[id(panel.base)] = packer.pixels(panel.base)
+        if panel.base is not None and id(panel.base) not in packed_bases:
+            packed_bases[id(panel.base)] = packer.pixels(panel.base)
         window = panel.window or (full_window(panel.base) if panel.base is not None else (0.5, 1.0))
         windows.append([float(window[0]), float(window[1])])
         entries.append(
@@ -300,7 +300,7 @@ def panels_parts(panels: Sequence[PanelView], *, key: str, height: int | None = 
                 "title": panel.title,
                 "subtitle": panel.subtitle,
                 "alt": panel.alt or panel.title,
-                "base": None if panel.base is None else kept[id(panel.base)],
+                "base": None if panel.base is None else packed_bases[id(panel.base)],
                 "map": None if panel.map is None else packer.map(panel.map),
                 "limit": float(panel.map_limit),
                 "unit": panel.map_unit,
@@ -373,21 +373,21 @@ def _mount(packer: Packer, header: dict, news: dict, slice_turned: Callable[[], 
 
 def _take_back(key: str) -> None:
     """The browser could not fetch what it was told of: it is told anew."""
-    kept = sessions.belongings().pop(f"pixels of {key}", None)
-    if kept is not None:
-        pixel_route.STORE.take_back(kept[2])
+    lent = sessions.belongings().pop(f"pixels of {key}", None)
+    if lent is not None:
+        pixel_route.STORE.take_back(lent[2])
 
 
 def _lent(packer: Packer, key: str) -> list[dict]:
     """The entries of the packed arrays, each with the token under which the browser can fetch it."""
     mine = sessions.belongings()
-    kept = mine.get(f"pixels of {key}")
+    lent = mine.get(f"pixels of {key}")
     if (
-        kept is not None
-        and kept[0].holds_the_same(packer)
-        and (tokens := pixel_route.STORE.renewed(kept[2])) is not None
+        lent is not None
+        and lent[0].holds_the_same(packer)
+        and (tokens := pixel_route.STORE.renewed(lent[2])) is not None
     ):
-        entries = kept[1]
+        entries = lent[1]
     else:
         _take_back(key)
         entries, chunks = packer.arrays()

@@ -116,14 +116,14 @@ def with_measures(checkpoint: Checkpoint, rows: Sequence[Measure], remarks: Sequ
         raise RefusedCheckpoint(f"The card of {checkpoint.name} has no table of measures to add to.")
     begun = [f"- {remark.partition(':')[0]}:" for remark in remarks]
     named = [f"| {row.metric} | {row.subject} |" for row in rows]
-    kept, below = (
+    rows_kept, below = (
         [line for line in part if not line.startswith((*named, *begun))]
         for part in (lines[: last + 1], lines[last + 1 :])
     )
     below = [*below[: _last_remark(below)], *(f"- {remark}" for remark in remarks), *below[_last_remark(below) :]]
     if remarks and below[0]:
         below.insert(0, "")
-    body = "\n".join([*kept, *table(rows).splitlines()[2:], *below])
+    body = "\n".join([*rows_kept, *table(rows).splitlines()[2:], *below])
     write_text(path, f"{head}{title}{body}\n{gap}{after}".rstrip("\n"))
     try:
         return examine(checkpoint.folder)

@@ -81,7 +81,7 @@ class ResNet50Recipe(Recipe):
             self._optimiser = torch.optim.Adam(self.net.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay)
         return {"net": self._optimiser}
 
-    def kept(self) -> dict[str, Tensor]:
+    def weights_to_keep(self) -> dict[str, Tensor]:
         return self.net.state_dict()
 
     def settings(self) -> dict:
@@ -157,15 +157,15 @@ def scores_on_test(
     digest = hashlib.sha256(
         b"".join(np.ascontiguousarray(part).tobytes() for part in (collection.labels[test], collection.patients[test]))
     )
-    asked = json.loads(
+    settings = json.loads(
         json.dumps(_settings(collection, preset) | {"steps": preset.steps, "seed": seed, "test": digest.hexdigest()})
     )
     if (folder / SCORES).is_file():
-        kept = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        if kept["settings"].keys() == asked.keys() and all(
-            agree(name, kept["settings"][name], value) for name, value in asked.items()
+        stored = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        if stored["settings"].keys() == settings.keys() and all(
+            agree(name, stored["settings"][name], value) for name, value in settings.items()
         ):
-            return np.array(kept["scores"], np.float32)
+            return np.array(stored["scores"], np.float32)
     if not train:
         return None
     recipe, fabric = ResNet50Recipe(collection, preset, seed), machine.fabric(folder)
@@ -174,7 +174,7 @@ def scores_on_test(
     recipe.net.load_state_dict(best_weights(folder))
     scores, facts = recipe.scores(test, fabric), facts_of(folder)
     text = json.dumps(
-        {"settings": asked, "best": facts["best"], "seconds": facts["seconds"], "scores": scores.round(6).tolist()}
+        {"settings": settings, "best": facts["best"], "seconds": facts["seconds"], "scores": scores.round(6).tolist()}
     )
     write_whole(folder / SCORES, text + "\n")
     return scores

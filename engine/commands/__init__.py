@@ -37,8 +37,8 @@ command_line = typer.Typer(
 )
 
 
-def _say_version(asked: bool) -> None:
-    if asked:
+def _say_version(version_flag: bool) -> None:
+    if version_flag:
         typer.echo(f"Otherwise {__version__}")
         raise typer.Exit
 

@@ -74,17 +74,19 @@ def reproduce(
     if generator:
         raise UsageError(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
-    for one in chosen:
-        if preset not in registered(one.method).presets():
+    for table_entry in chosen:
+        if preset not in registered(table_entry.method).presets():
             raise UsageError(
-                f"{one.method} has no preset {preset!r}; there are {', '.join(registered(one.method).presets())}."
+                f"{table_entry.method} has no preset {preset!r}; there are {', '.join(registered(table_entry.method).presets())}."
             )
     use_threads(threads)
     machine = Machine(device, 1, precision or _suited_precision(device))
     everything: list[Measure | dict] = []
-    for one in chosen:
-        rows, missing, remarks = _measured(one, preset, _folder(root, one, len(chosen) > 1), machine, runs, train)
-        print(show(rows, [*remarks, one.note]))
+    for table_entry in chosen:
+        rows, missing, remarks = _measured(
+            table_entry, preset, _folder(root, table_entry, len(chosen) > 1), machine, runs, train
+        )
+        print(show(rows, [*remarks, table_entry.note]))
         everything += [*rows, *missing]
     if json:
         write_json(json, "reproduce", everything)

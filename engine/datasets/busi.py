@@ -83,7 +83,7 @@ class BUSI(ClassFolders):
             return []
         crop = self.cropped(self.scan_pixels(index))
         drawn = [crop.cut_mask(outline) for outline in self._outlines(index)]
-        return [at_size(one, size) for one in drawn if one.any()]
+        return [at_size(outline, size) for outline in drawn if outline.any()]
 
     def annotated(self, finding: str) -> np.ndarray:
         """Indices of the frames with an outline of `finding`."""

@@ -40,14 +40,14 @@ def data_settings(collection: Collection) -> dict[str, Any]:
     return _known[collection]
 
 
-def agree(name: str, one: Any, other: Any) -> bool:
+def agree(name: str, first: Any, second: Any) -> bool:
     """Whether two values of one setting are the same; those of `PICTURES` may differ as drawing on two
     machines does.
     """
-    if name != PICTURES or one is None or other is None:
-        return one == other
-    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    return one.shape == other.shape and bool(np.abs(one - other).max(initial=0) <= SAME)
+    if name != PICTURES or first is None or second is None:
+        return first == second
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    return first.shape == second.shape and bool(np.abs(first - second).max(initial=0) <= SAME)
 
 
 def in_words(names: Sequence[str]) -> str:
@@ -59,15 +59,15 @@ def in_words(names: Sequence[str]) -> str:
 
 def _options(collection: Collection) -> dict[str, Any]:
     """What a collection was made with, as far as its own plain attributes tell."""
-    told = {
+    attributes = {
         name: _plain(value)
         for name, value in vars(collection).items()
         if not name.startswith("_") and name not in PLACES
     }
     if isinstance(collection, SelectedFindings):  # the rest is that of the collection it is chosen from
-        told = {name: told.get(name) for name in ("name", "kind", "findings", "contrast_class")}
-        told["whole"] = _options(collection.chosen_from)
-    return {name: value for name, value in told.items() if value is not None}
+        attributes = {name: attributes.get(name) for name in ("name", "kind", "findings", "contrast_class")}
+        attributes["whole"] = _options(collection.chosen_from)
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

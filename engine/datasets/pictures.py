@@ -81,16 +81,16 @@ class PictureMemory:
 
     limit_bytes: int = 512 * 2**20
     used_bytes: int = 0
-    _kept: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _cache: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
 
     def resized(self, index: int, size: int, read: Callable[[], np.ndarray]) -> np.ndarray:
         """The picture that `read` decodes, (size, size) float32: decoded again only when it was not kept; a
         private copy.
         """
-        if (index, size) not in self._kept:
+        if (index, size) not in self._cache:
             pixels = resized(read(), size)
             if self.used_bytes + pixels.nbytes > self.limit_bytes:
                 return pixels
-            self._kept[index, size] = pixels
+            self._cache[index, size] = pixels
             self.used_bytes += pixels.nbytes
-        return self._kept[index, size].copy()
+        return self._cache[index, size].copy()

@@ -61,8 +61,8 @@ def member(archive: SourceArchive, path: str, root: str | Path | None = None) ->
         if (root / f"{archive.folder}.tar.gz").is_file():
             return _taken_out(root / f"{archive.folder}.tar.gz", archive, path)
         raise UnusableCollection(f"{root} holds neither {archive.folder}.tar.gz nor {name}; {_how(archive)}")
-    kept = cache_folder() / archive.folder / name
-    return kept if kept.is_file() else _fetched(archive, path)
+    cached = cache_folder() / archive.folder / name
+    return cached if cached.is_file() else _fetched(archive, path)
 
 
 def _how(archive: SourceArchive) -> str:

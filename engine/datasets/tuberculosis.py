@@ -137,7 +137,7 @@ class Tuberculosis(Collection):
             raise ValueError(f"tuberculosis is labelled for Tuberculosis only, got {finding}")
         masks = [read_grey(path) > 0 for path in self._lesions.get(self.films[index].patient, [])]
         drawn = [CROPS[self.crop](mask).cut_mask(mask) for mask in masks]
-        return [at_size(one, size) for one in drawn if one.any()]
+        return [at_size(outline, size) for outline in drawn if outline.any()]
 
     def annotated(self, finding: str) -> np.ndarray:
         """Indices of the films with lesion masks."""

@@ -67,7 +67,7 @@ class _Line:
             self._connection.send(("scan", number, sha256))
             self._pixels[sha256] = np.frombuffer(self._connection.recv_bytes(), np.float32).reshape(shape)
         self._pixels.move_to_end(sha256)
-        while len(self._pixels) > 1 and sum(kept.nbytes for kept in self._pixels.values()) > PIXELS:
+        while len(self._pixels) > 1 and sum(pixels.nbytes for pixels in self._pixels.values()) > PIXELS:
             self._pixels.popitem(last=False)
         return self._pixels[sha256]
 

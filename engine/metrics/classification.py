@@ -131,7 +131,7 @@ def mean_auc(
         raise NotMeasurable(f"{subject}: none of {', '.join(findings)} has both positive and negative pictures")
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        return np.mean([one(weights[:, rows]) for rows, one in measured], axis=0)
+        return np.mean([auc_of(weights[:, rows]) for rows, auc_of in measured], axis=0)
 
     n = len(labels)
     value = float(statistic(np.ones((1, n)))[0])
@@ -160,11 +160,11 @@ def validation_score(labels: np.ndarray, scores: np.ndarray, findings: Sequence[
     """
     areas, weights = {}, []
     for c, finding in enumerate(findings):
-        told = ~np.isnan(labels[:, c])
-        present = int(labels[told, c].sum())
-        rarer = min(present, int(told.sum()) - present)
+        labelled = ~np.isnan(labels[:, c])
+        present = int(labels[labelled, c].sum())
+        rarer = min(present, int(labelled.sum()) - present)
         if rarer:
-            areas[f"auc {finding}"] = float(roc_auc_score(labels[told, c], scores[told, c]))
+            areas[f"auc {finding}"] = float(roc_auc_score(labels[labelled, c], scores[labelled, c]))
             weights.append(rarer)
     if not areas:
         raise ValueError("validation needs pictures with and without at least one finding; it has none.")

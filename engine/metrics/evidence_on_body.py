@@ -28,19 +28,19 @@ def evidence_on_body(
     Raises:
         NotMeasurable: when no picture has evidence.
     """
-    shares, areas, kept, seen = [], [], [], 0
+    shares, areas, measured, seen = [], [], [], 0
     for evidence, body in pictures:
         share = share_inside(np.abs(evidence), body)
         if share is not None:
             shares.append(share)
             areas.append(float(np.mean(body)))
-            kept.append(seen)
+            measured.append(seen)
         seen += 1
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
         raise NotMeasurable(f"{subject}: none of {seen} pictures has any evidence to place")
-    clusters = None if groups is None else np.asarray(groups)[kept]
+    clusters = None if groups is None else np.asarray(groups)[measured]
     return Measure(
         "evidence_on_body",
         subject,

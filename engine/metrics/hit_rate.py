@@ -28,7 +28,7 @@ def hit_rate(
     Raises:
         NotMeasurable: when no picture has a region.
     """
-    hits, areas, kept, seen = [], [], [], 0
+    hits, areas, measured, seen = [], [], [], 0
     for evidence, regions in pictures:
         union = (
             np.any([np.asarray(region, bool) for region in regions], axis=0)
@@ -41,13 +41,13 @@ def hit_rate(
             most = float(np.max(evidence))
             hits.append(float(union[np.asarray(evidence) == most].mean()) if most > 0 else 0.0)
             areas.append(float(union.mean()))
-            kept.append(seen)
+            measured.append(seen)
         seen += 1
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not hits:
         raise NotMeasurable(f"{subject} has no annotated region on {seen} pictures, so there is nothing to point at")
-    clusters = None if groups is None else np.asarray(groups)[kept]
+    clusters = None if groups is None else np.asarray(groups)[measured]
     return Measure(
         "hit_rate",
         subject,

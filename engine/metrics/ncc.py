@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import blocks, kept_groups, same_stack
+from engine.metrics.stacks import blocks, groups_of, same_stack
 
 
 def correlations(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
@@ -45,7 +45,7 @@ def ncc(
     """
     values = correlations(maps, truth)
     known = np.isfinite(values)
-    clusters = kept_groups(groups, known)
+    clusters = groups_of(groups, known)
     if not known.any():
         raise NotMeasurable(
             f"{subject}: the truth of none of {len(values)} pictures varies, so nothing can be correlated with it"

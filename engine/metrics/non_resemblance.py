@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import blocks, kept_groups, same_masks, same_stack
+from engine.metrics.stacks import blocks, groups_of, same_masks, same_stack
 
 
 def non_resemblance(
@@ -48,7 +48,7 @@ def non_resemblance(
         raise ValueError(f"data_range must be above 0, got {data_range}")
     area = lesion.sum(axis=(1, 2))
     known = (area > 0) & (area < x[0].size) if len(x) else np.zeros(0, bool)
-    clusters = kept_groups(groups, known)
+    clusters = groups_of(groups, known)
     if not known.any():
         raise NotMeasurable(f"{subject}: none of {len(x)} pictures has a lesion and something beside it")
     inside, outside = np.empty(len(x)), np.empty(len(x))

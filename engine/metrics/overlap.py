@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
-from engine.metrics.stacks import blocks, kept_groups, same_masks, same_stack
+from engine.metrics.stacks import blocks, groups_of, same_masks, same_stack
 
 LEVELS = 256  # steps between the least and the greatest value, for Otsu's and for the best threshold
 
@@ -61,9 +61,9 @@ def by_area(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarr
     same_masks(truth=truth)
     called = np.zeros(maps.shape, bool)
     shuffled = np.random.default_rng(0).permutation(maps[0].size) if len(maps) else None
-    for one, area, out in zip(maps, truth.sum(axis=(1, 2)), called):
+    for finding_map, area, out in zip(maps, truth.sum(axis=(1, 2)), called):
         if area:
-            strongest = np.argsort(-one.ravel()[shuffled], kind="stable")[:area]
+            strongest = np.argsort(-finding_map.ravel()[shuffled], kind="stable")[:area]
             out.ravel()[shuffled[strongest]] = True
     return called
 
@@ -135,7 +135,7 @@ def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measur
     same_masks(called=called, truth=truth)
     areas = truth.sum(axis=(1, 2))
     some = areas > 0
-    clusters = kept_groups(groups, some)
+    clusters = groups_of(groups, some)
     if not some.any():
         raise NotMeasurable(
             f"{subject}: none of {len(truth)} pictures has anything annotated, so there is no overlap to measure"

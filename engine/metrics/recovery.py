@@ -98,7 +98,7 @@ def restraint(
     Raises:
         NotMeasurable: when no picture is left.
     """
-    shares, areas, kept, still, seen = [], [], [], 0, 0
+    shares, areas, measured, still, seen = [], [], [], 0, 0
     for i, triple in enumerate(zip(x, x_hat, x_star, strict=True)):
         a, hat, star = same_shape(*triple)
         seen = i + 1
@@ -109,12 +109,12 @@ def restraint(
             continue
         shares.append(share)
         areas.append(float(inside.mean()))
-        kept.append(i)
+        measured.append(i)
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
         raise NotMeasurable(f"{subject}: on none of {seen} pictures do both the method and the truth change anything")
-    clusters = None if groups is None else np.asarray(groups)[kept]
+    clusters = None if groups is None else np.asarray(groups)[measured]
     return Measure(
         "restraint",
         subject,

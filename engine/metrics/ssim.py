@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import kept_groups, same_masks, same_stack
+from engine.metrics.stacks import groups_of, same_masks, same_stack
 
 SIGMA = 1.5  # pixels, Wang et al. 2004
 TRUNCATE = 3.5  # standard deviations: the 11 x 11 window of Wang et al.
@@ -48,7 +48,7 @@ def masked_ssim(
         raise ValueError(f"pictures must be at least {2 * MARGIN + 1} pixels high and wide, got {x.shape[1:]}")
     values = np.array([_outside(*triple, data_range) for triple in zip(x, x_hat, lesion)])
     known = np.isfinite(values)
-    clusters = kept_groups(groups, known)
+    clusters = groups_of(groups, known)
     if not known.any():
         raise NotMeasurable(f"{subject}: none of {len(values)} pictures has anything outside its lesion")
     return Measure(

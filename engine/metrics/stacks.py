@@ -43,7 +43,7 @@ def blocks(stack: np.ndarray) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def kept_groups(groups: Sequence[str] | None, kept: np.ndarray) -> np.ndarray | None:
+def groups_of(groups: Sequence[str] | None, measured: np.ndarray) -> np.ndarray | None:
     """The groups of the pictures that are kept, (N,) bool; None without groups.
 
     Raises:
@@ -51,6 +51,6 @@ def kept_groups(groups: Sequence[str] | None, kept: np.ndarray) -> np.ndarray | 
     """
     if groups is None:
         return None
-    if len(groups) != len(kept):
-        raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {len(kept)} pictures")
-    return np.asarray(groups)[kept]
+    if len(groups) != len(measured):
+        raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {len(measured)} pictures")
+    return np.asarray(groups)[measured]

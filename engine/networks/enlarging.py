@@ -32,11 +32,11 @@ def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def check_upsampling(asked: str) -> None:
+def check_upsampling(upsampling: str) -> None:
     """Refuses a way to enlarge that there is not.
 
     Raises:
         ValueError: names those there are.
     """
-    if asked not in UPSAMPLING:
-        raise ValueError(f"upsampling must be one of {', '.join(UPSAMPLING)}, got {asked!r}")
+    if upsampling not in UPSAMPLING:
+        raise ValueError(f"upsampling must be one of {', '.join(UPSAMPLING)}, got {upsampling!r}")

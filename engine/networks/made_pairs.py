@@ -71,7 +71,7 @@ class MadePairs:
                 alike = [known.index(f) for f in family if f in known] if findings[c] in family else [own]
                 self._present[part][c] = chosen[labels[:, own] == 1]
                 self._absent[part][c] = chosen[(labels[:, alike] == 0).all(axis=1)]
-        self._kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        self._cache: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         self._bytes = 0
         self._known = {c: known.index(findings[c]) for c in self.taught}
         self._family = {
@@ -148,17 +148,17 @@ class MadePairs:
         """A picture and the one without finding c, (size, size) float32 each in the network's range, in steps of
         value_range / 127.
         """
-        if (index, c) not in self._kept:
+        if (index, c) not in self._cache:
             finding, prep = self.findings[c], self.preprocessing
             film = prep.resized(self.collection.image(index, prep.size))
             true = prep.resized(self.collection.counterfactual(index, prep.size, without=(finding,)))
             low, high = prep.ends(film)
             steps = [np.rint(np.clip((p - low) / (high - low), 0, 1) * 254).astype(np.uint8) for p in (film, true)]
             if self._bytes < KEPT_BYTES:
-                self._kept[index, c] = tuple(steps)
+                self._cache[index, c] = tuple(steps)
                 self._bytes += 2 * steps[0].nbytes
         else:
-            steps = self._kept[index, c]
+            steps = self._cache[index, c]
         value_range = self.preprocessing.value_range
         return tuple(
             step.astype(np.float32) * np.float32(2 * value_range / 254) - np.float32(value_range) for step in steps

@@ -156,7 +156,7 @@ def ratio(above: Measure, below: Measure, subject: str) -> Measure | None:
     if above.sample is not None and below.sample is not None and above.sample.pairs_with(below.sample):
         ends = paired_ratio(above.sample.values, below.sample.values, above.sample.groups)
     elif above.low is not None and below.low is not None:
-        relative = [(one.high - one.low) / (2 * one.value) for one in (above, below)]  # 1.96 standard errors
+        relative = [(row.high - row.low) / (2 * row.value) for row in (above, below)]  # 1.96 standard errors
         half_width = math.hypot(*relative)
         ends = value * math.exp(-half_width), value * math.exp(half_width)
     return Measure("effect", subject, value, *ends, n=min(above.n, below.n), chance=1.0)

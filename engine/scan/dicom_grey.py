@@ -52,7 +52,7 @@ def read_grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float
             raise UnreadableScan("Every pixel of the picture is padding; send a picture that shows something.")
     ends = picture.stored_range
     if ends:
-        values = np.concatenate([one(np.asarray(ends)) for one in units])
+        values = np.concatenate([unit(np.asarray(ends)) for unit in units])
         span = float(values.min()), float(values.max())
     else:
         real = dict(where=~mask) if holes else {}

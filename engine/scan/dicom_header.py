@@ -171,11 +171,11 @@ def parse(data: bytes) -> tuple[Header, UID, UID]:
     if data[stream.tell() : stream.tell() + 2] == b"\x02\0":  # a second one: what the first says counts
         second = _meta(stream, data, by_length=False)
     start = stream.tell()
-    told = meta.text("TransferSyntaxUID") or (second.text("TransferSyntaxUID") if second else "")
-    syntax = UID(told or _guess_syntax(data[start : start + 6]))
+    named_syntax = meta.text("TransferSyntaxUID") or (second.text("TransferSyntaxUID") if second else "")
+    syntax = UID(named_syntax or _guess_syntax(data[start : start + 6]))
     if syntax == DeflatedExplicitVRLittleEndian:
         stream = bounds.CountedStream(bounds.inflate(data[start:], bounds.INFLATED_BYTES, window_bits=-15), budget)
-    elif told:
+    elif named_syntax:
         _check_byte_order(data[start : start + 6], syntax)
     seen = []
 

@@ -74,7 +74,7 @@ class Recipe(ABC):
         """Scores on validation; "score" decides which weights are kept, higher is better."""
 
     @abstractmethod
-    def kept(self) -> dict[str, Tensor]:
+    def weights_to_keep(self) -> dict[str, Tensor]:
         """The weights that are worth keeping when `validate` was best."""
 
     def settings(self) -> dict:
@@ -148,8 +148,8 @@ def follow(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
     copies them.
     """
     decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
-    for kept, now in zip(average.state_dict().values(), net.state_dict().values()):
-        kept.lerp_(now.to(kept), 1 - decay) if kept.is_floating_point() else kept.copy_(now)
+    for mean, now in zip(average.state_dict().values(), net.state_dict().values()):
+        mean.lerp_(now.to(mean), 1 - decay) if mean.is_floating_point() else mean.copy_(now)
 
 
 def shard(count: int, fabric: Fabric) -> slice:
@@ -182,7 +182,7 @@ def run(
     first, best, before = 0, {"score": -float("inf"), "step": -1}, 0.0
     if state.exists():
         first, best, before = _restore(state, recipe, optimisers)
-    stop = _StopWhenAsked()
+    stop = _StopOnSignal()
     shown = {"disable": not fabric.is_global_zero, "mininterval": 2.0}
     began = saved = time.monotonic()
     with stop, tqdm(total=recipe.steps, initial=first, unit="step", **shown) as bar:
@@ -201,16 +201,22 @@ def run(
                 if recipe.keep_last or scores["score"] > best["score"]:
                     best = {**scores, "step": step + 1}
                     if fabric.is_global_zero:
-                        _write(folder / BEST, recipe.kept(), {"best": best})
-            asked = fabric.broadcast(stop.asked)  # once: a signal during the save waits for the next step
+                        _write(folder / BEST, recipe.weights_to_keep(), {"best": best})
+            # once: a signal during the save waits for the next step
+            stop_requested = fabric.broadcast(stop.requested)
             patience_exceeded = 0 < recipe.patience * recipe.validate_every <= step + 1 - max(best["step"], 0)
-            due = time.monotonic() - saved > save_every_s or step + 1 == recipe.steps or asked or patience_exceeded
+            due = (
+                time.monotonic() - saved > save_every_s
+                or step + 1 == recipe.steps
+                or stop_requested
+                or patience_exceeded
+            )
             if fabric.broadcast(due):
                 if fabric.is_global_zero:
                     seconds = before + time.monotonic() - began
                     _save(state, recipe, optimisers, {"step": step + 1, "best": best, "seconds": seconds})
                 saved = time.monotonic()
-            if asked:
+            if stop_requested:
                 raise Stopped(f"stopped after step {step + 1}; --resume goes on from there.")
             if patience_exceeded:
                 bar.write(f"no better score in {recipe.patience} validations: ended after step {step + 1}.")
@@ -219,25 +225,25 @@ def run(
 
 
 def best_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights that `Recipe.kept` gave at the best validation."""
+    """The weights that `Recipe.weights_to_keep` gave at the best validation."""
     return safetensors.torch.load_file(folder / BEST)
 
 
-class _StopWhenAsked:
+class _StopOnSignal:
     """Turns the first SIGINT or SIGTERM into a save at the end of the step; the handlers are put back afterwards."""
 
     def __init__(self):
-        self.asked = False
+        self.requested = False
 
     def __enter__(self):
         try:
-            self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+            self.before = {s: signal.signal(s, self._request) for s in (signal.SIGINT, signal.SIGTERM)}
         except ValueError:  # not the main thread: nobody sends signals here
             self.before = {}
         return self
 
-    def _ask(self, *_):
-        self.asked = True
+    def _request(self, *_):
+        self.requested = True
 
     def __exit__(self, *_):
         for number, handler in self.before.items():

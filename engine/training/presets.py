@@ -49,7 +49,7 @@ def whole_numbers(sizes: object) -> None:
     Raises:
         ValueError: one is not; the message names it.
     """
-    words = {name for name, one in sizes.__dataclass_fields__.items() if isinstance(one.default, str)}
+    words = {name for name, field in sizes.__dataclass_fields__.items() if isinstance(field.default, str)}
     for name, value in vars(sizes).items():
         if name not in words and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} must be a whole number above 0, got {value!r}")

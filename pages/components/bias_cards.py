@@ -59,8 +59,10 @@ def answer_card(report: BiasReport) -> str:
 def _trusted(report: BiasReport) -> str:
     """What is bad, and what counts most, at a glance; the rest can be opened."""
     rows = answers.trust(report)
-    kept = [row for row in rows if row[2] == "bad"] + [row for row in rows if row[2] != "bad"]
-    short, more = (kept, []) if len(kept) <= MOST_TRUST else (kept[: MOST_TRUST - 1], kept[MOST_TRUST - 1 :])
+    ordered = [row for row in rows if row[2] == "bad"] + [row for row in rows if row[2] != "bad"]
+    short, more = (
+        (ordered, []) if len(ordered) <= MOST_TRUST else (ordered[: MOST_TRUST - 1], ordered[MOST_TRUST - 1 :])
+    )
     shown = f"<ul>{''.join(map(_row, short))}</ul>"
     if not more:
         return shown

@@ -28,11 +28,11 @@ def scores(scan: Scan, checkpoints: Iterable[Checkpoint]) -> dict[str, tuple[flo
         _scores.move_to_end(scan.sha256)
         while len(_scores) > SCANS:
             _scores.popitem(last=False)
-    asked = [checkpoint.identity for checkpoint in checkpoints if _learn(checkpoint)]
-    missing = [identity for identity in asked if identity not in known]
+    identities = [checkpoint.identity for checkpoint in checkpoints if _learn(checkpoint)]
+    missing = [identity for identity in identities if identity not in known]
     if missing:
         known |= _measured(scan, missing)
-    return {identity: known[identity] for identity in asked if known[identity] is not None}
+    return {identity: known[identity] for identity in identities if known[identity] is not None}
 
 
 def known_scores(sha256: str) -> dict[str, tuple[float, float]]:

@@ -143,10 +143,10 @@ def chosen() -> OpenScan | None:
     if entry is None or entry.packed is None:
         return None
     belongings = sessions.belongings()
-    kept = belongings.get("scan on show")
-    if kept is None or kept[0] is not entry:
-        kept = belongings["scan on show"] = (entry, entry.opened())
-    return kept[1] if kept[1].name == entry.title else replace(kept[1], name=entry.title)
+    shown_scan = belongings.get("scan on show")
+    if shown_scan is None or shown_scan[0] is not entry:
+        shown_scan = belongings["scan on show"] = (entry, entry.opened())
+    return shown_scan[1] if shown_scan[1].name == entry.title else replace(shown_scan[1], name=entry.title)
 
 
 def chosen_slice(opened: OpenScan) -> Scan:
@@ -155,10 +155,10 @@ def chosen_slice(opened: OpenScan) -> Scan:
         return frame(opened.scan, 0)
     index, _ = place_of(opened)
     belongings = sessions.belongings()
-    kept = belongings.get("slice on show")
-    if kept is None or kept[:2] != (opened.scan.sha256, index):
-        kept = belongings["slice on show"] = (opened.scan.sha256, index, frame(opened.scan, index))
-    return kept[2]
+    shown_slice = belongings.get("slice on show")
+    if shown_slice is None or shown_slice[:2] != (opened.scan.sha256, index):
+        shown_slice = belongings["slice on show"] = (opened.scan.sha256, index, frame(opened.scan, index))
+    return shown_slice[2]
 
 
 def place_of(opened: OpenScan) -> tuple[int, int] | None:

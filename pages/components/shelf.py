@@ -71,7 +71,7 @@ class Packed:
 
     @classmethod
     def of(cls, scan: Scan) -> Packed:
-        rest = {one.name: getattr(scan, one.name) for one in fields(scan) if one.name != "pixels"}
+        rest = {field.name: getattr(scan, field.name) for field in fields(scan) if field.name != "pixels"}
         pixels = scan.pixels
         low, high = float(pixels.min()), float(pixels.max())
         slabs = pixels if pixels.ndim == 3 else pixels[None]
@@ -149,8 +149,8 @@ class Entry:
             return "open"
         if self.wanted not in self.explained_with:
             return "waiting"
-        asked = any(identity == self.wanted for _, identity in self.shown_anyway)
-        return "held back" if self.wanted in self.unlike and not asked else "explained"
+        shown_on_request = any(identity == self.wanted for _, identity in self.shown_anyway)
+        return "held back" if self.wanted in self.unlike and not shown_on_request else "explained"
 
     def explained_by(self, identity: str, unlike: bool) -> None:
         """A checkpoint has explained it, or the slice of it that is on show."""
@@ -273,7 +273,7 @@ class Shelves:
             return False
         with self._lock:
             gone = sorted(
-                (one for one in self._shelves.items() if one[1].left is not None), key=lambda one: one[1].left
+                (item for item in self._shelves.items() if item[1].left is not None), key=lambda item: item[1].left
             )
             for key, _ in gone:
                 if self.nbytes + nbytes <= self.limit:

@@ -16,7 +16,7 @@ from engine.scan import Scan
 from pages.components import common
 
 KEPT = 4  # volumes whose records are kept while their slices are turned
-_kept: OrderedDict[tuple[str, str, str], list[Explanation]] = OrderedDict()  # by scan, checkpoint and device
+_cache: OrderedDict[tuple[str, str, str], list[Explanation]] = OrderedDict()  # by scan, checkpoint and device
 _lock = threading.Lock()
 
 
@@ -29,14 +29,14 @@ def records(checkpoint: Checkpoint, device: str, volume: Scan, progress: Progres
     """What the checkpoint says of a volume; asked once for all its slices. To be called on the worker."""
     key = (volume.sha256, checkpoint.identity, device)
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return list(_kept[key])
+        if key in _cache:
+            _cache.move_to_end(key)
+            return list(_cache[key])
     found = common.model_of(checkpoint, device).explain(volume, progress=progress)
     with _lock:
-        _kept[key] = found
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
+        _cache[key] = found
+        while len(_cache) > KEPT:
+            _cache.popitem(last=False)
     return list(found)
 
 

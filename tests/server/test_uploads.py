@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from server.uploads import FILES, IDLE, TOO_LARGE, TOO_MANY, UNASKED, UploadLedger, UploadLimits
+from server.uploads import FILES, IDLE, TOO_LARGE, TOO_MANY, UNREQUESTED, UploadLedger, UploadLimits
 
 MB = 1_000_000
 
@@ -59,7 +59,7 @@ def test_no_more_files_than_a_number_are_on_their_way():
 def test_hundreds_of_megabytes_that_no_page_asked_for_are_refused():
     of, _ = ledger()
     assert [of.begin("s", f"file {k}", 100 * MB) for k in range(6)] == [TOO_LARGE] * 6
-    assert [of.begin("s", f"small {k}", UNASKED // 2) for k in range(3)] == ["", "", TOO_LARGE]
+    assert [of.begin("s", f"small {k}", UNREQUESTED // 2) for k in range(3)] == ["", "", TOO_LARGE]
 
 
 def test_a_file_counts_until_its_scan_has_been_read():

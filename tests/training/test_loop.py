@@ -50,7 +50,7 @@ class Line(Recipe):
             return {"score": self.scores.pop(0)}
         return {"score": -float((self.line.weight - 1).square().sum().detach())}
 
-    def kept(self):
+    def weights_to_keep(self):
         return {f"line.{key}": value for key, value in self.line.state_dict().items()}
 
 

@@ -58,8 +58,8 @@ def _paper_network(rounds: int) -> dict:
     architecture = Architecture()
     net = AttriNet(FINDINGS, architecture).requires_grad_(False)
     film = Phantom(SAMPLE + 1).image(SAMPLE, architecture.size)
-    one = compared(net, Preprocessing(architecture.size).apply(film), rounds)
-    return one | {
+    measured_row = compared(net, Preprocessing(architecture.size).apply(film), rounds)
+    return measured_row | {
         "name": f"five findings of one {architecture.size} x {architecture.size} picture, the paper's network"
     }
 
@@ -102,5 +102,5 @@ def _drawn_film(rounds: int) -> dict:
     phantom = Phantom(FILMS)
     phantom.image(0)
     seconds = min(timed(lambda: phantom.pictures(range(FILMS)))[0] for _ in range(rounds))
-    one = {"name": "one drawn film of 128 x 128", "ours_s": seconds / FILMS}
-    return one | dict.fromkeys(("plain_s", "ratio", "max_difference"))
+    measured_row = {"name": "one drawn film of 128 x 128", "ours_s": seconds / FILMS}
+    return measured_row | dict.fromkeys(("plain_s", "ratio", "max_difference"))

@@ -37,7 +37,7 @@ class FastAttriNet:
         self.precision, self.tasks, self._classifiers = precision, len(net.findings), net.classifiers
         everyone = torch.arange(self.tasks, device=generator.last.weight.device)
         self._embedding = generator.embedding(everyone)  # (C, E)
-        self._down = [(self._kernel(one.layer), self._style(one.norm)) for one in generator.down]
+        self._down = [(self._kernel(down.layer), self._style(down.norm)) for down in generator.down]
         self._blocks = [
             (
                 self._kernel(block.first.layer),
@@ -48,7 +48,7 @@ class FastAttriNet:
             for block in generator.blocks
         ]
         self._resized = net.architecture.upsampling == "resized"
-        self._up = [(self._kernel(one.layer), self._style(one.norm)) for one in generator.up]
+        self._up = [(self._kernel(up.layer), self._style(up.norm)) for up in generator.up]
         self._last = self._kernel(generator.last)
 
     def opened(self, x: Tensor) -> Tensor:

@@ -209,7 +209,7 @@ class AttriNetRecipe(Recipe):
             }
         return self._optimisers
 
-    def kept(self) -> dict[str, Tensor]:
+    def weights_to_keep(self) -> dict[str, Tensor]:
         return {f"net.{k}": v for k, v in self.average.state_dict().items()} | {
             f"critic.{k}": v for k, v in self.critic.state_dict().items()
         }
@@ -219,14 +219,14 @@ class AttriNetRecipe(Recipe):
         data = {"findings": list(self.collection.findings)} | data_settings(self.collection)
         return chosen | data | {"guidance": self.guidance and self.guidance.name} | said(self.teacher)
 
-    def start_from(self, kept: Mapping[str, Tensor]) -> None:
-        """Begin with the weights of an earlier training (`Recipe.kept` or a checkpoint, which may lack the critic).
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of an earlier training (`Recipe.weights_to_keep` or a checkpoint, which may lack the critic).
 
         Raises:
             ValueError: they are of another network.
         """
-        net = {k.removeprefix("net."): v for k, v in kept.items() if k.startswith("net.")}
-        critic = {k.removeprefix("critic."): v for k, v in kept.items() if k.startswith("critic.")}
+        net = {k.removeprefix("net."): v for k, v in weights.items() if k.startswith("net.")}
+        critic = {k.removeprefix("critic."): v for k, v in weights.items() if k.startswith("critic.")}
         try:
             self.net.load_state_dict(net)
             self.average.load_state_dict(net)

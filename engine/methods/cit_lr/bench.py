@@ -73,17 +73,17 @@ def _one_by_one(
         without[:, k] = -1
 
         def noise_in(z: Tensor, t: Tensor) -> Tensor:
-            told, untold = denoiser(z, t, own), denoiser(z, t, without)
-            return untold + w * (told - untold)
+            conditional, unconditional = denoiser(z, t, own), denoiser(z, t, without)
+            return unconditional + w * (conditional - unconditional)
 
         return noise_in
 
-    for picture, own, asked in zip(pictures, codes, generator.wanted(codes, k)):
-        one = []
-        for other in asked:
+    for picture, own, targets in zip(pictures, codes, generator.target_codes(codes, k)):
+        counterfactuals = []
+        for target in targets:
             z = nets.autoencoder.encode(torch.from_numpy(picture)[None, None])
             noise = nets.perturbation(d.invert(z, noise_under(torch.from_numpy(own)[None])))
-            edited = d.sample(noise, noise_under(torch.from_numpy(other)[None]))
-            one.append(nets.autoencoder.decode(edited).clamp(-1, 1)[0, 0])
-        made.append(torch.stack(one))
+            edited = d.sample(noise, noise_under(torch.from_numpy(target)[None]))
+            counterfactuals.append(nets.autoencoder.decode(edited).clamp(-1, 1)[0, 0])
+        made.append(torch.stack(counterfactuals))
     return torch.stack(made)

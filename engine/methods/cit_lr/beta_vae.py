@@ -29,7 +29,7 @@ class BetaVAE(nn.Module):
     def __init__(self, size: int, width: int, values: Sequence[int]):
         super().__init__()
         self.values, self.grid, self.deepest = tuple(values), size // FINENESS // 4, 4 * width
-        told = sum(self.values)
+        conditions = sum(self.values)
         self.down = nn.Sequential(
             nn.PixelUnshuffle(FINENESS),
             nn.Conv2d(FINENESS**2, width, 3, 1, 1),
@@ -38,8 +38,8 @@ class BetaVAE(nn.Module):
             nn.SiLU(),
             nn.Flatten(),
         )
-        self.distribution = nn.Linear(self.deepest * self.grid**2 + told, 2 * LATENT)
-        self.seed = nn.Linear(LATENT + told, self.deepest * self.grid**2)
+        self.distribution = nn.Linear(self.deepest * self.grid**2 + conditions, 2 * LATENT)
+        self.seed = nn.Linear(LATENT + conditions, self.deepest * self.grid**2)
         self.up = nn.Sequential(
             nn.SiLU(),
             nn.Upsample(scale_factor=2),

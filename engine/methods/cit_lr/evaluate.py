@@ -248,14 +248,14 @@ def _beta_vae(generator: DiffusionInterventions) -> Show:
     """The beta-VAE's own drawing under each value, whole: what it cannot draw is gone, in the null intervention too."""
 
     def show(indices, x, codes, k):
-        wanted, net = generator.wanted(codes, k), generator.nets.beta_vae
-        n, m = wanted.shape[:2]
+        target_codes, net = generator.target_codes(codes, k), generator.nets.beta_vae
+        n, m = target_codes.shape[:2]
         with torch.inference_mode():
             z, _ = net.encode(
                 torch.from_numpy(x[:, None]).to(generator.device), torch.from_numpy(codes).to(generator.device)
             )
             drawn = net.decode(
-                z.repeat_interleave(m, 0), torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)
+                z.repeat_interleave(m, 0), torch.from_numpy(target_codes.reshape(n * m, -1)).to(z.device)
             ).clamp(-1, 1)
         return x, drawn[:, 0].cpu().numpy().reshape(n, m, *x.shape[1:])
 
@@ -277,13 +277,13 @@ def _exact(generator: DiffusionInterventions, collection: Collection) -> Show:
 
 def _from_noise(generator: DiffusionInterventions, start: Callable[[Tensor, Tensor, int], Tensor]) -> Show:
     def show(indices, x, codes, k):
-        wanted, nets = generator.wanted(codes, k), generator.nets
-        n, m = wanted.shape[:2]
+        target_codes, nets = generator.target_codes(codes, k), generator.nets
+        n, m = target_codes.shape[:2]
         with torch.inference_mode():
             z = nets.autoencoder.encode(torch.from_numpy(x[:, None]).to(generator.device))
             noise = start(z, torch.from_numpy(codes).to(z.device), k).repeat_interleave(m, 0)
-            asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(z.device)
-            edited = Sampler(nets, generator.diffusion).picture_of(noise, asked, k)
+            targets = torch.from_numpy(target_codes.reshape(n * m, -1)).to(z.device)
+            edited = Sampler(nets, generator.diffusion).picture_of(noise, targets, k)
             drawn = nets.autoencoder.decode(torch.cat([z, edited])).clamp(-1, 1)[:, 0].cpu().numpy()
         return drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:])
 

@@ -113,12 +113,12 @@ class DiffusionInterventions(Interventions):
         pooled = F.adaptive_avg_pool2d(torch.from_numpy(np.concatenate(noise)), POOLED).flatten(1).numpy()
         return Counterfactuals(attribute, values, collection.attributes[attribute][indices], original, pictures, pooled)
 
-    def wanted(self, codes: np.ndarray, attribute: int) -> np.ndarray:
+    def target_codes(self, codes: np.ndarray, attribute: int) -> np.ndarray:
         """(n, m, K + C): `codes` (n, K + C) with every value of the attribute in turn."""
         m = len([*self.attributes.values()][attribute])
-        asked = np.repeat(codes[:, None], m, 1)
-        asked[:, range(m), attribute] = np.arange(m)
-        return asked
+        target_codes = np.repeat(codes[:, None], m, 1)
+        target_codes[:, range(m), attribute] = np.arange(m)
+        return target_codes
 
     def sampled(self, prepared: np.ndarray, codes: np.ndarray, attribute: int) -> Sampled:
         """Pictures under every value of one attribute.
@@ -127,15 +127,15 @@ class DiffusionInterventions(Interventions):
             prepared: (n, size, size) in [-value_range, value_range]; codes: (n, K + C), their own; attribute: which of
                 the K.
         """
-        wanted = self.wanted(codes, attribute)
-        n, m = wanted.shape[:2]
+        target_codes = self.target_codes(codes, attribute)
+        n, m = target_codes.shape[:2]
         sampler = Sampler(self.nets, self.diffusion)
         x, own = self._tensor(prepared[:, None]), torch.from_numpy(codes).to(self.device)
         with torch.inference_mode():
             z = self.nets.autoencoder.encode(x)
             noise = self.nets.perturbation(sampler.noise_of(z, own, attribute))
-            asked = torch.from_numpy(wanted.reshape(n * m, -1)).to(self.device)
-            changed = sampler.picture_of(noise.repeat_interleave(m, 0), asked, attribute)
+            targets = torch.from_numpy(target_codes.reshape(n * m, -1)).to(self.device)
+            changed = sampler.picture_of(noise.repeat_interleave(m, 0), targets, attribute)
             drawn = self.nets.autoencoder.decode(torch.cat([z, changed])).clamp(-1, 1)[:, 0].cpu().numpy()
         return Sampled(drawn[:n], drawn[n:].reshape(n, m, *drawn.shape[1:]), noise.float().cpu().numpy())
 
@@ -145,18 +145,18 @@ class DiffusionInterventions(Interventions):
         Returns:
             attribute -> (n,) str; (n, C) probabilities of the findings; (n, k) features.
         """
-        said: dict[str, list] = {name: [] for name in self.attributes}
+        predicted: dict[str, list] = {name: [] for name in self.attributes}
         findings, features = [], []
         with torch.inference_mode():
             for start in range(0, len(prepared), 64):
                 seen = self.nets.oracle.features(self._tensor(prepared[start : start + 64, None]))
                 logits, odds = self.nets.oracle.on(seen)
-                for (name, values), one in zip(self.attributes.items(), logits):
-                    said[name].append(np.array(values)[one.argmax(1).cpu().numpy()])
+                for (name, values), logit in zip(self.attributes.items(), logits):
+                    predicted[name].append(np.array(values)[logit.argmax(1).cpu().numpy()])
                 findings.append(torch.sigmoid(odds).cpu().numpy())
                 features.append(seen.float().cpu().numpy())
         return (
-            {name: np.concatenate(parts) for name, parts in said.items()},
+            {name: np.concatenate(parts) for name, parts in predicted.items()},
             np.concatenate(findings),
             np.concatenate(features),
         )

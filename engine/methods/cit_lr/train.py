@@ -48,7 +48,7 @@ class Phase(Recipe):
     def part(self) -> nn.Module:
         """What is kept."""
 
-    def kept(self) -> dict[str, Tensor]:
+    def weights_to_keep(self) -> dict[str, Tensor]:
         return self.part.state_dict()
 
     def settings(self) -> dict:
@@ -134,7 +134,9 @@ class OraclePhase(OneNetwork):
             said, findings = self.nets.oracle(x)
         codes = torch.from_numpy(self.training_data.codes[chosen]).to(fabric.device)
         loss = sum(
-            F.cross_entropy(one, codes[:, k], ignore_index=-1) for k, one in enumerate(said) if (codes[:, k] >= 0).any()
+            F.cross_entropy(logits, codes[:, k], ignore_index=-1)
+            for k, logits in enumerate(said)
+            if (codes[:, k] >= 0).any()
         )
         labels = torch.from_numpy(self.training_data.labels[chosen]).to(fabric.device)
         known, weights = ~labels.isnan(), torch.from_numpy(self._weights[chosen]).to(fabric.device)
@@ -350,7 +352,7 @@ class DisentanglerPhase(Phase):
 
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
-        z, codes = (one.to(fabric.device) for one in self.noises["validation"])
+        z, codes = (array.to(fabric.device) for array in self.noises["validation"])
         others = codes[torch.from_numpy(self.draw("validation others", 0).permutation(len(z)))]
         after = float(self._between(self.nets.perturbation(z), codes, others))
         return {"score": -after, "nats": after, "nats unperturbed": float(self._between(z, codes, others))}

@@ -29,11 +29,11 @@ class FastMapGenerator:
     @torch.no_grad()
     def __init__(self, net: MapGenerator, precision: torch.dtype = torch.float32):
         self.precision = precision
-        self._down = [(*self._kernel(one.layer.weight, one.layer), *self._affine(one.norm)) for one in net.down]
+        self._down = [(*self._kernel(down.layer.weight, down.layer), *self._affine(down.norm)) for down in net.down]
         self._smooth = net.architecture.upsampling == "bilinear"
-        kernels = [one.layer.weight if self._smooth else doubling(one.layer.weight) for one in net.up]
-        self._up = [(*self._kernel(kernel, one.layer), *self._affine(one.norm)) for kernel, one in zip(kernels, net.up)]
-        self._last = [self._kernel(one.weight, one) for one in (net.last[0], net.last[2])]
+        kernels = [up.layer.weight if self._smooth else doubling(up.layer.weight) for up in net.up]
+        self._up = [(*self._kernel(kernel, up.layer), *self._affine(up.norm)) for kernel, up in zip(kernels, net.up)]
+        self._last = [self._kernel(last.weight, last) for last in (net.last[0], net.last[2])]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Pictures (B, 1, H, W) to maps (B, 1, H, W), float32."""

@@ -78,10 +78,10 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
             f"{model.checkpoint.name} tells {model.findings[0].lower()} from {model.other}; measure it on these two "
             "classes."
         )
-    cut, kept = collection.crop, model.checkpoint.config["crop"]
-    if cut != kept:
+    cut, learned_crop = collection.crop, model.checkpoint.config["crop"]
+    if cut != learned_crop:
         raise ValueError(
-            f"{model.checkpoint.name} was trained on pictures of crop={kept}, these are of crop={cut}; leave that "
+            f"{model.checkpoint.name} was trained on pictures of crop={learned_crop}, these are of crop={cut}; leave that "
             "option out."
         )
     return measures(model, collection, indices, look(model, collection, indices))

@@ -77,8 +77,8 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         "thresholds": {finding: 0.5},
         "scales": {finding: 1.0},
     }
-    kept = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
-    weights = kept | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
+    weights = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
+    weights = weights | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
     draft = save_checkpoint(
         job.run_folder / "draft", method=method.name, config=config, weights=weights, card=placeholder_card(), half=True
     )

@@ -118,21 +118,21 @@ class DiscrepancyRecipe(Recipe):
         """The networks that only training needs, by name; none unless a method says so."""
         return {}
 
-    def kept(self) -> dict[str, Tensor]:
+    def weights_to_keep(self) -> dict[str, Tensor]:
         networks = {"net": self.average, **self.beside}
         return {f"{name}.{k}": v for name, network in networks.items() for k, v in network.state_dict().items()}
 
-    def start_from(self, kept: Mapping[str, Tensor]) -> None:
-        """Begin with the weights of an earlier training (`kept`, or a checkpoint, which has the map generator only).
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of an earlier training (`weights_to_keep`, or a checkpoint, which has the map generator only).
 
         Raises:
             ValueError: they are of other networks.
         """
         try:
             for name, network in (("net", self.map_generator), ("net", self.average), *self.beside.items()):
-                weights = {k.removeprefix(f"{name}."): v for k, v in kept.items() if k.startswith(f"{name}.")}
-                if weights or name == "net":
-                    network.load_state_dict(weights)
+                own = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
+                if own or name == "net":
+                    network.load_state_dict(own)
         except RuntimeError as error:
             raise ValueError(
                 "the weights to start from are of other networks; train with their method and settings."

@@ -177,7 +177,7 @@ class SupervisedRecipe(Recipe):
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         return {"net": self._optimiser}
 
-    def kept(self) -> dict[str, Tensor]:
+    def weights_to_keep(self) -> dict[str, Tensor]:
         return {f"net.{k}": v for k, v in self.average.state_dict().items()}
 
     def settings(self) -> dict:
@@ -188,7 +188,7 @@ class SupervisedRecipe(Recipe):
             chosen | {"findings": list(self.collection.findings)} | data_settings(self.collection) | said(self.teacher)
         )
 
-    def start_from(self, kept: Mapping[str, Tensor]) -> None:
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training.
 
         Raises:
@@ -196,7 +196,7 @@ class SupervisedRecipe(Recipe):
         """
         try:
             for network in (self.net, self.average):
-                network.load_state_dict({k.removeprefix("net."): v for k, v in kept.items() if k.startswith("net.")})
+                network.load_state_dict({k.removeprefix("net."): v for k, v in weights.items() if k.startswith("net.")})
         except RuntimeError as error:
             raise ValueError(
                 "the weights to start from are of another network, or for other findings; train with its settings."

@@ -119,7 +119,7 @@ def test_a_training_goes_on_from_another_with_all_its_networks(name, tmp_path):
     kept = best_weights(first.run_folder)
     recipe.start_from(kept)
     assert {k.split(".")[0] for k in kept} == {"net", *recipe.beside} and len(recipe.beside) >= 1
-    assert all(torch.equal(recipe.kept()[k], v) for k, v in kept.items())
+    assert all(torch.equal(recipe.weights_to_keep()[k], v) for k, v in kept.items())
     recipe.start_from(open_checkpoint(tmp_path / "shipped" / f"{name}-small").weights())  # the map generator alone
     with pytest.raises(ValueError, match="of other networks"):
         recipe.start_from({"net.elsewhere": torch.zeros(1)})

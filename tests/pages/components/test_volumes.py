@@ -17,7 +17,7 @@ from tests.contract.volume_method import FINDINGS, VolumeMethod
 @pytest.fixture
 def checkpoint(tmp_path):
     register(VolumeMethod)
-    volumes._kept.clear()
+    volumes._cache.clear()
     yield VolumeMethod().tiny(tmp_path / "tiny")
     del registry._methods[VolumeMethod.name]
 
