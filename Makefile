@@ -1,5 +1,6 @@
 # make app    everything from a fresh clone to the app on http://127.0.0.1:8501
 # make test   the same environment, what the tests need beside it, and all tests
+# make lint   what every change must pass beside the tests: ruff, pyright, the one-way streets of imports, eslint
 # make wheel  dist/otherwise-*.whl: pip install gives the command otherwise, with the app and the checkpoints inside
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,10 +9,10 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test test-without-browser lint-js test-js fuzz bench-load wheel environment test-environment chromium clean
+.PHONY: help app test lint test-without-browser lint-js test-js fuzz bench-load wheel environment test-environment chromium clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 app: environment
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
@@ -21,6 +22,13 @@ test: test-environment chromium
 
 test-without-browser: test-environment
 	$(BIN)/python -m pytest -q --ignore=tests/browser $(PYTEST_ARGS)
+
+# pyright runs on the node that is there, or brings its own; `ignore` in pyproject.toml names the files it has still to pass.
+lint: test-environment lint-js
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	PYRIGHT_PYTHON_GLOBAL_NODE=1 PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 # The viewer's JavaScript: eslint and prettier, whose versions package-lock.json pins, and node's own test runner (in the suite too).
 # Without node both say so in a sentence and succeed: the app needs none.

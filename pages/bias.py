@@ -135,8 +135,8 @@ def result(offers: list[Checkpoint]) -> None:
     job.wait(0.3)
     if not job.done:
         quiet(
-            f"{report_request.count} films are being shown otherwise, and the model is asked about each. This takes a minute "
-            "or two; Stop gives it up."
+            f"{report_request.count} films are being shown otherwise, and the model is asked about each. This takes a "
+            "minute or two; Stop gives it up."
         )
 
         def stop() -> None:
@@ -164,8 +164,8 @@ def result(offers: list[Checkpoint]) -> None:
 def empty(report_request: ReportRequest) -> None:
     quiet(
         f"At most {report_request.count} films will be shown twice: as they are, and otherwise in nothing but the "
-        f"{answers.named(report_request.attribute)}. The model is asked about both, and a test says whether its answers differ "
-        "by more than chance."
+        f"{answers.named(report_request.attribute)}. The model is asked about both, and a test says whether its "
+        "answers differ by more than chance."
     )
 
 

@@ -30,6 +30,7 @@ MultiPartParser.spool_max_size = 1 << 40  # an upload stays in memory, within it
 
 
 def routes() -> list[BaseRoute]:
+    """Addresses that are answered beside those of Streamlit."""
     return [*pixels.routes(), *modules.routes()]
 
 
@@ -45,6 +46,7 @@ def middleware() -> list[Middleware]:
 
 @asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
+    """What runs beside the server for as long as it does."""
     uploads.watch(UPLOADS)
     logs.name_no_session()
     watching = asyncio.create_task(sessions.watch())

@@ -48,4 +48,5 @@ async def _answer(request: Request) -> Response:
 
 
 def routes() -> list[Route]:
+    """The address under which the modules are served."""
     return [Route(PATH + "{digest}/{name}", _answer, methods=["GET"])]

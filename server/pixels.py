@@ -116,4 +116,5 @@ async def _answer(request: Request) -> Response:
 
 
 def routes() -> list[Route]:
+    """The address under which pixels are served."""
     return [Route(PATH + "{token}", _answer, methods=["GET"])]

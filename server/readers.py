@@ -27,6 +27,7 @@ def cookie_name(port: int | str) -> str:
 
 
 def new_value() -> str:
+    """A signed value for the cookie of a browser that has none."""
     key = secrets.token_urlsafe(24)
     return f"{key}.{_signature(key)}"
 

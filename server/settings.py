@@ -18,13 +18,12 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """
-    Attributes:
-        allowed_hosts: names under which the app may be asked for, beside 127.0.0.1 and localhost on its own port;
-            'name' for any port, or 'name:port'.
-        retention_minutes: how long open scans outlive their last page; 0 keeps nothing.
-        scans_megabytes: memory for the scans of all readers together.
-        upload_megabytes: of files on their way into one session; the whole host takes twice that.
+    """Attributes:
+    allowed_hosts: names under which the app may be asked for, beside 127.0.0.1 and localhost on its own port;
+        'name' for any port, or 'name:port'.
+    retention_minutes: how long open scans outlive their last page; 0 keeps nothing.
+    scans_megabytes: memory for the scans of all readers together.
+    upload_megabytes: of files on their way into one session; the whole host takes twice that.
     """
 
     allowed_hosts: tuple[str, ...] = ()

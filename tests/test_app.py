@@ -112,7 +112,7 @@ def png(side=64, seed=0):
 
 def huge_png():
     """A few bytes that claim 60,000 x 60,000 pixels."""
-    chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))  # noqa: E731
+    chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
@@ -187,7 +187,7 @@ def button(at, key):
     return next((b for b in at.button if b.key == key), None)
 
 
-@pytest.mark.parametrize("score, unlike", [(0.5, False), (50.0, True)])
+@pytest.mark.parametrize(("score", "unlike"), [(0.5, False), (50.0, True)])
 def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(
     score, unlike, checkpoints, monkeypatch, inference_here
 ):
@@ -354,7 +354,7 @@ def test_a_scan_of_another_kind_is_told_what_would_work(checkpoints):
     at = upload(opened(), "x.dcm", Path(get_testdata_file("emri_small.dcm")).read_bytes())
     assert not at.exception and on_show(at) == "MR 1"
     assert any("No checkpoint here takes a MR slice" in text and "radiograph" in text for text in texts(at))
-    digest = lambda: shown(at)["arrays"][shown(at)["scan"]]["digest"]  # noqa: E731
+    digest = lambda: shown(at)["arrays"][shown(at)["scan"]]["digest"]
     first = digest()
     at.session_state[f"slice {at.session_state.scan}"] = 0
     at.run()

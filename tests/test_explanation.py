@@ -58,7 +58,7 @@ def test_the_first_of_several_crossings_is_the_flip():
 
 
 @pytest.mark.parametrize(
-    "wrong, words",
+    ("wrong", "words"),
     [
         ({"steps": [0.25, 0.5, 1, 1.5]}, "rise strictly from 0"),
         ({"steps": [0, 0.5, 0.5, 1]}, "rise strictly from 0"),
@@ -72,7 +72,7 @@ def test_a_path_that_does_not_hang_together_is_refused(wrong, words):
 
 
 @pytest.mark.parametrize(
-    "wrong, words",
+    ("wrong", "words"),
     [
         ({"probability": 1.01}, "probability must lie in"),
         ({"probability": float("nan")}, "probability must lie in"),

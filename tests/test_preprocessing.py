@@ -31,7 +31,7 @@ def test_head_room_is_left_under_the_tanh(chest):
     assert np.abs(Preprocessing(48).apply(chest)).max() <= 0.9 + 1e-6
 
 
-@pytest.mark.parametrize("gain, offset", [(3, 100), (0.001, 0), (257, -32768), (16, 0)])
+@pytest.mark.parametrize(("gain", "offset"), [(3, 100), (0.001, 0), (257, -32768), (16, 0)])
 def test_units_do_not_matter(chest, gain, offset):
     same = Preprocessing(48).apply(chest * np.float32(gain) + np.float32(offset))
     assert np.allclose(same, Preprocessing(48).apply(chest), atol=1e-4)

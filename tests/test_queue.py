@@ -40,7 +40,7 @@ def test_jobs_run_one_at_a_time_and_in_order():
 
         return work
 
-    first, go = held(queue)
+    _first, go = held(queue)
     jobs = [queue.ask(name, work_of(name)) for name in "abcd"]
     go.set()
     assert all(job.wait(10) for job in jobs)
@@ -59,7 +59,7 @@ def test_everybody_can_see_their_place():
 
 def test_the_same_question_is_answered_once():
     queue, calls = Queue(), []
-    first, go = held(queue)
+    _first, go = held(queue)
     one = queue.ask("same", lambda progress: calls.append(1))
     other = queue.ask("same", lambda progress: calls.append(2))
     go.set()
@@ -119,7 +119,7 @@ def test_a_failure_can_be_forgotten_and_tried_again():
 
 def test_what_nobody_waits_for_any_more_is_never_begun():
     queue, ran = Queue(), []
-    first, go = held(queue)
+    _first, go = held(queue)
     queue.ask("old", lambda progress: ran.append("old"), asker="me")
     queue.ask("shared", lambda progress: ran.append("shared"), asker="me")
     queue.ask("shared", lambda progress: ran.append("shared"), asker="you")
@@ -216,7 +216,7 @@ def test_a_withdrawn_job_that_is_wanted_again_in_time_goes_on():
 
 def test_a_withdrawn_job_that_waits_is_never_begun():
     queue, begun = Queue(), []
-    first, go = held(queue)
+    _first, go = held(queue)
     queue.ask("unwanted", lambda progress: begun.append(1), "a")
     queue.withdraw("a", "unwanted")
     assert len(queue) == 1
@@ -264,7 +264,7 @@ def test_answers_of_whoever_left_are_forgotten_unless_somebody_else_asked_too():
 
 def test_one_who_asks_for_much_does_not_keep_others_waiting():
     queue, order = Queue(), []
-    first, go = held(queue)
+    _first, go = held(queue)
     for name in "abcd":
         queue.ask(name, lambda progress, name=name: order.append(name), "many")
     queue.ask("one", lambda progress: order.append("one"), "single")
@@ -278,7 +278,7 @@ def test_one_who_asks_for_much_does_not_keep_others_waiting():
 
 def test_what_is_in_the_background_waits_for_everything_else_until_it_is_looked_at():
     queue, order = Queue(), []
-    first, go = held(queue)
+    _first, go = held(queue)
     for name in "ab":
         queue.ask(name, lambda progress, name=name: order.append(name), "me", background=True)
     queue.ask("seen", lambda progress: order.append("seen"), "me")
@@ -313,7 +313,7 @@ def test_a_long_job_gets_half_of_the_time_however_many_short_ones_wait(short_s):
     """A report of one second in a hundred steps, and twenty who ask again whenever they are answered."""
     clock, order = Clock(), []
     queue = Queue(clock=clock)
-    first, go = held(queue)
+    _first, go = held(queue)
     report = queue.ask("report", clock.work(0.01, 100, order, "report"), "reporter", long=True)
     numbers = iter(range(10**6))
 

@@ -63,7 +63,7 @@ def test_a_region_cannot_be_changed_afterwards():
 
 
 @pytest.mark.parametrize(
-    "fields, words",
+    ("fields", "words"),
     [
         ({"name": " "}, "must have a name"),
         ({"level": "organ"}, "must be one of image, attribute, diagnosis"),

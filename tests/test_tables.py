@@ -40,7 +40,7 @@ def test_a_table_of_nothing_is_still_a_table():
 
 
 @pytest.mark.parametrize(
-    "value, text",
+    ("value", "text"),
     [(None, "-"), (0, "0.000"), (0.5, "0.500"), (2e-7, "2e-07"), (-0.00042, "-0.00042"), (31.25, "31.250")],
 )
 def test_numbers_are_never_rounded_away(value, text):
@@ -63,7 +63,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_scraps(tmp_path, monkeypatch)
     path = tmp_path / "rows.json"
     write_json(path, "evaluate", ROWS)
     before = path.read_text()
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="JSON compliant"):
         write_json(path, "bench", [{"ratio": float("nan")}])
 
     def refuse(*_):

@@ -46,7 +46,7 @@ def sent(pixels, findings=(), **more):
     return header | {"arrays": entries}, [unpacked(entry, chunk) for entry, chunk in zip(entries, chunks, strict=True)]
 
 
-@pytest.mark.parametrize("low, high", [(0, 255), (-1024, 3071), (0, 65535)])
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (-1024, 3071), (0, 65535)])
 def test_whole_numbers_arrive_exactly(low, high):
     pixels = np.random.default_rng(1).integers(low, high + 1, (31, 17)).astype(np.float32)
     pixels.flat[:2] = low, high
@@ -55,7 +55,7 @@ def test_whole_numbers_arrive_exactly(low, high):
     assert np.array_equal(arrays[header["scan"]], pixels)
 
 
-@pytest.mark.parametrize("scale, shift", [(1e-3, 0), (1, -500), (1e5, 1e5)])
+@pytest.mark.parametrize(("scale", "shift"), [(1e-3, 0), (1, -500), (1e5, 1e5)])
 def test_other_numbers_keep_their_unit_to_one_part_in_65535(scale, shift):
     pixels = (np.random.default_rng(2).random((20, 20)) * scale + shift).astype(np.float32)
     header, arrays = sent(pixels)
@@ -126,7 +126,7 @@ def test_a_picture_under_several_maps_is_sent_once():
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    ("change", "words"),
     [
         ({"probability": 1.2}, "probability of Effusion must lie in"),
         ({"threshold": math.nan}, "threshold of Effusion must lie in"),

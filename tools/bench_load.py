@@ -214,7 +214,8 @@ async def visit(address: str, data: bytes, scan: Scan, patience: float, seen: Vi
             await client.upload("film.dcm", data)
 
             viewer, until, looked_at = Viewer(client), begun + patience, -1
-            while await client.until(lambda: client.heard > looked_at and viewer.header(), until - time.monotonic()):
+            news = lambda: client.heard > looked_at and viewer.header()
+            while await client.until(news, until - time.monotonic()):
                 looked_at = client.heard
                 own = np.array_equal(await viewer.scan(), scan.pixels)
                 if (

@@ -34,12 +34,12 @@ from viewer.blob import (
 
 __all__ = [
     "VISIBLE_CHANGE",
-    "FindingView",
-    "BlankFindings",
-    "PanelView",
     "BadState",
-    "explain_view",
+    "BlankFindings",
+    "FindingView",
+    "PanelView",
     "explain_state",
+    "explain_view",
     "linked_panels",
 ]
 

@@ -11,8 +11,8 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from server import doors, sessions  # noqa: E402
-from viewer import FindingView, PanelView, explain_state, explain_view, linked_panels  # noqa: E402
+from server import doors, sessions
+from viewer import FindingView, PanelView, explain_state, explain_view, linked_panels
 
 
 def smooth_noise(rng, shape, cells):
@@ -27,7 +27,7 @@ def invented_film(height, width, top=4095.0, seed=3):
     """(height, width) float32: a trunk with lungs, ribs, spine and heart that nobody has."""
     rng = np.random.default_rng(seed)
     y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
-    soft = lambda d, edge: 1 / (1 + np.exp(np.clip(d / edge, -40, 40)))  # noqa: E731
+    soft = lambda d, edge: 1 / (1 + np.exp(np.clip(d / edge, -40, 40)))
     shoulder = 0.30 + 0.13 * np.clip((y - 0.08) / 0.22, 0, 1) - 0.03 * y
     body = soft(np.abs(x - 0.5) - shoulder, 0.008) * soft(0.05 - y + 0.55 * np.abs(x - 0.5) ** 2, 0.01)
     body = np.maximum(body, soft(np.abs(x - 0.5) - 0.085 - 0.6 * np.clip(y - 0.12, 0, 1), 0.008))
@@ -45,7 +45,7 @@ def invented_film(height, width, top=4095.0, seed=3):
                 * soft(0.04 - side * (x - 0.5), 0.01)
             )
             film += 0.075 * rib * body
-        for k in range(14):
+        for _ in range(14):
             angle, length = rng.uniform(-1.1, 1.1), rng.uniform(0.06, 0.2)
             ox, oy = 0.055 + rng.uniform(-0.012, 0.02), 0.43 + rng.uniform(-0.05, 0.05)
             t = np.clip((side * (x - 0.5) - ox) * np.cos(angle) + (y - oy) * np.sin(angle), 0, length)

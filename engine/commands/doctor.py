@@ -50,6 +50,7 @@ def doctor(
 
 
 def machine() -> list[dict]:
+    """The processor, Python, and the device that models run on."""
     rows = [
         _row(
             "machine",
@@ -93,6 +94,7 @@ def _version(part: str) -> str | None:
 
 
 def system_libraries() -> list[dict]:
+    """Whether OpenCV finds the libraries of the system that it needs."""
     try:
         import cv2
 
@@ -102,6 +104,7 @@ def system_libraries() -> list[dict]:
 
 
 def checkpoints() -> list[dict]:
+    """Every shipped checkpoint, and what it knows or why it does not open."""
     try:
         from engine.checkpoints.format import RefusedCheckpoint
         from engine.checkpoints.resolve import open_checkpoint, shipped

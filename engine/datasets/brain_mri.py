@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class BrainMRI(ClassFolders):
     """
 
     limit = 0.97
-    known_findings = {
+    known_findings: ClassVar = {
         "Tumour": frozenset({"glioma_tumor", "meningioma_tumor", "pituitary_tumor"}),
         "Glioma": frozenset({"glioma_tumor"}),
         "Meningioma": frozenset({"meningioma_tumor"}),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ class BUSI(ClassFolders):
     """
 
     limit = 0.96
-    known_findings = {
+    known_findings: ClassVar = {
         "Lesion": frozenset({"benign", "malignant"}),
         "Benign": frozenset({"benign"}),
         "Malignant": frozenset({"malignant"}),

@@ -205,7 +205,7 @@ def attenuation(patient: Patient, voxels: np.ndarray, average: Atlas) -> np.ndar
     hu = hu + rim * (CSF - hu) * (hu < 60)
     hu = hu - patient.white_matter * np.exp(-(((ventricle - 4) / 6) ** 2)) * (hu > 15) * (hu < 45)
     # outside of the brain, by distance
-    ease = lambda edge: np.clip((depth - edge) / 1.0 + 0.5, 0, 1)  # noqa: E731
+    ease = lambda edge: np.clip((depth - edge) / 1.0 + 0.5, 0, 1)
     fluid = 2.0 + 0.6 * patient.atrophy
     hu = np.where(depth > 0, CSF + (hu - CSF) * np.clip(1 - depth, 0, 1), hu)
     wall = patient.skull

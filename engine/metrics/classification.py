@@ -35,6 +35,11 @@ def known(
 
 
 def both_classes(positive: np.ndarray, subject: str) -> None:
+    """Refuses labels (n,) bool of one class only.
+
+    Raises:
+        NotMeasurable: with how many there are of each.
+    """
     if positive.all() or not positive.any():
         raise NotMeasurable(
             f"{subject} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at least "
@@ -172,6 +177,7 @@ def validation_score(labels: np.ndarray, scores: np.ndarray, findings: Sequence[
 
 
 def share(metric: str, hits: np.ndarray, subject: str, groups: np.ndarray, chance: float | None = None) -> Measure:
+    """The share of `hits` (n,) bool with its interval, `groups` (n,) resampled together."""
     return Measure(metric, subject, hits.mean(), *share_interval(hits, groups), n=len(hits), chance=chance)
 
 

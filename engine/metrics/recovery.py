@@ -16,6 +16,11 @@ DILATION = 0.02  # of the picture's width
 
 
 def same_shape(x: np.ndarray, x_hat: np.ndarray, x_star: np.ndarray) -> list[np.ndarray]:
+    """The three pictures (H, W) as float64.
+
+    Raises:
+        ValueError: shapes that differ, or a value that is not finite.
+    """
     pictures = [np.asarray(p, dtype=np.float64) for p in (x, x_hat, x_star)]
     if pictures[0].ndim != 2 or len({p.shape for p in pictures}) != 1:
         raise ValueError(f"x, x_hat and x_star must share one (H, W), got {', '.join(str(p.shape) for p in pictures)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,7 +58,7 @@ def stride_energy(
         """
         log = np.log(np.maximum(summed, 1e-300))
         means = np.stack(
-            [log[:, start:stop].mean(axis=1) for start, stop in zip(ends, ends[1:])], axis=1
+            [log[:, start:stop].mean(axis=1) for start, stop in itertools.pairwise(ends)], axis=1
         )  # at, beside, at, ...
         return (means[:, ::2] - means[:, 1::2]).mean(axis=1)
 

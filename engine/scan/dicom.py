@@ -42,7 +42,7 @@ def looks_like_dicom(data: bytes) -> bool:
     """Whether bytes without a preamble begin with the DICM mark, or with an element of group 2 or 8 in
     either byte order.
     """
-    return data[:4] == b"DICM" or data[:2] in (b"\x02\0", b"\x08\0") and data[3:4] == b"\0" or data[:3] == b"\0\x08\0"
+    return data[:4] == b"DICM" or (data[:2] in (b"\x02\0", b"\x08\0") and data[3:4] == b"\0") or data[:3] == b"\0\x08\0"
 
 
 @dataclass(frozen=True)

@@ -28,19 +28,19 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
         decoder = get_decoder(picture.syntax)
     except NotImplementedError as error:
         raise UnreadableScan(f"The picture is encoded as {name}, which cannot be decoded here; {AS_PLAIN}.") from error
-    options = dict(
-        pixel_keyword=picture.keyword,
-        pixel_vr=header.elements.get_item(Tag(picture.keyword)).VR or "OW",
-        photometric_interpretation=picture.photometric,
-        number_of_frames=picture.frames,
-        rows=picture.rows,
-        columns=picture.columns,
-        samples_per_pixel=picture.samples,
-        bits_allocated=picture.bits_allocated,
-        bits_stored=picture.bits_stored + picture.shift + picture.above,
-        pixel_representation=int(picture.signed),
-        allow_excess_frames=False,
-    )
+    options = {
+        "pixel_keyword": picture.keyword,
+        "pixel_vr": header.elements.get_item(Tag(picture.keyword)).VR or "OW",
+        "photometric_interpretation": picture.photometric,
+        "number_of_frames": picture.frames,
+        "rows": picture.rows,
+        "columns": picture.columns,
+        "samples_per_pixel": picture.samples,
+        "bits_allocated": picture.bits_allocated,
+        "bits_stored": picture.bits_stored + picture.shift + picture.above,
+        "pixel_representation": int(picture.signed),
+        "allow_excess_frames": False,
+    }
     if picture.samples > 1:
         options["planar_configuration"] = picture.planar
     if decoder.is_encapsulated:

@@ -55,7 +55,7 @@ def read_grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float
         values = np.concatenate([unit(np.asarray(ends)) for unit in units])
         span = float(values.min()), float(values.max())
     else:
-        real = dict(where=~mask) if holes else {}
+        real = {"where": ~mask} if holes else {}
         span = float(pixels.min(**real, initial=np.inf)), float(pixels.max(**real, initial=-np.inf))
     window, voi = _voi(header, signed=not table and span[0] < 0)
     turned, why = _turned(header, picture, voi if window is None else None)

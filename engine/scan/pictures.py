@@ -90,7 +90,7 @@ def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
         name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
         if len(body) < length or at + 12 + length > len(data):
             break
-        if name in PIXEL_CHUNKS or name == EXIF and chunks:
+        if name in PIXEL_CHUNKS or (name == EXIF and chunks):
             whole = zlib.crc32(name + body) == int.from_bytes(data[at + 8 + length : at + 12 + length], "big")
             if not whole and name != EXIF:
                 raise UnreadableScan("The PNG file is damaged: a checksum does not match; save it again.")

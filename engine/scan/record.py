@@ -200,7 +200,7 @@ def default_window(pixels: np.ndarray, bits: int) -> tuple[float, float]:
     low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (np.nan, np.nan)
     if not np.isfinite(high - low):
         return 0.0, 1.0  # of pixels that no scan may hold
-    if bits <= 8 and 0 <= low and 1 < high <= 255:
+    if bits <= 8 and low >= 0 and 1 < high <= 255:
         return 127.5, 255.0
     robust = np.percentile(sample(pixels), (0.5, 99.5))
     if robust[1] > robust[0]:

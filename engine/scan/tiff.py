@@ -86,8 +86,8 @@ def read_tiff(data: bytes) -> Scan:
         raise UnreadableScan(CUT_OFF)
     first = pages[0]
     stored = _as_stored(data, pages)
-    by_pillow = (
-        first.compression == LZW or first.bits[0] == 8 and first.samples in (2, 4)
+    by_pillow = first.compression == LZW or (
+        first.bits[0] == 8 and first.samples in (2, 4)
     )  # OpenCV multiplies those by alpha
     arrays = _decode_by_pillow(stored, first) if by_pillow else _decode_any(stored)
     if len(arrays) != len(pages) or any(array.shape[:2] != (first.rows, first.columns) for array in arrays):
@@ -185,7 +185,7 @@ def _check(page: Page, first: Page, count: int) -> None:
     if page.compression not in (NONE, LZW, DEFLATE, OLD_DEFLATE):
         raise UnreadableScan(f"The TIFF file's compression (number {page.compression}) is not read here; {SEND}.")
     whole = bits in (8, 16, 32) and form in (UNSIGNED, SIGNED)
-    if not (whole or bits in (32, 64) and form == FLOAT) or page.samples not in (
+    if not (whole or (bits in (32, 64) and form == FLOAT)) or page.samples not in (
         (1, 2, 3, 4) if bits == 8 else (1, 3, 4)
     ):
         raise UnreadableScan(
@@ -193,7 +193,7 @@ def _check(page: Page, first: Page, count: int) -> None:
         )
     photometrics = {1: (BLACK_IS_ZERO, PALETTE), 2: (BLACK_IS_ZERO,), 3: (RGB,), 4: (RGB,)}[page.samples]
     turned = page.samples == 1 and page.photometric == WHITE_IS_ZERO and form == UNSIGNED and bits <= 16
-    if not (turned or page.photometric in photometrics) or page.samples > 1 and page.planar != 1:
+    if not (turned or page.photometric in photometrics) or (page.samples > 1 and page.planar != 1):
         raise UnreadableScan(f"The colours of the TIFF file are stored in a way that is not read here; {SEND}.")
     if (page.compression == LZW) != (first.compression == LZW):
         raise UnreadableScan(f"The pages of the TIFF file are compressed in different ways; {SEND}.")
@@ -216,8 +216,8 @@ def _check_pieces(page: Page, data: bytes) -> None:
     if not len(offsets) == len(sizes) == len(needed):
         raise UnreadableScan(CUT_OFF)
     for offset, size, need in zip(offsets, sizes, needed, strict=True):
-        if offset + size > len(data) or page.compression == NONE and size < need:
+        if offset + size > len(data) or (page.compression == NONE and size < need):
             raise UnreadableScan(CUT_OFF)
-        if page.compression in (DEFLATE, OLD_DEFLATE):
-            if len(bounds.inflate(data[offset : offset + size], need + 1, window_bits=15)) != need:
-                raise UnreadableScan(DAMAGED)
+        deflated = page.compression in (DEFLATE, OLD_DEFLATE)
+        if deflated and len(bounds.inflate(data[offset : offset + size], need + 1, window_bits=15)) != need:
+            raise UnreadableScan(DAMAGED)

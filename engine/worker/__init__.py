@@ -176,8 +176,7 @@ class Worker:
     """
 
     def __init__(self, memory: int | None = Limits.memory):
-        """
-        Args:
+        """Args:
             memory: see `Limits`.
 
         Raises:
@@ -218,13 +217,13 @@ class Worker:
         """
         if self.gone:
             raise Lost
-        request = dict(
-            function=function,
-            arguments=arguments,
-            processor=limits.processor,
-            longest=limits.longest or limits.processor,
-            output=limits.output,
-        )
+        request = {
+            "function": function,
+            "arguments": arguments,
+            "processor": limits.processor,
+            "longest": limits.longest or limits.processor,
+            "output": limits.output,
+        }
         until = time.monotonic() + limits.wall
         try:
             self._data.settimeout(limits.wall)

@@ -16,6 +16,7 @@ def start(processor: float, longest: float) -> None:
 
 
 def stop() -> None:
+    """Takes the limit back: what runs from here on is not timed."""
     global _processor
     _processor = 0.0
     signal.setitimer(signal.ITIMER_PROF, 0)

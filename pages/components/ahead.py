@@ -55,6 +55,7 @@ def plan(
 
 @sessions.when_one_leaves
 def forget(session: str) -> None:
+    """Nothing more is computed ahead for this session."""
     with _changed:
         _plans.pop(session, None)
 

@@ -41,11 +41,13 @@ def badges(report: BiasReport, what: str = "films not trained on") -> list[str]:
 
 
 def headline(attribute: str, words: Sequence[str] = ()) -> str:
+    """The question as the title, with small words beside it, as HTML."""
     chips = "".join(f"<span class='chip'>{escape(text)}</span>" for text in words)
     return f"<div class='bias-head'><h1 class='title'>{escape(answers.question(attribute))}</h1>{chips}</div>"
 
 
 def answer_card(report: BiasReport) -> str:
+    """The answer and what must be said with it, as HTML."""
     first, rest = answers.answer(report)
     kinds = {result.verdict for result in report.findings if not result.slight}
     kind = KINDS[DEPENDS if DEPENDS in kinds else NO_SIGN if report.decided else CANNOT_TELL]
@@ -91,7 +93,7 @@ def findings_card(report: BiasReport) -> str:
     axis_limit, rows, two = notes.axis_limit(report), [], len(report.values) == 2
     margin = f"{100 * report.margin:g}"
     for result, cells in zip(report.findings, answers.table(report), strict=True):
-        name, pair, change, between, flips, share, verdict, p, corrected, sided, detectable, *gaps = cells
+        name, pair, change, between, flips, share, verdict, p, corrected, sided, _detectable, *gaps = cells
         between = between if two else f"{between}, {pair}"
         why = f" title='{escape(result.reason, quote=True)}'" if result.reason else ""
         reasons = [result.associations.missing.get(gap, "") for gap in GAPS]

@@ -85,6 +85,7 @@ def _made_for(opened: OpenScan, suited: Sequence[Checkpoint], alike: Mapping[str
 
 
 def choices() -> Choices:
+    """What this session has chosen so far."""
     return st.session_state.setdefault("checkpoint choices", {})
 
 

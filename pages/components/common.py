@@ -158,6 +158,7 @@ def open_another(address: str) -> str:
 
 
 def usable() -> list[Checkpoint]:
+    """The checkpoints that open."""
     return [entry for entry in checkpoints() if isinstance(entry, Checkpoint)]
 
 
@@ -188,6 +189,7 @@ def model_of(checkpoint: Checkpoint, device: str) -> RemoteModel:
 
 
 def method_of(checkpoint: Checkpoint) -> Method:
+    """The registered method of a checkpoint."""
     return method(checkpoint.method)
 
 
@@ -283,7 +285,8 @@ def _progress(job: Job, what: str) -> tuple[float, str]:
 
 def line(words: str, kind: str = "warn") -> None:
     """What is said above a page's result, in as many lines as `words` has; `kind` is 'warn', 'bad', 'quiet' or 'note'.
-    The words carry the meaning, the colour helps."""
+    The words carry the meaning, the colour helps.
+    """
     with st.container(key=f"line-{kind}-{abs(hash(words)) % 10**8}", gap=None):
         for part in words.split("\n"):
             st.text(part)

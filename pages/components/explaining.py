@@ -16,11 +16,12 @@ from viewer import FindingView
 
 @dataclass(frozen=True)
 class Explained:
-    """Everything on show about a scan, sorted by how far above its operating point a finding lies; what tells nothing comes last.
+    """Everything on show about a scan, sorted by how far above its operating point a finding lies; what tells nothing
+    comes last.
 
-    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `unlike` says that the scan is
-    not like what it was. `difference` is where the colour bar of a difference ends, and the grey range, both in the scan's units;
-    None without counterfactuals.
+    `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `unlike` says that
+    the scan is not like what it was. `difference` is where the colour bar of a difference ends, and the grey range,
+    both in the scan's units; None without counterfactuals.
     """
 
     findings: tuple[FindingView, ...]

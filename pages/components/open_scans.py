@@ -57,6 +57,7 @@ def sample() -> OpenScan | None:
 
 @st.cache_resource(max_entries=len(PATIENTS), show_spinner=False)
 def phantom_patient(name: str) -> OpenScan:
+    """A drawn chest, with its truth beside it."""
     index, tagged = PATIENTS[name]
     tag = Marker(share_of_positives=1.0) if tagged else None
     phantom = Phantom(index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=tag)
@@ -69,6 +70,7 @@ def phantom_patient(name: str) -> OpenScan:
 
 @st.cache_resource(max_entries=len(SYNTHETIC), show_spinner=False)
 def synthetic_picture(name: str) -> OpenScan:
+    """A picture of noise and shapes, with its truth beside it."""
     pictures = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED)
     picture = pictures.image(SYNTHETIC[name])
     truth = pictures.findings if pictures.labels[SYNTHETIC[name], 0] else ()
@@ -104,7 +106,8 @@ def drawn(name: str) -> OpenScan:
 
 def scans() -> dict[str, Entry]:
     """The reader's list by identity, in the order of opening; on first start the sample, or a phantom in its place,
-    and before it a drawn patient whom a checkpoint at hand explains well."""
+    and before it a drawn patient whom a checkpoint at hand explains well.
+    """
     mine = shelf.mine()
     with _first_start:
         if not mine.started:

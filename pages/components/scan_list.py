@@ -52,6 +52,7 @@ def sidebar() -> None:
 
 
 def upload() -> None:
+    """The place where files are dropped; what was dropped is opened."""
     round_ = st.session_state.setdefault("uploads", 0)
     files = st.file_uploader(
         "Open DICOM, NIfTI, NRRD, MHA, zip, PNG, JPEG, TIFF", accept_multiple_files=True, key=f"upload {round_}"
@@ -81,6 +82,7 @@ def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
 
 
 def draw(known: dict[str, Entry]) -> None:
+    """The choice of drawn pictures that are not open yet."""
     patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
     patient = st.selectbox(
         "Or a drawn picture",

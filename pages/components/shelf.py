@@ -41,7 +41,8 @@ class OpenScan:
         drawn_by: the collection that drew it, "" for a scan of a person.
         truth: findings that it was drawn with.
         id: its place on the shelf.
-        slices: how many the scan has, 1 for a single picture; 0 counts those of `scan`. A thumbnail keeps its scan's number.
+        slices: how many the scan has, 1 for a single picture; 0 counts those of `scan`. A thumbnail keeps its scan's
+            number.
     """
 
     name: str
@@ -309,6 +310,7 @@ SHELVES = Shelves(SETTINGS.scans_megabytes * MEGABYTE, 60 * SETTINGS.retention_m
 
 @sessions.at_every_look
 def sweep() -> None:
+    """Closes the scans of sessions that have left, and gives their memory back."""
     if SHELVES.sweep(sessions.present):
         give_back()
 

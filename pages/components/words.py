@@ -33,6 +33,7 @@ KINDS = {
 
 
 def log_odds(probability: float) -> float:
+    """Of a probability, which is kept a millionth away from 0 and 1."""
     p = min(max(float(probability), 1e-6), 1 - 1e-6)
     return float(np.log(p / (1 - p)))
 
@@ -68,7 +69,7 @@ def whereabouts(evidence: np.ndarray) -> tuple[float, str] | None:
 
 
 def whose_side(part: str) -> str:
-    """ "the patient's right" for a part at the left of a picture in which the patient faces the reader."""
+    """Gives "the patient's right" for a part at the left of a picture in which the patient faces the reader."""
     return f"the patient's {'right' if part.endswith('left') else 'left'}"
 
 

@@ -3,6 +3,7 @@ the other.
 """
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Exact(Made):
 class Three(Made):
     """With a third value that nobody has, and that looks like a."""
 
-    attributes = {"group": ("a", "b", "c")}
+    attributes: ClassVar = {"group": ("a", "b", "c")}
 
     def __init__(self):
         super().__init__()

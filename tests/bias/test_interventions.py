@@ -79,7 +79,7 @@ def test_without_a_generator_only_drawn_films_can_be_changed(phantom, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    ("change", "words"),
     [
         ({"pictures": {"F": np.zeros((3, 8, 8))}}, "for two or more values"),
         ({"pictures": {"F": np.zeros((3, 8, 8)), "M": np.zeros((3, 8, 9))}}, "pictures under sex M"),

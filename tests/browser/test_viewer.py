@@ -280,7 +280,7 @@ def test_keys_of_the_viewer_never_reach_streamlit(view):
 
 
 def test_findings_and_slider_answer_to_the_keyboard_and_say_so(view):
-    chosen = lambda: view.page.locator("[role=option][aria-selected=true]").get_attribute("aria-label")  # noqa: E731
+    chosen = lambda: view.page.locator("[role=option][aria-selected=true]").get_attribute("aria-label")
     assert chosen().startswith("Effusion, probability 0.83")
     view.press("ArrowDown")
     assert chosen().startswith("Pneumonia")

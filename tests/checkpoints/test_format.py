@@ -209,7 +209,7 @@ def test_a_missing_key_is_named(folder, key):
 
 
 @pytest.mark.parametrize(
-    "changes, sentence",
+    ("changes", "sentence"),
     [
         ({"format": 2}, "format 2"),
         ({"format": "1"}, "format '1'"),
@@ -238,7 +238,7 @@ def test_a_wrong_value_in_the_configuration_is_named(folder, changes, sentence):
 
 
 @pytest.mark.parametrize(
-    "text, sentence",
+    ("text", "sentence"),
     [
         (b"", "not valid JSON"),
         (b"[]", "must be a JSON object"),

@@ -162,7 +162,7 @@ def downloads(stand_in):
 
 
 @pytest.mark.parametrize(
-    "files, sentence",
+    ("files", "sentence"),
     [
         ({"pytorch_model.bin": b"pickle", "config.json": b"{}", "card.md": b""}, "has no weights.safetensors"),
         ({"weights.safetensors": b"", "config.json": bytes(10**6 + 1), "card.md": b""}, "at most 1,000,000"),

@@ -76,7 +76,7 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    ("words", "told"),
     [
         (("--attribute", "age"), "the drawing of these films cannot change 'age'; it can change sex, view_position"),
         (("--attribute", "marker"), "--option marker=TEXT"),
@@ -94,7 +94,7 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
     ],
 )
 def test_bad_input_ends_in_one_sentence(bias, checkpoint, words, told):
-    code, out, err = bias("--checkpoint", checkpoint, "--data", "phantom", "--option", "size=32", *words)
+    code, _out, err = bias("--checkpoint", checkpoint, "--data", "phantom", "--option", "size=32", *words)
     sentence = err.strip().splitlines()[-1]
     assert code == 1 and sentence.startswith("engine: ") and told in sentence and "Traceback" not in err
 
@@ -103,7 +103,7 @@ def test_bad_input_ends_in_one_sentence(bias, checkpoint, words, told):
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(bias, option, tmp_path):
     (tmp_path / "file").write_text("")
     for path, told in ((tmp_path, "is a folder"), (tmp_path / "file" / "bias", "is a file and no folder")):
-        code, out, err = bias(
+        code, _out, err = bias(
             "--checkpoint", "nobody", *PHANTOM, "--attribute", "sex", option, path
         )  # nor is a checkpoint looked for
         assert code == 1 and err.startswith("engine: ") and err.count("\n") == 1 and told in err
@@ -130,7 +130,7 @@ def test_films_carry_the_marker_that_the_checkpoint_was_trained_with(bias, check
 
 
 def test_a_model_that_explains_cannot_show_patients_otherwise(bias, checkpoint):
-    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
+    code, _out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", checkpoint)
     assert code == 1 and "explains scans and cannot change an attribute" in err
 
 
@@ -142,7 +142,7 @@ def test_a_generator_of_which_little_is_known_gives_numbers_and_no_verdict(bias,
 
 
 def test_groups_that_are_too_small_are_named_without_an_error(bias, checkpoint):
-    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
+    code, out, _err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
     assert code == 0 and out.splitlines()[1].startswith("That cannot be told") and "patients, fewer than the 20" in out
 
 
@@ -154,7 +154,7 @@ def test_what_a_marker_changes_stands_on_the_card_beside_the_map(bias, checkpoin
         open_checkpoint(checkpoint).card.replace("## Metrics\n", f"## Metrics\n\n{table(rows)}\n")
     )
     marked = "--option", "marker=CXR-ROOM1", "--option", "marker_share=50", "--attribute", "marker", "--card"
-    code, out, err = bias("--checkpoint", folder, *PHANTOM, *marked, "--json", tmp_path / "bias.json")
+    code, _out, err = bias("--checkpoint", folder, *PHANTOM, *marked, "--json", tmp_path / "bias.json")
     assert code == 0, err
     said = {row["subject"]: row["value"] for row in json.loads((tmp_path / "bias.json").read_text())["rows"]}
     card = open_checkpoint(folder).card
@@ -169,11 +169,9 @@ def test_what_a_marker_changes_stands_on_the_card_beside_the_map(bias, checkpoin
 
 def test_only_exact_counterfactuals_go_onto_a_card(bias, checkpoint, tmp_path):
     generator = method("cit_lr").tiny(tmp_path / "generator").folder
-    code, out, err = bias(
-        "--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator, "--card"
-    )
+    code, _, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator, "--card")
     assert code == 1 and "--card is for exact counterfactuals" in err
-    code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--card")
+    code, _out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--card")
     assert code == 1 and "no table of measures" in err and "step" not in err  # refused before the work
 
 

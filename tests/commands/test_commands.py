@@ -113,7 +113,7 @@ def test_train_saves_a_checkpoint_that_opens_with_a_complete_card(trained):
     assert "sex F" in sections["Subgroups"] and "view position" in sections["Subgroups"]
     assert "annotation" in sections["Split and seeds"] and f"train {int(0.7 * PATIENTS)}" in sections["Split and seeds"]
     assert checkpoint.config["training"]["steps_done"] == 4 and checkpoint.config["network"]["width"] == 4
-    assert all(0 < scale for scale in checkpoint.config["scales"].values())
+    assert all(scale > 0 for scale in checkpoint.config["scales"].values())
     records = open_model(checkpoint, "cpu").explain(Scan.of(patients().image(3, 64)))
     assert [record.finding for record in records] == list(patients().findings)
 
@@ -385,7 +385,7 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
 
 
 @pytest.mark.parametrize(
-    "words, named",
+    ("words", "named"),
     [
         (("explain", "missing.png", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
         (("explain", "{tmp}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
@@ -568,7 +568,7 @@ def test_every_command_refuses_a_json_file_that_cannot_be_written_before_the_wor
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    ("words", "said"),
     [
         (["attri_net", *DATA, "--pairs", "phantom"], "pairs are implants, got 'phantom'"),
         (

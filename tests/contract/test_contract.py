@@ -125,7 +125,7 @@ def test_windowing_never_changes_the_prediction(opened):
         assert not entry.counterfactuals or np.array_equal(one.counterfactual, other.counterfactual)
 
 
-@pytest.mark.parametrize("gain, offset", [(3, 100), (16, 0), (0.25, -1024)])
+@pytest.mark.parametrize(("gain", "offset"), [(3, 100), (16, 0), (0.25, -1024)])
 def test_an_affine_change_of_units_leaves_the_probabilities(opened, gain, offset):
     entry, model = opened
     pixels = pixels_for(entry, 80, 60, 0, 4095)
@@ -269,12 +269,12 @@ def test_a_checkpoint_that_does_not_hang_together_is_refused_in_a_sentence(opene
     wrong = [
         {"network": {}},
         {"network": {**config["network"], "colour": 3}},
-        {"network": {name: "large" for name in config["network"]}},
+        {"network": dict.fromkeys(config["network"], "large")},
         {"preprocessing": {}},
         {"preprocessing": {**config["preprocessing"], "size": 2 * config["preprocessing"]["size"]}},
         {"findings": [*config["findings"], "Gout"], "thresholds": {**config["thresholds"], "Gout": 0.5}},
         {"weights": {name: weights[name] for name in [*weights][1:]}},
-        {"weights": {**weights, "net.more": weights[[*weights][0]]}},
+        {"weights": {**weights, "net.more": weights[next(iter(weights))]}},
         *(
             {"network": {**config["network"], name: 2 * value}}
             for name, value in numbers.items()

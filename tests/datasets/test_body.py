@@ -44,7 +44,7 @@ def test_the_trunk_is_found_in_any_grey_range_and_size(size, factor, offset):
 
 
 def test_dark_lungs_are_inside_the_body():
-    film, trunk = drawn_film()
+    film, _trunk = drawn_film()
     assert body_mask(film)[100:160, 80:96].all()
 
 
@@ -65,7 +65,7 @@ def test_letters_on_the_body_are_not_the_patient():
 
 
 def test_a_large_bright_organ_stays():
-    film, trunk = drawn_film()
+    film, _trunk = drawn_film()
     cv2.ellipse(film, (140, 180), (40, 35), 0, 0, 360, 1.0, -1)
     film = cv2.GaussianBlur(film, (0, 0), 1.5)
     assert body_mask(film)[150:210, 110:170].all()

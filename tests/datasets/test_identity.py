@@ -13,7 +13,7 @@ from engine.datasets.two_class import TwoClass
 from tests.datasets.test_busi import write_folder
 
 MARK = Marker(text="CXR-ROOM1")
-PLAIN = dict(count=60, seed=1, size=64)
+PLAIN = {"count": 60, "seed": 1, "size": 64}
 
 
 def differing(one, other):

@@ -11,7 +11,7 @@ def test_at_strength_0_the_counterfactual_is_the_fact(kind):
     cases = StructuralModel(kind, 0.0, values=3).draw(50, seed=1)
     # Each value has a matrix product of its own, and two products of the same numbers may be summed in different
     # orders.
-    same = dict(rtol=1e-12, atol=1e-12)
+    same = {"rtol": 1e-12, "atol": 1e-12}
     np.testing.assert_allclose(cases.under[:, 1], cases.under[:, 0], **same)
     np.testing.assert_allclose(cases.under[:, 2], cases.under[:, 0], **same)
     np.testing.assert_allclose(cases.counterfactual(), cases.x, **same)
@@ -52,7 +52,7 @@ def test_the_attribute_has_no_part_in_the_representation_unless_it_is_made_to():
 
 
 @pytest.mark.parametrize(
-    "kind, expected",
+    ("kind", "expected"),
     [
         ("linear", 2 * 0.5 - 3 * 2 + 1),
         ("quadratic", 2 * 0.25 - 3 * 4 + 1),

@@ -1,5 +1,7 @@
 """The four tuberculosis collections in one folder, written here in miniature: labels, readings, lesions and borders."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -105,7 +107,7 @@ def test_lesion_masks_of_shenzhen_are_cut_like_the_film_and_merged(tmp_path):
 
 def test_dicom_films_are_read_with_bright_meaning_dense(tmp_path):
     pydicom_data = pytest.importorskip("pydicom.data", reason="pydicom's test files are not installed")
-    data = open(pydicom_data.get_testdata_file("RG1_UNCR.dcm"), "rb").read()  # MONOCHROME1: stored dark is dense
+    data = Path(pydicom_data.get_testdata_file("RG1_UNCR.dcm")).read_bytes()  # MONOCHROME1: stored dark is dense
     collection = Tuberculosis(write_folder(tmp_path, each=1, dicom=data), sources="kit", crop="whole")
     scan = read_scan(data).pixels
     assert collection.image(0).shape == scan.shape

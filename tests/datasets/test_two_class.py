@@ -1,5 +1,7 @@
 """Two classes of a collection: who takes part, as what, and that everything else about a picture stays as it was."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ class Told(Collection):
     name, kind, findings = "told", "unknown", ("A", "B")
     labels = np.array([[a, b] for a in (1, 0, np.nan) for b in (1, 0, np.nan)], np.float32)
     patients = np.arange(9).astype(str)
-    attributes = {}
+    attributes: ClassVar = {}
 
     def image(self, index, size=None):
         raise NotImplementedError

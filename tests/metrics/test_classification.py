@@ -45,7 +45,7 @@ def test_perfect_reversed_and_constant_scores():
     assert (many.low, many.high) == (perfect.low, perfect.high)  # twenty pictures of one patient are one patient
 
 
-@pytest.mark.parametrize("positives, truth", [(6, 0.8), (25, 0.9), (60, 0.75)])
+@pytest.mark.parametrize(("positives", "truth"), [(6, 0.8), (25, 0.9), (60, 0.75)])
 def test_auc_interval_covers_the_truth(positives, truth):
     random = np.random.default_rng(positives)
     hits = 0
@@ -92,7 +92,7 @@ def test_one_class_is_not_measurable_and_the_sentence_names_it():
 
 
 @pytest.mark.parametrize(
-    "labels, scores, says",
+    ("labels", "scores", "says"),
     [
         ([0, 1, 2], [1, 2, 3], "labels must be 0, 1 or NaN, got 2"),
         ([0, 1], [1, 2, 3], "share one shape"),

@@ -23,7 +23,7 @@ def test_numpy_scalars_become_plain_numbers():
 
 
 @pytest.mark.parametrize(
-    "changed, says",
+    ("changed", "says"),
     [
         ({"metric": "area"}, "metric must be one of"),
         ({"value": float("nan")}, "value of auc for 'Edema' must be finite"),

@@ -34,7 +34,7 @@ def test_removed_pixels_do_not_count_as_perfect():
 def test_without_a_lesion_it_is_the_ssim_of_wang_et_al():
     x, _ = pictures()
     y = x + np.random.default_rng(2).normal(size=x.shape).astype(np.float32) * 0.1
-    settings = dict(data_range=2.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    settings = {"data_range": 2.0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     expected = [structural_similarity(a.astype(float), b.astype(float), **settings) for a, b in zip(x, y)]
     measure = masked_ssim(x, y, np.zeros(x.shape, bool), 2.0)
     assert measure.value == pytest.approx(np.mean(expected), abs=1e-6)

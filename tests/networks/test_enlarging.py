@@ -86,7 +86,7 @@ def attri_net(upsampling):
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"the real films are not at {REAL}")
 @pytest.mark.parametrize(
-    "make, marked, clean",
+    ("make", "marked", "clean"),
     [
         (attri_net, "transposed", "resized"),
         (lambda word: va_gan.MapGenerator(va_gan.Architecture(112, 8, word)).eval(), "transposed", "resized"),

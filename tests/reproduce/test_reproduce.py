@@ -103,7 +103,7 @@ def test_what_is_missing_is_said_and_not_trained_when_training_is_not_wanted(shi
 
 
 @pytest.mark.parametrize(
-    "name, models", [("attri-net-phantom", (UNGUIDED, GUIDED)), ("attri-net-tag", (UNGUIDED, GUIDED))]
+    ("name", "models"), [("attri-net-phantom", (UNGUIDED, GUIDED)), ("attri-net-tag", (UNGUIDED, GUIDED))]
 )
 def test_every_row_about_a_checkpoint_has_a_number_once_it_is_there(shipped, tmp_path, name, models, capsys):
     for seed, training in enumerate(TABLES[name].models.values()):

@@ -38,20 +38,20 @@ def dicom(stored: np.ndarray, syntax=ExplicitVRLittleEndian, samples: int = 1, *
     data.file_meta.TransferSyntaxUID = syntax
     shape = stored.shape[:-1] if samples == 3 else stored.shape
     bits = 8 * stored.dtype.itemsize
-    defaults = dict(
-        SOPClassUID=ComputedRadiographyImageStorage,
-        SOPInstanceUID="1.2.3.4",
-        Modality="CR",
-        SamplesPerPixel=samples,
-        PhotometricInterpretation="RGB" if samples == 3 else "MONOCHROME2",
-        Rows=shape[-2],
-        Columns=shape[-1],
-        BitsAllocated=bits,
-        BitsStored=bits,
-        HighBit=bits - 1,
-        PixelRepresentation=int(stored.dtype.kind == "i"),
-        PixelData=stored.astype(stored.dtype.newbyteorder(">" if syntax == ExplicitVRBigEndian else "<")).tobytes(),
-    )
+    defaults = {
+        "SOPClassUID": ComputedRadiographyImageStorage,
+        "SOPInstanceUID": "1.2.3.4",
+        "Modality": "CR",
+        "SamplesPerPixel": samples,
+        "PhotometricInterpretation": "RGB" if samples == 3 else "MONOCHROME2",
+        "Rows": shape[-2],
+        "Columns": shape[-1],
+        "BitsAllocated": bits,
+        "BitsStored": bits,
+        "HighBit": bits - 1,
+        "PixelRepresentation": int(stored.dtype.kind == "i"),
+        "PixelData": stored.astype(stored.dtype.newbyteorder(">" if syntax == ExplicitVRBigEndian else "<")).tobytes(),
+    }
     if samples == 3:
         defaults["PlanarConfiguration"] = 0
     if len(shape) == 3:

@@ -258,7 +258,7 @@ def test_compressed_pixels_that_are_said_to_be_plain_are_named():
 
 
 @pytest.mark.parametrize(
-    "written, told",
+    ("written", "told"),
     [
         (ExplicitVRLittleEndian, ExplicitVRBigEndian),
         (ImplicitVRLittleEndian, ExplicitVRBigEndian),

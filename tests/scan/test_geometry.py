@@ -64,7 +64,7 @@ def test_positions_written_with_few_digits_are_still_even():
 
 
 @pytest.mark.parametrize(
-    "positions, between, remark",
+    ("positions", "between", "remark"),
     [
         ([(0, 0, z) for z in (0, 3, 9, 12)], None, "not evenly spaced"),
         ([(0, 0, 0)] * 4, None, ""),  # a series in time
@@ -97,7 +97,7 @@ def test_slices_that_turn_about_an_axis_have_no_affine():
 
 
 @pytest.mark.parametrize(
-    "measures, spacing",
+    ("measures", "spacing"),
     [
         ({"PixelSpacing": ["0.5", "0.25"], "SpacingBetweenSlices": "2"}, (2, 0.5, 0.25)),
         ({"PixelSpacing": ["0.5", "0.25"], "SpacingBetweenSlices": "-2"}, (2, 0.5, 0.25)),

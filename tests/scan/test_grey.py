@@ -17,7 +17,7 @@ SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian)
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-@pytest.mark.parametrize("stored, high", [(12, 11), (12, 12), (12, 15), (10, 13), (8, 15)])
+@pytest.mark.parametrize(("stored", "high"), [(12, 11), (12, 12), (12, 15), (10, 13), (8, 15)])
 def test_the_stored_bits_end_at_the_high_bit(syntax, stored, high):
     values = STORED >> (12 - stored)
     words = values << (high + 1 - stored)
@@ -167,7 +167,7 @@ def test_a_damaged_modality_table_is_said_and_a_damaged_voi_table_is_not():
 
 
 @pytest.mark.parametrize(
-    "elements, expected",
+    ("elements", "expected"),
     [
         ({"RescaleSlope": "", "RescaleIntercept": ""}, STORED),
         ({"RescaleSlope": "", "RescaleIntercept": "-1024"}, STORED - 1024.0),
@@ -263,7 +263,7 @@ def test_padding_at_the_dark_end_stays_and_nothing_else_moves(photometric):
     assert np.array_equal(scan.pixels, ringing())
 
 
-@pytest.mark.parametrize("value, limit", [(-2000, None), (30_000, None), (-2000, -1900), (3000, 3100)])
+@pytest.mark.parametrize(("value", "limit"), [(-2000, None), (30_000, None), (-2000, -1900), (3000, 3100)])
 def test_other_padding_becomes_the_dark_end_without_what_compression_left(value, limit):
     stored = ringing()
     holes = np.zeros(stored.shape, bool)
@@ -277,8 +277,8 @@ def test_other_padding_becomes_the_dark_end_without_what_compression_left(value,
     assert len(np.unique(scan.pixels[holes])) == 1 and -131 < scan.pixels[holes][0] < 250
 
 
-@pytest.mark.parametrize("keyword, dtype", [("FloatPixel", np.float32), ("DoubleFloatPixel", np.float64)])
-@pytest.mark.parametrize("value, limit", [(-1e30, None), (-5.0, -4.0), (np.nan, None)])
+@pytest.mark.parametrize(("keyword", "dtype"), [("FloatPixel", np.float32), ("DoubleFloatPixel", np.float64)])
+@pytest.mark.parametrize(("value", "limit"), [(-1e30, None), (-5.0, -4.0), (np.nan, None)])
 def test_padding_of_floats_is_left_out(keyword, dtype, value, limit):
     real = STORED.astype(dtype) / 7
     stored = real.copy()

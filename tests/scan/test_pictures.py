@@ -25,7 +25,7 @@ def luminance(rgb: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "file, pixels, bits",
+    ("file", "pixels", "bits"),
     [
         (png(FLAT), FLAT, 8),
         (png(DEEP), DEEP, 16),
@@ -168,7 +168,7 @@ REFUSED = [  # file, a word of the sentence
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("file, word", REFUSED)
+@pytest.mark.parametrize(("file", "word"), REFUSED)
 def test_what_is_no_scan_is_refused_in_one_sentence(file, word):
     with pytest.raises(UnreadableScan, match=word) as refusal:
         read_scan(file)

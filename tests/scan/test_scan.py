@@ -46,7 +46,7 @@ def test_a_window_never_changes_pixels(window):
 def test_a_window_that_shows_nothing_gives_way_to_the_default(window):
     scan = read_scan(dicom(STORED, WindowCenter=window[0], WindowWidth=window[1]))
     assert scan.window == read_scan(dicom(STORED)).window
-    assert 0.2 < shown(scan).std()
+    assert shown(scan).std() > 0.2
 
 
 def test_a_voi_table_sets_the_window_and_leaves_the_pixels():
@@ -105,7 +105,7 @@ def test_turning_over_keeps_the_range_that_the_rescale_gives():
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize(
-    "value, limit, dtype", [(63536, None, np.uint16), (-2000, None, np.int16), (5000, 5003, np.uint16)]
+    ("value", "limit", "dtype"), [(63536, None, np.uint16), (-2000, None, np.int16), (5000, 5003, np.uint16)]
 )
 def test_padding_becomes_the_darkest_real_value(photometric, value, limit, dtype):
     stored = STORED.astype(dtype)
@@ -156,7 +156,7 @@ def test_one_slice_of_a_volume_is_a_scan_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "elements, spacing",
+    ("elements", "spacing"),
     [
         ({"PixelSpacing": ["0.5", "0.25"]}, (0.5, 0.25)),
         ({"PixelSpacing": ["0.5", "0.25"], "ImagerPixelSpacing": ["1", "1"]}, (0.5, 0.25)),
@@ -175,7 +175,7 @@ MAGNIFIED = {"EstimatedRadiographicMagnificationFactor": "2"}
 
 
 @pytest.mark.parametrize(
-    "elements, spacing, place",
+    ("elements", "spacing", "place"),
     [
         ({"PixelSpacing": ["0.2", "0.1"]}, (0.2, 0.1), "patient"),
         ({"ImagerPixelSpacing": ["0.2", "0.1"]}, (0.2, 0.1), "detector"),
@@ -225,7 +225,7 @@ def test_spacing_that_is_no_pair_of_numbers_is_none(text):
 
 
 @pytest.mark.parametrize(
-    "modality, storage, kind",
+    ("modality", "storage", "kind"),
     [
         ("CR", None, "radiograph"),
         ("DX", None, "radiograph"),
@@ -279,26 +279,30 @@ def test_float_pixels_are_read_as_they_are_but_only_when_finite():
         read_scan(dicom(real, FloatPixelData=real.tobytes(), **elements))
 
 
-IDENTIFYING = dict(
-    PatientName="Doe^Jane",
-    PatientID="MRN-778812",
-    PatientBirthDate="19510403",
-    PatientAddress="12 Elm Street",
-    InstitutionName="St Elsewhere",
-    ReferringPhysicianName="House^Gregory",
-    AccessionNumber="ACC991",
-    StudyDate="20240229",
-    StudyDescription="CHEST of Jane",
-    OperatorsName="Smith^Al",
-    DeviceSerialNumber="SN5551",
-    StudyInstanceUID="1.2.840.99.1",
-)
+IDENTIFYING = {
+    "PatientName": "Doe^Jane",
+    "PatientID": "MRN-778812",
+    "PatientBirthDate": "19510403",
+    "PatientAddress": "12 Elm Street",
+    "InstitutionName": "St Elsewhere",
+    "ReferringPhysicianName": "House^Gregory",
+    "AccessionNumber": "ACC991",
+    "StudyDate": "20240229",
+    "StudyDescription": "CHEST of Jane",
+    "OperatorsName": "Smith^Al",
+    "DeviceSerialNumber": "SN5551",
+    "StudyInstanceUID": "1.2.840.99.1",
+}
 
 
 def test_only_allow_listed_tags_are_kept():
-    described = dict(
-        BodyPartExamined="CHEST", ViewPosition="PA", PatientSex="F", PatientAge="072Y", Manufacturer="Acme (Europe)"
-    )
+    described = {
+        "BodyPartExamined": "CHEST",
+        "ViewPosition": "PA",
+        "PatientSex": "F",
+        "PatientAge": "072Y",
+        "Manufacturer": "Acme (Europe)",
+    }
     scan = read_scan(dicom(STORED, **IDENTIFYING, **described))
     assert scan.tags == {
         "Modality": "CR",
@@ -315,7 +319,7 @@ def test_only_allow_listed_tags_are_kept():
 
 
 @pytest.mark.parametrize(
-    "written, kept",
+    ("written", "kept"),
     [
         ("045Y", "45"),
         ("089Y", "89"),
@@ -359,7 +363,7 @@ def test_pixels_cannot_be_changed_behind_the_identity():
     scan = Scan.of(owner[:16])
     owner[:] = 0
     assert scan.pixels.max() == 511
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         scan.pixels[0, 0] = 1
 
 
@@ -377,7 +381,7 @@ def test_the_default_window_shows_the_picture():
 
 
 @pytest.mark.parametrize(
-    "pixels, fields, word",
+    ("pixels", "fields", "word"),
     [
         (np.zeros(300), {}, r"\(H, W\)"),
         (np.zeros((2, 2, 20, 20)), {}, r"\(H, W\)"),

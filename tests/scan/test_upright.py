@@ -122,9 +122,10 @@ def test_a_png_note_with_a_wrong_checksum_turns_nothing():
 
 
 def test_a_note_before_the_header_is_no_png():
+    lines = zlib.compress(b"".join(b"\0" + row.tobytes() for row in FLAT))
+    broken = png_chunks((b"eXIf", exif_block(6)), (b"IDAT", lines), png_header(*FLAT.shape), (b"IEND", b""))
     with pytest.raises(UnreadableScan):
-        lines = zlib.compress(b"".join(b"\0" + row.tobytes() for row in FLAT))
-        read_scan(png_chunks((b"eXIf", exif_block(6)), (b"IDAT", lines), png_header(*FLAT.shape), (b"IEND", b"")))
+        read_scan(broken)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

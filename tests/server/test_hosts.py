@@ -50,7 +50,7 @@ def outside():
 
 @pytest.fixture(scope="module")
 def address(serve, tmp_path_factory, outside):
-    proxies = {name: outside[0] for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), outside[0])
     empty = str(tmp_path_factory.mktemp("checkpoints"))
     return serve(
         "app.py",

@@ -114,7 +114,7 @@ def test_an_upload_that_is_too_much_is_refused_before_its_bytes_are_taken(client
     asked, of = client
     for name in "abc":
         of.ask("s", name)
-    put = lambda name, size: asked.put(f"/base/_stcore/upload_file/s/{name}", content=b"x" * size)  # noqa: E731
+    put = lambda name, size: asked.put(f"/base/_stcore/upload_file/s/{name}", content=b"x" * size)
     assert put("a", MB // 2).status_code == 204
     refused = put("b", MB)
     assert (refused.status_code, refused.text) == (413, TOO_LARGE)

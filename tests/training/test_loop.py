@@ -153,7 +153,7 @@ def test_a_run_is_not_begun_where_one_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other, words",
+    ("other", "words"),
     [
         (Line(seed=2), "was started with seed 1, not 2"),
         (Line(rate=0.5), "was started with another rate"),

@@ -220,4 +220,7 @@ def caption(report: BiasReport, result: FindingReport) -> str:
         else f", {answers.points(result.change.low)} to {answers.points(result.change.high)}"
     )
     start, end = (short(report.attribute, value) for value in result.pair)
-    return f"Mean change for {result.finding.lower()}, {start} to {end}: {answers.points(result.change.value)} points{between}"
+    return (
+        f"Mean change for {result.finding.lower()}, {start} to {end}: {answers.points(result.change.value)} "
+        f"points{between}"
+    )

@@ -52,7 +52,7 @@ def findings_stay(row: Measure) -> bool | None:
     it.
     """
     low, high = (row.value, row.value) if row.low is None else (row.low, row.high)
-    if -MOST_AUC_CHANGE <= low and high <= MOST_AUC_CHANGE:
+    if low >= -MOST_AUC_CHANGE and high <= MOST_AUC_CHANGE:
         return True
     if low > MOST_AUC_CHANGE or high < -MOST_AUC_CHANGE or abs(row.value) > 2 * MOST_AUC_CHANGE:
         return False

@@ -57,6 +57,7 @@ def named(attribute: str) -> str:
 
 
 def question(attribute: str) -> str:
+    """What a reader asks of the report."""
     return f"Would the answer change if only the {named(attribute)} changed?"
 
 
@@ -294,10 +295,12 @@ def one_sided(result: FindingReport) -> str:
 
 
 def verdict(result: FindingReport) -> str:
+    """The verdict of one finding, with what must be said beside it."""
     return f"{result.verdict}, {result.how}" if result.how else result.verdict
 
 
 def p_value(p: float) -> str:
+    """With two decimals, more of a small one."""
     return "<0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
 
 

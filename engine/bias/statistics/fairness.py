@@ -189,7 +189,7 @@ def log_p_of_equal_means(predictions: np.ndarray, attribute: np.ndarray, patient
     Probabilities, and several pictures a patient: Welch's analysis of variance (1951), with standard errors over
     patients.
     """
-    statistic, freedom, log_p = _test(np.asarray(predictions, dtype=np.float64), np.asarray(attribute), patients)
+    _statistic, _freedom, log_p = _test(np.asarray(predictions, dtype=np.float64), np.asarray(attribute), patients)
     return log_p
 
 

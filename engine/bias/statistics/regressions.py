@@ -157,10 +157,12 @@ def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) ->
 
 
 def fitted(kind: Learner, features: np.ndarray, target: np.ndarray, seed: int) -> RegressorMixin:
+    """The regression of `kind`, fitted to features (n, k) and target (n,); what it draws comes from `seed`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # an unfinished g costs power, not validity
         return kind.make(seed).fit(features, target)
 
 
 def predicted(model: RegressorMixin, features: np.ndarray) -> np.ndarray:
+    """(n,) in [0, 1], for features (n, k)."""
     return np.clip(model.predict(features), 0, 1)

@@ -123,6 +123,7 @@ class LearnedMechanism:
 
 
 def with_constant(z: np.ndarray) -> np.ndarray:
+    """(n, k) to (n, k + 1), with a first column of ones."""
     return np.concatenate([np.ones((len(z), 1)), z], axis=1)
 
 

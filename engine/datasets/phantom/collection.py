@@ -101,7 +101,8 @@ def _markers(marker: Marker | Sequence[Marker] | str | None, share: int | None) 
 
 def _keep_memory() -> None:
     """Films come and go as many short-lived arrays. Once the C library has freed a block this large it no longer hands
-    memory back after each, which would cost a fifth of the drawing."""
+    memory back after each, which would cost a fifth of the drawing.
+    """
     np.empty(KEPT_BYTES, np.uint8)
 
 

@@ -49,7 +49,7 @@ class Autoencoder(nn.Module):
             _Block(2 * w, 4 * w, 2),
             nn.Conv2d(4 * w, latent, 1),
         )
-        enlarge = lambda: nn.Upsample(scale_factor=2, mode="nearest")  # noqa: E731
+        enlarge = lambda: nn.Upsample(scale_factor=2, mode="nearest")
         self.decoder = nn.Sequential(
             nn.Conv2d(latent, 4 * w, 1),
             _Block(4 * w, 4 * w),

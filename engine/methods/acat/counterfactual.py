@@ -107,7 +107,7 @@ def latent_counterfactuals(
         moving = rows[~there]
         z[moving] -= search.step_size * slope[~there]
         steps[moving] += 1
-    split = lambda t: t.unflatten(-1, (2, count))  # noqa: E731
+    split = lambda t: t.unflatten(-1, (2, count))
     final = torch.where(target == POSITIVE, probability, 1 - probability)
     return LatentCounterfactuals(
         pictures.unflatten(0, (2, count)),

@@ -120,7 +120,7 @@ def conjugate_gradients(
     A picture along whose search direction H is not positive stops there and is counted.
     """
     shape = (-1, *[1] * (right.ndim - 1))
-    dot = lambda a, b: (a * b).flatten(1).sum(1)  # noqa: E731
+    dot = lambda a, b: (a * b).flatten(1).sum(1)
     v, residual = torch.zeros_like(right), right.clone()
     p, size = residual.clone(), dot(residual, residual)
     goal = relative_residual**2 * size

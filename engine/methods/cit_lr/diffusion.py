@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -57,7 +58,7 @@ class Diffusion:
                 f"{self.num_steps!r} and {self.fixed_point_iterations!r}"
             )
 
-    @cache
+    @cache  # noqa: B019 - by value: equal schedules, of which there are few, share one entry
     def alphas_cumprod(self) -> Tensor:
         """(1001,) float64: share of a picture's variance that is left after each step, 1 before the first."""
         betas = torch.linspace(self.first_beta**0.5, self.last_beta**0.5, TRAIN_STEPS, dtype=torch.float64) ** 2
@@ -82,7 +83,7 @@ class Diffusion:
             z: (B, ...); noise_in: (z, t) -> the noise in z after step t, t (B,) int64 counted from 0.
         """
         stops = self.timesteps()
-        for now, then in zip(stops[:-1], stops[1:]):
+        for now, then in itertools.pairwise(stops):
             far = z
             for _ in range(1 + self.fixed_point_iterations):
                 far = self._ddim_step(z, noise_in(far, self._step(z, then)), now, then)
@@ -92,7 +93,7 @@ class Diffusion:
     def sample(self, z: Tensor, noise_in: NoiseIn) -> Tensor:
         """Noise to a picture."""
         stops = self.timesteps()[::-1]
-        for now, then in zip(stops[:-1], stops[1:]):
+        for now, then in itertools.pairwise(stops):
             z = self._ddim_step(z, noise_in(z, self._step(z, now)), now, then)
         return z
 

@@ -117,7 +117,7 @@ def _guidance(nets: Networks, training_data: TrainingData, preset: Preset, devic
         wanted, known = codes.clone(), codes[:, k] >= 0
         wanted[:, k] = torch.where(known, (codes[:, k] + 1) % len(values), -1)
 
-        def convinced(guidance: float) -> float:
+        def convinced(guidance, k=k, wanted=wanted, known=known) -> float:
             nets.guidance = (guidance,) * len(training_data.attributes)
             with torch.no_grad(), swift(device):
                 edited = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
@@ -138,7 +138,7 @@ def weakest(convinced: Callable[[float], float]) -> float:
         convinced: guidance -> the share of pictures that convince, which rises with guidance before it falls again.
     """
     tried: dict[float, float] = {}
-    for low, high in pairwise((0.0, *GUIDANCES)):
+    for low, high in pairwise((0.0, *GUIDANCES)):  # noqa: B007 - asked for below
         tried[high] = convinced(high)
         if tried[high] >= CONVINCING:
             break
@@ -154,7 +154,7 @@ def _saved(job: TrainingJob, preset: Preset, training_data: TrainingData, nets: 
     collection, attributes = job.collection, {name: list(values) for name, values in training_data.attributes.items()}
     config = {
         "findings": list(collection.findings),
-        "thresholds": {finding: 0.5 for finding in collection.findings},
+        "thresholds": dict.fromkeys(collection.findings, 0.5),
         "network": asdict(preset.architecture),
         "preprocessing": asdict(training_data.films.preprocessing),
         "attributes": attributes,
@@ -212,13 +212,13 @@ def tiny(folder: Path, seed: int = 0) -> Checkpoint:
         method="cit_lr",
         config={
             "findings": findings,
-            "thresholds": {finding: 0.5 for finding in findings},
+            "thresholds": dict.fromkeys(findings, 0.5),
             "network": asdict(architecture),
             "preprocessing": asdict(Preprocessing(architecture.size)),
             "attributes": attributes,
             "diffusion": asdict(Diffusion(num_steps=3)),
             "perturbation_scale": 0.02,
-            "guidance": {name: 1.0 for name in attributes},
+            "guidance": dict.fromkeys(attributes, 1.0),
             "quality": {},
             "data": {"collection": "phantom", "kind": "radiograph"},
         },

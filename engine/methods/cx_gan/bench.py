@@ -64,7 +64,8 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
 @torch.inference_mode()
 def _one_by_one(net: MapGenerator, model: CxGanModel, pictures: np.ndarray) -> Tensor:
     """Probabilities (B, K) along the counterfactual paths: the network as it is trained, float32, the default memory
-    layout, one forward a frame."""
+    layout, one forward a frame.
+    """
     paths = []
     for picture in pictures:
         x = torch.from_numpy(picture)[None, None]

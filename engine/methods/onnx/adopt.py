@@ -91,7 +91,7 @@ def save(folder: Path, data: bytes, said: Card, text: str) -> Checkpoint:
         "network": asdict(said.interface),
         "preprocessing": asdict(said.preprocessing),
         "thresholds": dict(said.thresholds),
-        "scales": {finding: COLOUR_LIMIT for finding in said.interface.findings},
+        "scales": dict.fromkeys(said.interface.findings, COLOUR_LIMIT),
         "data": {"collection": said.collection, "kind": said.kind},
     }
     return save_checkpoint(

@@ -40,9 +40,12 @@ LOOK_ALIKES = {
     b"PK\x03\x04": "a zip file, as PyTorch saves them",
     b"\x80": "a pickle",
 }
-RUNTIME_ERRORS = tuple(
-    kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Exception)
-) + (RuntimeError, ValueError, MemoryError)
+RUNTIME_ERRORS = (
+    *tuple(kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    RuntimeError,
+    ValueError,
+    MemoryError,
+)
 
 
 class UnusableNetwork(ValueError):

@@ -275,7 +275,7 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
         "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
         | {"steps_done": facts["step"], "seed": job.seed},
         "data": data_facts(collection, job.pairs, guidance="none"),
-        "calibration": dict.fromkeys(collection.findings, [1.0, 0.0]),
+        "calibration": {finding: [1.0, 0.0] for finding in collection.findings},
         "thresholds": dict.fromkeys(collection.findings, 0.5),
         "scales": dict.fromkeys(collection.findings, 1.0),
     }
@@ -341,7 +341,7 @@ def tiny(
         "network": asdict(net.architecture),
         "preprocessing": asdict(Preprocessing(32)),
         "data": {"collection": "phantom", "kind": "radiograph", "guidance": "none"},
-        "calibration": dict.fromkeys(findings, [1.0, -1.0]),
+        "calibration": {finding: [1.0, -1.0] for finding in findings},
         "thresholds": dict.fromkeys(findings, 0.5),
         "scales": dict.fromkeys(findings, 0.2),
     }

@@ -4,6 +4,7 @@ without good pictures.
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_a_model_that_ignores_the_attribute_shows_no_sign_of_it():
     report = reported()
     (one,) = report.findings
     assert one.verdict == "no sign of it" and one.eca.value == 1 and one.change.value == pytest.approx(0, abs=1e-6)
-    first, rest = answer(report)
+    first, _rest = answer(report)
     assert first.startswith("No sign of it, for finding: 0 of 100 decisions change (0 to")
 
 
@@ -85,7 +86,7 @@ def test_what_making_a_picture_of_one_group_leaves_in_it_is_measured_and_subtrac
     assert any("trace of the generator under b" in row.subject for row in one.measures())
 
 
-@pytest.mark.parametrize("n, leans", [(160, 0.0), (900, 0.0), (900, 0.002), (900, 0.02)])
+@pytest.mark.parametrize(("n", "leans"), [(160, 0.0), (900, 0.0), (900, 0.002), (900, 0.02)])
 def test_no_sign_of_it_is_an_equivalence_within_the_margin(n, leans):
     """An interval that leaves the margin is never called 'no sign', and one that lies within it is, whatever else is
     detectable.
@@ -161,7 +162,7 @@ def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
     assert many.shown_corrected_p == pytest.approx(min(1, 4002 * told.p_values[1]))
 
 
-@pytest.mark.parametrize("made, limit", [(shifted(0.03), RESOLVED), (shifted(-0.08), 0.08), (Made(), None)])
+@pytest.mark.parametrize(("made", "limit"), [(shifted(0.03), RESOLVED), (shifted(-0.08), 0.08), (Made(), None)])
 def test_pictures_speak_only_above_the_traces_that_making_them_was_seen_to_leave(made, limit):
     assert resolved(made.quality["group"], "Finding") == limit
     films = Films()
@@ -213,7 +214,7 @@ def test_a_model_that_answers_by_the_finding_is_not_blamed_for_groups_that_diffe
 
 
 @pytest.mark.parametrize(
-    "made, words",
+    ("made", "words"),
     [
         (
             {"effectiveness": (0.95, 0.7)},
@@ -232,7 +233,7 @@ def test_poor_pictures_carry_no_verdict(made, words):
 
 
 @pytest.mark.parametrize(
-    "value, low, high, stays",
+    ("value", "low", "high", "stays"),
     [
         (0.01, -0.03, 0.05, True),
         (-0.08, -0.10, -0.06, False),  # all of it beyond
@@ -353,7 +354,7 @@ def test_progress_never_goes_back_and_ends_at_the_end():
 
 def test_progress_goes_on_from_one_attribute_to_the_next():
     class Both(Made):
-        attributes = {"group": ("a", "b"), "other": ("a", "b")}
+        attributes: ClassVar = {"group": ("a", "b"), "other": ("a", "b")}
 
     films, heard = Films(), []
     films.attributes["other"] = films.group.copy()

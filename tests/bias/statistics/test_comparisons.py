@@ -34,5 +34,5 @@ def test_the_covariance_measure_sees_no_effect_that_changes_sign_and_the_project
 def test_the_likelihood_ratio_takes_labels_and_constants():
     test = COMPARISONS["likelihood ratio"]
     assert sum(test(*one) <= 0.05 for one in samples(24, labels=True)) <= 5
-    predictions, codes, z = next(samples(1))
+    _predictions, codes, z = next(samples(1))
     assert test(np.full(300, 0.4), codes, z) == 1

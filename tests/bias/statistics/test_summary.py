@@ -249,7 +249,9 @@ def test_an_interval_of_the_effect_never_has_width_0():
     assert (row["value"], row["low"], row["high"]) == (0.0, None, None)
 
 
-@pytest.mark.parametrize("lean, theta", [("nobody", 0.0), ("alike", 0.0057), ("by half", 0.0057), ("along", 0.0056)])
+@pytest.mark.parametrize(
+    ("lean", "theta"), [("nobody", 0.0), ("alike", 0.0057), ("by half", 0.0057), ("along", 0.0056)]
+)
 @pytest.mark.parametrize("learned", [True, False])
 def test_the_interval_covers_effects_of_every_kind(lean, theta, learned):
     """theta: E (E[Yhat | 1, Z] - E[Yhat | 0, Z])^2 / 4 over Z and the noise, by quadrature."""
@@ -276,7 +278,7 @@ def test_the_interval_covers_effects_of_every_kind(lean, theta, learned):
 def test_the_interval_covers_the_true_effect():
     covered = 0
     for seed in range(150):
-        z, attribute, noise = patients(400, seed)
+        z, attribute, _noise = patients(400, seed)
         low, high = sigmoid(z[:, 0] - 0.8), sigmoid(z[:, 0] + 0.8)
         predictions = (np.random.default_rng(seed).random(400) < np.where(attribute, high, low)).astype(float)
         truth = 0.0292  # E (high - low)^2 / 4 over Z ~ N(0, 1)
@@ -399,7 +401,7 @@ def test_the_papers_t_test_by_hand():
 
 
 @pytest.mark.parametrize(
-    "change, sentence",
+    ("change", "sentence"),
     [
         ({"predictions": np.full(60, 1.5)}, "labels 0 or 1, or probabilities"),
         ({"representation": np.full((60, 2), np.nan)}, "representation must be finite"),

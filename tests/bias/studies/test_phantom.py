@@ -161,7 +161,7 @@ def test_the_command_prints_the_study_and_writes_its_rows(few, monkeypatch, tmp_
 
 
 @pytest.mark.parametrize(
-    "given, words",
+    ("given", "words"),
     [
         ({"root": Path("films")}, "takes no --root"),
         ({"precision": "32-true"}, "takes no --precision"),

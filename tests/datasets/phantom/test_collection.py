@@ -130,7 +130,7 @@ def test_the_marker_follows_its_finding(phantom):
 
 
 @pytest.mark.parametrize(
-    "text, place", [("CXR-ROOM1", (20 / 320, 280 / 320)), ("+", (0.3, 0.875)), ("-", (0.3, 0.875))]
+    ("text", "place"), [("CXR-ROOM1", (20 / 320, 280 / 320)), ("+", (0.3, 0.875)), ("-", (0.3, 0.875))]
 )
 @pytest.mark.parametrize("size", [96, 128])
 def test_the_marker_is_the_only_difference_and_a_clear_one(text, place, size):

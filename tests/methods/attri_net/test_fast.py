@@ -74,7 +74,8 @@ def test_narrow_networks_keep_float32_and_so_does_cuda():
 
 
 @pytest.mark.parametrize(
-    "has, precision", [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False}, torch.float32), ({}, torch.float32)]
+    ("has", "precision"),
+    [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False}, torch.float32), ({}, torch.float32)],
 )
 def test_bfloat16_is_for_processors_that_have_it(monkeypatch, has, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)

@@ -185,7 +185,7 @@ def test_the_smallest_picture_that_is_promised_works():
 
 
 @pytest.mark.parametrize(
-    "sizes, words",
+    ("sizes", "words"),
     [
         ({"size": 64, "pool": 8}, "needs pictures of 72 pixels or more, got 64"),
         ({"size": 96, "pool": 10}, "multiple of 4 and of pool"),

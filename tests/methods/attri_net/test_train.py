@@ -164,7 +164,7 @@ def test_annotated_pictures_are_drawn_as_often_as_asked_and_masks_move_with_thei
         for index, task in zip(drawn[1], batch.task.tolist()):
             own = allowed[made.collection.findings[task]]
             assert index in own or not own
-        assert batch.guidance.shape == batch.positive.shape and 0 <= batch.guidance.min() and batch.guidance.max() <= 1
+        assert batch.guidance.shape == batch.positive.shape and batch.guidance.min() >= 0 and batch.guidance.max() <= 1
     assert made.batch("critic 0", 0, fabric).guidance is None
 
 
@@ -284,7 +284,7 @@ def test_settings_from_the_command_line_reach_their_place_in_any_order():
 
 
 @pytest.mark.parametrize(
-    "changes, words",
+    ("changes", "words"),
     [
         ({"stepz": "4"}, "no setting is called 'stepz'; there are .*steps"),
         ({"architecture": "4"}, "no setting is called 'architecture'"),

@@ -13,7 +13,7 @@ def people(n: int, seed: int = 0):
     random = np.random.default_rng(seed)
     a = (random.random((n, 3)) < (0.4, 0.5, 0.5)).astype(int)
     noise = random.random(n)
-    outcome = lambda a: (noise < 0.1 + 0.5 * a[:, 0] + 0.3 * a[:, 1]).astype(int)  # noqa: E731
+    outcome = lambda a: (noise < 0.1 + 0.5 * a[:, 0] + 0.3 * a[:, 1]).astype(int)
     return a, outcome(a), outcome
 
 
@@ -67,7 +67,7 @@ def test_coverage_counts_people_in_cells_with_enough_cases():
 
 
 @pytest.mark.parametrize(
-    "a, y, words",
+    ("a", "y", "words"),
     [
         (np.zeros((3, 2)), np.zeros(3), "shape"),
         (np.full((3, 3), 2), np.array([0, 1, 1]), "0 or 1"),

@@ -90,7 +90,7 @@ def directional(net, x, target, mask, find, loss, directions=8, step=1e-6):
 
 
 @pytest.mark.parametrize(
-    "problem, seed", [(image_problem, 0), (image_problem, 1), (attribute_problem, 0), (attribute_problem, 1)]
+    ("problem", "seed"), [(image_problem, 0), (image_problem, 1), (attribute_problem, 0), (attribute_problem, 1)]
 )
 @pytest.mark.parametrize("loss", [weighted_loss, alignment_loss])
 def test_the_implicit_gradient_is_that_of_finite_differences(problem, seed, loss):

@@ -251,7 +251,7 @@ def test_the_parts_are_what_is_shipped():
 
 
 @pytest.mark.parametrize(
-    "convinced, chosen",
+    ("convinced", "chosen"),
     [
         (lambda w: 1 - 0.25 / w, 2.5),  # 0.90 at 2.5
         (lambda w: 0.95, 0.25),  # the first tried does, and then a half and a quarter of it

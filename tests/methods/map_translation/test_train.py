@@ -241,7 +241,7 @@ def test_rates_fall_in_the_last_share_of_the_steps_only(name):
     for step in range(10):
         recipe.pace(step)
         rates.append(
-            [group["lr"] / full for group in recipe.optimisers()[next(iter(recipe.optimisers()))].param_groups][0]
+            next(group["lr"] / full for group in recipe.optimisers()[next(iter(recipe.optimisers()))].param_groups)
         )
     assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
 

@@ -2,6 +2,7 @@
 one sentence.
 """
 
+import itertools
 import json
 import time
 
@@ -276,7 +277,7 @@ def with_functions(count, calls, last):
     for k in range(count):
         inner, domain = (f"f{k - 1}", "maker") if k else last
         names = ["x", *(f"x{n}" for n in range(1, calls)), "y"]
-        nodes = [helper.make_node(inner, [a], [b], domain=domain) for a, b in zip(names, names[1:])]
+        nodes = [helper.make_node(inner, [a], [b], domain=domain) for a, b in itertools.pairwise(names)]
         model.functions.append(helper.make_function("maker", f"f{k}", ["x"], ["y"], nodes, imports))
     model.graph.node.insert(0, helper.make_node(f"f{count - 1}", ["picture"], ["looked at"], domain="maker"))
     model.graph.node[1].input[0] = "looked at"

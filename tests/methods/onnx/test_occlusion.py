@@ -57,7 +57,7 @@ def test_all_findings_are_asked_at_once_in_full_batches_with_progress():
 @pytest.mark.parametrize("side", [16, 17, 32, 59, 61, 100])
 def test_every_pixel_of_every_size_is_hidden_at_least_once(side):
     told, whole = [], np.random.default_rng(side).uniform(-0.5, 0.5, (side, side)).astype(np.float32)
-    untouched = lambda x: 0.1 + 0.8 * (x == whole).all(axis=(1, 2))[:, None]  # noqa: E731
+    untouched = lambda x: 0.1 + 0.8 * (x == whole).all(axis=(1, 2))[:, None]
     assert (occlusion(untouched, whole, progress=lambda *now: told.append(now)) > 1).all()
     assert told[-1][0] == told[-1][1] == len(told)
 

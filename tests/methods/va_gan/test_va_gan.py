@@ -36,7 +36,7 @@ def test_in_bfloat16_a_map_hardly_changes():
 
 
 @pytest.mark.parametrize(
-    "changes, words",
+    ("changes", "words"),
     [
         ({"lambda_map": -1.0}, "lambda_map must not be negative"),
         ({"penalty": -1.0}, "penalty must not be negative"),

@@ -77,13 +77,13 @@ def test_a_choice_for_a_picture_holds_for_it_and_for_those_found_alike_by_the_sa
 
 
 def test_a_choice_outlives_a_checkpoint_that_is_opened_later_and_finds_the_picture_alike(usable, chosen):
-    films, again, busi, drawn = usable
+    films, again, _busi, _drawn = usable
     take(offered(picture(1), [films, again], scores([films, again])), again)
     assert first(picture(1), usable, checkpoint_choice.choices(), busi=0.2) == again.name
 
 
 def test_what_finds_a_held_back_picture_alike_is_named(usable):
-    films, again, busi, drawn = usable
+    films, _again, busi, drawn = usable
     alike = offered(picture(1), usable, scores(usable, busi=0.5))
     assert better(alike, films) == busi and better(alike, drawn) == busi and better(alike, busi) is None
     none = offered(picture(1), usable, scores(usable))

@@ -31,7 +31,7 @@ def shelves(limit=1e9, retention=HOUR):
 
 
 @pytest.mark.parametrize(
-    "pixels, halved",
+    ("pixels", "halved"),
     [
         (RNG.integers(0, 4096, (31, 17)), True),
         (RNG.integers(-1024, 3071, (3, 20, 20)), True),
@@ -75,7 +75,7 @@ def test_without_retention_or_cookie_every_session_has_its_own():
     assert kept.of(None, "a") is not kept.of(None, "b")
 
 
-@pytest.mark.parametrize("retention, after", [(HOUR, HOUR), (0, SHORT_BREAK)])
+@pytest.mark.parametrize(("retention", "after"), [(HOUR, HOUR), (0, SHORT_BREAK)])
 def test_a_shelf_goes_when_its_reader_has_been_away_for_the_retention(retention, after):
     kept, clock = shelves(retention=retention)
     kept.of("one", "a").add(entry())
@@ -113,7 +113,7 @@ def test_those_who_left_first_make_room_and_those_who_are_here_never_do():
     for time, shelf, session in ((0, first, "a"), (1, second, "b")):
         shelf.add(entry())
         clock.now = time
-        kept.sweep(lambda name: name > session)
+        kept.sweep(lambda name, session=session: name > session)
     here.add(entry())
     assert kept.has_room(here, one // 2) and kept.nbytes == 3 * one
     assert kept.has_room(here, int(0.75 * one)) and kept.nbytes == 2 * one

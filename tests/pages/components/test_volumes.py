@@ -1,4 +1,6 @@
-"""A method of volumes on the Explain page: asked once for the whole volume, shown slice by slice, as it declares itself."""
+"""A method of volumes on the Explain page: asked once for the whole volume, shown slice by slice, as it
+declares itself.
+"""
 
 import numpy as np
 import pytest

@@ -56,7 +56,7 @@ def explained(probability=0.83, without=0.2, evidence=None, score=0.5, bend=Fals
 
 
 @pytest.mark.parametrize(
-    "probability, verdict",
+    ("probability", "verdict"),
     [
         (0.02, "far below"),
         (0.3, "below"),
@@ -252,12 +252,12 @@ def test_a_model_from_elsewhere_is_not_said_to_know_the_film_or_to_have_a_counte
 
 
 def test_every_window_preset_is_a_window_of_this_picture():
-    for name, centre, width in words.window_presets(a_scan()):
+    for _name, centre, width in words.window_presets(a_scan()):
         assert width > 0 and 0 <= centre <= 255
 
 
 @pytest.mark.parametrize(
-    "kind, said",
+    ("kind", "said"),
     [("radiograph", "film"), ("MR", "slice"), ("CT", "slice"), ("ultrasound", "frame"), ("unknown", "picture")],
 )
 def test_only_a_radiograph_is_called_a_film(kind, said):
