@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.metrics.answer_change import change_subject, flips_subject
-from engine.metrics.measure import Measure
+from engine.metrics.measure import Measure, between
+from engine.metrics.subjects import CHANGE, FLIPS
 
 MARKER, PAIR = "marker", ("absent", "present")  # the attribute, and its values in the order of the change
 NO_PROOF = "A map that is free of the marker is no proof that the answer is."
@@ -26,14 +26,14 @@ def both_numbers(rows: Sequence[Measure], findings: Sequence[str] | None = None)
     """
     said = []
     for row in rows:
-        if row.metric != "confounder_sensitivity" or (findings is not None and row.subject not in findings):
+        if row.metric != "confounder_sensitivity" or (findings is not None and row.finding not in findings):
             continue
-        change = _row(rows, change_subject(row.subject, MARKER, PAIR))
+        change = _row(rows, row.finding, CHANGE, between(*PAIR))
         map_is = (
             f"the strongest tenth of the map (class centre) covers {100 * row.value:.0f} % of the marker (confounder "
             f"sensitivity {row.value:.3f})"
         )
-        said.append(f"Marker and {row.subject.lower()}: {map_is}, and {_moved(row.subject, change, rows)}.")
+        said.append(f"Marker and {row.finding.lower()}: {map_is}, and {_moved(row.finding, change, rows)}.")
         if change is not None and row.value < (row.chance or 0.0) and _moves(change):
             said[-1] += f" {NO_PROOF}"
     return said
@@ -42,7 +42,7 @@ def both_numbers(rows: Sequence[Measure], findings: Sequence[str] | None = None)
 def _moved(finding: str, change: Measure | None, rows: Sequence[Measure]) -> str:
     if change is None:
         return "how far the answer moves with the marker was not measured"
-    flips = _row(rows, flips_subject(finding, MARKER))
+    flips = _row(rows, finding, FLIPS)
     flipped = "" if flips is None else f" and {100 * flips.value:.1f} of 100 decisions flip{_interval(flips)}"
     return (
         f"the probability moves by {100 * change.value:+.1f} points{_interval(change)}{flipped} when the marker alone "
@@ -59,5 +59,6 @@ def _moves(change: Measure) -> bool:
     return change.low is not None and (change.low > 0 or change.high < 0)
 
 
-def _row(rows: Sequence[Measure], subject: str) -> Measure | None:
-    return next((row for row in rows if row.metric == "effect" and row.subject == subject), None)
+def _row(rows: Sequence[Measure], finding: str, variant: str, value: str = "") -> Measure | None:
+    wanted = ("effect", finding, MARKER, value, variant, "")
+    return next((row for row in rows if row.about == wanted), None)

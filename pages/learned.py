@@ -9,7 +9,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres
 from engine.queue import Job
 from engine.shortcuts import both_numbers
-from pages.components import cards, common
+from pages.components import common
 from viewer import PanelView, linked_panels
 
 CELL = 24  # pixels a side that one weight is drawn with
@@ -122,7 +122,7 @@ def on_the_marker(shown: list[tuple[Checkpoint, dict]], finding: str) -> list[st
     said = [
         (common.label(checkpoint), words)
         for checkpoint, _ in shown
-        for words in both_numbers(cards.measures(checkpoint.card), [finding])
+        for words in both_numbers(checkpoint.metrics.rows, [finding])
     ]
     return [f"{whose}. {words}" for whose, words in said]
 

@@ -14,6 +14,7 @@ import streamlit as st
 from engine.bias.interventions import GENERATOR_METHOD
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import MEAN, Variant
 from pages.components import cards, common, words
 from pages.components.common import Refused
 
@@ -132,7 +133,7 @@ def strong(words_: str) -> None:
 def show(checkpoint: Checkpoint) -> None:
     st.html(f"<h2 class='title'>{escape(common.label(checkpoint))}</h2>")
     st.text(provenance(checkpoint))
-    rows, groups = cards.measures(checkpoint.card), cards.measures(checkpoint.card, "Subgroups")
+    rows, groups = checkpoint.metrics.rows, checkpoint.metrics.subgroups
     if checkpoint.method == GENERATOR_METHOD:
         return show_generator(rows, tuple(checkpoint.config.get("attributes", ())), checkpoint.card)
     aucs = [row for row in rows if row.metric == "auc"]
@@ -156,25 +157,25 @@ def show(checkpoint: Checkpoint) -> None:
 
 def show_generator(rows: Sequence[Measure], attributes: tuple[str, ...], card: str) -> None:
     """Of what shows patients otherwise: whether its pictures convince, and whether the findings stay as they were."""
-    own = [row for row in rows if row.subject.startswith(attributes)]  # what is measured beside it is named first
+    own = [row for row in rows if row.attribute in attributes and not row.model]  # not what is measured beside it
     left, right = st.columns(2, gap="medium")
-    for side, title, metric, start, axis in (
+    for side, title, metric, variants, axis in (
         (
             left,
             "How often its pictures are taken for what they are to be",
             "effectiveness",
-            "",
+            ("", MEAN),
             "share, with 95 % interval",
         ),
         (
             right,
             "How far findings become harder or easier to see",
             "effect",
-            "AUC",
+            (Variant.AUC,),
             "change of an AUC, with 95 % interval",
         ),
     ):
-        chosen = [row for row in own if row.metric == metric and start in row.subject]
+        chosen = [row for row in own if row.metric == metric and row.variant in variants]
         with side:
             strong(title)
             if chosen:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from engine.checkpoints.card import placeholder_card, table
 from engine.checkpoints.format import save_checkpoint
+from engine.checkpoints.metrics import Metrics
 from engine.inference import tasks
 from engine.methods.onnx.adopt import card_text, save
 from engine.methods.onnx.card import parsed
@@ -230,7 +230,7 @@ def test_a_finding_whose_auc_may_be_chance_comes_last_without_a_map(tmp_path, mo
     ]
     tiny(
         tmp_path / "attri-net-half",
-        card=placeholder_card().replace("## Metrics\n\n", f"## Metrics\n\n{table(rows)}\n\n"),
+        metrics=Metrics(rows, note="Drawn.", subgroups_note="None."),
     )
     first, last = shown(settled(opened()))["findings"]
     assert (first["name"], first["unsure"]) == ("Cardiomegaly", False) and (last["name"], last["unsure"]) == (

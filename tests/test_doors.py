@@ -164,7 +164,12 @@ def test_a_caution_is_written_and_taken_back(engine, adopted):
     assert "Shows little." in (adopted / "card.md").read_text()
     assert engine("caution", adopted, "")[0] == 0
     assert ((adopted / "config.json").read_bytes(), (adopted / "card.md").read_bytes()) == before
-    assert sorted(path.name for path in adopted.iterdir()) == ["card.md", "config.json", "weights.safetensors"]
+    assert sorted(path.name for path in adopted.iterdir()) == [
+        "card.md",
+        "config.json",
+        "metrics.json",
+        "weights.safetensors",
+    ]
     assert [path.name for path in adopted.parent.iterdir()] == ["theirs"]
 
 

@@ -1,6 +1,7 @@
 """What is said of a marker: the map's number and the answer's stand in one sentence, and a clean map is no proof."""
 
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import CHANGE, FLIPS
 from engine.shortcuts import NO_PROOF, both_numbers
 
 
@@ -9,13 +10,16 @@ def rows(covered, change=0.13, flips=0.127, low=0.116):
         Measure("confounder_sensitivity", "Cardiomegaly", covered, None, None, 187, chance=0.1),
         Measure(
             "effect",
-            "Cardiomegaly by marker: mean change of the probability, absent to present",
+            "Cardiomegaly",
             change,
             low,
             change + 0.02,
             300,
+            attribute="marker",
+            attribute_value="absent to present",
+            variant=CHANGE,
         ),
-        Measure("effect", "Cardiomegaly by marker: decisions that flip", flips, flips - 0.03, flips + 0.03, 300),
+        Measure("effect", "Cardiomegaly", flips, flips - 0.03, flips + 0.03, 300, attribute="marker", variant=FLIPS),
     ]
 
 

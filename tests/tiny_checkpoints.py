@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from engine.checkpoints.format import Checkpoint, save_checkpoint
+from engine.checkpoints.metrics import Metrics
 from engine.registry import method
 
 
@@ -17,7 +18,7 @@ def tiny(
     *,
     collection: str = "chestxray8",
     kind: str = "radiograph",
-    card: str = "",
+    metrics: Metrics | None = None,
     **more,
 ) -> Checkpoint:
     """A tiny checkpoint of the method `method_name`, whose out-of-distribution limit no scan exceeds; `more` goes to
@@ -30,7 +31,12 @@ def tiny(
     weights["out_of_distribution.numbers"] = np.array([residual, 1e9], np.float32)
     data = {**made.config.get("data", {}), "collection": collection, "kind": kind}
     return save_checkpoint(
-        folder, method=method_name, config={**made.config, "data": data}, weights=weights, card=card or made.card
+        folder,
+        method=method_name,
+        config={**made.config, "data": data},
+        weights=weights,
+        card=made.card,
+        metrics=metrics,
     )
 
 

@@ -90,10 +90,9 @@ class Interventions(ABC):
         attributes: name -> its values, for example {"sex": ("F", "M")}.
         size: side of its pictures in pixels.
         exact: whether the pictures are true counterfactuals by construction, as only the phantom's are.
-        quality: attribute -> measures on pictures held out from its training: "effectiveness", whose `subject` is the
-            attribute and a value of it ("sex F"), and "composition"; "effect", `subject` "AUC of FINDING" (or "AUC of
-            findings"), is by how much the AUC of a fixed classifier changes from the original to the generated
-            pictures. Empty where `exact`.
+        quality: attribute -> measures on pictures held out from its training: "effectiveness" of each value,
+            and "composition"; "effect" of variant `Variant.AUC` is by how much a fixed classifier's AUC of a finding
+            changes from the original to the generated pictures. Empty where `exact`.
         collection: name of the collection that `quality` was measured on; None where it holds for any.
     """
 

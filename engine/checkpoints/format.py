@@ -1,4 +1,4 @@
-"""Trained weights that can be trusted: a folder with weights.safetensors, config.json and card.md, opened and saved."""
+"""Trained weights that can be trusted: a folder with weights, configuration, metrics and a card, opened and saved."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from engine.checkpoints.limits import limits
+from engine.checkpoints.metrics import Metrics, UnusableMetrics, of_card
+from engine.checkpoints.metrics import parsed as parsed_metrics
+from engine.checkpoints.sections import read_card
 from engine.configuration import FORMAT, UnusableConfiguration, parsed, tensor_name
-from engine.files import replace_folder, scratch_beside, staged, unfinished, write_whole
+from engine.files import replace_folder, scratch_beside, staged, unfinished
 
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
-_CAUTION = "Caution: "
+WEIGHTS, CONFIG, CARD, METRICS = "weights.safetensors", "config.json", "card.md", "metrics.json"
 CARD_SECTIONS = (
     "Intended use and limits",
     "Data and licence",
@@ -34,7 +36,7 @@ CARD_SECTIONS = (
     "Subgroups",
     "Weights",
 )
-LARGEST_TEXT = 1_000_000  # bytes of config.json or card.md
+LARGEST_TEXT = 1_000_000  # bytes of config.json, metrics.json or card.md
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 
 
@@ -57,8 +59,9 @@ class Checkpoint:
         method: a name in `engine.registry.methods()`.
         config: config.json, checked by `engine.configuration.Configuration`.
         card: card.md as text.
+        metrics: metrics.json; of a checkpoint made before there was one, what the tables of its card say.
         sha256: of the weights file, 64 hexadecimal digits.
-        folder: where the three files lie.
+        folder: where the files lie.
         source: ``shipped``, a path, or ``hub owner/name@revision``.
     """
 
@@ -69,6 +72,7 @@ class Checkpoint:
     sha256: str
     folder: Path
     source: str
+    metrics: Metrics = field(default=Metrics(), hash=False, repr=False)
 
     @property
     def caution(self) -> str:
@@ -122,6 +126,7 @@ def examine(folder: str | Path) -> Checkpoint:
             if not (folder / file).is_file():
                 raise RefusedCheckpoint(_missing(folder, file))
         config, card = _read_config(folder), _read_text(folder / CARD)
+        metrics = _read_metrics(folder, card, config)
         sha256, arrays = _read_weights(folder, _most(config["method"]))
     except OSError as error:
         raise RefusedCheckpoint(
@@ -142,7 +147,7 @@ def examine(folder: str | Path) -> Checkpoint:
                 f"The weights of {folder.name} have sha256 {sha256}, which is not what {file} names; "
                 "save the checkpoint again, or copy it again from where it came."
             )
-    return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder))
+    return Checkpoint(folder.resolve().name, config["method"], config, card, sha256, folder, str(folder), metrics)
 
 
 def _check_detector(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -159,36 +164,8 @@ def _check_detector(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
         ) from None
 
 
-def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
-    """Writes a caution into a checkpoint's configuration and card, in place of an earlier one; empty words take it
-    back.
-
-    Raises:
-        RefusedCheckpoint: words of several lines, or too many; what stood there stands there still.
-        UnwritableFile: likewise.
-    """
-    words, folder = words.strip(), checkpoint.folder
-    config = {k: v for k, v in checkpoint.config.items() if k != "caution"} | ({"caution": words} if words else {})
-    card = checkpoint.card.replace(f"\n\n{_CAUTION}{checkpoint.caution}", "") if checkpoint.caution else checkpoint.card
-    if words:
-        head, title, rest = card.partition(f"## {CARD_SECTIONS[0]}\n\n")
-        intended, gap, after = rest.partition("\n\n## ")
-        card = f"{head}{title}{intended}\n\n{_CAUTION}{words}{gap}{after}"
-    texts = {CARD: card, CONFIG: _as_text(config)}
-    with scratch_beside(folder.resolve()) as scratch:  # examined before anything is changed
-        draft = scratch / folder.resolve().name
-        draft.mkdir()
-        (draft / WEIGHTS).symlink_to((folder / WEIGHTS).resolve())
-        for name, text in texts.items():
-            write_whole(draft / name, text)
-        examine(draft)
-    with staged(folder) as put:
-        for name, text in texts.items():
-            put(name, text)
-    return examine(folder)
-
-
-def _as_text(config: Mapping) -> str:
+def as_text(config: Mapping) -> str:
+    """config.json."""
     return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -199,6 +176,7 @@ def save_checkpoint(
     config: Mapping,
     weights: Mapping[str, torch.Tensor | np.ndarray],
     card: str,
+    metrics: Metrics | None = None,
     half: bool = False,
 ) -> Checkpoint:
     """Writes a checkpoint, all of it or nothing, over one that is already there.
@@ -211,6 +189,8 @@ def save_checkpoint(
         weights: every tensor by name, any device.
         card: Markdown with every section of `CARD_SECTIONS`;
             the sha256 of the weights is written under "## Weights", which may be left out.
+        metrics: what was measured, from which the card's sections of metrics and subgroups are made; what stands in
+            these, when not given.
         half: store matrices and kernels as float16; vectors (biases, running variances) keep float32, they weigh
             nothing.
 
@@ -220,37 +200,25 @@ def save_checkpoint(
     """
     folder = Path(folder)
     for path in folder.iterdir() if folder.exists() else ():
-        if path.name not in (WEIGHTS, CONFIG, CARD) and not unfinished(path):
+        if path.name not in (WEIGHTS, CONFIG, CARD, METRICS) and not unfinished(path):
             raise RefusedCheckpoint(
                 f"{folder} also holds {path.name}, which saving would delete; give the checkpoint a folder of its own."
             )
     data = safetensors_numpy.save({key: _stored(value, half) for key, value in weights.items()}, {"format": "pt"})
     sha256 = hashlib.sha256(data).hexdigest()
     whole = {**config, "format": FORMAT, "method": method, "weights_sha256": sha256}
+    card = card if metrics is None else metrics.on(card)
+    metrics = of_card(card, whole) if metrics is None else metrics
     with scratch_beside(folder) as scratch:
         new = scratch / folder.name
         with staged(new) as put:
             put(WEIGHTS, data)
-            put(CONFIG, _as_text(whole))
+            put(CONFIG, as_text(whole))
+            put(METRICS, metrics.text())
             put(CARD, _name_weights(card, sha256))
         examine(new)
         replace_folder(new, folder, aside=scratch / "before")  # goes with the scratch folder
     return examine(folder)
-
-
-def read_card(text: str) -> dict[str, str]:
-    """Sections of a card: title to text, in order; headings inside a fenced block are not headings."""
-    sections: dict[str, list[str]] = {}
-    lines: list[str] = []  # what stands before the first heading belongs to no section
-    fenced = False
-    for line in text.splitlines():
-        if line.lstrip().startswith("```"):
-            fenced = not fenced
-        if not fenced and line.startswith("## "):
-            lines = sections.setdefault(line[3:].strip(), [])
-        else:
-            lines.append(line)
-    return {title: "\n".join(body).strip() for title, body in sections.items()}
 
 
 def _name_weights(card: str, sha256: str) -> str:
@@ -301,6 +269,15 @@ def _read_config(folder: Path) -> dict:
         return parsed(_read_text(folder / CONFIG), limits().keys())
     except UnusableConfiguration as error:
         raise RefusedCheckpoint(f"The {CONFIG} of {folder.name} {error}.") from None
+
+
+def _read_metrics(folder: Path, card: str, config: Mapping) -> Metrics:
+    if not (folder / METRICS).is_file():
+        return of_card(card, config)
+    try:
+        return parsed_metrics(_read_text(folder / METRICS))
+    except UnusableMetrics as error:
+        raise RefusedCheckpoint(f"The {METRICS} of {folder.name} {error}.") from None
 
 
 def most_weights(folder: str | Path) -> int:

@@ -16,9 +16,18 @@ from huggingface_hub.errors import (
     XetDownloadError,
 )
 
-from engine.checkpoints.format import CARD, CONFIG, LARGEST_TEXT, WEIGHTS, RefusedCheckpoint, examine, most_weights
+from engine.checkpoints.format import (
+    CARD,
+    CONFIG,
+    LARGEST_TEXT,
+    METRICS,
+    WEIGHTS,
+    RefusedCheckpoint,
+    examine,
+    most_weights,
+)
 
-FILES = (WEIGHTS, CONFIG, CARD)
+FILES = (WEIGHTS, CONFIG, CARD)  # that every checkpoint has; METRICS not, where it was pushed before there was one
 REPOSITORY, REVISION = r"\w[\w.-]*/\w[\w.-]*", r"\w[\w.-]*"
 FRONT = "---\ntags:\n- medical-imaging\n- interpretability\n- counterfactual\n---\n\n"  # what the Hub reads of a README
 HOW = "write hub:owner/name@revision with a commit hash or a tag"
@@ -64,7 +73,7 @@ def fetch(
             return cached, cached.name
         commit = _pinned(api, repository, revision, cache)
         _refuse_unless_whole(api, repository, commit, cache)
-        folder = api.snapshot_download(repository, revision=commit, allow_patterns=list(FILES), cache_dir=cache)
+        folder = api.snapshot_download(repository, revision=commit, allow_patterns=[*FILES, METRICS], cache_dir=cache)
     except HFValidationError:
         raise RefusedCheckpoint(f"{repository!r} cannot be the name of a repository on the Hub; {HOW}.") from None
     except RepositoryNotFoundError:  # the Hub answers the same for one that is private
@@ -111,6 +120,7 @@ def push(
         commit = api.create_commit(
             repository,
             operations=[CommitOperationAdd(name, checkpoint.folder / name) for name in FILES]
+            + [CommitOperationAdd(METRICS, checkpoint.metrics.text().encode())]
             + [CommitOperationAdd("README.md", (FRONT + checkpoint.card).encode())],
             commit_message=f"{checkpoint.name}, weights {checkpoint.sha256[:12]}",
         ).oid
@@ -128,7 +138,7 @@ def _cached(repository: str, revision: str, cache: Path) -> Path | None:
     try:
         folder = Path(
             snapshot_download(
-                repository, revision=revision, allow_patterns=list(FILES), cache_dir=cache, local_files_only=True
+                repository, revision=revision, allow_patterns=[*FILES, METRICS], cache_dir=cache, local_files_only=True
             )
         )
     except LocalEntryNotFoundError:
@@ -157,7 +167,7 @@ def _refuse_unless_whole(api: HfApi, repository: str, commit: str, cache: Path) 
     """Asks for the sizes before anything is downloaded; how large the weights may be is the configuration's
     method's to say.
     """
-    sizes = {file.path: file.size for file in api.get_paths_info(repository, list(FILES), revision=commit)}
+    sizes = {file.path: file.size for file in api.get_paths_info(repository, [*FILES, METRICS], revision=commit)}
     for name in FILES:
         if name not in sizes:
             raise RefusedCheckpoint(
@@ -166,13 +176,14 @@ def _refuse_unless_whole(api: HfApi, repository: str, commit: str, cache: Path) 
             )
 
     def refuse_above(name: str, most: int) -> None:
-        if sizes[name] > most:
+        if sizes.get(name, 0) > most:
             raise RefusedCheckpoint(
                 f"{name} of {repository}@{commit[:12]} has {sizes[name]:,} bytes; at most {most:,} are fetched."
             )
 
     refuse_above(CONFIG, LARGEST_TEXT)
     refuse_above(CARD, LARGEST_TEXT)
+    refuse_above(METRICS, LARGEST_TEXT)
     refuse_above(
         WEIGHTS, most_weights(Path(api.hf_hub_download(repository, CONFIG, revision=commit, cache_dir=cache)).parent)
     )

@@ -14,7 +14,6 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from engine.checkpoints.card import measures
 from engine.commands.outputs import writable
 from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, collections
@@ -101,7 +100,7 @@ def bias(
             "--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the "
             "report."
         )
-    if card and not measures(model.checkpoint.card):
+    if card and not model.checkpoint.metrics.rows:
         raise UsageError(f"the card of {model.checkpoint.name} has no table of measures to add to.")
     if len(set(attribute)) < len(attribute):
         raise UsageError("an attribute is named twice; name each once.")
@@ -144,11 +143,8 @@ def bias(
 
 
 def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
-    """Mean change and flips of every finding onto the card; where the card holds a map against a marker, both numbers
-    in one sentence.
-    """
-    from engine.checkpoints.card import with_measures
-    from engine.shortcuts import both_numbers
+    """Mean change and flips of every finding into the metrics, and so onto the card."""
+    from engine.checkpoints.changes import with_measures
 
     rows = [
         replace(row, remark="")
@@ -156,7 +152,7 @@ def on_card(checkpoint: Checkpoint, reports: Sequence[BiasReport]) -> None:
         for result in report.findings
         for row in (result.change, result.flips)
     ]
-    with_measures(checkpoint, rows, both_numbers([*rows, *measures(checkpoint.card)]))
+    with_measures(checkpoint, rows)
     print(f"The card of {checkpoint.name} now holds {len(rows)} measures of these reports.")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoints.format import with_caution
+from engine.checkpoints.changes import with_caution
 from engine.checkpoints.resolve import open_checkpoint
 
 

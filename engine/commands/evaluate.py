@@ -13,6 +13,7 @@ from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, Collection, collections
 from engine.errors import UsageError
 from engine.registry import Generator, open_generator, open_model
+from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
 
 
@@ -58,7 +59,8 @@ def evaluate(
     if not len(indices):
         raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
     rows, remarks = entry.evaluate(model, collection, indices)
-    print(show(rows, [*elsewhere, *options_used(collection, option or (), model.checkpoint), *remarks]))
+    used = options_used(collection, option or (), model.checkpoint)
+    print(show(rows, [*elsewhere, *used, *remarks, *both_numbers(rows)]))
     if json:
         write_json(json, "evaluate", rows)
 

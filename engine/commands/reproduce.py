@@ -27,6 +27,7 @@ from engine.registry import method as registered
 from engine.registry import open_model
 from engine.reproduce.records import SEED, Table, assembled
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
+from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
 from engine.training.job import RUNS, TrainingJob
 from engine.training.loop import STATE, Machine
@@ -111,7 +112,7 @@ def _measured(
     for model in bar:
         bar.set_description(model)
         rows, said = _rows_of(table, model, preset, collection, machine, runs, train)
-        remarks += [f"{model}: {remark}" for remark in said]
+        remarks += [f"{model}: {remark}" for remark in (*said, *both_numbers(rows or ()))]
         if rows is None:
             absent[model] = (
                 f"checkpoint {table.checkpoint(model, preset)} is not there; leave --no-train out to train it"

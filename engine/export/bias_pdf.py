@@ -14,6 +14,7 @@ from engine.bias.report import wording as answers
 from engine.bias.report.records import DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport, difference_scale
 from engine.export.paper import ACCENT, BAD, BAND, BOTTOM, GOOD, HAND, INK, LEFT, LINE, QUIET, WIDTH, Paper, latin
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import HOLM
 from engine.tables import number
 
 ROW = 5.6  # mm
@@ -267,8 +268,10 @@ def _numbers(page: Paper, report: BiasReport) -> None:
     page.words("Value, 95 % interval, number of pictures it rests on; p: a p value.", 7.5, QUIET)
     page.ln(1)
     pictures = [report.composition, *report.quality]
-    blocks = [_block(page, "The pictures", pictures, "")]
-    blocks += [_block(page, result.finding, result.measures(), result.eca.subject) for result in report.findings]
+    blocks = [_block(page, "The pictures", [(row, row.subject) for row in pictures])]
+    blocks += [
+        _block(page, result.finding, [(row, row.detail) for row in result.measures()]) for result in report.findings
+    ]
     lines = [line for block in (*blocks, _glossary(page)) for line in block]
     column, top, lowest = 0, page.get_y(), page.get_y()
     for k, line in enumerate(lines):
@@ -295,12 +298,12 @@ class _Line:
         return 2.7 * len(self.lines) + (3.2 if self.bold else 0)
 
 
-def _block(page: Paper, title: str, rows: Sequence[Measure], subject: str) -> list[_Line]:
+def _block(page: Paper, title: str, rows: Sequence[tuple[Measure, str]]) -> list[_Line]:
+    """Lines of measures, each with what to call it below the title."""
     named = []
-    for row in rows:
-        name = row.subject.removeprefix(subject).removeprefix(f"{title}: ").removeprefix(": ")
-        of_test = {"": "p of the calibrated test", "Holm": "p of the calibrated test, Holm"}
-        name = {"p_value": of_test.get(name, f"p: {name}"), "eca": "eca", "effect": name}.get(
+    for row, name in rows:
+        of_test = {"": "p of the calibrated test", HOLM: "p of the calibrated test, Holm"}
+        name = {"p_value": of_test.get(row.variant, f"p: {name}"), "eca": "eca", "effect": name}.get(
             row.metric, f"{row.metric}: {name}"
         )
         named.append(_Line(page.wrapped(name, 48, FINE), row))

@@ -7,17 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.intervals import mean_interval, share_interval
-from engine.metrics.measure import Measure
-
-
-def change_subject(finding: str, attribute: str, pair: tuple[str, str]) -> str:
-    """How a table names the mean change of a finding's probability from the first value of `pair` to the second."""
-    return f"{finding} by {attribute}: mean change of the probability, {pair[0]} to {pair[1]}"
-
-
-def flips_subject(finding: str, attribute: str) -> str:
-    """How a table names the share of decisions that flip."""
-    return f"{finding} by {attribute}: decisions that flip"
+from engine.metrics.measure import Measure, between
+from engine.metrics.subjects import CHANGE, FLIPS
 
 
 def answer_change(
@@ -45,8 +36,19 @@ def answer_change(
             f"before and after must share one shape (n,), n at least 1, got {before.shape} and {after.shape}"
         )
     moved, flipped = after - before, (after > threshold) != (before > threshold)
+    of = {"attribute": attribute}
     mean, share = mean_interval(moved, groups, within=(-1.0, 1.0)), share_interval(flipped, groups)
     return [
-        Measure("effect", change_subject(finding, attribute, pair), moved.mean(), *mean, len(moved), chance=0.0),
-        Measure("effect", flips_subject(finding, attribute), flipped.mean(), *share, len(moved)),
+        Measure(
+            "effect",
+            finding,
+            moved.mean(),
+            *mean,
+            len(moved),
+            chance=0.0,
+            variant=CHANGE,
+            attribute_value=between(*pair),
+            **of,
+        ),
+        Measure("effect", finding, flipped.mean(), *share, len(moved), variant=FLIPS, **of),
     ]

@@ -31,7 +31,7 @@ def class_sensitivity(
     scores: np.ndarray,
     threshold: float,
     energy: np.ndarray,
-    subject: str = "all",
+    finding: str = "",
     groups: np.ndarray | None = None,
     most: int = 200,
     seed: int = 0,
@@ -65,7 +65,7 @@ def class_sensitivity(
     downs = rising[(right & ~positive)[rising]][: NEGATIVES * most]
     if len(ups) < 1 or len(downs) < NEGATIVES:
         raise NotMeasurable(
-            f"{subject} has {len(ups)} positive and {len(downs)} negative pictures classified correctly; "
+            f"{finding or 'all'} has {len(ups)} positive and {len(downs)} negative pictures classified correctly; "
             f"a grid needs 1 and {NEGATIVES}"
         )
     held = energy[grids(ups, downs, seed)]  # (G, 4)
@@ -74,7 +74,7 @@ def class_sensitivity(
     empty = int((total == 0).sum())
     return Measure(
         "class_sensitivity",
-        subject,
+        finding,
         values.mean(),
         *mean_interval(values, clusters[ups], within=(0.0, 1.0)),
         n=len(values),

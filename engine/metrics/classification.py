@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from engine.metrics.intervals import DRAWS, bootstrap_logit, cluster_index, newcombe, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.subjects import MEAN
 
 SMALLEST_RESAMPLED = 10  # patients in a class; below, too few to resample
 
@@ -34,7 +35,7 @@ def known(
     return labels == 1, scores, clusters[keep]
 
 
-def both_classes(positive: np.ndarray, subject: str) -> None:
+def both_classes(positive: np.ndarray, finding: str) -> None:
     """Refuses labels (n,) bool of one class only.
 
     Raises:
@@ -42,7 +43,7 @@ def both_classes(positive: np.ndarray, subject: str) -> None:
     """
     if positive.all() or not positive.any():
         raise NotMeasurable(
-            f"{subject} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at least "
+            f"{finding or 'all'} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at least "
             "one of each is needed"
         )
 
@@ -69,7 +70,7 @@ def weighted_auc(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarr
 def auc(
     labels: np.ndarray,
     scores: np.ndarray,
-    subject: str = "all",
+    finding: str = "",
     groups: np.ndarray | None = None,
     draws: int = DRAWS,
     seed: int = 0,
@@ -86,7 +87,7 @@ def auc(
         NotMeasurable: when only one class is there.
     """
     positive, scores, clusters = known(labels, scores, groups)
-    both_classes(positive, subject)
+    both_classes(positive, finding)
     statistic = weighted_auc(positive, scores)
     value = float(statistic(np.ones((1, len(scores))))[0])
     up, down = len(np.unique(clusters[positive])), len(np.unique(clusters[~positive]))
@@ -94,14 +95,14 @@ def auc(
         interval = newcombe(value, up, down)
     else:
         interval = bootstrap_logit(statistic, len(scores), clusters, draws, seed)
-    return Measure("auc", subject, value, *interval, n=len(scores), chance=0.5)
+    return Measure("auc", finding, value, *interval, n=len(scores), chance=0.5)
 
 
 def mean_auc(
     labels: np.ndarray,
     scores: np.ndarray,
     findings: Sequence[str],
-    subject: str = "mean",
+    variant: str = MEAN,
     groups: np.ndarray | None = None,
     draws: int = DRAWS,
     seed: int = 0,
@@ -133,7 +134,7 @@ def mean_auc(
             measured.append((np.flatnonzero(~np.isnan(labels[:, c])), weighted_auc(positive, known_scores)))
             fewest.append((len(np.unique(clusters[positive])), len(np.unique(clusters[~positive]))))
     if not measured:
-        raise NotMeasurable(f"{subject}: none of {', '.join(findings)} has both positive and negative pictures")
+        raise NotMeasurable(f"{variant}: none of {', '.join(findings)} has both positive and negative pictures")
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         return np.mean([auc_of(weights[:, rows]) for rows, auc_of in measured], axis=0)
@@ -146,7 +147,14 @@ def mean_auc(
         interval = bootstrap_logit(statistic, n, groups, draws, seed)
     remark = f"without {', '.join(left_out)}, where only one class is there" if left_out else ""
     return Measure(
-        "auc", subject, value, *interval, n=int((~np.isnan(labels)).any(axis=1).sum()), chance=0.5, remark=remark
+        "auc",
+        "",
+        value,
+        *interval,
+        n=int((~np.isnan(labels)).any(axis=1).sum()),
+        chance=0.5,
+        remark=remark,
+        variant=variant,
     )
 
 
@@ -176,47 +184,47 @@ def validation_score(labels: np.ndarray, scores: np.ndarray, findings: Sequence[
     return {"score": float(np.average(list(areas.values()), weights=weights)), **areas}
 
 
-def share(metric: str, hits: np.ndarray, subject: str, groups: np.ndarray, chance: float | None = None) -> Measure:
+def share(metric: str, hits: np.ndarray, finding: str, groups: np.ndarray, chance: float | None = None) -> Measure:
     """The share of `hits` (n,) bool with its interval, `groups` (n,) resampled together."""
-    return Measure(metric, subject, hits.mean(), *share_interval(hits, groups), n=len(hits), chance=chance)
+    return Measure(metric, finding, hits.mean(), *share_interval(hits, groups), n=len(hits), chance=chance)
 
 
 def sensitivity(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, subject: str = "all", groups: np.ndarray | None = None
+    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: np.ndarray | None = None
 ) -> Measure:
     """Share of the positive pictures with a score strictly above `threshold`; Wilson's interval, widened for patients
     with several pictures. n is the number of positives. Arguments as in `auc`. Raises NotMeasurable without positives.
     """
     positive, scores, clusters = known(labels, scores, groups)
     if not positive.any():
-        raise NotMeasurable(f"{subject} has no positive pictures, so its sensitivity cannot be measured")
-    return share("sensitivity", scores[positive] > threshold, subject, clusters[positive])
+        raise NotMeasurable(f"{finding or 'all'} has no positive pictures, so its sensitivity cannot be measured")
+    return share("sensitivity", scores[positive] > threshold, finding, clusters[positive])
 
 
 def specificity(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, subject: str = "all", groups: np.ndarray | None = None
+    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: np.ndarray | None = None
 ) -> Measure:
     """Share of the negative pictures with a score at or below `threshold`; otherwise like `sensitivity`."""
     positive, scores, clusters = known(labels, scores, groups)
     if positive.all():
-        raise NotMeasurable(f"{subject} has no negative pictures, so its specificity cannot be measured")
-    return share("specificity", scores[~positive] <= threshold, subject, clusters[~positive])
+        raise NotMeasurable(f"{finding or 'all'} has no negative pictures, so its specificity cannot be measured")
+    return share("specificity", scores[~positive] <= threshold, finding, clusters[~positive])
 
 
 def accuracy(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, subject: str = "all", groups: np.ndarray | None = None
+    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: np.ndarray | None = None
 ) -> Measure:
     """Share of pictures called rightly, otherwise like `sensitivity`; its chance is always calling the
     commoner class.
     """
     positive, scores, clusters = known(labels, scores, groups)
     if len(positive) == 0:
-        raise NotMeasurable(f"{subject} has no labelled pictures, so its accuracy cannot be measured")
+        raise NotMeasurable(f"{finding or 'all'} has no labelled pictures, so its accuracy cannot be measured")
     commoner = max(positive.mean(), 1 - positive.mean())
-    return share("accuracy", (scores > threshold) == positive, subject, clusters, chance=commoner)
+    return share("accuracy", (scores > threshold) == positive, finding, clusters, chance=commoner)
 
 
-def youden_threshold(labels: np.ndarray, scores: np.ndarray, subject: str = "all") -> float:
+def youden_threshold(labels: np.ndarray, scores: np.ndarray, finding: str = "") -> float:
     """The threshold of the largest sensitivity + specificity - 1, where a call is positive strictly above it.
 
     It stands midway between the neighbouring scores. Among equals the highest is taken, as scikit-learn's first
@@ -227,7 +235,7 @@ def youden_threshold(labels: np.ndarray, scores: np.ndarray, subject: str = "all
         NotMeasurable: when only one class is there.
     """
     positive, scores, _ = known(labels, scores)
-    both_classes(positive, subject)
+    both_classes(positive, finding)
     cuts, index = np.unique(scores, return_inverse=True)  # rising
     # In whole numbers, so that equal cuts are seen as equal: J times (positives x negatives).
     gain = (

@@ -9,6 +9,7 @@ import numpy as np
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.stacks import blocks, same_stack
+from engine.metrics.subjects import subject
 
 REMARK = "mean |change| where nothing was to change, share of the grey range; 0 is perfect"
 
@@ -17,9 +18,10 @@ def composition(
     original: Sequence[np.ndarray],
     null: Sequence[np.ndarray],
     span: float,
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
     remark: str = REMARK,
+    variant: str = "",
 ) -> Measure:
     """Mean over pictures of mean |null - original| / span. n is the number of pictures.
 
@@ -36,10 +38,10 @@ def composition(
     if not span > 0:
         raise ValueError(f"span must be above 0, got {span}")
     if not len(original) and not len(null):
-        raise NotMeasurable(f"{subject}: there is no picture to be left alone")
+        raise NotMeasurable(f"{subject(finding, variant=variant)}: there is no picture to be left alone")
     original, null = same_stack(original=original, null=null)
     moved = np.empty(len(original))
     for block in blocks(original):
         moved[block] = np.abs(null[block].astype(np.float64) - original[block]).mean(axis=(1, 2)) / span
     interval = mean_interval(moved, groups, within=(0.0, np.inf))
-    return Measure("composition", subject, moved.mean(), *interval, n=len(moved), remark=remark)
+    return Measure("composition", finding, moved.mean(), *interval, n=len(moved), remark=remark, variant=variant)

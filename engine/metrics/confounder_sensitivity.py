@@ -7,7 +7,7 @@ import numpy as np
 from engine.metrics.measure import Measure, NotMeasurable
 
 
-def confounder_sensitivity(centre: np.ndarray, tag: np.ndarray, subject: str = "all", top: float = 0.10) -> Measure:
+def confounder_sensitivity(centre: np.ndarray, tag: np.ndarray, finding: str = "", top: float = 0.10) -> Measure:
     """Share of the tag's pixels that are among the `top` strongest of |positive class centre| (section 4.5.1 of Sun et
     al.).
 
@@ -31,14 +31,14 @@ def confounder_sensitivity(centre: np.ndarray, tag: np.ndarray, subject: str = "
     if not np.isfinite(strength).all():
         raise ValueError("a class centre must be finite")
     if not tag.any():
-        raise NotMeasurable(f"{subject} has an empty tag, so its confounder sensitivity cannot be measured")
+        raise NotMeasurable(f"{finding or 'all'} has an empty tag, so its confounder sensitivity cannot be measured")
     k = max(1, round(top * strength.size))
     cut = np.partition(strength, -k, axis=None)[-k]
     above, tied = strength > cut, strength == cut
     covered = above[tag].sum() + tied[tag].sum() * (k - above.sum()) / tied.sum()
     return Measure(
         "confounder_sensitivity",
-        subject,
+        finding,
         covered / tag.sum(),
         None,
         None,

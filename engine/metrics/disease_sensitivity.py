@@ -13,7 +13,7 @@ from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 def disease_sensitivity(
     pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
 ) -> Measure:
     """Mean over regions of positive evidence inside the region / positive evidence of the picture (section 4.2.2 of Sun
@@ -46,7 +46,7 @@ def disease_sensitivity(
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
         raise NotMeasurable(
-            f"{subject} has no annotated region on {seen} pictures, so its disease sensitivity cannot be measured"
+            f"{finding or 'all'} has no annotated region on {seen} pictures, so its disease sensitivity cannot be measured"
         )
     clusters = np.array(owners) if groups is None else np.asarray(groups)[owners]
     drawn = len(set(owners))
@@ -55,7 +55,7 @@ def disease_sensitivity(
         remark += f"{'; ' if remark else ''}{empty} regions without a pixel left out"
     return Measure(
         "disease_sensitivity",
-        subject,
+        finding,
         np.mean(shares),
         *mean_interval(shares, clusters, within=(0.0, 1.0)),
         n=len(shares),

@@ -5,11 +5,13 @@ al. 2023).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from engine.metrics.intervals import Interval, cluster_index, clustered_variance, share_interval, wilson
 from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.subjects import MEAN, subject
 
 REMARK = "share of counterfactuals in which a classifier finds the value that was asked for"
 
@@ -17,14 +19,16 @@ REMARK = "share of counterfactuals in which a classifier finds the value that wa
 def effectiveness(
     wanted: Sequence[str],
     said: Sequence[str],
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
     before: Sequence[str] | None = None,
     remark: str = REMARK,
+    attribute: str = "",
+    variant: str = "",
 ) -> list[Measure]:
-    """One row for each value that was asked for, called "subject value", and "subject, mean" over the values.
+    """One row for each value of `attribute` that was asked for, and one of variant "mean" over the values.
 
-    Where one value only was asked for, there is one row, called `subject`.
+    Where one value only was asked for, there is one row, which does not name it.
 
     The intervals are Wilson's, n divided by the design effect of the groups: the counterfactuals of one patient are
     like each other.
@@ -33,6 +37,7 @@ def effectiveness(
         wanted: (N,) the value that each picture was made to have.
         said: (N,) the value that the classifier finds in it.
         groups: (N,) patients, or None.
+        finding, attribute, variant: what the values are of.
         before: (N,) what it finds in the picture that each was made from; `chance` is then the score of changing
             nothing.
 
@@ -44,7 +49,9 @@ def effectiveness(
     if wanted.ndim != 1 or said.shape != wanted.shape or (before is not None and len(before) != len(wanted)):
         raise ValueError(f"wanted, said and before must hold one value a picture, got {wanted.shape} and {said.shape}")
     if not len(wanted):
-        raise NotMeasurable(f"{subject}: no picture was changed, so there is nothing to be effective")
+        raise NotMeasurable(
+            f"{subject(finding, attribute, variant=variant)}: no picture was changed, so there is nothing to be effective"
+        )
     patients, _ = cluster_index(groups, len(wanted))
     hits = said == wanted
     still = None if before is None else np.asarray(before, str) == wanted
@@ -54,19 +61,17 @@ def effectiveness(
         chosen = of == k
         chances.append(None if still is None else still[chosen].mean())
         interval = share_interval(hits[chosen], patients[chosen])
-        name = f"{subject} {value}" if len(values) > 1 else subject
-        rows.append(
-            Measure(
-                "effectiveness", name, hits[chosen].mean(), *interval, n=chosen.sum(), chance=chances[-1], remark=remark
-            )
+        row = Measure(
+            "effectiveness", finding, hits[chosen].mean(), *interval, n=chosen.sum(), chance=chances[-1], remark=remark
         )
+        value_of = str(value) if len(values) > 1 else ""
+        rows.append(replace(row, attribute=attribute, attribute_value=value_of, variant=variant))
     if len(values) > 1:
         chance = None if still is None else np.mean(chances)
         mean = np.mean([row.value for row in rows])
         interval = _of_mean(hits, of, patients)
-        rows.append(
-            Measure("effectiveness", f"{subject}, mean", mean, *interval, n=len(hits), chance=chance, remark=remark)
-        )
+        row = Measure("effectiveness", finding, mean, *interval, n=len(hits), chance=chance, remark=remark)
+        rows.append(replace(row, attribute=attribute, variant=MEAN))
     return rows
 
 

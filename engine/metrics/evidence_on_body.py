@@ -11,14 +11,18 @@ import numpy as np
 from engine.metrics.evidence import share_inside
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.subjects import subject
 
 
 def evidence_on_body(
-    pictures: Iterable[tuple[np.ndarray, np.ndarray]], subject: str = "all", groups: Sequence[str] | None = None
+    pictures: Iterable[tuple[np.ndarray, np.ndarray]],
+    finding: str = "",
+    groups: Sequence[str] | None = None,
+    variant: str = "",
 ) -> Measure:
     """Mean over pictures of |evidence| on the body / |evidence| of the picture; evidence for and against count alike.
 
-    Any region serves as body, for example the lungs; say so in `subject`. Pictures without evidence are left out, and
+    Any region serves as body, for example the lungs; say so in `variant`. Pictures without evidence are left out, and
     the remark counts them. Chance is the mean area share of the body; n is the number of pictures counted.
 
     Args:
@@ -39,14 +43,15 @@ def evidence_on_body(
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
-        raise NotMeasurable(f"{subject}: none of {seen} pictures has any evidence to place")
+        raise NotMeasurable(f"{subject(finding, variant=variant)}: none of {seen} pictures has any evidence to place")
     clusters = None if groups is None else np.asarray(groups)[measured]
     return Measure(
         "evidence_on_body",
-        subject,
+        finding,
         np.mean(shares),
         *mean_interval(shares, clusters, within=(0.0, 1.0)),
         n=len(shares),
         chance=np.mean(areas),
         remark=f"{seen - len(shares)} of {seen} pictures left out: no evidence" if len(shares) < seen else "",
+        variant=variant,
     )

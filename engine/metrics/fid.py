@@ -35,7 +35,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def fid(
     features_a: np.ndarray,
     features_b: np.ndarray,
-    subject: str = "all",
+    variant: str = "",
     groups_a: Sequence[str] | None = None,
     groups_b: Sequence[str] | None = None,
     remark: str = REMARK,
@@ -65,12 +65,10 @@ def fid(
     fewest, k = min(map(len, piles)), piles[0].shape[1]
     if fewest <= k:
         raise NotMeasurable(
-            f"{subject}: {fewest} pictures do not tell the covariance of {k} features; more than {k} are needed"
+            f"{variant or 'all'}: {fewest} pictures do not tell the covariance of {k} features; more than {k} are needed"
         )
     value = frechet(*piles)
-    return Measure(
-        "fid", subject, value, *_jackknife(piles, (groups_a, groups_b), value, seed), n=fewest, remark=remark
-    )
+    return Measure("fid", "", value, *_jackknife(piles, (groups_a, groups_b), value, seed), n=fewest, remark=remark)
 
 
 def _jackknife(piles: list[np.ndarray], groups: Sequence, value: float, seed: int) -> Interval:

@@ -12,7 +12,7 @@ from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 def hit_rate(
     pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
 ) -> Measure:
     """Share of pictures whose strongest point lies in any of their regions.
@@ -46,11 +46,13 @@ def hit_rate(
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not hits:
-        raise NotMeasurable(f"{subject} has no annotated region on {seen} pictures, so there is nothing to point at")
+        raise NotMeasurable(
+            f"{finding or 'all'} has no annotated region on {seen} pictures, so there is nothing to point at"
+        )
     clusters = None if groups is None else np.asarray(groups)[measured]
     return Measure(
         "hit_rate",
-        subject,
+        finding,
         np.mean(hits),
         *mean_interval(hits, clusters, within=(0.0, 1.0)),
         n=len(hits),

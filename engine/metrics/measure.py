@@ -1,14 +1,16 @@
-"""The record that every measure returns: one number about one subject, with its interval and what it should
-be read against.
+"""The record that every measure returns: one number, what it is about, its interval and what it should be read
+against.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from engine.metrics import subjects
 
 METRICS = (
     "auc",
@@ -40,6 +42,7 @@ METRICS = (
     "spearman",
     "stride_energy",
 )
+ABOUT = ("finding", "attribute", "attribute_value", "variant", "model")
 
 
 class NotMeasurable(ValueError):
@@ -74,13 +77,18 @@ class Measure:
 
     Attributes:
         metric: one of `METRICS`.
-        subject: what was measured: a finding, a class or a method.
+        finding: the finding or class that was measured; "" for a row about none or all of them.
         value: finite.
         low, high: ends of the 95 % interval of `value`, both None where nothing was sampled or too little to tell.
         n: how many things `value` rests on (pictures, grids, regions or pixels; each measure says which), at least 1.
         chance: what a method that knows nothing would score.
         paper: what the paper printed.
         remark: what a reader must know beside the number, "" if nothing.
+        attribute, attribute_value: of the patient or the picture, as the collection names them; of a change from one value to another
+            see `between`.
+        variant: how it was measured where that can be done in several ways, for example a `subjects.Variant`.
+        model: where rows of several models stand in one table.
+        limit: in (0, 1), for a p value of the hypothesis that something does (or does not) exceed it.
         sample: where `value` is a mean over pictures and its measure keeps them; written nowhere.
 
     Raises:
@@ -88,7 +96,7 @@ class Measure:
     """
 
     metric: str
-    subject: str
+    finding: str
     value: float
     low: float | None
     high: float | None
@@ -96,6 +104,11 @@ class Measure:
     chance: float | None = None
     paper: float | None = None
     remark: str = ""
+    attribute: str = ""
+    attribute_value: str = ""
+    variant: str = ""
+    model: str = ""
+    limit: float | None = None
     sample: Sample | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
@@ -105,7 +118,7 @@ class Measure:
             raise ValueError(
                 f"low and high of {self.metric} must both be given or both be None, got {self.low} and {self.high}"
             )
-        for name in ("value", "low", "high", "chance", "paper"):
+        for name in ("value", "low", "high", "chance", "paper", "limit"):
             number = getattr(self, name)
             if number is None and name != "value":
                 continue
@@ -120,15 +133,56 @@ class Measure:
         if self.n < 1:
             raise ValueError(f"{self.metric} for {self.subject!r} rests on n = {self.n}, must be at least 1")
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What tells this row from every other of its table: metric, finding, attribute, attribute's value, variant, model."""
+        return (self.metric, *(getattr(self, name) for name in ABOUT))
+
+    @property
+    def subject(self) -> str:
+        """What this row is about, in words for a reader."""
+        return subjects.subject(**{name: getattr(self, name) for name in ABOUT}, limit=self.limit)
+
+    @property
+    def detail(self) -> str:
+        """The same below a title that names finding and attribute already."""
+        return subjects.detail(self.finding, self.attribute, self.attribute_value, self.variant, self.limit)
+
     def beside(self, paper: float) -> Measure:
         """The same measure with the paper's number beside it."""
         return replace(self, paper=paper)
 
     def row(self) -> dict:
-        """The fields of one JSON row; chance, paper and remark only where there is one."""
+        """The fields of one JSON row and its subject in words; what is not set is left out, but for the interval."""
         row = {name: getattr(self, name) for name in ("metric", "subject", "value", "low", "high", "n")}
-        row.update({name: getattr(self, name) for name in ("chance", "paper") if getattr(self, name) is not None})
-        return row | ({"remark": self.remark} if self.remark else {})
+        row.update(
+            {name: getattr(self, name) for name in ("chance", "paper", "limit") if getattr(self, name) is not None}
+        )
+        return row | {name: str(getattr(self, name)) for name in (*ABOUT, "remark") if getattr(self, name)}
+
+    @classmethod
+    def of_row(cls, row: Mapping) -> Measure:
+        """The measure that `row` wrote; the subject is made anew from the fields.
+
+        Raises:
+            ValueError: a field is missing, not known or of another type.
+        """
+        words, numbers = ("metric", *ABOUT, "remark"), ("value", "low", "high", "chance", "paper", "limit")
+        given = {name: value for name, value in row.items() if name != "subject"}
+        if strange := sorted(given.keys() - {*words, *numbers, "n"}):
+            raise ValueError(f"a row has no {strange[0]}")
+        if missing := [name for name in ("metric", "value", "n") if name not in given]:
+            raise ValueError(f"a row has no {missing[0]}")
+        for name, value in given.items():
+            wanted = str if name in words else int if name == "n" else (int, float)
+            if isinstance(value, bool) or not (isinstance(value, wanted) or (value is None and name in numbers)):
+                raise ValueError(f"{name} of a row cannot be {value!r}")
+        return cls(**{"finding": "", "low": None, "high": None} | given)
+
+
+def between(first: str, second: str) -> str:
+    """`attribute_value` of a change from the first value to the second."""
+    return f"{first} to {second}"
 
 
 def collected() -> tuple[list[Measure], Callable[..., None], list[str]]:

@@ -28,7 +28,7 @@ def correlations(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.
 
 
 def ncc(
-    maps: Sequence[np.ndarray], truth: Sequence[np.ndarray], subject: str = "all", groups: Sequence[str] | None = None
+    maps: Sequence[np.ndarray], truth: Sequence[np.ndarray], finding: str = "", groups: Sequence[str] | None = None
 ) -> Measure:
     """Mean over pictures of the correlation, -1 to 1; a constant map scores 0, which is chance.
 
@@ -48,11 +48,11 @@ def ncc(
     clusters = groups_of(groups, known)
     if not known.any():
         raise NotMeasurable(
-            f"{subject}: the truth of none of {len(values)} pictures varies, so nothing can be correlated with it"
+            f"{finding or 'all'}: the truth of none of {len(values)} pictures varies, so nothing can be correlated with it"
         )
     return Measure(
         "ncc",
-        subject,
+        finding,
         values[known].mean(),
         *mean_interval(values[known], clusters, within=(-1.0, 1.0)),
         n=int(known.sum()),

@@ -18,7 +18,7 @@ def non_resemblance(
     y: Sequence[np.ndarray],
     lesion: Sequence[np.ndarray],
     data_range: float,
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
 ) -> list[Measure]:
     """1 - mean resemblance over a region (Eq. 11, 12 of the CX-GAN paper), each a mean over pictures.
@@ -35,7 +35,7 @@ def non_resemblance(
         groups: (N,) patients, or None.
 
     Returns:
-        four rows, the region after the subject: "inside" (Eq. 11), "outside" (Eq. 12), "total", the mean of both as in
+        four rows, the region as variant: "inside" (Eq. 11), "outside" (Eq. 12), "total", the mean of both as in
         Table 3, and "inside - outside", whose interval tells whether the change lies on the lesion. n is the number of
         pictures counted.
 
@@ -50,7 +50,7 @@ def non_resemblance(
     known = (area > 0) & (area < x[0].size) if len(x) else np.zeros(0, bool)
     clusters = groups_of(groups, known)
     if not known.any():
-        raise NotMeasurable(f"{subject}: none of {len(x)} pictures has a lesion and something beside it")
+        raise NotMeasurable(f"{finding or 'all'}: none of {len(x)} pictures has a lesion and something beside it")
     inside, outside = np.empty(len(x)), np.empty(len(x))
     for block in blocks(x):
         change = np.abs(y[block].astype(np.float64) - x[block]) / data_range
@@ -71,11 +71,12 @@ def non_resemblance(
     return [
         Measure(
             "non_resemblance",
-            f"{subject}, {name}",
+            finding,
             v.mean(),
             *mean_interval(v, clusters, within=limits),
             n=len(v),
             remark=remark,
+            variant=name,
         )
         for name, (v, limits) in regions.items()
     ]

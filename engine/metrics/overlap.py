@@ -15,6 +15,7 @@ import numpy as np
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 from engine.metrics.stacks import blocks, groups_of, same_masks, same_stack
+from engine.metrics.subjects import subject
 
 LEVELS = 256  # steps between the least and the greatest value, for Otsu's and for the best threshold
 
@@ -99,9 +100,10 @@ def best_threshold(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> f
 def iou(
     called: Sequence[np.ndarray],
     truth: Sequence[np.ndarray],
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
     rule: str = "",
+    variant: str = "",
 ) -> Measure:
     """Mean over pictures of |called and true| / |called or true|.
 
@@ -111,26 +113,27 @@ def iou(
     Args:
         called, truth: (N, H, W) bool.
         groups: (N,) patients, or None.
-        rule: how `called` came about, for the remark.
+        rule: how `called` came about, for the remark. variant: the same in a word, for the row.
 
     Raises:
         NotMeasurable: no picture has a truth.
     """
-    return _mean("iou", called, truth, subject, groups, rule)
+    return _mean("iou", called, truth, finding, groups, rule, variant)
 
 
 def dice(
     called: Sequence[np.ndarray],
     truth: Sequence[np.ndarray],
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
     rule: str = "",
+    variant: str = "",
 ) -> Measure:
     """Mean over pictures of 2 |called and true| / (|called| + |true|); all else as in `iou`."""
-    return _mean("dice", called, truth, subject, groups, rule)
+    return _mean("dice", called, truth, finding, groups, rule, variant)
 
 
-def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measure:
+def _mean(metric: str, called, truth, finding: str, groups, rule: str, variant: str) -> Measure:
     called, truth = same_stack(called=called, truth=truth)
     same_masks(called=called, truth=truth)
     areas = truth.sum(axis=(1, 2))
@@ -138,7 +141,7 @@ def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measur
     clusters = groups_of(groups, some)
     if not some.any():
         raise NotMeasurable(
-            f"{subject}: none of {len(truth)} pictures has anything annotated, so there is no overlap to measure"
+            f"{subject(finding, variant=variant)}: none of {len(truth)} pictures has anything annotated, so there is no overlap to measure"
         )
     both = (called & truth).sum(axis=(1, 2))[some]
     union = (called | truth).sum(axis=(1, 2))[some]
@@ -147,12 +150,13 @@ def _mean(metric: str, called, truth, subject: str, groups, rule: str) -> Measur
     left_out = f"{(~some).sum()} of {len(some)} pictures left out: nothing annotated" if not some.all() else ""
     return Measure(
         metric,
-        subject,
+        finding,
         values.mean(),
         *mean_interval(values, clusters, within=(0.0, 1.0)),
         n=len(values),
         chance=np.mean(share if metric == "iou" else 2 * share / (1 + share)),
         remark="; ".join(words for words in (rule, left_out) if words),
+        variant=variant,
         sample=Sample(values, clusters),
     )
 

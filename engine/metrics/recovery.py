@@ -33,7 +33,7 @@ def recovery(
     x: Iterable[np.ndarray],
     x_hat: Iterable[np.ndarray],
     x_star: Iterable[np.ndarray],
-    subject: str = "all",
+    finding: str = "",
     groups: np.ndarray | None = None,
     draws: int = DRAWS,
     seed: int = 0,
@@ -59,7 +59,7 @@ def recovery(
     wrong, due = np.array(wrong), np.array(due)
     if due.sum() == 0:
         raise NotMeasurable(
-            f"{subject}: on {len(due)} pictures the true counterfactual changes nothing, so there is nothing to recover"
+            f"{finding or 'all'}: on {len(due)} pictures the true counterfactual changes nothing, so there is nothing to recover"
         )
 
     def statistic(weights: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def recovery(
 
     return Measure(
         "recovery",
-        subject,
+        finding,
         1 - wrong.sum() / due.sum(),
         *bootstrap(statistic, len(due), groups, draws, seed),
         n=len(due),
@@ -90,7 +90,7 @@ def restraint(
     x: Iterable[np.ndarray],
     x_hat: Iterable[np.ndarray],
     x_star: Iterable[np.ndarray],
-    subject: str = "all",
+    finding: str = "",
     groups: np.ndarray | None = None,
 ) -> Measure:
     """Mean over positives of the share of |x_hat - x| that falls inside the true change (see `true_change`): 1 is
@@ -118,11 +118,13 @@ def restraint(
     if groups is not None and len(groups) != seen:
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
-        raise NotMeasurable(f"{subject}: on none of {seen} pictures do both the method and the truth change anything")
+        raise NotMeasurable(
+            f"{finding or 'all'}: on none of {seen} pictures do both the method and the truth change anything"
+        )
     clusters = None if groups is None else np.asarray(groups)[measured]
     return Measure(
         "restraint",
-        subject,
+        finding,
         np.mean(shares),
         *mean_interval(shares, clusters, within=(0.0, 1.0)),
         n=len(shares),

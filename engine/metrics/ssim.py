@@ -21,7 +21,7 @@ def masked_ssim(
     x_hat: Sequence[np.ndarray],
     lesion: Sequence[np.ndarray],
     data_range: float,
-    subject: str = "all",
+    finding: str = "",
     groups: Sequence[str] | None = None,
 ) -> Measure:
     """Mean over pictures of the SSIM (Wang et al. 2004) of picture and counterfactual, the lesion removed from both.
@@ -50,10 +50,10 @@ def masked_ssim(
     known = np.isfinite(values)
     clusters = groups_of(groups, known)
     if not known.any():
-        raise NotMeasurable(f"{subject}: none of {len(values)} pictures has anything outside its lesion")
+        raise NotMeasurable(f"{finding or 'all'}: none of {len(values)} pictures has anything outside its lesion")
     return Measure(
         "ssim",
-        subject,
+        finding,
         values[known].mean(),
         *mean_interval(values[known], clusters, within=(-1.0, 1.0)),
         n=int(known.sum()),

@@ -19,7 +19,7 @@ RING = (4.0, 9.0)  # bins around it that are its neighbours
 def stride_energy(
     maps: Sequence[np.ndarray],
     films: Sequence[np.ndarray],
-    subject: str = "all",
+    finding: str = "",
     groups: np.ndarray | None = None,
     periods: Sequence[int] = PERIODS,
     draws: int = DRAWS,
@@ -41,15 +41,17 @@ def stride_energy(
         NotMeasurable: no pictures, maps too small for the rings, or maps or films without any power there.
     """
     if not len(maps):
-        raise NotMeasurable(f"{subject}: there is no map to look for a grid in")
+        raise NotMeasurable(f"{finding or 'all'}: there is no map to look for a grid in")
     maps, films = same_stack(maps=maps, films=films)
     height, width = maps[0].shape
     if min(height, width) < max(periods) * RING[1]:
-        raise NotMeasurable(f"{subject}: maps of {width} x {height} pixels are too small to look for a grid in")
+        raise NotMeasurable(
+            f"{finding or 'all'}: maps of {width} x {height} pixels are too small to look for a grid in"
+        )
     places = _places(height, width, periods)
     power = [_power(stack, places) for stack in (maps, films)]
     if not all((one.sum(axis=0) > 0).all() for one in power):
-        raise NotMeasurable(f"{subject}: the maps have no power at the frequencies of a grid")
+        raise NotMeasurable(f"{finding or 'all'}: the maps have no power at the frequencies of a grid")
     ends = np.cumsum([0, *(len(part) for place in places for part in place)])
 
     def standing_out(summed: np.ndarray) -> np.ndarray:
@@ -67,7 +69,7 @@ def stride_energy(
 
     value = float(statistic(np.ones((1, len(maps))))[0])
     return Measure(
-        "stride_energy", subject, value, *bootstrap(statistic, len(maps), groups, draws, seed), n=len(maps), chance=1.0
+        "stride_energy", finding, value, *bootstrap(statistic, len(maps), groups, draws, seed), n=len(maps), chance=1.0
     )
 
 

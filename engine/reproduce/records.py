@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from engine.datasets.collection import Collection
+from engine.metrics import subjects
 from engine.metrics.intervals import paired_ratio
 from engine.metrics.measure import Measure
 
@@ -39,14 +40,26 @@ class Training:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a row is about, by the fields of `Measure`."""
+
+    finding: str = ""
+    variant: str = ""
+    attribute: str = ""
+    attribute_value: str = ""
+
+    @property
+    def subject(self) -> str:
+        return subjects.subject(**asdict(self))
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """One row: a measure of a model, under the names that `evaluate` gives it, and the paper's number where
-    there is one.
-    """
+    """One row: a measure of a model, as `evaluate` makes it, and the paper's number where there is one."""
 
     model: str
     metric: str
-    subject: str
+    about: About
     paper: float | None = None
 
 
@@ -55,7 +68,7 @@ class Ratio:
     """One row: how many times as large a measure is in the second model as in the first."""
 
     metric: str
-    subject: str
+    about: About
     model: str
     than: str
     paper: float | None = None
@@ -121,30 +134,40 @@ def assembled(
     rows, missing = [], []
     for wanted in table.rows:
         models = (wanted.model, wanted.than) if isinstance(wanted, Ratio) else (wanted.model,)
-        subject = (
-            f"{', '.join(models)}: {wanted.subject}"
-            if len(models) == 1
-            else f"{' / '.join(models)}: {wanted.metric}, {wanted.subject}"
-        )
+        name = " / ".join(models)
         found = [_find(measured.get(model, ()), wanted) for model in models]
         remark = next(
             (absent[model] for model in models if model in absent), "it could not be measured on these pictures"
         )
         row = None
         if all(found):
-            row = ratio(*found, subject) if len(found) == 2 else replace(found[0], subject=subject)
+            row = ratio(*found, name) if len(found) == 2 else replace(found[0], model=name)
             remark = "one of the two is not above 0, so there is no ratio"
         if row is None:
             empty = {"value": None, "low": None, "high": None, "n": 0}
             beside = {} if wanted.paper is None else {"paper": wanted.paper}
-            missing.append({"metric": wanted.metric, "subject": subject, **empty, **beside, "remark": remark})
+            missing.append({"metric": wanted.metric, **_named(wanted, name), **empty, **beside, "remark": remark})
         else:
             rows.append(row if wanted.paper is None else row.beside(wanted.paper))
     return rows, missing
 
 
-def ratio(above: Measure, below: Measure, subject: str) -> Measure | None:
-    """`above` / `below` as an "effect", or None when either is not positive.
+def _named(wanted: Wanted | Ratio, model: str) -> dict[str, str]:
+    """Fields and subject of a row that has no value."""
+    fields = asdict(wanted.about)
+    if isinstance(wanted, Ratio):
+        fields = {"variant": _compared(wanted.metric, wanted.about.subject)}
+    fields["model"] = model
+    return {"subject": subjects.subject(**fields)} | {name: value for name, value in fields.items() if value}
+
+
+def _compared(metric: str, subject: str) -> str:
+    """The variant of a ratio: of which measure."""
+    return f"{metric}, {subject}"
+
+
+def ratio(above: Measure, below: Measure, model: str) -> Measure | None:
+    """`above` / `below`, two rows about the same, as an "effect", or None when either is not positive.
 
     Where both are means over the same pictures, these (or the patients) are drawn anew for both at once. Elsewhere the
     interval adds the two relative errors as if independent, which is too wide rather than too short.
@@ -159,8 +182,19 @@ def ratio(above: Measure, below: Measure, subject: str) -> Measure | None:
         relative = [(row.high - row.low) / (2 * row.value) for row in (above, below)]  # 1.96 standard errors
         half_width = math.hypot(*relative)
         ends = value * math.exp(-half_width), value * math.exp(half_width)
-    return Measure("effect", subject, value, *ends, n=min(above.n, below.n), chance=1.0)
+    return Measure(
+        "effect",
+        "",
+        value,
+        *ends,
+        n=min(above.n, below.n),
+        chance=1.0,
+        variant=_compared(above.metric, above.subject),
+        model=model,
+    )
 
 
 def _find(measures: Sequence[Measure], wanted: Wanted | Ratio) -> Measure | None:
-    return next((m for m in measures if (m.metric, m.subject) == (wanted.metric, wanted.subject)), None)
+    about = wanted.about
+    fields = (wanted.metric, about.finding, about.attribute, about.attribute_value, about.variant, "")
+    return next((m for m in measures if m.about == fields), None)

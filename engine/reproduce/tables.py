@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from engine.checkpoints.card import EARLY_PATIENTS
+from engine.checkpoints.card import EARLY_GROUP, EARLY_PATIENTS
 from engine.datasets.collection import Collection
+from engine.metrics import subjects
 from engine.metrics.classification import mean_auc
 from engine.metrics.evidence_on_body import evidence_on_body
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.reproduce.records import SEED, Baselines, Ratio, Table, Training, Wanted, suffix
+from engine.metrics.subjects import Variant
+from engine.reproduce.records import SEED, About, Baselines, Ratio, Table, Training, Wanted, suffix
 
-MEAN = "mean over findings"
-EARLY = f"patients up to {EARLY_PATIENTS}"
-IN_PSEUDO_MASK = "all annotated findings, inside the pseudo mask instead"
+MEAN, MEAN_AUC = About(variant=subjects.MEAN_OVER_FINDINGS), About(variant=subjects.MEAN)
+EARLY = About(variant=Variant.SUBGROUP, attribute=EARLY_GROUP[0], attribute_value=EARLY_GROUP[1])
+IN_PSEUDO_MASK = About(variant="all annotated findings, inside the pseudo mask instead")
 UNGUIDED, GUIDED, RESNET = "Attri-Net unguided", "Attri-Net guided", "ResNet-50 trained alike"
 CEILING = "U-Net taught on true pairs"  # what recovery can reach with the same pictures and budget
 
@@ -52,7 +54,7 @@ def early_and_pseudo(model, collection: Collection, indices: np.ndarray) -> list
                 who.append(collection.patients[indices[n]])
     rows = early_auc(collection, indices, seen.probabilities)
     try:
-        return [*rows, evidence_on_body(pairs, subject=IN_PSEUDO_MASK, groups=np.array(who))]
+        return [*rows, evidence_on_body(pairs, variant=IN_PSEUDO_MASK.variant, groups=np.array(who))]
     except NotMeasurable:
         return rows
 
@@ -64,17 +66,12 @@ def early_auc(collection: Collection, indices: np.ndarray, scores: np.ndarray) -
     early = np.array([int(patient) <= EARLY_PATIENTS for patient in collection.patients[indices]])
     chosen = indices[early]
     try:
-        return [
-            mean_auc(
-                collection.labels[chosen],
-                scores[early],
-                collection.findings,
-                subject=EARLY,
-                groups=collection.patients[chosen],
-            )
-        ]
+        row = mean_auc(
+            collection.labels[chosen], scores[early], collection.findings, groups=collection.patients[chosen]
+        )
     except NotMeasurable:
         return []
+    return [replace(row, **asdict(EARLY))]
 
 
 def resnet(
@@ -175,7 +172,7 @@ def real(data: str, finding: str, model: str, paper: float | None, words: str, m
     """
     drawn = data == "busi"
     overlaps = [
-        Wanted(one, "dice", f"{finding}, {rule}", number if rule == "fixed" else None)
+        Wanted(one, "dice", About(finding, rule), number if rule == "fixed" else None)
         for rule in ("fixed", "otsu", "area-matched")
         for one, number in (
             (model, paper),
@@ -185,18 +182,18 @@ def real(data: str, finding: str, model: str, paper: float | None, words: str, m
             ("plain intensity", None),
         )
     ]
-    ratios = [Ratio("dice", f"{finding}, {rule}", model, "Grad-CAM") for rule in ("fixed", "otsu", "area-matched")]
+    ratios = [Ratio("dice", About(finding, rule), model, "Grad-CAM") for rule in ("fixed", "otsu", "area-matched")]
     resembling = [
-        Wanted(model, "non_resemblance", f"{finding}, {where}") for where in ("inside", "outside", "inside - outside")
+        Wanted(model, "non_resemblance", About(finding, where)) for where in ("inside", "outside", "inside - outside")
     ]
     where = "map on the body" if data == "brain_mri" else "map on burned-in marks"
     measures = (
-        ("auc", finding),
-        ("effectiveness", finding),
-        ("composition", "normal pictures"),
-        ("evidence_on_body", where),
+        ("auc", About(finding)),
+        ("effectiveness", About(finding)),
+        ("composition", About(variant="normal pictures")),
+        ("evidence_on_body", About(variant=where)),
     )
-    always = [Wanted(one, metric, subject) for metric, subject in measures for one in models]
+    always = [Wanted(one, metric, about) for metric, about in measures for one in models]
     return Table(
         method="cx_gan",
         data=data,
@@ -231,9 +228,9 @@ TABLES: Mapping[str, Table] = {
         },
         baselines=Baselines((RESNET,), resnet),
         rows=(
-            Wanted(UNGUIDED, "auc", "mean", 0.779),
-            Wanted(GUIDED, "auc", "mean", 0.774),
-            Wanted(RESNET, "auc", "mean", 0.778),
+            Wanted(UNGUIDED, "auc", MEAN_AUC, 0.779),
+            Wanted(GUIDED, "auc", MEAN_AUC, 0.774),
+            Wanted(RESNET, "auc", MEAN_AUC, 0.778),
             Wanted(UNGUIDED, "class_sensitivity", MEAN, 0.951),
             Wanted(GUIDED, "class_sensitivity", MEAN, 0.965),
             Wanted(UNGUIDED, "disease_sensitivity", MEAN, 0.158),
@@ -260,10 +257,10 @@ TABLES: Mapping[str, Table] = {
             GUIDED: Training("attri-net-phantom-tag-guided", "elsewhere", **TAGGED),
         },
         rows=(
-            Wanted(UNGUIDED, "confounder_sensitivity", "Cardiomegaly", 0.747),
-            Wanted(GUIDED, "confounder_sensitivity", "Cardiomegaly", 0.002),
-            Wanted(UNGUIDED, "auc", "mean"),
-            Wanted(GUIDED, "auc", "mean"),
+            Wanted(UNGUIDED, "confounder_sensitivity", About("Cardiomegaly"), 0.747),
+            Wanted(GUIDED, "confounder_sensitivity", About("Cardiomegaly"), 0.002),
+            Wanted(UNGUIDED, "auc", MEAN_AUC),
+            Wanted(GUIDED, "auc", MEAN_AUC),
         ),
         note="The paper's numbers (4.5 of Sun et al. 2025) are of CheXpert with a tag on half of the films with "
         "Cardiomegaly; ours are of drawn chests with the same tag.",
@@ -293,18 +290,18 @@ TABLES: Mapping[str, Table] = {
         baselines=Baselines((RESNET,), resnet),
         more=early_and_pseudo,
         rows=(
-            Wanted(UNGUIDED, "auc", "mean", 0.779),
-            Wanted(GUIDED, "auc", "mean", 0.774),
-            Wanted(RESNET, "auc", "mean", 0.778),
+            Wanted(UNGUIDED, "auc", MEAN_AUC, 0.779),
+            Wanted(GUIDED, "auc", MEAN_AUC, 0.774),
+            Wanted(RESNET, "auc", MEAN_AUC, 0.778),
             Wanted(UNGUIDED, "auc", EARLY),
             Wanted(GUIDED, "auc", EARLY),
             Wanted(RESNET, "auc", EARLY),
             Wanted(UNGUIDED, "class_sensitivity", MEAN, 0.951),
             Wanted(GUIDED, "class_sensitivity", MEAN, 0.965),
-            Wanted(UNGUIDED, "disease_sensitivity", "Pneumonia"),
-            Wanted(GUIDED, "disease_sensitivity", "Pneumonia"),
-            Wanted(UNGUIDED, "evidence_on_body", "all findings"),
-            Wanted(GUIDED, "evidence_on_body", "all findings"),
+            Wanted(UNGUIDED, "disease_sensitivity", About("Pneumonia")),
+            Wanted(GUIDED, "disease_sensitivity", About("Pneumonia")),
+            Wanted(UNGUIDED, "evidence_on_body", About(variant="all findings")),
+            Wanted(GUIDED, "evidence_on_body", About(variant="all findings")),
             Wanted(UNGUIDED, "evidence_on_body", IN_PSEUDO_MASK),
             Wanted(GUIDED, "evidence_on_body", IN_PSEUDO_MASK),
         ),
@@ -326,18 +323,18 @@ TABLES: Mapping[str, Table] = {
         baselines=Baselines(MAPS, maps),
         rows=(
             *(
-                Wanted(model, metric, f"Lesion, {rule}", paper if rule == "fixed" else None)
+                Wanted(model, metric, About("Lesion", rule), paper if rule == "fixed" else None)
                 for rule in ("fixed", "otsu", "area-matched")
                 for metric, column in (("iou", 0), ("dice", 1))
                 for model, paper in ((model, numbers[column]) for model, numbers in TABLE_1.items())
             ),
-            *(Wanted(model, "ncc", "Lesion", numbers[2]) for model, numbers in TABLE_1.items()),
-            Wanted(INTEGRATED, "ssim", "Lesion", 0.6701),
-            Wanted(CASCADED, "ssim", "Lesion"),
-            Wanted(VA_GAN, "ssim", "Lesion"),
-            Wanted(INTEGRATED, "recovery", "Lesion"),
-            Wanted(CASCADED, "recovery", "Lesion"),
-            Wanted(VA_GAN, "recovery", "Lesion"),
+            *(Wanted(model, "ncc", About("Lesion"), numbers[2]) for model, numbers in TABLE_1.items()),
+            Wanted(INTEGRATED, "ssim", About("Lesion"), 0.6701),
+            Wanted(CASCADED, "ssim", About("Lesion")),
+            Wanted(VA_GAN, "ssim", About("Lesion")),
+            Wanted(INTEGRATED, "recovery", About("Lesion")),
+            Wanted(CASCADED, "recovery", About("Lesion")),
+            Wanted(VA_GAN, "recovery", About("Lesion")),
         ),
         note="The paper's numbers (Tables 1 and 4 of Zia et al.) are of discs that a plain threshold finds with an "
         "IoU of 0.999; ours are of VA-GAN's recipe, on which it finds 0.38 (0.30 with the pixels of all pictures in "
@@ -369,7 +366,7 @@ TABLES: Mapping[str, Table] = {
             CEILING: Training("supervised-phantom-effusion", method="supervised"),
         },
         rows=tuple(
-            Wanted(model, metric, "Effusion")
+            Wanted(model, metric, About("Effusion"))
             for metric in ("recovery", "restraint", "auc", "effectiveness")
             for model in (INTEGRATED, DENSE, VA_GAN, CEILING)
             if (model, metric) != (CEILING, "effectiveness")
@@ -383,9 +380,9 @@ TABLES: Mapping[str, Table] = {
         options=("copies=6",),
         models={CEILING: Training("supervised-implants")},
         rows=tuple(
-            Wanted(CEILING, metric, subject)
+            Wanted(CEILING, metric, about)
             for metric in ("recovery", "restraint")
-            for subject in ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", MEAN)
+            for about in (*map(About, ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion")), MEAN)
         ),
         note="Lesions put into real films without findings, whose true counterfactual is the film itself; patients "
         "held back. Any other method is measured on them by python -m engine evaluate METHOD --data implants --root "

@@ -16,7 +16,7 @@ import streamlit as st
 
 from engine.bias.interventions import GENERATOR_METHOD
 from engine.bias.report.request import Unanswerable
-from engine.checkpoints.format import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint
+from engine.checkpoints.format import CARD, CONFIG, METRICS, WEIGHTS, Checkpoint, RefusedCheckpoint
 from engine.checkpoints.resolve import open_checkpoint, shipped, shipped_folder
 from engine.datasets import collections, draws_its_own
 from engine.inference import Inference, Lost, RemoteModel
@@ -163,7 +163,7 @@ def usable() -> list[Checkpoint]:
 
 
 def _stamp(folder: Path) -> tuple:
-    """Changes whenever one of the three files does."""
+    """Changes whenever one of its files does."""
 
     def stamp(path: Path) -> tuple[int, int] | None:
         try:
@@ -172,7 +172,7 @@ def _stamp(folder: Path) -> tuple:
             return None
         return stat.st_mtime_ns, stat.st_size
 
-    return str(folder), *(stamp(folder / name) for name in (WEIGHTS, CONFIG, CARD))
+    return str(folder), *(stamp(folder / name) for name in (WEIGHTS, CONFIG, CARD, METRICS))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

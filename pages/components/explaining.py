@@ -9,7 +9,7 @@ from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Progress
 from engine.scan import Scan
-from pages.components import cards, common, open_scans, volumes, words
+from pages.components import common, open_scans, volumes, words
 from pages.components.shelf import OpenScan
 from viewer import FindingView
 
@@ -35,7 +35,7 @@ def explaining(
 ) -> tuple[tuple, Callable[[Progress], Explained]]:
     """Key and work of the worker's job for this scan, slice `index` of the opened one, and checkpoint."""
     drawn = only_drawn(checkpoint, opened.drawn_by)
-    rates = cards.measures(checkpoint.card)
+    rates = checkpoint.metrics.rows
     what = words.noun(scan.kind)
     signed = common.method_of(checkpoint).signed
 
@@ -62,6 +62,6 @@ def explaining(
         difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
         return Explained(views, records[0].in_distribution, records[0].like_training is False, difference)
 
-    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.card, drawn)
+    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.metrics, drawn)
     slice_of = (opened.scan.sha256, index) if volumes.explains_whole(checkpoint) else None
     return ("explain", scan.sha256, slice_of, checkpoint.identity, device, words_rest_on), work

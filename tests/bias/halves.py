@@ -9,7 +9,9 @@ import numpy as np
 
 from engine.bias.interventions import Counterfactuals, Interventions
 from engine.bias.report.compute import bias_report
+from engine.checkpoints.metrics import Metrics
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import Variant
 
 N, SIZE = 160, 8
 
@@ -51,10 +53,10 @@ class Made(Interventions):
     def __init__(self, effectiveness=(0.95, 0.9), auc=0.0, disturbed=0.0, traces=0.0, tint=0.0):
         low = 0.05
         rows = [
-            Measure("effectiveness", f"group {v}", e, e - low, min(1, e + low), 200)
+            Measure("effectiveness", "", e, e - low, min(1, e + low), 200, attribute="group", attribute_value=v)
             for v, e in zip("ab", effectiveness)
         ]
-        self.quality = {"group": (*rows, Measure("effect", "AUC of Finding", auc, None, None, 200))}
+        self.quality = {"group": (*rows, Measure("effect", "Finding", auc, None, None, 200, variant=Variant.AUC))}
         self.disturbed, self.traces, self.tint = disturbed, traces, tint
 
     def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None):
@@ -82,14 +84,18 @@ class Three(Made):
 
     def __init__(self):
         super().__init__()
-        self.quality = {"group": tuple(Measure("effectiveness", f"group {v}", 0.95, 0.9, 1.0, 200) for v in "abc")}
+        self.quality = {
+            "group": tuple(
+                Measure("effectiveness", "", 0.95, 0.9, 1.0, 200, attribute="group", attribute_value=v) for v in "abc"
+            )
+        }
 
 
 class Classifier:
     """Log-odds that are a weighted sum of the two halves' means."""
 
     findings, thresholds = ("Finding",), np.array([0.5], np.float32)
-    checkpoint = SimpleNamespace(name="halves", sha256="0" * 64, identity="1" * 64, card="")
+    checkpoint = SimpleNamespace(name="halves", sha256="0" * 64, identity="1" * 64, metrics=Metrics())
 
     def __init__(self, upper, lower):
         self.upper, self.lower = upper, lower

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.checkpoints.card import card, chest_subgroups, measures, placeholder_card, table, with_measures
-from engine.checkpoints.format import CARD_SECTIONS, RefusedCheckpoint, read_card, save_checkpoint
+from engine.checkpoints.card import card, chest_subgroups, metrics_of, placeholder_card
+from engine.checkpoints.format import CARD_SECTIONS, RefusedCheckpoint, save_checkpoint
+from engine.checkpoints.sections import read_card
 from engine.datasets.collection import Collection
 from engine.metrics.measure import Measure
 from engine.registry import methods
@@ -36,7 +37,12 @@ ROWS = [
 ]
 
 
-def written(**changes):
+SUBGROUPS = [
+    Measure("auc", "", 0.75, 0.6, 0.9, 20, chance=0.5, attribute="sex", attribute_value="F", variant="subgroup")
+]
+
+
+def written(subgroups=SUBGROUPS):
     parts = {
         "title": "small: a method on ward",
         "intended": "Teaching.",
@@ -46,11 +52,9 @@ def written(**changes):
         "guidance": "none",
         "command": "python -m engine train",
         "hardware": "one abacus; 3 minutes for 4 steps",
-        "rows": ROWS,
-        "remarks": ["Gout cannot be measured"],
-        "subgroups": [Measure("auc", "sex F", 0.75, 0.6, 0.9, 20, chance=0.5)],
+        "metrics": metrics_of(Ward(), ROWS, ["Gout cannot be measured"], subgroups),
     }
-    return card(**{**parts, **changes})
+    return card(**parts)
 
 
 def test_a_card_has_every_section_but_the_hash():
@@ -78,11 +82,6 @@ def test_a_card_gives_every_measure_with_its_interval_and_every_remark():
 
 def test_a_card_without_subgroups_says_why():
     assert "not known" in read_card(written(subgroups=[]))["Subgroups"]
-
-
-def test_a_tables_lines_have_one_width():
-    widths = {line.count("|") for line in table(ROWS).splitlines()}
-    assert widths == {7}
 
 
 @pytest.mark.parametrize("name", sorted(methods()))
@@ -122,53 +121,3 @@ def test_a_subgroup_that_lacks_a_class_names_the_findings_that_were_measured():
 
 def test_a_collection_without_attributes_has_no_subgroups():
     assert chest_subgroups(Ward(), np.arange(40), np.zeros((40, 2))) == []
-
-
-MORE = [
-    Measure("effect", "Edema by marker: decisions that flip", 0.12, 0.1, 0.15, 40),
-    Measure("auc", "Edema", 0.9, 0.8, 0.95, 10, chance=0.5),
-]
-
-
-def test_measures_are_added_to_a_card_once_in_place_of_what_they_renew(tmp_path):
-    method = "attri_net"
-    tiny = methods()[method].tiny(tmp_path / "tiny")
-    before = save_checkpoint(
-        tmp_path / "tiny", method=method, config=tiny.config, weights=tiny.weights(), card=written()
-    )
-    for _ in range(2):
-        after = with_measures(before, MORE, ["Marker and edema: both numbers."])
-        before = after
-    assert after.sha256 == tiny.sha256 and [row.subject for row in measures(after.card)] == [
-        "Edema",
-        MORE[0].subject,
-        "Edema",
-    ]
-    assert [row.value for row in measures(after.card) if row.metric == "auc"] == [0.9]
-    metrics = read_card(after.card)["Metrics"]
-    assert (
-        metrics.count("Marker and edema") == 1
-        and "- Gout cannot be measured" in metrics
-        and metrics.endswith("both numbers.")
-    )
-    assert {name: text for name, text in read_card(after.card).items() if name not in ("Metrics", "Weights")} == {
-        name: text for name, text in read_card(written()).items() if name != "Metrics"
-    }
-    changed = with_measures(after, [], ["Marker and edema: other numbers."])
-    assert "both numbers" not in changed.card and "other numbers" in changed.card
-
-
-def test_a_remark_under_a_table_without_one_stands_apart_from_it(tmp_path):
-    method = "attri_net"
-    tiny = methods()[method].tiny(tmp_path / "tiny")
-    before = save_checkpoint(
-        tmp_path / "tiny", method=method, config=tiny.config, weights=tiny.weights(), card=written(remarks=())
-    )
-    assert "|\n\n- Marker and edema: x." in with_measures(before, MORE, ["Marker and edema: x."]).card
-
-
-def test_a_card_without_a_table_is_left_as_it_is(tmp_path):
-    tiny = methods()["attri_net"].tiny(tmp_path / "tiny")
-    with pytest.raises(RefusedCheckpoint, match="no table of measures"):
-        with_measures(tiny, MORE)
-    assert (tmp_path / "tiny" / "card.md").read_text() == tiny.card

@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from engine.checkpoints.changes import with_caution
 from engine.checkpoints.format import (
     CARD_SECTIONS,
     RefusedCheckpoint,
     examine,
-    read_card,
     save_checkpoint,
-    with_caution,
 )
 from engine.checkpoints.resolve import open_checkpoint, shipped
+from engine.checkpoints.sections import read_card
 from engine.configuration import CONFIG_KEYS
 from engine.registry import methods
 

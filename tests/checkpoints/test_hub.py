@@ -196,10 +196,26 @@ def test_a_method_that_may_be_larger_is_fetched_at_that_size(stand_in, checkpoin
     assert (folder / "weights.safetensors").stat().st_size == LARGEST_WEIGHTS + 1
 
 
-def test_only_the_three_files_are_downloaded(pushed, stand_in):
+def test_only_its_own_files_are_downloaded(pushed, stand_in):
     commit = stand_in.repositories[NAME].commit({"run_me.py": b"raise SystemExit"})
     folder, _ = hub.fetch(NAME, commit)
-    assert sorted(path.name for path in folder.iterdir()) == ["card.md", "config.json", "weights.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "card.md",
+        "config.json",
+        "metrics.json",
+        "weights.safetensors",
+    ]
+
+
+def test_a_checkpoint_pushed_before_there_were_metrics_is_fetched_from_the_hub_and_then_from_the_cache(
+    stand_in, checkpoint
+):
+    files = {name: (checkpoint.folder / name).read_bytes() for name in hub.FILES}
+    repository = stand_in.repositories["clinic/older"] = Repository()
+    address = f"hub:clinic/older@{repository.commit(files)}"
+    assert open_checkpoint(address).metrics == checkpoint.metrics
+    stand_in.asked.clear()
+    assert open_checkpoint(address).sha256 == checkpoint.sha256 and stand_in.asked == []
 
 
 def test_weights_swapped_on_the_hub_are_refused(pushed, stand_in):

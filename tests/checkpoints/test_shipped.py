@@ -9,8 +9,8 @@ import pydicom.data
 import pytest
 from PIL import Image
 
-from engine.checkpoints.format import read_card
 from engine.checkpoints.resolve import open_checkpoint, shipped
+from engine.checkpoints.sections import read_card
 from engine.datasets import registered_collection
 from engine.registry import UnsuitableScan, open_model
 from engine.scan import read_scan

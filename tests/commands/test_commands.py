@@ -19,8 +19,9 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from engine import __main__
-from engine.checkpoints.format import CARD_SECTIONS, read_card
+from engine.checkpoints.format import CARD_SECTIONS
 from engine.checkpoints.resolve import open_checkpoint
+from engine.checkpoints.sections import read_card
 from engine.commands import doctor
 from engine.commands.evaluate import measured_elsewhere
 from engine.commands.shared import opened

@@ -87,6 +87,6 @@ def test_patients_with_many_positives_widen_the_interval():
 
 def test_too_few_pictures_are_not_measurable():
     with pytest.raises(NotMeasurable, match="Edema has 1 positive and 2 negative pictures classified correctly"):
-        class_sensitivity([1, 0, 0, 0], [0.9, 0.1, 0.1, 0.9], 0.5, [1, 1, 1, 1], subject="Edema")
+        class_sensitivity([1, 0, 0, 0], [0.9, 0.1, 0.1, 0.9], 0.5, [1, 1, 1, 1], finding="Edema")
     with pytest.raises(ValueError, match="not negative"):
         class_sensitivity([1, 0, 0, 0], [0.9, 0.1, 0.1, 0.1], 0.5, [1, -1, 1, 1])

@@ -80,9 +80,9 @@ def test_auc_of_2000_pictures_takes_less_than_a_second():
 
 def test_one_class_is_not_measurable_and_the_sentence_names_it():
     with pytest.raises(NotMeasurable, match="Edema has 0 positive and 3 negative"):
-        auc([0, 0, 0, np.nan], [1, 2, 3, 4], subject="Edema")
+        auc([0, 0, 0, np.nan], [1, 2, 3, 4], finding="Edema")
     with pytest.raises(NotMeasurable, match="Edema has 2 positive and 0 negative"):
-        youden_threshold([1, 1], [1, 2], subject="Edema")
+        youden_threshold([1, 1], [1, 2], finding="Edema")
     with pytest.raises(NotMeasurable, match="no positive"):
         sensitivity([0, 0], [1, 2], 1)
     with pytest.raises(NotMeasurable, match="no negative"):

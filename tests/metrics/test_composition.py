@@ -45,7 +45,7 @@ def test_its_interval_covers_the_truth_over_patients():
 def test_what_cannot_be_measured_is_refused():
     x = pictures()
     with pytest.raises(NotMeasurable, match="sex: there is no picture"):
-        composition([], [], 1, subject="sex")
+        composition([], [], 1, variant="sex")
     with pytest.raises(ValueError, match="share one"):
         composition(x, x[:3], 1)
     with pytest.raises(ValueError, match="span must be above 0"):

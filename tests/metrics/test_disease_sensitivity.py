@@ -65,7 +65,7 @@ def test_regions_without_a_pixel_are_left_out_and_counted():
 
 def test_nothing_annotated_is_not_measurable():
     with pytest.raises(NotMeasurable, match="Edema has no annotated region on 2 pictures"):
-        disease_sensitivity([(np.ones((4, 4)), []), (np.ones((4, 4)), [])], subject="Edema")
+        disease_sensitivity([(np.ones((4, 4)), []), (np.ones((4, 4)), [])], finding="Edema")
 
 
 def test_a_region_on_another_grid_is_refused():

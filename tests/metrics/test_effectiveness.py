@@ -15,7 +15,7 @@ def by_subject(rows):
 def test_each_value_has_its_share_and_wilsons_interval():
     wanted = ["AP"] * 40 + ["PA"] * 10
     said = ["AP"] * 36 + ["PA"] * 4 + ["PA"] * 5 + ["AP"] * 5
-    rows = by_subject(effectiveness(wanted, said, "view"))
+    rows = by_subject(effectiveness(wanted, said, attribute="view"))
     assert [*rows] == ["view AP", "view PA", "view, mean"]
     assert rows["view AP"].value == 0.9 and rows["view PA"].value == 0.5
     assert (rows["view AP"].low, rows["view AP"].high) == pytest.approx(
@@ -30,7 +30,7 @@ def test_one_value_makes_one_row_under_the_subjects_own_name():
 
 
 def test_a_classifier_that_always_says_one_value_is_half_effective():
-    rows = by_subject(effectiveness(["F", "M"] * 50, ["F"] * 100, "sex"))
+    rows = by_subject(effectiveness(["F", "M"] * 50, ["F"] * 100, attribute="sex"))
     assert rows["sex F"].value == 1 and rows["sex M"].value == 0 and rows["sex, mean"].value == 0.5
     assert rows["sex F"].low < 1 == rows["sex F"].high
 

@@ -34,4 +34,4 @@ def test_equal_points_share_and_any_of_the_regions_counts():
 
 def test_without_a_region_there_is_nothing_to_point_at():
     with pytest.raises(NotMeasurable, match="Edema has no annotated region"):
-        hit_rate([(point(1, 1), [])], subject="Edema")
+        hit_rate([(point(1, 1), [])], finding="Edema")

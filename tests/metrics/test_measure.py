@@ -10,7 +10,15 @@ from engine.metrics.measure import Measure, NotMeasurable
 
 def test_a_row_has_the_fields_of_the_design_and_chance_and_paper_only_where_there_is_one():
     plain = Measure("auc", "Edema", 0.8, 0.7, 0.9, 12)
-    assert plain.row() == {"metric": "auc", "subject": "Edema", "value": 0.8, "low": 0.7, "high": 0.9, "n": 12}
+    assert plain.row() == {
+        "metric": "auc",
+        "subject": "Edema",
+        "finding": "Edema",
+        "value": 0.8,
+        "low": 0.7,
+        "high": 0.9,
+        "n": 12,
+    }
     full = Measure("auc", "Edema", 0.8, 0.7, 0.9, 12, chance=0.5).beside(paper=0.875).row()
     assert full["chance"] == 0.5 and full["paper"] == 0.875
 
@@ -34,7 +42,7 @@ def test_numpy_scalars_become_plain_numbers():
     ],
 )
 def test_a_measure_that_cannot_be_true_is_refused(changed, says):
-    fields = {"metric": "auc", "subject": "Edema", "value": 0.8, "low": 0.7, "high": 0.9, "n": 12} | changed
+    fields = {"metric": "auc", "finding": "Edema", "value": 0.8, "low": 0.7, "high": 0.9, "n": 12} | changed
     with pytest.raises(ValueError, match=says):
         Measure(**fields)
 

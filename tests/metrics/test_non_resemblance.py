@@ -16,7 +16,7 @@ def pictures(n=6):
 
 
 def by_region(rows):
-    return {row.subject.removeprefix("all, "): row for row in rows}
+    return {row.variant: row for row in rows}
 
 
 def test_a_change_on_the_lesion_alone_is_all_inside():

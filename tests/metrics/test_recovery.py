@@ -96,7 +96,7 @@ def test_pictures_where_nothing_changed_are_left_out_of_restraint_and_counted(kn
 def test_nothing_to_recover_is_not_measurable(known):
     x, _ = known
     with pytest.raises(NotMeasurable, match="Edema: on 30 pictures the true counterfactual changes nothing"):
-        recovery(x, x, x, subject="Edema")
+        recovery(x, x, x, finding="Edema")
     with pytest.raises(NotMeasurable, match="on none of 30 pictures"):
         restraint(x, x, x)
     with pytest.raises(NotMeasurable, match="on 0 pictures"):

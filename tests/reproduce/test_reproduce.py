@@ -24,6 +24,7 @@ from engine.reproduce.tables import (
     GUIDED,
     IN_PSEUDO_MASK,
     MEAN,
+    MEAN_AUC,
     RESNET,
     TABLES,
     TOGETHER,
@@ -50,8 +51,8 @@ def shipped(monkeypatch, tmp_path):
     return tmp_path / "shipped"
 
 
-def measure(metric="disease_sensitivity", value=0.3, half_width=0.03, subject=MEAN, n=10) -> Measure:
-    return Measure(metric, subject, value, value - half_width, value + half_width, n)
+def measure(metric="disease_sensitivity", value=0.3, half_width=0.03, n=10) -> Measure:
+    return Measure(metric, "", value, value - half_width, value + half_width, n, variant=MEAN.variant)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -136,7 +137,7 @@ def test_what_is_missing_is_trained_once(shipped, tmp_path, monkeypatch, capsys)
         data="phantom",
         options=("count=60",),
         models={UNGUIDED: Training("attri-net-small")},
-        rows=(Wanted(UNGUIDED, "auc", "mean", 0.779),),
+        rows=(Wanted(UNGUIDED, "auc", MEAN_AUC, 0.779),),
         note="",
         changes=SMALL | ONE_STEP,
     )
@@ -232,7 +233,7 @@ def test_nothing_is_divided_by_zero():
 
 
 def test_a_measure_that_the_pictures_cannot_give_is_said():
-    table = Table("attri_net", "phantom", {}, (Wanted(GUIDED, "auc", "mean", 0.774),), "")
+    table = Table("attri_net", "phantom", {}, (Wanted(GUIDED, "auc", MEAN_AUC, 0.774),), "")
     rows, missing = assembled(table, {GUIDED: []}, {})
     assert not rows and missing[0]["paper"] == 0.774 and "could not be measured" in missing[0]["remark"]
 
@@ -258,7 +259,7 @@ def test_real_films_give_the_rows_that_only_they_have(tmp_path):
         row.subject: row
         for row in early_and_pseudo(open_model(tiny(tmp_path / "tiny", table.findings), "cpu"), collection, test)
     }
-    assert rows[EARLY].n == sum(int(patient) <= 3970 for patient in collection.patients[test])
+    assert rows[EARLY.subject].n == sum(int(patient) <= 3970 for patient in collection.patients[test])
     unboxed = collection.findings.index("Edema")
-    assert rows[IN_PSEUDO_MASK].n == collection.labels[test].sum() - collection.labels[test, unboxed].sum()
-    assert 0.1 < rows[IN_PSEUDO_MASK].chance < 0.9
+    assert rows[IN_PSEUDO_MASK.subject].n == collection.labels[test].sum() - collection.labels[test, unboxed].sum()
+    assert 0.1 < rows[IN_PSEUDO_MASK.subject].chance < 0.9

@@ -26,11 +26,11 @@ from engine.bias.statistics.equivalence import MARGIN, mean_change, subtract_tra
 from engine.bias.statistics.fairness import associations
 from engine.bias.statistics.regressions import as_known_from
 from engine.bias.statistics.summary import FEWEST, InvarianceResult, invariance_test
-from engine.checkpoints.card import measures
 from engine.datasets.collection import Collection
 from engine.metrics.composition import composition
 from engine.metrics.intervals import DRAWS, bootstrap, cluster_index, share_interval
-from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.measure import Measure, NotMeasurable, between
+from engine.metrics.subjects import CHANGE, FLIPS, NULL_CHANGE, NULL_FLIPS, Variant
 from engine.registry import Model
 from engine.shortcuts import MARKER
 
@@ -135,14 +135,16 @@ def measured_report(
         generator=interventions.name,
         exact=interventions.exact,
         quality=tuple(quality),
-        composition=composition(made.original, null, span, f"pictures left as they are, {attribute}", patients),
+        composition=replace(
+            composition(made.original, null, span, groups=patients), attribute=attribute, variant=Variant.LEFT_ALONE
+        ),
         findings=tuple(
             replace(result, poor=reason, limit=limit)
             for result, reason, limit in zip(measured, why, limits, strict=True)
         ),
         factual=made.factual,
         remarks=(*remarks, *doubts(quality, model.findings)),
-        maps=tuple(row for row in measures(model.checkpoint.card) if row.metric == "confounder_sensitivity")
+        maps=tuple(row for row in model.checkpoint.metrics.rows if row.metric == "confounder_sensitivity")
         if attribute == MARKER
         else (),
     )
@@ -252,11 +254,12 @@ def _measured(
     away[rows, codes] = -1
     strongest = away.argmax(1)
     null_moved, null_flipped = np.abs(null - original), (null > threshold) != (original > threshold)
-    subject = f"{finding} by {made.attribute}"
+    about = {"attribute": made.attribute}
     test, reason = _tested(finding, answers, original, np.clip(under, 0, 1), seed)
-    named = f"{subject}: mean change of the probability, {made.values[a]} to {made.values[b]}"
+    pair = about | {"attribute_value": between(made.values[a], made.values[b])}
     moved = subtracted.change(a, b)
-    change, equivalence = mean_change(named, moved, patients, margin, pairs)
+    change, equivalence = mean_change(finding, moved, patients, margin, pairs, variant=CHANGE, **pair)
+    with_traces = shown[:, b] - shown[:, a]
     return FindingReport(
         finding=finding,
         threshold=threshold,
@@ -266,14 +269,10 @@ def _measured(
         associations=associations(original, threshold, made.factual, truth, patients),
         pair=(made.values[a], made.values[b]),
         change=change,
-        flips=_share(f"{subject}: decisions that flip", flipped, patients, seed),
-        eca=replace(_share(subject, 1 - flipped, patients, seed), metric="eca"),
-        null_change=_mean(
-            f"{subject}: mean |change| of the probability when nothing is changed", null_moved, patients, seed
-        ),
-        null_flips=_share(
-            f"{subject}: decisions that flip when nothing is changed", null_flipped.astype(float), patients, seed
-        ),
+        flips=_share(finding, flipped, patients, seed, variant=FLIPS, **about),
+        eca=replace(_share(finding, 1 - flipped, patients, seed, **about), metric="eca"),
+        null_change=_mean(finding, null_moved, patients, seed, variant=NULL_CHANGE, **about),
+        null_flips=_share(finding, null_flipped.astype(float), patients, seed, variant=NULL_FLIPS, **about),
         under=under[:, [a, b]],
         affected=tuple(
             Affected(
@@ -293,9 +292,9 @@ def _measured(
         limit=None,
         shown=shown_by(moved, flipped, patients, pairs),
         traces=subtracted.traces,
-        unsubtracted=mean_change(f"{named}, traces not subtracted", shown[:, b] - shown[:, a], patients, margin, pairs)[
-            0
-        ],
+        unsubtracted=mean_change(
+            finding, with_traces, patients, margin, pairs, variant=Variant.CHANGE_WITH_TRACES, **pair
+        )[0],
         equivalence=equivalence,
     )
 
@@ -332,15 +331,15 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:].rstrip(".") + "."
 
 
-def _mean(subject: str, values: np.ndarray, patients: np.ndarray, seed: int) -> Measure:
+def _mean(finding: str, values: np.ndarray, patients: np.ndarray, seed: int, **about: str) -> Measure:
     """Mean of (n,) with patients resampled."""
     low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, DRAWS, seed)
-    return Measure("effect", subject, values.mean(), low, high, len(values), chance=0.0)
+    return Measure("effect", finding, values.mean(), low, high, len(values), chance=0.0, **about)
 
 
-def _share(subject: str, values: np.ndarray, patients: np.ndarray, seed: int) -> Measure:
+def _share(finding: str, values: np.ndarray, patients: np.ndarray, seed: int, **about: str) -> Measure:
     """Mean of (n,) shares in [0, 1]: Wilson's interval of plain hits, else patients resampled."""
     if not np.isin(values, (0, 1)).all():
-        return _mean(subject, values, patients, seed)
+        return _mean(finding, values, patients, seed, **about)
     low, high = share_interval(values > 0, patients)
-    return Measure("effect", subject, values.mean(), low, high, len(values))
+    return Measure("effect", finding, values.mean(), low, high, len(values), **about)

@@ -14,6 +14,7 @@ from engine.bias.statistics.equivalence import MARGIN, Equivalence, Trace
 from engine.bias.statistics.fairness import Associations
 from engine.bias.statistics.summary import InvarianceResult
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import Variant
 
 RELEVANT = 0.01  # a mean change of the probability, or a share of decisions, below which a dependence is called slight
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
@@ -222,19 +223,18 @@ class FindingReport:
         how = f" ({self.how})" if self.how else ""
         remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason)))
         rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
-        equal = f"{self.change.subject}: not smaller than {100 * self.equivalence.margin:g} of 100"
-        rows.append(Measure("p_value", equal, self.equivalence.p_value, None, None, self.change.n))
+        change, attribute = self.change, self.change.attribute
+        p = Measure("p_value", self.finding, self.equivalence.p_value, None, None, change.n, attribute=attribute)
+        pair, margin = change.attribute_value, self.equivalence.margin
+        rows.append(replace(p, variant=Variant.EQUIVALENCE, attribute_value=pair, limit=margin))
         if self.shown_corrected_p is not None:
-            beyond = (
-                f"{self.eca.subject}: pictures show no more than {100 * max(self.limit, self.equivalence.margin):.3g} "
-                "of 100"
-            )
-            rows.append(Measure("p_value", beyond, self.p_values[1], None, None, self.change.n))
-            rows.append(Measure("p_value", f"{beyond}, Holm", self.shown_corrected_p, None, None, self.change.n))
+            p = replace(p, limit=max(self.limit, margin))
+            rows.append(replace(p, value=self.p_values[1], variant=Variant.SHOWN))
+            rows.append(replace(p, value=self.shown_corrected_p, variant=Variant.SHOWN_HOLM))
         if self.unsubtracted is not None and any(trace.shift for trace in self.traces):
-            rows += [self.unsubtracted, *(trace.measure(self.finding) for trace in self.traces)]
-        subject = self.eca.subject
-        return [*rows, *(self.test.measures() if self.test else []), *self.associations.measures(subject)]
+            rows += [self.unsubtracted, *(trace.measure(self.finding, attribute) for trace in self.traces)]
+        gaps = self.associations.measures(self.finding, attribute)
+        return [*rows, *(self.test.measures() if self.test else []), *gaps]
 
 
 @dataclass(frozen=True, eq=False)

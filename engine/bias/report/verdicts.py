@@ -26,6 +26,7 @@ from engine.bias.report.records import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, Fin
 from engine.bias.statistics.dependence import detectable_among
 from engine.bias.statistics.summary import SMALLEST_OVERLAP, holm_corrected
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import Variant
 
 LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 # Mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see
@@ -40,7 +41,7 @@ MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not fin
 
 def of_findings(quality: Sequence[Measure]) -> list[Measure]:
     """The rows that say by how much the AUC of a finding changes from the originals to the generated pictures."""
-    return [row for row in quality if row.metric == "effect" and row.subject.startswith("AUC of")]
+    return [row for row in quality if row.metric == "effect" and row.variant == Variant.AUC]
 
 
 def findings_stay(row: Measure) -> bool | None:
@@ -63,7 +64,8 @@ def shifts(quality: Sequence[Measure], finding: str) -> list[Measure]:
     """The rows that say by how much the fixed classifier's probability of `finding` moves from the originals to the
     generated pictures, on average, for each value that they were made under.
     """
-    return [row for row in quality if row.metric == "effect" and row.subject.startswith(f"probability of {finding}, ")]
+    wanted = ("effect", Variant.PROBABILITY, finding)
+    return [row for row in quality if (row.metric, row.variant, row.finding) == wanted]
 
 
 def resolved(quality: Sequence[Measure], finding: str) -> float | None:
@@ -83,11 +85,7 @@ def doubts(quality: Sequence[Measure], tested_findings: Sequence[str]) -> list[s
         tested_findings: the tested model's findings; what fades of them is the reason of their verdicts.
     """
     rows, said = of_findings(quality), []
-    faded = [
-        row
-        for row in rows
-        if findings_stay(row) is False and row.subject.removeprefix("AUC of ") not in tested_findings
-    ]
+    faded = [row for row in rows if findings_stay(row) is False and row.finding not in tested_findings]
     if faded:
         said.append(
             "The pictures made do not keep every finding: "
@@ -121,7 +119,10 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
         return f"Nobody measured how good its pictures of {collection} are."
     measures = measured_quality(interventions, collection, attribute)
     for value in values:
-        row = next((m for m in measures if m.metric == "effectiveness" and m.subject == f"{attribute} {value}"), None)
+        row = next(
+            (m for m in measures if (m.metric, m.attribute, m.attribute_value) == ("effectiveness", attribute, value)),
+            None,
+        )
         if row is None:
             return f"Nobody measured whether pictures made under {attribute} {value} show it."
         low = row.value if row.low is None else row.low
@@ -131,7 +132,7 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
                 f"{low:.2f}, where {LEAST_EFFECTIVENESS:.2f} is needed."
             )
     rows = of_findings(measures)
-    for row in [row for row in rows if row.subject == f"AUC of {finding}"] or rows:
+    for row in [row for row in rows if row.finding == finding] or rows:
         if findings_stay(row) is False:
             return (
                 f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where "

@@ -21,6 +21,7 @@ from engine.bias.report.verdicts import (
 )
 from engine.bias.statistics.fairness import TITLES
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import MEAN
 
 NAMES = {"view_position": "view position", "marker": "marker in the picture"}
 OTHERWISE = {
@@ -230,10 +231,8 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
         between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
         if measure.metric == "effectiveness":
             good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
-            value = measure.subject.removeprefix(f"{report.attribute} ")
-            asked_for = (
-                "on average" if measure.subject == f"{report.attribute}, mean" else otherwise(report.attribute, value)
-            )
+            average = measure.variant == MEAN
+            asked_for = "on average" if average else otherwise(report.attribute, measure.attribute_value)
             rows.append((f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
     for measure in of_findings(report.quality):
         between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
@@ -243,10 +242,9 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
     if moved:
         worst = max(moved, key=lambda row: abs(row.value))
         kind = "good" if abs(worst.value) <= RESOLVED else "bad"
-        finding, _, value = worst.subject.removeprefix("probability of ").partition(f", {report.attribute} ")
         made = (
-            f"in pictures made {otherwise(report.attribute, value)}, a fixed classifier's probability of "
-            f"{finding.lower()} moves by"
+            f"in pictures made {otherwise(report.attribute, worst.attribute_value)}, a fixed classifier's probability "
+            f"of {worst.finding.lower()} moves by"
         )
         rows.append((made, f"{100 * worst.value:+.1f} points", kind))
     rows = rows or [("nobody measured how good they are", "", "bad")]

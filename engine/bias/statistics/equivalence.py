@@ -22,6 +22,7 @@ from scipy import optimize, special, stats
 
 from engine.metrics.intervals import LEVEL, cluster_index, clustered_variance, wilson
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import Variant
 
 # Of the mean change of the probability, and of the share of decisions: changes below it are too small to matter
 MARGIN = 0.05
@@ -50,16 +51,19 @@ class Trace:
     points: float
     n: int
 
-    def measure(self, subject: str) -> Measure:
+    def measure(self, finding: str, attribute: str) -> Measure:
         """As a row: the shift with its interval."""
         return Measure(
             "effect",
-            f"{subject}: trace of the generator under {self.value}",
+            finding,
             self.shift,
             self.low,
             self.high,
             max(self.n, 1),
             chance=0.0,
+            attribute=attribute,
+            attribute_value=self.value,
+            variant=Variant.TRACE,
         )
 
 
@@ -159,7 +163,12 @@ def _shift(scale: np.ndarray, original: np.ndarray) -> float:
 
 
 def mean_change(
-    subject: str, values: np.ndarray, patients: np.ndarray | None, margin: float = MARGIN, choices: int = 1
+    finding: str,
+    values: np.ndarray,
+    patients: np.ndarray | None,
+    margin: float = MARGIN,
+    choices: int = 1,
+    **about: str,
 ) -> tuple[Measure, Equivalence]:
     """The mean of (n,) changes in [-1, 1] with its interval, and the two one-sided tests that go with that interval.
 
@@ -169,11 +178,12 @@ def mean_change(
 
     Args:
         choices: out of how many this mean was picked; interval and tests are then Bonferroni's.
+        about: the row's attribute, attribute_value and variant.
     """
     n, mean = len(values), float(np.mean(values))
     index, g = cluster_index(patients, n)
     if g < 2:
-        return Measure("effect", subject, mean, None, None, n, chance=0.0), Equivalence(margin, 1.0, 1.0)
+        return Measure("effect", finding, mean, None, None, n, chance=0.0, **about), Equivalence(margin, 1.0, 1.0)
     error, quantile = (
         math.sqrt(clustered_variance((values - mean) / n, index, g)),
         stats.t.isf((1 - LEVEL) / 2 / choices, g - 1),
@@ -183,6 +193,5 @@ def mean_change(
         half_width = wilson(0, g)[1]
         error = half_width / quantile
     p = [min(1.0, choices * float(stats.t.sf((margin + sign * mean) / error, g - 1))) for sign in (1, -1)]
-    return Measure("effect", subject, mean, mean - half_width, mean + half_width, n, chance=0.0), Equivalence(
-        margin, *p
-    )
+    row = Measure("effect", finding, mean, mean - half_width, mean + half_width, n, chance=0.0, **about)
+    return row, Equivalence(margin, *p)

@@ -54,15 +54,18 @@ class FairnessGap:
     log10_p: float
     of: str = DECISIONS
 
-    def measures(self, subject: str) -> list[Measure]:
-        """Two rows about `subject`: the gap as an "effect" and its p value."""
+    def measures(self, finding: str, attribute: str) -> list[Measure]:
+        """Two rows: the gap as an "effect" and its p value."""
         most, least = max(self.rates, key=self.rates.get), min(self.rates, key=self.rates.get)
         said = f"{most} {self.rates[most]:.3f}, {least} {self.rates[least]:.3f}"
         n = sum(self.n.values())
-        subject = f"{subject}: {self.criterion}{'' if self.of == DECISIONS else f' of the {self.of}'}"
+        about = {
+            "attribute": attribute,
+            "variant": f"{self.criterion}{'' if self.of == DECISIONS else f' of the {self.of}'}",
+        }
         return [
-            Measure("effect", subject, self.gap, self.low, self.high, n, chance=0.0, remark=said),
-            Measure("p_value", subject, self.p_value, None, None, n),
+            Measure("effect", finding, self.gap, self.low, self.high, n, chance=0.0, remark=said, **about),
+            Measure("p_value", finding, self.p_value, None, None, n, **about),
         ]
 
 
@@ -80,13 +83,13 @@ class Associations:
     probabilities: Mapping[str, FairnessGap]
     missing: Mapping[str, str]
 
-    def measures(self, subject: str) -> list[Measure]:
-        """Two rows about `subject` for every gap, those of the decisions first."""
+    def measures(self, finding: str, attribute: str) -> list[Measure]:
+        """Two rows for every gap, those of the decisions first."""
         return [
             row
             for gaps in (self.decisions, self.probabilities)
             for gap in gaps.values()
-            for row in gap.measures(subject)
+            for row in gap.measures(finding, attribute)
         ]
 
 

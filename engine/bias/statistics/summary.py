@@ -13,11 +13,13 @@ import numpy as np
 from engine.bias.statistics.dependence import dependence, detectable_among
 from engine.bias.statistics.regressions import LEARNERS
 from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.subjects import HOLM
 
 FEWEST = 20  # cases (patients, where they are known) of a group; below, neither g nor its tail is to be trusted
 SMALLEST_OVERLAP = 0.1
 VARIANCE = "E Var(g | Z)"  # how a table names `InvarianceResult.effect`
 T_TEST = "the paper's paired t-test, not calibrated"
+DETECTABLE = "detectable at 80 % power"
 GENERATOR = "the model on generated counterfactuals"
 
 
@@ -70,34 +72,22 @@ class InvarianceResult:
         """How many cases."""
         return sum(self.groups.values())
 
-    @property
-    def subject(self) -> str:
-        """The finding and the attribute as a table names them."""
-        return f"{self.finding} by {self.attribute}"
-
     def measures(self) -> list[Measure]:
         """The numbers as measures: effect, p values, detectable effect."""
-        said = " ".join(self.remarks)
-        rows = [
-            Measure(
-                "effect",
-                f"{self.subject}: {VARIANCE}",
-                self.effect,
-                self.low,
-                self.high,
-                self.n,
-                chance=0.0,
-                remark=said,
-            ),
-            Measure("p_value", self.subject, self.p_value, None, None, self.n),
-            Measure("p_value", f"{self.subject}: {T_TEST}", self.t_p_value, None, None, self.n),
-        ]
-        if self.detectable is not None:
-            rows.insert(
-                1, Measure("effect", f"{self.subject}: detectable at 80 % power", self.detectable, None, None, self.n)
+
+        def row(metric: str, variant: str, value: float, *interval: float | None, **more) -> Measure:
+            low, high = interval or (None, None)
+            return Measure(
+                metric, self.finding, value, low, high, self.n, attribute=self.attribute, variant=variant, **more
             )
+
+        said = " ".join(self.remarks)
+        rows = [row("effect", VARIANCE, self.effect, self.low, self.high, chance=0.0, remark=said)]
+        if self.detectable is not None:
+            rows.append(row("effect", DETECTABLE, self.detectable))
+        rows += [row("p_value", "", self.p_value), row("p_value", T_TEST, self.t_p_value)]
         if self.corrected_p is not None:
-            rows.append(Measure("p_value", f"{self.subject}: Holm", self.corrected_p, None, None, self.n))
+            rows.append(row("p_value", HOLM, self.corrected_p))
         return rows
 
     def rows(self) -> list[dict]:

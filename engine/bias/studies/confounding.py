@@ -237,6 +237,6 @@ def measured(cell: Cell, n: int, found: Sequence[Mapping[str, float]]) -> list[M
     return rows
 
 
-def _share(metric: str, subject: str, hits: np.ndarray) -> Measure:
+def _share(metric: str, variant: str, hits: np.ndarray) -> Measure:
     low, high = share_interval(hits)
-    return Measure(metric, subject, float(hits.mean()), low, high, len(hits), chance=LEVEL)
+    return Measure(metric, "", float(hits.mean()), low, high, len(hits), chance=LEVEL, variant=variant)

@@ -19,6 +19,7 @@ from engine.bias.report.records import CANNOT_TELL, DEPENDS, LEVEL, RELEVANT, Fi
 from engine.bias.report.verdicts import RESOLVED
 from engine.bias.statistics.comparisons import COMPARISONS
 from engine.bias.studies.classifiers import trained
+from engine.checkpoints.metrics import Metrics
 from engine.datasets.phantom.collection import Marker, Phantom
 from engine.metrics.intervals import bootstrap, mean_interval, share_interval
 from engine.metrics.measure import Measure
@@ -90,7 +91,7 @@ class Pooled:
 
     @property
     def checkpoint(self) -> SimpleNamespace:
-        return SimpleNamespace(name=self.name, sha256="", identity=self.name, card="")
+        return SimpleNamespace(name=self.name, sha256="", identity=self.name, metrics=Metrics())
 
     def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         """(n, 1): probabilities, or labels of a classifier that has none."""
@@ -293,7 +294,8 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
     for subject, chosen in named.items():
         errors = np.abs([outcome.eca - outcome.true_eca for outcome in chosen])
         low, high = mean_interval(errors, together(chosen), within=(0.0, 1.0))
-        rows.append(Measure("eca_error", f"{subject}: mean |estimated - true|", errors.mean(), low, high, len(errors)))
+        row = Measure("eca_error", "", errors.mean(), low, high, len(errors))
+        rows.append(replace(row, variant=f"{subject}: mean |estimated - true|"))
         depends, trace = (
             np.array([outcome.depends for outcome in chosen]),
             np.array([outcome.size < RESOLVED for outcome in chosen]),
@@ -308,11 +310,12 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
         rows.append(
             Measure(
                 "type_1_error",
-                "invariant classifiers with a verdict, called dependent",
+                "",
                 blamed.mean(),
                 low,
                 high,
                 len(blamed),
+                variant="invariant classifiers with a verdict, called dependent",
             )
         )
     ranks = np.array([[outcome.eca, outcome.true_eca] for outcome in outcomes])
@@ -323,7 +326,16 @@ def measured(outcomes: Sequence[Outcome], interventions: Interventions) -> tuple
 
         low, high = bootstrap(spearman, len(ranks), together(outcomes))
         rows.append(
-            Measure("spearman", "estimated with true ECA", _rank_correlation(ranks), low, high, len(ranks), chance=0.0)
+            Measure(
+                "spearman",
+                "",
+                _rank_correlation(ranks),
+                low,
+                high,
+                len(ranks),
+                chance=0.0,
+                variant="estimated with true ECA",
+            )
         )
     rows += [row for name in named for row in interventions.quality.get(name, ())]
     depends = np.array([outcome.depends for outcome in outcomes])
@@ -358,12 +370,13 @@ def rejections(outcomes: Sequence[Outcome]) -> list[Measure]:
             rows.append(
                 Measure(
                     metric,
-                    f"{test}; {words}, marker along with the finding in the films tested",
+                    "",
                     float(hits.mean()),
                     low,
                     high,
                     len(hits),
                     chance=LEVEL,
+                    variant=f"{test}; {words}, marker along with the finding in the films tested",
                 )
             )
     return rows
@@ -375,14 +388,21 @@ def together(outcomes: Sequence[Outcome]) -> np.ndarray:
 
 
 def _share_right(
-    subject: str, right: Sequence[bool], yes: np.ndarray, no: np.ndarray, outcomes: Sequence[Outcome]
+    variant: str, right: Sequence[bool], yes: np.ndarray, no: np.ndarray, outcomes: Sequence[Outcome]
 ) -> Measure:
     """The share of verdicts that are right; its chance is how often the same verdict for all would be, of whom `yes`
     may be called dependent and `no` may not be.
     """
     low, high = share_interval(np.array(right), together(outcomes))
     return Measure(
-        "accuracy", subject, float(np.mean(right)), low, high, len(right), chance=float(max(yes.mean(), no.mean()))
+        "accuracy",
+        "",
+        float(np.mean(right)),
+        low,
+        high,
+        len(right),
+        chance=float(max(yes.mean(), no.mean())),
+        variant=variant,
     )
 
 

@@ -234,8 +234,8 @@ def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
         rows += [rejected("power", CIT, chosen, f"{CIT}; {kind}; ECA up to {LEANS}")] if chosen else []
     rows += [rank_correlation(test, drawn, test) for test in TESTS]
     rows += [rank_correlation(CIT, [case for case in drawn if case.kind == kind], f"{CIT}; {kind}") for kind in kinds]
-    ahead = [row for row in rows if row.metric == "spearman" and row.subject in (CIT, PARITY, OPPORTUNITY)]
-    apart = min(row.low for row in ahead if row.subject == CIT) > max(row.high for row in ahead if row.subject != CIT)
+    ahead = [row for row in rows if row.metric == "spearman" and row.variant in (CIT, PARITY, OPPORTUNITY)]
+    apart = min(row.low for row in ahead if row.variant == CIT) > max(row.high for row in ahead if row.variant != CIT)
     constant = sum(case.constant for case in drawn)
     remarks = [
         f"{len(drawn)} classifiers, {len(drawn) // max(len(kinds), 1)} for each structural model, {len(biased)} with "
@@ -248,17 +248,17 @@ def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     return rows, remarks
 
 
-def rejected(metric: str, test: str, cases: Sequence[Outcome], subject: str) -> Measure:
+def rejected(metric: str, test: str, cases: Sequence[Outcome], variant: str) -> Measure:
     """The share of `cases` on which `test` has p at or below 0.05; chance is that of a test that says nothing. n counts
     tests.
     """
     ran = [case for case in cases if test in case.log10_p]
     hits = np.array([case.log10_p[test] <= np.log10(LEVEL) for case in ran])
     low, high = share_interval(hits, np.array([case.world for case in ran]))
-    return Measure(metric, subject, hits.mean(), low, high, len(hits), chance=LEVEL)
+    return Measure(metric, "", hits.mean(), low, high, len(hits), chance=LEVEL, variant=variant)
 
 
-def rank_correlation(test: str, cases: Sequence[Outcome], subject: str) -> Measure:
+def rank_correlation(test: str, cases: Sequence[Outcome], variant: str) -> Measure:
     """Spearman of p with ECA; its interval resamples whole worlds. n counts classifiers."""
     p = np.array([case.log10_p[test] for case in cases])
     eca = np.array([case.eca for case in cases])
@@ -267,7 +267,7 @@ def rank_correlation(test: str, cases: Sequence[Outcome], subject: str) -> Measu
         for counts in weights.astype(int):
             again.append(spearman(np.repeat(p, counts), np.repeat(eca, counts)))
     low, high = np.nanpercentile(again, [2.5, 97.5])
-    return Measure("spearman", subject, spearman(p, eca), low, high, len(cases), chance=0.0)
+    return Measure("spearman", "", spearman(p, eca), low, high, len(cases), chance=0.0, variant=variant)
 
 
 def spearman(p: np.ndarray, eca: np.ndarray) -> float:

@@ -23,7 +23,8 @@ from engine.metrics.intervals import UNKNOWN, mean_of_means_interval
 from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.stride_energy import stride_energy
-from engine.shortcuts import MARKER, PAIR, both_numbers
+from engine.metrics.subjects import MEAN_OVER_FINDINGS
+from engine.shortcuts import MARKER, PAIR
 
 BODY_DETAIL = 192  # side of the picture that the body mask is sought on
 MOST_COUNTERFACTUALS = 300  # positives a finding whose true counterfactual is drawn; films with and without the marker
@@ -90,10 +91,10 @@ def measures(
         known = ~np.isnan(labels[:, c])
         y, p, who = labels[known, c], seen.probabilities[known, c], groups[known]
         threshold = float(model.thresholds[c])
-        measured(auc, y, p, subject=finding, groups=who)
+        measured(auc, y, p, finding=finding, groups=who)
         for call in (sensitivity, specificity, accuracy):
-            measured(call, y, p, threshold, subject=finding, groups=who)
-        measured(class_sensitivity, y, p, threshold, seen.energy[known, c], subject=finding, groups=who)
+            measured(call, y, p, threshold, finding=finding, groups=who)
+        measured(class_sensitivity, y, p, threshold, seen.energy[known, c], finding=finding, groups=who)
     _mean_of(rows, "class_sensitivity")
     for c, finding in enumerate(model.findings):
         _annotations(model, collection, indices, seen, c, finding, measured)
@@ -101,7 +102,7 @@ def measures(
     _mean_of(rows, "disease_sensitivity")
     films = seen.pictures.astype(np.float32)
     for c, finding in enumerate(model.findings):
-        measured(stride_energy, seen.maps[:, c].astype(np.float32), films, subject=finding, groups=groups)
+        measured(stride_energy, seen.maps[:, c].astype(np.float32), films, finding=finding, groups=groups)
     _mean_of(rows, "stride_energy")
     _on_body(model, collection, indices, seen, measured)
     if collection.has_counterfactuals:
@@ -115,9 +116,9 @@ def measures(
         c = list(model.findings).index(marker.finding)
         tag = collection.marker_mask(None, model.preprocessing.size)
         centre = np.abs(model.net.centres.value[c, 1].cpu().numpy())
-        measured(confounder_sensitivity, centre, tag, subject=marker.finding)
+        measured(confounder_sensitivity, centre, tag, finding=marker.finding)
         _by_marker(model, collection, indices, c, measured)
-    return rows, [*remarks, *both_numbers(rows)]
+    return rows, remarks
 
 
 def _by_marker(model, collection, indices, c, measured) -> None:
@@ -163,7 +164,9 @@ def _mean_of(rows: list[Measure], metric: str) -> None:
         [row.chance for row in parts if row.chance is not None],
     )
     chance = float(np.mean(chances)) if len(chances) == len(parts) else None
-    rows.append(Measure(metric, "mean over findings", value, *interval, n=sum(row.n for row in parts), chance=chance))
+    rows.append(
+        Measure(metric, "", value, *interval, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)
+    )
 
 
 def _annotations(model, collection, indices, seen, c, finding, measured) -> None:
@@ -178,8 +181,8 @@ def _annotations(model, collection, indices, seen, c, finding, measured) -> None
             pairs.append((seen.weighted[n, c].astype(np.float32), regions))
             who.append(collection.patients[index])
     if pairs:
-        measured(hit_rate, pairs, subject=finding, groups=np.array(who))
-        measured(disease_sensitivity, pairs, subject=finding, groups=np.array(who))
+        measured(hit_rate, pairs, finding=finding, groups=np.array(who))
+        measured(disease_sensitivity, pairs, finding=finding, groups=np.array(who))
 
 
 def _on_body(model, collection, indices, seen, measured) -> None:
@@ -194,7 +197,7 @@ def _on_body(model, collection, indices, seen, measured) -> None:
         for c in range(len(model.findings))
     ]
     who = np.repeat(collection.patients[indices], len(model.findings))
-    measured(evidence_on_body, pairs, subject="all findings", groups=who)
+    measured(evidence_on_body, pairs, groups=who, variant="all findings")
 
 
 def _compare_with_truth(model, collection, indices, seen, rows, measured) -> None:
@@ -215,7 +218,7 @@ def _compare_with_truth(model, collection, indices, seen, rows, measured) -> Non
             scaled = (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range
             truth.append(np.clip(scaled, -prep.value_range, prep.value_range))
         who = collection.patients[indices[chosen]]
-        measured(recovery, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)
-        measured(restraint, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)
+        measured(recovery, np.stack(before), np.stack(after), np.stack(truth), finding=finding, groups=who)
+        measured(restraint, np.stack(before), np.stack(after), np.stack(truth), finding=finding, groups=who)
     _mean_of(rows, "recovery")
     _mean_of(rows, "restraint")

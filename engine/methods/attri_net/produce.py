@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.checkpoints.card import card, chest_subgroups, placeholder_card
+from engine.checkpoints.card import card, chest_subgroups, metrics_of, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.explanation import fitting_change_limit
 from engine.methods.attri_net.evaluate import look, measures
@@ -74,6 +74,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     test = collection.split("test")
     seen = look(model, collection, test)
     rows, remarks = measures(model, collection, test, seen)
+    found = metrics_of(collection, rows, remarks, chest_subgroups(collection, test, seen.probabilities))
     text = card(
         title=f"{job.name}: Attri-Net on {collection.name}",
         intended=INTENDED,
@@ -84,12 +85,16 @@ def produce(job: TrainingJob) -> Checkpoint | None:
         command=job.command,
         hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
         f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
-        rows=rows,
-        remarks=remarks,
-        subgroups=chest_subgroups(collection, test, seen.probabilities),
+        metrics=found,
     )
     return save_checkpoint(
-        job.destination / job.name, method="attri_net", config=config, weights=weights, card=text, half=True
+        job.destination / job.name,
+        method="attri_net",
+        config=config,
+        weights=weights,
+        card=text,
+        metrics=found,
+        half=True,
     )
 
 
@@ -105,7 +110,7 @@ def _operating_points(model: AttriNetModel, collection) -> dict:
     for c, finding in enumerate(collection.findings):
         known = ~np.isnan(labels[:, c])
         thresholds[finding] = round(
-            float(youden_threshold(labels[known, c], seen.probabilities[known, c], subject=finding)), 6
+            float(youden_threshold(labels[known, c], seen.probabilities[known, c], finding=finding)), 6
         )
         positive = np.abs(seen.weighted[labels[:, c] == 1, c].astype(np.float32))
         scales[finding] = float(f"{max(np.quantile(positive, 0.995), FAINTEST_SCALE):.2g}")

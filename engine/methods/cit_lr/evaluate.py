@@ -20,6 +20,7 @@ from engine.metrics.effectiveness import effectiveness
 from engine.metrics.fid import fid
 from engine.metrics.intervals import bootstrap, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
+from engine.metrics.subjects import Variant
 
 FIXED = (
     "a classifier trained on real pictures only, of which the generator knows no more than how much guidance "
@@ -73,7 +74,7 @@ def evaluate(
     for words, (show, chosen) in beside.items():
         for name in generator.attributes:
             rows += _said_of(
-                name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), f"{words}: "
+                name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), words
             )
     return rows, [
         f"no picture here has a known {name}, so nothing was measured of it"
@@ -82,11 +83,8 @@ def evaluate(
     ]
 
 
-def _said_of(attribute: str, rows: Sequence[Measure], words: str = "") -> list[Measure]:
-    return [
-        replace(row, subject=f"{words}{row.subject if attribute in row.subject else f'{attribute}: {row.subject}'}")
-        for row in rows
-    ]
+def _said_of(attribute: str, rows: Sequence[Measure], model: str = "") -> list[Measure]:
+    return [replace(row, attribute=attribute, model=model) for row in rows]
 
 
 def _of_attribute(
@@ -115,7 +113,7 @@ def _of_attribute(
             progress(min(start + BATCH, len(x)), len(x))
     own = np.array(values)[codes[:, k]]
     null = np.stack([made[value][n] for n, value in enumerate(own)])
-    rows = [composition(x, null, 2 * value_range, subject="null intervention", groups=patients)]
+    rows = [composition(x, null, 2 * value_range, groups=patients, variant=Variant.NULL)]
     before, believed, features = generator.oracle_answers(x)
     wanted_of, said, whose, was, others, other_features, moved = [], [], [], [], [], [], []
     for value in values:
@@ -130,12 +128,12 @@ def _of_attribute(
         others.append((np.flatnonzero(changed_to), probabilities))
         if of_findings:
             moved += _shifts(
-                probabilities - believed[changed_to], generator.findings, f"{name} {value}", patients[changed_to]
+                probabilities - believed[changed_to], generator.findings, name, value, patients[changed_to]
             )
         other_features.append(seen)
     right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
     rows += effectiveness(
-        wanted_of, said, subject=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}"
+        wanted_of, said, attribute=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}"
     )
     labels = collection.labels[indices]
     for c, finding in enumerate(generator.findings if of_findings else ()):
@@ -146,7 +144,7 @@ def _of_attribute(
             fid(
                 features,
                 np.concatenate(other_features),
-                subject="alternatives",
+                variant=Variant.ALTERNATIVES,
                 groups_a=patients,
                 groups_b=whose,
                 remark=FEATURES,
@@ -157,7 +155,9 @@ def _of_attribute(
     return rows
 
 
-def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patients: np.ndarray) -> list[Measure]:
+def _shifts(
+    moved: np.ndarray, findings: Sequence[str], attribute: str, value: str, patients: np.ndarray
+) -> list[Measure]:
     """By how much the oracle classifier's probability of each finding moves on average, (n, C), from the originals to
     the pictures made under one value.
 
@@ -170,13 +170,16 @@ def _shifts(moved: np.ndarray, findings: Sequence[str], made_under: str, patient
         rows.append(
             Measure(
                 "effect",
-                f"probability of {finding}, {made_under}",
+                finding,
                 float(moved[:, c].mean()),
                 low,
                 high,
                 len(moved),
                 chance=0.0,
                 remark=f"of {FIXED}",
+                attribute=attribute,
+                attribute_value=value,
+                variant=Variant.PROBABILITY,
             )
         )
     return rows
@@ -200,13 +203,14 @@ def _auc_change(
     return [
         Measure(
             "effect",
-            f"AUC of {finding}",
+            finding,
             now - was,
             low,
             high,
             len(where),
             chance=0.0,
             remark=f"of {FIXED}: {was:.3f} before",
+            variant=Variant.AUC,
         )
     ]
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from engine.bias.interventions import Counterfactuals, Interventions
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.checkpoints.old_rows import measure_of
 from engine.datasets.collection import Collection
 from engine.methods.cit_lr.diffusion import Diffusion
 from engine.methods.cit_lr.network import Architecture, Networks
 from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.training_data import encoded
-from engine.metrics.measure import Measure
 from engine.networks.precision import bfloat16_in_hardware
 from engine.networks.weights import with_weights
 from engine.preprocessing import Preprocessing, enlarged
@@ -71,7 +71,10 @@ class DiffusionInterventions(Interventions):
                 raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {architecture.size}")
             self.attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
             self.diffusion, perturbation_scale = Diffusion(**config["diffusion"]), float(config["perturbation_scale"])
-            self.quality = {name: [Measure(**row) for row in rows] for name, rows in config["quality"].items()}
+            self.quality = {
+                name: [measure_of(row, self.findings, self.attributes) for row in rows]
+                for name, rows in config["quality"].items()
+            }
             self.nets = with_weights(
                 lambda: Networks(architecture, self.attributes, self.findings, perturbation_scale), checkpoint.weights()
             )

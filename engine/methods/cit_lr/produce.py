@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.checkpoints.card import card, placeholder_card
+from engine.checkpoints.card import card, metrics_of, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.cit_lr.diffusion import Diffusion
@@ -172,13 +172,18 @@ def _saved(job: TrainingJob, preset: Preset, training_data: TrainingData, nets: 
     generator = DiffusionInterventions(draft, "cuda" if fabric.device.type == "cuda" else "cpu")
     test = np.random.default_rng(job.seed).permutation(collection.split("test"))[:MEASURED]
     found = quality(generator, collection, np.sort(test))
-    config["quality"] = {name: [asdict(row) for row in rows] for name, rows in found.items()}
+    config["quality"] = {name: [row.row() for row in rows] for name, rows in found.items()}
     rows, remarks = evaluate(generator, collection, np.sort(test), found)
     facts = {name: facts_of(job.run_folder / name) for name in PHASES}
     spent = ", ".join(
         f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
     )
     strengths = ", ".join(f"{name.replace('_', ' ')} {w:g}" for name, w in zip(attributes, nets.guidance))
+    how = (
+        f"Of {len(test)} test pictures; guidance {strengths}, {preset.num_steps} DDIM steps over {preset.strength:.0%} "
+        "of the noise schedule."
+    )
+    measured = metrics_of(collection, rows, [*remarks, how], [])
     text = card(
         title=f"{job.name}: CIT-LR on {collection.name}",
         intended=INTENDED.format(attributes=" or ".join(name.replace("_", " ") for name in attributes)),
@@ -188,16 +193,16 @@ def _saved(job: TrainingJob, preset: Preset, training_data: TrainingData, nets: 
         guidance="none",
         command=job.command,
         hardware=f"{hardware(job.machine, fabric.device.type)}; {spent}.",
-        rows=rows,
-        remarks=[
-            *remarks,
-            f"Of {len(test)} test pictures; guidance {strengths}, {preset.num_steps} DDIM steps over "
-            f"{preset.strength:.0%} of the noise schedule.",
-        ],
-        subgroups=[],
+        metrics=measured,
     )
     return save_checkpoint(
-        job.destination / job.name, method="cit_lr", config=config, weights=weights, card=text, half=True
+        job.destination / job.name,
+        method="cit_lr",
+        config=config,
+        weights=weights,
+        card=text,
+        metrics=measured,
+        half=True,
     )
 
 

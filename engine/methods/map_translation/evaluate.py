@@ -96,22 +96,28 @@ def measures(
     label, groups = collection.labels[indices, 0], collection.patients[indices]
     known = ~np.isnan(label)
     y, p, who = label[known], seen.probabilities[known], groups[known]
-    measured(auc, y, p, subject=finding, groups=who)
+    measured(auc, y, p, finding=finding, groups=who)
     for call in (sensitivity, specificity, accuracy):
-        measured(call, y, p, threshold, subject=finding, groups=who)
+        measured(call, y, p, threshold, finding=finding, groups=who)
     after = np.where(seen.after_map[label == 1] <= threshold, "normal", "abnormal")
     called = seen.probabilities[label == 1] > threshold
-    for subject, some, remark in (
-        (finding, np.ones_like(called), HEALED),
-        (f"{finding}, of those called", called, EFFECTIVE_OF_CALLED),
+    for variant, some, remark in (
+        ("", np.ones_like(called), HEALED),
+        ("of those called", called, EFFECTIVE_OF_CALLED),
     ):
-        measured(
-            effectiveness, np.full(some.sum(), "normal"), after[some], subject, groups[label == 1][some], remark=remark
-        )
+        wanted, whose = np.full(some.sum(), "normal"), groups[label == 1][some]
+        measured(effectiveness, wanted, after[some], finding, whose, remark=remark, variant=variant)
     before = seen.pictures[label == 0].astype(np.float32)
     moved = before + seen.maps[label == 0].astype(np.float32)
-    left_alone = (f"{model.other} pictures", groups[label == 0], LEFT_ALONE.format(other=model.other))
-    measured(composition, before, moved, 2 * model.preprocessing.value_range, *left_alone)
+    measured(
+        composition,
+        before,
+        moved,
+        2 * model.preprocessing.value_range,
+        groups=groups[label == 0],
+        remark=LEFT_ALONE.format(other=model.other),
+        variant=f"{model.other} pictures",
+    )
     measured(
         stride_energy,
         seen.maps.astype(np.float32),
@@ -121,10 +127,10 @@ def measures(
     )
     _compare_with_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
-    remarks += [_said_of(row) for row in rows if row.subject in (ON_BODY, ON_MARKS)]
+    remarks += [_said_of(row) for row in rows if row.variant in (ON_BODY, ON_MARKS)]
     if collection.has_counterfactuals:
         _compare_with_truth(model, collection, indices, seen, measured)
-    if any(row.subject.endswith(", fixed") for row in rows):
+    if any(row.variant == "fixed" for row in rows):
         remarks.append(
             f"fixed: a pixel is called where |M| is above {model.cut:g}, of a grey range of "
             f"{2 * model.preprocessing.value_range:g}"
@@ -187,8 +193,8 @@ def _compare_with_masks(model, collection, indices, seen: Seen, measured) -> Non
     compared_with_masks(np.abs(maps), masks, model.cut, finding, who, measured)
     span = 2 * model.preprocessing.value_range
     after = translated(before, maps)
-    measured(masked_ssim, before, after, masks, data_range=span, subject=finding, groups=who)
-    measured(non_resemblance, before, after, masks, data_range=span, subject=finding, groups=who)
+    measured(masked_ssim, before, after, masks, data_range=span, finding=finding, groups=who)
+    measured(non_resemblance, before, after, masks, data_range=span, finding=finding, groups=who)
 
 
 def binarised(strength: np.ndarray, masks: np.ndarray, fixed: float | None) -> dict[str, np.ndarray]:
@@ -208,8 +214,8 @@ def compared_with_masks(
     """
     for rule, called in binarised(strength, masks, fixed).items():
         for call in (iou, dice):
-            measured(call, called, masks, subject=f"{finding}, {rule}", groups=who)
-    measured(ncc, strength, masks, subject=finding, groups=who)
+            measured(call, called, masks, finding=finding, variant=rule, groups=who)
+    measured(ncc, strength, masks, finding=finding, groups=who)
 
 
 def _where(model, collection, indices, seen: Seen, measured) -> None:
@@ -217,20 +223,20 @@ def _where(model, collection, indices, seen: Seen, measured) -> None:
     collection can tell.
     """
     side = model.preprocessing.size
-    for mask_of, subject in ((collection.body, ON_BODY), (collection.marks, ON_MARKS)):
+    for mask_of, variant in ((collection.body, ON_BODY), (collection.marks, ON_MARKS)):
         masks = [mask for index in indices if (mask := mask_of(int(index), side)) is not None]
         if len(masks) < len(indices):
             continue
         chosen = [n for n, mask in enumerate(masks) if mask.any()]
         pairs = [(seen.maps[n].astype(np.float32), masks[n]) for n in chosen]
-        measured(evidence_on_body, pairs, subject=subject, groups=collection.patients[indices[chosen]])
+        measured(evidence_on_body, pairs, variant=variant, groups=collection.patients[indices[chosen]])
 
 
 def _said_of(row: Measure) -> str:
     """What a share of the map on the body or on marks means, beside the share of the picture that these are; a model
     that changes marks more than other places is reported as such.
     """
-    if row.subject == ON_BODY:
+    if row.variant == ON_BODY:
         return f"{1 - row.value:.1%} of the map lies outside the body, which leaves {1 - row.chance:.1%} of the picture"
     where = (
         f"{row.value:.1%} of the map lies on burned-in marks, which are {row.chance:.1%} of the {row.n} pictures that "
@@ -269,4 +275,4 @@ def _compare_with_truth(model, collection, indices, seen: Seen, measured) -> Non
         )
     who = collection.patients[indices[chosen]]
     for call in (recovery, restraint):
-        measured(call, np.stack(before), np.stack(after), np.stack(truth), subject=finding, groups=who)
+        measured(call, np.stack(before), np.stack(after), np.stack(truth), finding=finding, groups=who)

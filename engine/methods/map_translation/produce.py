@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from engine.checkpoints.card import card, chest_subgroups, placeholder_card
+from engine.checkpoints.card import card, chest_subgroups, metrics_of, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.explanation import fitting_change_limit
 from engine.methods.map_translation.evaluate import fixed_cut, look, measures
@@ -90,6 +90,7 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
     test = collection.split("test")
     seen = look(model, collection, test)
     rows, remarks = measures(model, collection, test, seen)
+    found = metrics_of(collection, rows, remarks, chest_subgroups(collection, test, seen.probabilities[:, None]))
     text = card(
         title=f"{job.name}: {method.title} on {collection.name}",
         intended=intended(finding, recipe.contrast_class),
@@ -100,12 +101,16 @@ def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Calla
         command=job.command,
         hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
         f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
-        rows=rows,
-        remarks=remarks,
-        subgroups=chest_subgroups(collection, test, seen.probabilities[:, None]),
+        metrics=found,
     )
     return save_checkpoint(
-        job.destination / job.name, method=method.name, config=config, weights=weights, card=text, half=True
+        job.destination / job.name,
+        method=method.name,
+        config=config,
+        weights=weights,
+        card=text,
+        metrics=found,
+        half=True,
     )
 
 
@@ -135,7 +140,7 @@ def _fitted(model, collection) -> dict:
     return {
         "calibration": {"slope": round(slope, 6), "middle": round(middle, 6)},
         "cut": fixed_cut(collection, chosen[labels == 1], strength),
-        "thresholds": {finding: round(float(youden_threshold(labels, probabilities, subject=finding)), 6)},
+        "thresholds": {finding: round(float(youden_threshold(labels, probabilities, finding=finding)), 6)},
         "scales": {finding: float(f"{limit:.2g}")},
         "change_limit": fitting_change_limit(seen.maps, 2 * model.preprocessing.value_range),
     }

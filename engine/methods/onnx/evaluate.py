@@ -27,9 +27,9 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
     for c, finding in enumerate(model.findings):
         known = ~np.isnan(labels[:, c])
         y, p, who = labels[known, c], said[known, c], patients[known]
-        measured(auc, y, p, subject=finding, groups=who)
+        measured(auc, y, p, finding=finding, groups=who)
         for call in (sensitivity, specificity, accuracy):
-            measured(call, y, p, float(model.thresholds[c]), subject=finding, groups=who)
+            measured(call, y, p, float(model.thresholds[c]), finding=finding, groups=who)
     return rows, remarks
 
 

@@ -12,7 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from engine.checkpoints.card import card, chest_subgroups, placeholder_card
+from engine.checkpoints.card import card, chest_subgroups, metrics_of, placeholder_card
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint, save_checkpoint
 from engine.datasets.collection import Collection
 from engine.explanation import CHANGE_LIMIT, Explanation, Path, fitting_change_limit
@@ -24,6 +24,7 @@ from engine.metrics.hit_rate import hit_rate
 from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.stride_energy import stride_energy
+from engine.metrics.subjects import MEAN_OVER_FINDINGS, Variant
 from engine.networks.weights import with_weights
 from engine.ood import ENOUGH, TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
@@ -178,14 +179,14 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
     measured(mean_auc, labels, probabilities, model.findings, groups=groups)
     for c, finding in enumerate(model.findings):
         known, has = ~np.isnan(labels[:, c]), labels[:, c] == 1
-        measured(auc, labels[known, c], probabilities[known, c], subject=finding, groups=groups[known])
+        measured(auc, labels[known, c], probabilities[known, c], finding=finding, groups=groups[known])
         for call in (sensitivity, specificity, accuracy):
             measured(
                 call,
                 labels[known, c],
                 probabilities[known, c],
                 float(model.thresholds[c]),
-                subject=finding,
+                finding=finding,
                 groups=groups[known],
             )
         marked = [(n, collection.regions(int(indices[n]), finding, side)) for n in np.flatnonzero(has)]
@@ -195,12 +196,12 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
             groups[[n for n, _ in marked]],
         )
         for call in (hit_rate, disease_sensitivity) if pairs else ():
-            measured(call, pairs, subject=finding, groups=who)
+            measured(call, pairs, finding=finding, groups=who)
         before, change = (stack.astype(np.float32) for stack in (pictures[~has & known], maps[~has & known, c]))
-        words = f"pictures without {finding}"
-        measured(composition, before, before + change, 2 * model.preprocessing.value_range, words, groups[~has & known])
+        span, who = 2 * model.preprocessing.value_range, groups[~has & known]
+        measured(composition, before, before + change, span, finding, who, variant=Variant.WITHOUT)
         measured(
-            stride_energy, maps[:, c].astype(np.float32), pictures.astype(np.float32), subject=finding, groups=groups
+            stride_energy, maps[:, c].astype(np.float32), pictures.astype(np.float32), finding=finding, groups=groups
         )
         if collection.has_counterfactuals and has.any():
             some = np.flatnonzero(has)[:MOST_COUNTERFACTUALS]
@@ -208,7 +209,7 @@ def evaluate(model: SupervisedModel, collection: Collection, indices: np.ndarray
             truth = true_counterfactuals(model.preprocessing, collection, indices[some], finding)
             for call in (recovery, restraint):
                 measured(
-                    call, before, before + maps[some, c].astype(np.float32), truth, subject=finding, groups=groups[some]
+                    call, before, before + maps[some, c].astype(np.float32), truth, finding=finding, groups=groups[some]
                 )
     for metric in ("recovery", "restraint", "stride_energy", "hit_rate"):
         rows += mean_over(rows, metric)
@@ -247,7 +248,7 @@ def mean_over(rows: Sequence[Measure], metric: str) -> list[Measure]:
     )
     chance = None if any(row.chance is None for row in parts) else float(np.mean([row.chance for row in parts]))
     value = float(np.mean([row.value for row in parts]))
-    return [Measure(metric, "mean over findings", value, *ends, n=sum(row.n for row in parts), chance=chance)]
+    return [Measure(metric, "", value, *ends, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)]
 
 
 def produce(job: TrainingJob, method) -> Checkpoint | None:
@@ -287,6 +288,7 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
     draft = save_checkpoint(job.run_folder / "draft", config=config, card=placeholder_card(), **saved)
     model, test = method.open(draft, model.device.type), collection.split("test")
     rows, remarks = evaluate(model, collection, test)
+    found = metrics_of(collection, rows, remarks, chest_subgroups(collection, test, look(model, collection, test)[2]))
     text = card(
         title=f"{job.name}: {method.title} on {collection.name}",
         intended=INTENDED,
@@ -297,11 +299,9 @@ def produce(job: TrainingJob, method) -> Checkpoint | None:
         command=job.command,
         hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
         f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
-        rows=rows,
-        remarks=remarks,
-        subgroups=chest_subgroups(collection, test, look(model, collection, test)[2]),
+        metrics=found,
     )
-    return save_checkpoint(job.destination / job.name, config=config, card=text, **saved)
+    return save_checkpoint(job.destination / job.name, config=config, card=text, metrics=found, **saved)
 
 
 def _fitted(model: SupervisedModel, collection: Collection) -> dict:
@@ -320,7 +320,7 @@ def _fitted(model: SupervisedModel, collection: Collection) -> dict:
         middle = float(logs.mean() - fit.intercept_[0] / slope)
         calibration[finding] = [round(slope, 6), round(middle, 6)]
         believed = 1 / (1 + np.exp(-slope * (logs - middle)))
-        thresholds[finding] = round(float(youden_threshold(labels[known], believed, subject=finding)), 6)
+        thresholds[finding] = round(float(youden_threshold(labels[known], believed, finding=finding)), 6)
         strength = np.abs(maps[labels == 1, c].astype(np.float32)) / (2 * model.preprocessing.value_range)
         scales[finding] = float(f"{max(float(np.quantile(strength, 0.995)), 1e-6):.2g}")
     limit = fitting_change_limit(maps, 2 * model.preprocessing.value_range)

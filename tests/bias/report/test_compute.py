@@ -15,8 +15,10 @@ from engine.bias.report.family import Question, Shown, hypotheses, shown
 from engine.bias.report.notes import assumption, columns, facts, family, missing, said_beside
 from engine.bias.report.verdicts import NOT_BOUNDED, RESOLVED, doubts, findings_stay, poor, resolved, verdicts
 from engine.bias.report.wording import answer, points, question, sized, table, trust, verdict
+from engine.checkpoints.metrics import Metrics
 from engine.datasets.phantom.collection import Marker, Phantom
 from engine.metrics.measure import Measure
+from engine.metrics.subjects import MEAN, Variant
 from engine.preprocessing import Preprocessing
 from tests.bias.halves import FAIR, ITSELF, Classifier, Exact, Films, Made, N, Three, reported
 
@@ -46,7 +48,12 @@ def test_findings_that_need_more_pictures_are_told_in_one_sentence():
 
 def test_a_mean_over_the_values_is_trusted_as_such():
     made = Made()
-    made.quality = {"group": (*made.quality["group"], Measure("effectiveness", "group, mean", 0.92, 0.9, 0.95, 400))}
+    made.quality = {
+        "group": (
+            *made.quality["group"],
+            Measure("effectiveness", "", 0.92, 0.9, 0.95, 400, attribute="group", variant=MEAN),
+        )
+    }
     films = Films()
     rows = trust(bias_report(FAIR, films, np.arange(len(films)), "group", made))
     assert ("look as asked, on average", "0.92 (0.90 to 0.95)", "good") in rows
@@ -126,7 +133,8 @@ def test_pictures_that_leave_room_for_more_than_the_margin_tell_nothing():
 def shifted(by):
     """Generated pictures whose judge's probability of the finding moves by so much, on average, under either value."""
     made = Made()
-    rows = [Measure("effect", f"probability of Finding, group {value}", by, by - 0.01, by + 0.01, 80) for value in "ab"]
+    of = {"attribute": "group", "variant": Variant.PROBABILITY}
+    rows = [Measure("effect", "Finding", by, by - 0.01, by + 0.01, 80, attribute_value=v, **of) for v in "ab"]
     made.quality = {"group": (*made.quality["group"], *rows)}
     return made
 
@@ -245,7 +253,7 @@ def test_poor_pictures_carry_no_verdict(made, words):
     ],
 )
 def test_findings_stay_as_far_as_the_interval_says(value, low, high, stays):
-    row = Measure("effect", "AUC of Finding", value, low, high, 120)
+    row = Measure("effect", "Finding", value, low, high, 120, variant=Variant.AUC)
     made = Made()
     made.quality = {"group": (*made.quality["group"][:2], row)}
     assert findings_stay(row) is stays
@@ -262,7 +270,7 @@ def test_a_finding_that_fades_bars_verdicts_about_itself_and_about_those_that_no
         "group": (
             *made.quality["group"][:2],
             *(
-                Measure("effect", f"AUC of {f}", v, v - 0.02, v + 0.02, 120)
+                Measure("effect", f, v, v - 0.02, v + 0.02, 120, variant=Variant.AUC)
                 for f, v in (("Edema", -0.2), ("Finding", 0.0))
             ),
         )
@@ -279,7 +287,12 @@ def test_a_finding_that_fades_bars_verdicts_about_itself_and_about_those_that_no
 
 def test_findings_of_which_too_little_is_known_leave_the_verdict_and_are_named_beside_it():
     made = Made()
-    made.quality = {"group": (*made.quality["group"][:2], Measure("effect", "AUC of Finding", -0.06, -0.13, 0.02, 120))}
+    made.quality = {
+        "group": (
+            *made.quality["group"][:2],
+            Measure("effect", "Finding", -0.06, -0.13, 0.02, 120, variant=Variant.AUC),
+        )
+    }
     report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
     assert report.findings[0].verdict == "depends"
     assert "not known well enough: AUC of Finding moves by -0.06 (-0.13 to +0.02)" in report.remarks[0]
@@ -341,7 +354,10 @@ def test_an_attribute_that_the_collection_does_not_tell_is_refused_before_any_pi
 def test_values_of_several_words_are_found_among_the_measures():
     made = Made()
     made.attributes = {"group": ("a", "not a")}
-    rows = [Measure("effectiveness", f"group {value}", 0.95, 0.9, 1.0, 200) for value in made.attributes["group"]]
+    rows = [
+        Measure("effectiveness", "", 0.95, 0.9, 1.0, 200, attribute="group", attribute_value=value)
+        for value in made.attributes["group"]
+    ]
     made.quality = {"group": rows}
     assert poor(made, "films", "group", ("a", "not a"), "Finding") == ""
 
@@ -445,7 +461,7 @@ class Corner:
     """
 
     findings, thresholds = ("Cardiomegaly",), np.array([0.5], np.float32)
-    checkpoint = SimpleNamespace(name="corner", sha256="0" * 64, identity="1" * 64, card="")
+    checkpoint = SimpleNamespace(name="corner", sha256="0" * 64, identity="1" * 64, metrics=Metrics())
 
     def __init__(self, ink):
         self.ink = ink
@@ -620,8 +636,8 @@ def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for()
 def test_a_map_that_is_free_of_the_marker_is_no_proof_beside_an_answer_that_moves():
     films = Phantom(200, seed=3, size=32, marker=Marker(share_of_negatives=0.2))
     model = Corner(films.marker_mask(None))
-    row = "| confounder_sensitivity | Cardiomegaly | 0.000 | - | 187 | 0.100 |"
-    model.checkpoint = SimpleNamespace(**{**Corner.checkpoint.__dict__, "card": f"## Metrics\n\n{row}\n"})
+    row = Measure("confounder_sensitivity", "Cardiomegaly", 0.0, None, None, 187, chance=0.1)
+    model.checkpoint = SimpleNamespace(**{**Corner.checkpoint.__dict__, "metrics": Metrics([row])})
     report = bias_report(model, films, np.arange(200), "marker", StructuralInterventions(films))
     (said,) = said_beside(report)
     assert (

@@ -155,7 +155,7 @@ def test_the_gap_of_the_mean_probability_is_named_as_such_and_is_another_number(
     found = associations(probabilities + 0.1 * (attribute == "f"), 0.5, attribute, truth)
     assert {gap.gap for gap in found.decisions.values()} == {0.0}
     assert [gap.gap for gap in found.probabilities.values()] == pytest.approx([0.1] * 3)
-    subjects = [row.subject for row in found.measures("Edema by sex")]
+    subjects = [row.subject for row in found.measures("Edema", "sex")]
     assert (
         "Edema by sex: demographic parity" in subjects
         and "Edema by sex: demographic parity of the mean probability" in subjects

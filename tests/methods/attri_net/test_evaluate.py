@@ -122,7 +122,7 @@ def test_findings_of_the_same_patients_are_not_taken_for_independent():
         sample=Sample(values, patients),
     )
     plain = Measure("recovery", "Edema", 0.9, 0.7, 1.0, n=12)
-    rows = [one, replace(one, subject="Effusion"), plain, replace(plain, subject="Effusion")]
+    rows = [one, replace(one, finding="Effusion"), plain, replace(plain, finding="Effusion")]
     for metric in ("restraint", "recovery"):
         _mean_of(rows, metric)
     assert (rows[-2].low, rows[-2].high) == pytest.approx((one.low, one.high)) and (rows[-1].low, rows[-1].high) == (

@@ -105,7 +105,7 @@ def test_quality_is_measured_for_every_attribute_and_beside_what_is_not_disentan
     assert set(found) == {"sex", "view_position"}
     for name, rows in found.items():
         assert {"composition", "effectiveness"} <= {row.metric for row in rows}
-        assert any(row.metric == "effectiveness" and row.subject.startswith(name) for row in rows)
+        assert any(row.metric == "effectiveness" and row.attribute == name for row in rows)
     rows, _ = evaluate(generator, phantom, np.arange(24))
     told = {
         words: [row for row in rows if row.subject.startswith(words)]

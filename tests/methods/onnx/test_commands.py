@@ -39,7 +39,12 @@ def test_adopt_writes_a_checkpoint_that_opens_with_a_complete_card(adopted):
         "0.5 was taken" in checkpoint.card and "python -m engine adopt theirs.onnx --card card.json" in checkpoint.card
     )
     assert str(adopted.parent.parent) not in checkpoint.card  # nobody who is handed the checkpoint learns where it lay
-    assert sorted(path.name for path in adopted.iterdir()) == ["card.md", "config.json", "weights.safetensors"]
+    assert sorted(path.name for path in adopted.iterdir()) == [
+        "card.md",
+        "config.json",
+        "metrics.json",
+        "weights.safetensors",
+    ]
 
 
 def test_adopt_says_in_one_sentence_what_does_not_fit(files, engine):

@@ -1,10 +1,11 @@
-"""Promises of reading a card's tables back."""
+"""A card is shown whole and loads nothing; of its measures one is found with its interval."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from engine.checkpoints.card import table
+from engine.checkpoints.metrics import table
 from engine.metrics.measure import Measure
 from pages.components import cards
 
@@ -19,24 +20,11 @@ CARD = (
 )
 
 
-def test_a_table_that_was_written_is_read_back():
-    assert cards.measures(CARD) == [
-        Measure("auc", "Effusion", 0.812, 0.76, 0.86, 180, chance=0.5),
-        *ROWS[1:],
-    ]
-    assert [row.subject for row in cards.measures(CARD, "Subgroups")] == ["Effusion"]
-
-
-def test_lines_that_are_no_measures_are_left_out():
-    broken = CARD.replace("| 0.700 |", "| about 0.7 |").replace("| auc |", "| magic |")
-    assert [row.metric for row in cards.measures(broken)] == ["confounder_sensitivity"]
-    assert cards.measures("# nothing\n\n## Metrics\n\nNone.\n") == []
-
-
 def test_a_rate_without_an_interval_is_not_used():
-    assert cards.rate(cards.measures(CARD), "sensitivity", "Effusion").value == 0.7
-    assert cards.rate(cards.measures(CARD), "confounder_sensitivity", "Effusion") is None
-    assert cards.rate(cards.measures(CARD), "sensitivity", "Edema") is None
+    assert cards.rate(ROWS, "sensitivity", "Effusion").value == 0.7
+    assert cards.rate(ROWS, "confounder_sensitivity", "Effusion") is None
+    assert cards.rate(ROWS, "sensitivity", "Edema") is None
+    assert cards.rate([replace(ROWS[1], variant="of those called")], "sensitivity", "Effusion") is None
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_an_error_too_rare_to_round_to_1_is_not_called_0():
 )
 def test_what_can_be_counted_has_an_article(finding, said):
     assert words.with_article(finding) == said
-    of_it = [replace(row, subject=finding) for row in RATES]
+    of_it = [replace(row, finding=finding) for row in RATES]
     for probability, sees, pictures in ((0.83, "sees", "without"), (0.2, "does not see", "with")):
         text = words.sentence(replace(explained(probability, without=0.1), finding=finding), of_it)
         assert text.startswith(f"The model {sees} {said}.") and f"films {pictures} {said} that it" in text
