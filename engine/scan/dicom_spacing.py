@@ -38,6 +38,7 @@ def _of_volume(header: Header, frames: int, plane: Spacing) -> Spacing:
     """The third axis: by the positions of the slices, where they are given, else by SpacingBetweenSlices."""
     positions = _of_each_frame(header, frames, "PlanePositionSequence", "ImagePositionPatient", 3)
     affine, remark, between = None, "", None
+    row, column = (plane.mm[0], plane.mm[1]) if plane.mm else (None, None)
     if len(positions) == frames:
         step = slice_step(positions)
         if step is not None:
@@ -45,12 +46,12 @@ def _of_volume(header: Header, frames: int, plane: Spacing) -> Spacing:
         elif np.ptp(positions, axis=0).max() > IN_ONE_PLACE:
             remark = UNEVEN_FRAMES
         orientations = _of_each_frame(header, frames, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-        if plane.mm and plane.at == "patient" and orientations:
-            affine = volume_affine(positions, orientations, plane.mm)
+        if row is not None and column is not None and plane.at == "patient" and orientations:
+            affine = volume_affine(positions, orientations, (row, column))
     else:
         said = [place.number("SpacingBetweenSlices") for place in header.groups("PixelMeasuresSequence")]
         between = next((abs(number) for number in said if number), None)
-    mm = (between, *(plane.mm or (None, None)))
+    mm = (between, row, column)
     return replace(plane, mm=mm if any(mm) else None, affine=affine, remark=remark)
 
 

@@ -81,7 +81,8 @@ def checked_affine(affine: np.ndarray, spacing_mm: Sequence[float | None] | None
     if not np.isfinite(affine).all() or not np.array_equal(affine[3], (0, 0, 0, 1)) or not _spans_space(affine):
         raise ValueError("be finite, end with the row 0 0 0 1 and have three axes that span space")
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if spacing_mm is None or None in spacing_mm or not np.allclose(lengths, spacing_mm, rtol=1e-4, atol=0):
+    said = [np.nan if step is None else step for step in spacing_mm or [None] * 3]
+    if not np.allclose(lengths, said, rtol=1e-4, atol=0):
         raise ValueError(f"agree with the spacing, got steps of {np.round(lengths, 4).tolist()} mm and {spacing_mm}")
     return affine
 

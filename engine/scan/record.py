@@ -134,9 +134,10 @@ class Scan:
             spacing_mm = tuple(None if step is None else float(step) for step in spacing_mm)
             spacing_mm = None if all(step is None for step in spacing_mm) else spacing_mm
         if pixel_aspect is None:
-            row, column = (spacing_mm or ())[-2:] if len(spacing_mm or ()) > 1 else (None, None)
-            known = row is not None and column is not None and min(row, column) > 0 and max(row, column) < math.inf
-            pixel_aspect = row / column if known else 1.0
+            row, column = (spacing_mm[-2], spacing_mm[-1]) if spacing_mm and len(spacing_mm) > 1 else (None, None)
+            pixel_aspect = 1.0
+            if row is not None and column is not None and min(row, column) > 0 and max(row, column) < math.inf:
+                pixel_aspect = row / column
         if affine is not None:
             affine = np.array(affine, np.float64)
             affine.setflags(write=False)

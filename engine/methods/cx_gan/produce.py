@@ -8,13 +8,13 @@ from engine.checkpoints.format import Checkpoint
 from engine.methods.cx_gan.network import Architecture, MapGenerator
 from engine.methods.cx_gan.train import PRESETS, CxGanRecipe
 from engine.methods.map_translation import produce as shared
-from engine.registry import method
+from engine.registry import methods
 from engine.training.job import TrainingJob
 
 
 def produce(job: TrainingJob) -> Checkpoint | None:
     """Train (or go on training), measure and save, as `map_translation.produce` does it."""
-    return shared.produce(job, method("cx_gan"), PRESETS, CxGanRecipe)
+    return shared.produce(job, methods()["cx_gan"], PRESETS, CxGanRecipe)
 
 
 def tiny(folder: Path) -> Checkpoint:

@@ -7,13 +7,13 @@ from pathlib import Path
 from engine.checkpoints.format import Checkpoint
 from engine.methods.map_translation import produce as shared
 from engine.methods.va_gan.train import PRESETS, Architecture, MapGenerator, VaGanRecipe
-from engine.registry import method
+from engine.registry import methods
 from engine.training.job import TrainingJob
 
 
 def produce(job: TrainingJob) -> Checkpoint | None:
     """Train (or go on training), measure and save, as `map_translation.produce` does it."""
-    return shared.produce(job, method("va_gan"), PRESETS, VaGanRecipe)
+    return shared.produce(job, methods()["va_gan"], PRESETS, VaGanRecipe)
 
 
 def tiny(folder: Path) -> Checkpoint:
