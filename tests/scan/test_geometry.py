@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from engine.scan import Scan, frame, read_scan, read_scan_in_process
+from engine.scan import Scan, frame, read_scan
+from engine.scan.dicom import read_dicom
 from engine.scan.geometry import slice_step, volume_affine
 from tests.scan.files import body, dicom, item
 
@@ -73,7 +74,7 @@ def test_positions_written_with_few_digits_are_still_even():
     ],
 )
 def test_slices_that_are_no_even_stack_have_no_affine(positions, between, remark):
-    scan = read_scan_in_process(volume(positions))
+    scan = read_dicom(volume(positions))
     assert scan.affine is None and scan.spacing_mm == (between, 0.5, 0.25)
     assert remark in " ".join(scan.remarks) and bool(remark) == bool(scan.remarks)
 
@@ -83,12 +84,12 @@ def test_slices_that_are_no_even_stack_have_no_affine(positions, between, remark
     [None, ["1", "0", "0", "1", "0", "0"], ["0"] * 6, ["2", "0", "0", "0", "2", "0"], ["1", "0", "0"]],
 )
 def test_an_orientation_that_is_none_leaves_the_spacing_and_no_affine(orientation):
-    scan = read_scan_in_process(volume([(0, 0, 3 * k) for k in range(4)], orientation))
+    scan = read_dicom(volume([(0, 0, 3 * k) for k in range(4)], orientation))
     assert scan.affine is None and scan.spacing_mm == (3, 0.5, 0.25)
 
 
 def test_slices_that_lie_in_their_own_plane_have_no_affine():
-    assert read_scan_in_process(volume([(3 * k, 0, 0) for k in range(4)])).affine is None
+    assert read_dicom(volume([(3 * k, 0, 0) for k in range(4)])).affine is None
 
 
 def test_slices_that_turn_about_an_axis_have_no_affine():
@@ -108,15 +109,13 @@ def test_slices_that_turn_about_an_axis_have_no_affine():
     ],
 )
 def test_without_positions_the_file_may_still_say_the_distance(measures, spacing):
-    scan = read_scan_in_process(volume([], measures=measures))
+    scan = read_dicom(volume([], measures=measures))
     assert scan.affine is None and scan.spacing_mm == spacing
     assert scan.plane_spacing_mm == (None if spacing is None or spacing[1] is None else spacing[1:])
 
 
 def test_millimetres_at_a_detector_place_nothing_in_the_patient():
-    scan = read_scan_in_process(
-        volume([(0, 0, 3 * k) for k in range(4)], measures={}, ImagerPixelSpacing=["0.2", "0.1"])
-    )
+    scan = read_dicom(volume([(0, 0, 3 * k) for k in range(4)], measures={}, ImagerPixelSpacing=["0.2", "0.1"]))
     assert scan.spacing_at == "detector" and scan.affine is None
 
 
@@ -134,9 +133,7 @@ def test_many_frames_with_their_places_cost_no_more_than_they_may():
         PlaneOrientationSequence=[item(ImageOrientationPatient=AXIAL)],
     )
     stored = np.tile(body(16, 16), (count, 1, 1))
-    scan = read_scan_in_process(
-        dicom(stored, PerFrameFunctionalGroupsSequence=each, SharedFunctionalGroupsSequence=[shared])
-    )
+    scan = read_dicom(dicom(stored, PerFrameFunctionalGroupsSequence=each, SharedFunctionalGroupsSequence=[shared]))
     assert scan.spacing_mm == (1, 1, 1) and place(scan, count - 1, 0, 0) == [0, 0, count - 1]
 
 
