@@ -124,7 +124,7 @@ class Configuration:
         for name, value in self.data.items():
             if name == "options":
                 if not isinstance(value, dict) or not all(
-                    isinstance(one, str) or _number(one) for one in value.values()
+                    isinstance(entry, str) or _number(entry) for entry in value.values()
                 ):
                     raise UnusableConfiguration(f"must give options under data as numbers or text, got {value!r:.80}")
             elif not isinstance(value, str):

@@ -80,13 +80,13 @@ class Region:
         """The tree ready for JSON; `mask` is a place in `masks`, null for what has none."""
         places = {id(region): place for place, region in enumerate(r for r in self.walk() if r.mask is not None)}
 
-        def one(region: Region) -> dict:
+        def region_record(region: Region) -> dict:
             return {
                 "name": region.name,
                 "level": region.level,
                 "score": round(float(region.score), 6),
                 "mask": places.get(id(region)),
-                "parts": [one(part) for part in region.parts],
+                "parts": [region_record(part) for part in region.parts],
             }
 
-        return one(self)
+        return region_record(self)

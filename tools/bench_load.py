@@ -147,10 +147,10 @@ def family(pid: int) -> list[int]:
 def memory_mb(pid: int) -> dict[str, float]:
     """Proportional set size of a process and of all that descend from it, in millions of bytes, by what they are."""
     found: dict[str, float] = {}
-    for one in family(pid):
+    for process in family(pid):
         try:
-            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
-            name = part_of(Path(f"/proc/{one}/cmdline").read_text())
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+            name = part_of(Path(f"/proc/{process}/cmdline").read_text())
         except OSError:
             continue
         found[name] = (
@@ -164,10 +164,10 @@ def processor_s(pid: int) -> dict[str, float]:
     have used.
     """
     found: dict[str, float] = {}
-    for one in family(pid):
+    for process in family(pid):
         try:
-            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
-            name = part_of(Path(f"/proc/{one}/cmdline").read_text())
+            fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+            name = part_of(Path(f"/proc/{process}/cmdline").read_text())
         except (OSError, IndexError):
             continue
         found[name] = found.get(name, 0.0) + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
@@ -187,7 +187,7 @@ class Viewer:
 
     def header(self) -> dict | None:
         """Of what the page shows about a scan; without findings before they are there, and while they are held back."""
-        return next((one for one in self._client.components() if one.get("kind") == "explain"), None)
+        return next((component for component in self._client.components() if component.get("kind") == "explain"), None)
 
     async def scan(self) -> np.ndarray | None:
         """The picture on the page, once all of the arrays behind it are here."""
@@ -351,20 +351,20 @@ def main() -> int:
     )
     parser.add_argument("--pid", type=int, help="the running app's process")
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    made = films(asked.visitors + 1, asked.side)
+    options = parser.parse_args()
+    made = films(options.visitors + 1, options.side)
     where = machine()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.txt"
-        process, address = (None, asked.address) if asked.address else start(asked.cores, log)
+        process, address = (None, options.address) if options.address else start(options.cores, log)
         try:
-            numbers, first, visits = asyncio.run(measure(address, asked.pid or (process.pid if process else 0), made))
+            numbers, first, visits = asyncio.run(measure(address, options.pid or (process.pid if process else 0), made))
         finally:
             if process:
                 os.killpg(process.pid, signal.SIGTERM)
                 process.wait(timeout=30)
         said = log.read_text() if log.exists() else ""
-    return report(numbers, first, visits, foreign(first, visits, [scan for _, scan in made]), where, said, asked.json)
+    return report(numbers, first, visits, foreign(first, visits, [scan for _, scan in made]), where, said, options.json)
 
 
 def report(

@@ -249,7 +249,7 @@ class Client:
             for element in self.elements.values()
             if element.WhichOneof("type") == "bidi_component"
         ]
-        return [json.loads(one.json) for one in components if one.WhichOneof("data") == "json"]
+        return [json.loads(component.json) for component in components if component.WhichOneof("data") == "json"]
 
     async def fetch(self, path: str) -> bytes | None:
         """What the app answers at `path`; None for nothing there."""

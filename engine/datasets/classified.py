@@ -72,10 +72,10 @@ class ClassFolders(Collection):
             raise UnusableCollection(f"There are no pictures below {root} in folders called {', '.join(paths)}.")
         files, kinds = (np.array(column, str) for column in zip(*everything))
         groups, self.grouping = groups_of(root, files.tolist(), self.limit)
-        kept = np.isin(kinds, chosen or list(paths))
-        place = np.cumsum(kept) - 1  # of each file among those that are kept
-        self._parts = {part: place[indices[kept[indices]]] for part, indices in dealt(groups, kinds, seed).items()}
-        self.files, self.patients, kinds = files[kept], groups[kept], kinds[kept]
+        selected = np.isin(kinds, chosen or list(paths))
+        place = np.cumsum(selected) - 1  # of each file among those that are kept
+        self._parts = {part: place[indices[selected[indices]]] for part, indices in dealt(groups, kinds, seed).items()}
+        self.files, self.patients, kinds = files[selected], groups[selected], kinds[selected]
         self._parts["all"] = np.arange(len(self.files))
         self.attributes = {"class": kinds}
         having = [np.isin(kinds, sorted(self.known_findings[finding])) for finding in self.findings]

@@ -235,14 +235,14 @@ def larger_heart(random: np.random.Generator, lungs: LungFields, place: Place) -
     """An enlarged heart: the film stretched about its middle, more to the patient's left, the chest wall
     staying where it is.
     """
-    one, other = lungs.extent(lungs.left), lungs.extent(lungs.right)
-    top, bottom = min(one[1], other[1]), max(one[3], other[3])
+    left_extent, right_extent = lungs.extent(lungs.left), lungs.extent(lungs.right)
+    top, bottom = min(left_extent[1], right_extent[1]), max(left_extent[3], right_extent[3])
     low = slice(round((top + 0.55 * (bottom - top)) * SIDE), round((top + 0.9 * (bottom - top)) * SIDE))
     inner = [np.flatnonzero(lungs.left[low].any(axis=0)), np.flatnonzero(lungs.right[low].any(axis=0))]
-    start = inner[0][-1] / SIDE if len(inner[0]) else one[2]
-    stop = inner[1][0] / SIDE if len(inner[1]) else other[0]
+    start = inner[0][-1] / SIDE if len(inner[0]) else left_extent[2]
+    stop = inner[1][0] / SIDE if len(inner[1]) else right_extent[0]
     x, y = 0.5 * (start + stop), top + 0.72 * (bottom - top)
-    half, thorax = max(0.5 * (stop - start), 0.05), other[2] - one[0]
+    half, thorax = max(0.5 * (stop - start), 0.05), right_extent[2] - left_extent[0]
     growth = float(
         np.clip(place.width / 0.85 * thorax / (2 * half) * random.uniform(0.9, 1.1), 1.15, 1.5)
     )  # of a chest 0.85 wide

@@ -168,14 +168,15 @@ class Implants(Collection):
     def _drawn_labels(self, index: int) -> np.ndarray:
         draw = self._random(index, 0)
         chance = draw.random(len(LESIONS))
-        one = AIRSPACE[int(draw.integers(len(AIRSPACE)))]  # of the family, at most one
+        airspace = AIRSPACE[int(draw.integers(len(AIRSPACE)))]  # of the family, at most one
         blank = draw.random() < BLANK
         family = [finding for finding in self.findings if finding in AIRSPACE]
         if family:
-            one = family[int(draw.integers(len(family)))]
+            airspace = family[int(draw.integers(len(family)))]
         air = chance[0] < min(SHARE * len(family), 0.7)
         here = [
-            not blank and (air and finding == one if finding in AIRSPACE else chance[LESIONS.index(finding)] < SHARE)
+            not blank
+            and (air and finding == airspace if finding in AIRSPACE else chance[LESIONS.index(finding)] < SHARE)
             for finding in self.findings
         ]
         return np.array(here, np.float32)

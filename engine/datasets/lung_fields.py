@@ -75,8 +75,8 @@ def lung_fields(picture: np.ndarray) -> LungFields | None:
     middle = (np.flatnonzero(cores[0].any(axis=0))[-1] + np.flatnonzero(cores[1].any(axis=0))[0]) / 2
     columns = np.arange(SIDE)[None, :] + np.zeros((SIDE, 1))
     left, right = (
-        _grown(smooth, one, tissue, side & ndimage.binary_erosion(body, iterations=4, border_value=1))
-        for one, side in zip(cores, (columns < middle, columns > middle))
+        _grown(smooth, core, tissue, side & ndimage.binary_erosion(body, iterations=4, border_value=1))
+        for core, side in zip(cores, (columns < middle, columns > middle))
     )
     if min(left.mean(), right.mean()) < SMALLEST:
         return None

@@ -76,9 +76,9 @@ def _strokes(
     width, height = statistics[:, cv2.CC_STAT_WIDTH], statistics[:, cv2.CC_STAT_HEIGHT]
     small &= (width < LONGEST_PIECE) & (height < HIGHEST_PIECE)
     small &= (height >= LETTER) | ((height >= LETTER / 2) & (width <= 2.5 * height))  # not the flat echo of a fascia
-    kept = small & (brightest > peak) & (means[0] > steep) & (brightest - means[1] > apart)
-    kept[0] = False  # everything that is no candidate
-    return kept[pieces]
+    stroke = small & (brightest > peak) & (means[0] > steep) & (brightest - means[1] > apart)
+    stroke[0] = False  # everything that is no candidate
+    return stroke[pieces]
 
 
 def _crossings(raised: np.ndarray) -> np.ndarray:

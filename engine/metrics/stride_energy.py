@@ -50,7 +50,7 @@ def stride_energy(
         )
     places = _places(height, width, periods)
     power = [_power(stack, places) for stack in (maps, films)]
-    if not all((one.sum(axis=0) > 0).all() for one in power):
+    if not all((spectrum.sum(axis=0) > 0).all() for spectrum in power):
         raise NotMeasurable(f"{finding or 'all'}: the maps have no power at the frequencies of a grid")
     ends = np.cumsum([0, *(len(part) for place in places for part in place)])
 

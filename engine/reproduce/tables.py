@@ -172,9 +172,9 @@ def real(data: str, finding: str, model: str, paper: float | None, words: str, m
     """
     drawn = data == "busi"
     overlaps = [
-        Wanted(one, "dice", About(finding, rule), number if rule == "fixed" else None)
+        Wanted(row_name, "dice", About(finding, rule), number if rule == "fixed" else None)
         for rule in ("fixed", "otsu", "area-matched")
-        for one, number in (
+        for row_name, number in (
             (model, paper),
             ("Grad-CAM", 0.4519),
             ("CAM", 0.2856),
@@ -193,7 +193,7 @@ def real(data: str, finding: str, model: str, paper: float | None, words: str, m
         ("composition", About(variant="normal pictures")),
         ("evidence_on_body", About(variant=where)),
     )
-    always = [Wanted(one, metric, about) for metric, about in measures for one in models]
+    always = [Wanted(row_name, metric, about) for metric, about in measures for row_name in models]
     return Table(
         method="cx_gan",
         data=data,

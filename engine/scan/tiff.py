@@ -118,8 +118,8 @@ def _as_stored(data: bytes, pages: list[Page]) -> bytes:
         return data
     plain = bytearray(data)
     for field in turned:
-        one = np.ones(1, field.values.dtype).tobytes()
-        plain[field.at : field.at + len(one)] = one
+        unit_sample = np.ones(1, field.values.dtype).tobytes()
+        plain[field.at : field.at + len(unit_sample)] = unit_sample
     return bytes(plain)
 
 

@@ -241,7 +241,7 @@ def ask(key: tuple, work: Callable[[Progress], object], long: bool = False) -> J
     return worker().ask(key, work, asker=session(), long=long)
 
 
-def complaint(job: Job, kept: str = "") -> str:
+def complaint(job: Job, note_kept: str = "") -> str:
     """What to tell the reader of a job that failed.
 
     Args:
@@ -250,7 +250,7 @@ def complaint(job: Job, kept: str = "") -> str:
     if isinstance(job.error, EXPECTED):
         return str(job.error)
     log.error("a job failed", exc_info=job.error)
-    return f"Something went wrong while the model was at work; {f'{kept}, and ' if kept else ''}the log says more."
+    return f"Something went wrong while the model was at work; {f'{note_kept}, and ' if note_kept else ''}the log says more."
 
 
 @st.fragment(run_every=1.0)

@@ -62,8 +62,8 @@ def look(model: AttriNetModel, collection: Collection, indices: np.ndarray, batc
         x = torch.from_numpy(seen)[:, None].to(model.device, memory_format=torch.channels_last)
         found, logits = model.every_task(x)
         for c in range(count):
-            one = found[:, c : c + 1]
-            local = model.net.classifiers.weighted(one, torch.full((len(one),), c, device=model.device))
+            chosen_maps = found[:, c : c + 1]
+            local = model.net.classifiers.weighted(chosen_maps, torch.full((len(chosen_maps),), c, device=model.device))
             weighted[part, c] = local[:, 0].cpu().numpy()
             energy[part, c] = [positive_energy(m) for m in local[:, 0].cpu().numpy()]
         maps[part], pictures[part] = found.cpu().numpy(), seen

@@ -118,9 +118,9 @@ def intended(finding: str, contrast_class: str | None) -> str:
     """What a checkpoint for `finding` is for, in a card's words; `contrast_class` as in `DiscrepancyModel`."""
     if contrast_class is None:
         return INTENDED.format(instead=f"without {finding.lower()}", piles="with and without the finding")
-    one, other = finding.lower(), contrast_class.lower()
-    piles = f"{one} and {other} (none with neither)"
-    return INTENDED.format(instead=f"with {other} instead of {one}", piles=piles)
+    disease, other = finding.lower(), contrast_class.lower()
+    piles = f"{disease} and {other} (none with neither)"
+    return INTENDED.format(instead=f"with {other} instead of {disease}", piles=piles)
 
 
 def _fitted(model, collection) -> dict:
