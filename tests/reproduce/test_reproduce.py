@@ -15,7 +15,7 @@ from engine.datasets.phantom.collection import FINDINGS
 from engine.errors import UsageError
 from engine.methods.attri_net.produce import tiny
 from engine.methods.attri_net.train import PRESETS
-from engine.methods.supervised.explain import tiny as tiny_ceiling
+from engine.methods.supervised.produce import tiny as tiny_ceiling
 from engine.metrics.measure import METRICS, Measure, Sample
 from engine.registry import method, open_model
 from engine.reproduce.records import Ratio, Table, Training, Wanted, assembled, ratio
@@ -109,7 +109,7 @@ def test_what_is_missing_is_said_and_not_trained_when_training_is_not_wanted(shi
 def test_every_row_about_a_checkpoint_has_a_number_once_it_is_there(shipped, tmp_path, name, models, capsys):
     for seed, training in enumerate(TABLES[name].models.values()):
         if training.method:
-            tiny_ceiling(shipped / training.name, training.method, FINDINGS, seed)
+            tiny_ceiling(shipped / training.name, FINDINGS, seed)
         else:
             tiny(shipped / training.name, FINDINGS, seed)
     reproduce(name, train=False, runs=tmp_path / "runs", json=tmp_path / "rows.json")

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from engine.datasets import registered_collection
-from engine.methods.supervised.explain import evaluate, produce
+from engine.methods.supervised.evaluate import evaluate
+from engine.methods.supervised.produce import produce
 from engine.methods.supervised.train import Architecture, Preset, SupervisedRecipe, SupervisedUNet
-from engine.registry import method, open_model
+from engine.registry import open_model
 from engine.training.job import TrainingJob
 from engine.training.loop import Machine, run
 from tests.methods.attri_net.small import PATIENTS, DrawnOnce, patients
@@ -92,7 +93,7 @@ def test_a_checkpoint_has_every_measure_of_the_ceiling(tmp_path):
         runs=tmp_path / "runs",
         pairs=others,
     )
-    made = produce(job, method("supervised"))
+    made = produce(job)
     assert made.config["data"]["pairs"] == "phantom" and "Taught beside these by" in made.card
     model = open_model(made, "cpu")
     rows, _ = evaluate(model, patients(), patients().split("all"))
