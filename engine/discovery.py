@@ -1,9 +1,13 @@
-"""Packages whose modules join a registry when they are imported: a new file there needs no line anywhere else."""
+"""Packages whose modules join a registry when they are imported, and what a module brings along when it is."""
 
 from __future__ import annotations
 
+import ast
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules, walk_packages
 
 
@@ -11,8 +15,48 @@ from pkgutil import iter_modules, walk_packages
 def import_all(package: str, nested: bool = False) -> None:
     """Imports every module and package that lies directly in `package`, a dotted name; `nested` brings
     those deeper down too.
+
+    A new file there needs no line anywhere else.
     """
     root = import_module(package)
     find = walk_packages if nested else iter_modules
     for found in find(root.__path__, f"{package}."):
         import_module(found.name)
+
+
+def packages_imported(module: str) -> set[str]:
+    """Packages of others that importing a module of the engine imports too, directly or by the engine's own modules.
+
+    Nothing but the parent packages of `module` is imported for it: the files are read. What functions import of others counts.
+    """
+    found: set[str] = set()
+    seen, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name.split(".")[0] != __name__.split(".")[0]:
+            found.add(name.split(".")[0])
+        elif (spec := find_spec(name)) is not None and spec.origin:
+            todo += [*_imported(Path(spec.origin)), *filter(None, [name.rpartition(".")[0]])]
+    return found - set(sys.stdlib_module_names)
+
+
+def _imported(file: Path) -> list[str]:
+    """Names of modules, and of what may be modules, in a file's import statements; of the engine's own, those at its top only."""
+    tree, names = ast.parse(file.read_text(encoding="utf-8")), []
+    own = f"{__name__.split('.')[0]}."
+    for node in ast.walk(tree):
+        found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules = [f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name)]
+            found = [node.module, *modules]
+        names += [name for name in found if node in tree.body or not name.startswith(own)]
+    return names
+
+
+def _is_module(package: str, name: str) -> bool:
+    """Whether `name` is a module of one of the engine's own packages."""
+    folder = Path(__file__).parent.parent.joinpath(*package.split("."))
+    return (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()

@@ -14,7 +14,7 @@ import numpy as np
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.limits import LARGEST_WEIGHTS, declare
 from engine.checkpoints.resolve import open_checkpoint
-from engine.discovery import import_all
+from engine.discovery import import_all, packages_imported
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
 
@@ -25,6 +25,16 @@ _methods: dict[str, Trained] = {}
 
 class UnsuitableScan(ValueError):
     """A scan that a method cannot take; the message says what it takes."""
+
+
+def check_findings(name: str, known: Sequence[str], asked: Sequence[str]) -> None:
+    """Refuses findings of which a checkpoint knows nothing.
+
+    Raises:
+        ValueError: one of `asked` is not among those that the checkpoint called `name` knows.
+    """
+    if strange := [finding for finding in asked if finding not in known]:
+        raise ValueError(f"{name} knows nothing of {strange[0]!r}; it knows {', '.join(known)}.")
 
 
 class Model(ABC):
@@ -139,9 +149,7 @@ class Model(ABC):
             ValueError: the model knows nothing of one.
         """
         known = list(self.findings)
-        for finding in findings or ():
-            if finding not in known:
-                raise ValueError(f"{self.checkpoint.name} knows nothing of {finding!r}; it knows {', '.join(known)}.")
+        check_findings(self.checkpoint.name, known, findings or ())
         return [known.index(finding) for finding in (known if findings is None else findings)]
 
     def centres(self) -> list[ClassCentres]:
@@ -169,6 +177,7 @@ class Trained:
         largest_weights: bytes of the weights file that a checkpoint of it may have.
         two_classes: whether it can learn one finding against another, rather than against its absence.
         made_pairs: whether pairs of a picture and its true counterfactual can teach it beside its other losses.
+        opened_by: the module that opens a checkpoint.
     """
 
     name: ClassVar[str]
@@ -178,10 +187,15 @@ class Trained:
     largest_weights: ClassVar[int] = LARGEST_WEIGHTS
     two_classes: ClassVar[bool] = False
     made_pairs: ClassVar[bool] = False
+    opened_by: ClassVar[str] = "explain"
 
     def open(self, checkpoint: Checkpoint, device: str) -> Any:
         """What is behind `checkpoint`, on `device` ("cpu", "cuda")."""
-        return self._module("explain").open_model(checkpoint, device)
+        return self._module(self.opened_by).open_model(checkpoint, device)
+
+    def packages(self) -> set[str]:
+        """Packages of others that `open` imports."""
+        return packages_imported(f"{type(self).__module__}.{self.opened_by}")
 
     def presets(self) -> Mapping[str, Any]:
         """Named sizes and schedules; at least "demo" and "paper" for what is trained here."""
@@ -242,9 +256,11 @@ class Method(Trained):
 class Generator(Trained):
     """A method that shows patients otherwise and explains no scan; `generator.py` takes the place of `explain.py`."""
 
+    opened_by = "generator"
+
     def open(self, checkpoint: Checkpoint, device: str) -> Any:
         """The `engine.bias.interventions.Interventions` behind `checkpoint`, on `device` ("cpu", "cuda")."""
-        return self._module("generator").open_generator(checkpoint, device)
+        return self._module(self.opened_by).open_generator(checkpoint, device)
 
 
 def register(method: type[TrainedClass]) -> type[TrainedClass]:

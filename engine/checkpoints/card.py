@@ -15,7 +15,10 @@ from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import Variant
 
 EARLY_PATIENTS = 3970  # in the shipped NIH selection, films without finding all come from patients up to this number
-EARLY_GROUP = ("patients", f"up to {EARLY_PATIENTS}")  # as an attribute and its value
+EARLY_GROUP = (  # as an attribute and its value
+    "patients",
+    f"1 to {EARLY_PATIENTS}, the range that all normal films come from",
+)
 
 
 def card(

@@ -33,10 +33,17 @@ AS_GOOD = {"opencv-python-headless": "opencv-python"}  # the same module, with w
 
 
 def doctor(
+    networks: Annotated[
+        bool, typer.Option("--networks", help="also make each checkpoint's network, which takes a while")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="write the same facts here", callback=writable)] = None,
 ) -> None:
-    """Machine, devices, versions, checkpoints found and whether each opens; exit code 1 when something is missing."""
-    rows = [*machine(), *parts(), *system_libraries(), *checkpoints()]
+    """Machine, devices, versions, checkpoints found and whether each opens; exit code 1 when something is missing.
+
+    A checkpoint opens when its configuration and card are whole, its weights are the ones that they name, and what its method
+    imports is installed.
+    """
+    rows = [*machine(), *parts(), *system_libraries(), *checkpoints(networks)]
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         print(f"{'ok ' if row['ok'] else 'NO '} {row['name']:<{width}}  {row['says']}")
@@ -103,8 +110,8 @@ def system_libraries() -> list[dict]:
         return [_row("opencv's system libraries", f"{error}; on Debian: apt-get install libgl1 libglib2.0-0", False)]
 
 
-def checkpoints() -> list[dict]:
-    """Every shipped checkpoint, and what it knows or why it does not open."""
+def checkpoints(networks: bool = False) -> list[dict]:
+    """A row for every shipped checkpoint; `networks` has each network made as well."""
     try:
         from engine.checkpoints.format import RefusedCheckpoint
         from engine.checkpoints.resolve import open_checkpoint, shipped
@@ -116,7 +123,11 @@ def checkpoints() -> list[dict]:
             from engine.registry import method  # and what reads scans
 
             checkpoint = open_checkpoint(name)
-            method(checkpoint.method).open(checkpoint, "cpu")
+            used = method(checkpoint.method)
+            if absent := sorted(package for package in used.packages() if not _found(package)):
+                raise ImportError(f"No module named {absent[0]!r}")
+            if networks:
+                used.open(checkpoint, "cpu")
             knows = checkpoint.config.get("attributes") or checkpoint.config["findings"]
             rows.append(_row(f"checkpoint {name}", f"{checkpoint.method}: {', '.join(knows)}"))
         except RefusedCheckpoint as reason:

@@ -14,12 +14,13 @@ import typer
 
 from engine import __version__
 from engine.checkpoints.detector import only_drawn
+from engine.checkpoints.resolve import open_checkpoint
 from engine.commands.outputs import writable, writable_folder
 from engine.errors import UsageError
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
 from engine.preprocessing import two_dimensional
-from engine.registry import open_model
+from engine.registry import check_findings, open_model
 from engine.scan import Scan, frame, read_scan
 from engine.tables import write_json
 
@@ -38,13 +39,15 @@ def explain(
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
     if not scan.is_file():
         raise UsageError("there is no such scan file; give the path of a DICOM, PNG, JPEG or TIFF file.")
+    chosen = open_checkpoint(checkpoint)
+    check_findings(chosen.name, chosen.config["findings"], finding or ())  # before anything that takes time
     read = read_scan(scan.read_bytes())
     if slice is not None:
         try:
             read = frame(read, slice)
         except IndexError as error:
             raise UsageError(f"there is no {error}.") from error
-    model = open_model(checkpoint, device)
+    model = open_model(chosen, device)
     drawn_only = only_drawn(model.checkpoint)
     records = [replace(record, only_drawn=drawn_only) for record in model.explain(read, finding or None)]
     write_explanations(out, read, model.checkpoint, records)

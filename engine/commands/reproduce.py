@@ -29,8 +29,9 @@ from engine.reproduce.records import SEED, Table, assembled
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
-from engine.training.job import RUNS, TrainingJob
+from engine.training.job import TrainingJob
 from engine.training.loop import STATE, Machine
+from engine.training.presets import RUNS
 
 
 def reproduce(

@@ -20,8 +20,7 @@ from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
 from engine.errors import UsageError
 from engine.registry import Trained, trained
 from engine.registry import method as registered
-from engine.training.job import RUNS, TrainingJob
-from engine.training.loop import Machine
+from engine.training.presets import RUNS
 
 PAIRS = tuple(name for name, one in collections().items() if one.pairs_of)
 GUIDANCE = ("none", "full", "pseudo", "mixed", "elsewhere")
@@ -76,6 +75,7 @@ def train(
     entry = registered(method)
     if not entry.trainable:
         raise UsageError(f"{entry.title}s are trained by their makers; bring one in with python -m engine adopt.")
+    registered_collection(data)
     if preset not in entry.presets():
         raise UsageError(f"{method} has no preset {preset!r}; there are {', '.join(entry.presets())}.")
     if contrast_class is not None:
@@ -83,6 +83,9 @@ def train(
     collection = opened(data, root, finding or (), option or (), contrast_class)
     guide, words = guided(guidance, collection, pseudo_mask)
     teacher = made_pairs(entry, pairs, pairs_root or root, collection.findings, pairs_copies)
+    from engine.training.job import TrainingJob  # brings torch: not before what was typed is known to be sound
+    from engine.training.loop import Machine
+
     job = TrainingJob(
         name=name
         or checkpoint_name(

@@ -14,8 +14,7 @@ from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets.collection import Collection
 from engine.files import plain_name
 from engine.training.loop import BEST, Machine, best_weights
-
-RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
+from engine.training.presets import RUNS
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from engine.configuration import OLD_SETTINGS
 
 Preset = TypeVar("Preset")
+RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
 
 
 def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:

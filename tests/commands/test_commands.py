@@ -2,6 +2,7 @@
 user can mend.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -483,6 +484,52 @@ def test_doctor_names_what_is_here_and_opens_every_checkpoint(engine, start, tmp
     assert rows[f"checkpoint {start.name}"]["ok"] and "Cardiomegaly" in rows[f"checkpoint {start.name}"]["says"]
     assert all(name in out for name in rows)
     assert code == (0 if all(row["ok"] for row in facts["rows"]) else 1), err
+
+
+def imported_by(*words, **environment):
+    """Exit code, standard error, and the modules that one command has brought along, in a process of its own."""
+    program = (
+        "import sys, atexit; atexit.register(lambda: print('MODULES', *sys.modules)); "
+        f"sys.argv = {['engine', *map(str, words)]!r}; from engine.__main__ import main; main()"
+    )
+    surroundings = {**os.environ, **environment}
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=surroundings)
+    return ran.returncode, ran.stderr, {*ran.stdout.rpartition("MODULES")[2].split()}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("explain", "{film}", "--checkpoint", "{start}", "--out", "{out}", "--finding", "Zebra"),
+            "nothing of 'Zebra'",
+        ),
+        (("explain", "{out}", "--checkpoint", "{start}", "--out", "{out}"), "there is no such scan file"),
+        (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{out}"), "There is no checkpoint at 'nowhere'"),
+        (("train", "attri_net", *DATA, "--name", "../evil"), "a checkpoint's name is made of"),
+        (("train", "nothing", *DATA), "no method is called 'nothing'"),
+        (("train", "attri_net", "--data", "nothing"), "'nothing'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_heavy_is_imported(words, sentence, start, film, tmp_path):
+    places = {"start": start, "film": film, "out": tmp_path / "out"}
+    code, err, modules = imported_by(*(word.format(**places) for word in words))
+    assert code in (1, 2) and sentence in err and len(err.strip().splitlines()) == 1
+    assert not {"torch", "sklearn", "diffusers", "lightning", "streamlit"} & modules
+
+
+def test_doctor_makes_no_network_unless_it_is_asked_to(start, tmp_path):
+    surroundings = {"OTHERWISE_CHECKPOINTS": str(start.parent)}
+    code, err, modules = imported_by("doctor", **surroundings)
+    assert "engine.checkpoints.format" in modules and "engine.methods.attri_net.explain" not in modules, err
+    assert "engine.methods.attri_net.explain" in imported_by("doctor", "--networks", **surroundings)[2]
+
+
+def test_what_opening_a_checkpoint_imports_is_known_without_importing_it():
+    assert {"torch", "numpy", "cv2"} <= methods()["attri_net"].packages()
+    assert "diffusers" in method("cit_lr").packages() and "diffusers" not in methods()["attri_net"].packages()
+    for entry in (method("cit_lr"), *methods().values()):
+        assert entry.packages() and not [name for name in entry.packages() if importlib.util.find_spec(name) is None]
 
 
 def test_doctor_says_what_is_wrong_with_a_checkpoint_and_leaves_with_1(engine, start, tmp_path, monkeypatch):
