@@ -27,7 +27,8 @@ def import_all(package: str, nested: bool = False) -> None:
 def packages_imported(module: str) -> set[str]:
     """Packages of others that importing a module of the engine imports too, directly or by the engine's own modules.
 
-    Nothing but the parent packages of `module` is imported for it: the files are read. What functions import of others counts.
+    Nothing but the parent packages of `module` is imported for it: the files are read. What functions import of others
+    counts.
     """
     found: set[str] = set()
     seen, todo = set(), [module]
@@ -44,7 +45,8 @@ def packages_imported(module: str) -> set[str]:
 
 
 def _imported(file: Path) -> list[str]:
-    """Names of modules, and of what may be modules, in a file's import statements; of the engine's own, those at its top only."""
+    """Names of modules, and of what may be modules, in a file's import statements; of the engine's own, those at its
+    top only."""
     tree, names = ast.parse(file.read_text(encoding="utf-8")), []
     own = f"{__name__.split('.')[0]}."
     for node in ast.walk(tree):

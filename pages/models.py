@@ -210,6 +210,37 @@ def open_another() -> None:
         st.rerun()
 
 
+def choose(good: Sequence[Checkpoint]) -> str:
+    """The lists of what explains scans and of what only makes pictures for the bias report; the identity of the one
+    that is chosen, of both."""
+    groups = {
+        "Models that explain scans": [c for c in good if c.method != GENERATOR_METHOD],
+        "Generators, for the bias report": [c for c in good if c.method == GENERATOR_METHOD],
+    }
+    state, known = st.session_state, {c.identity for c in good}
+    if not any(state.get(title) in known for title in groups):
+        first = next(title for title, group in groups.items() if group)
+        state[first] = groups[first][0].identity
+    for title, group in groups.items():
+        if not group:
+            continue
+        names = {c.identity: common.label(c) for c in group}
+        if state.setdefault(title, None) not in names:
+            state[title] = None
+        films = [common.films_of(common.trained_on(c)) for c in group]
+        others = [other for other in groups if other != title]
+        st.radio(
+            title, list(names), format_func=names.get, captions=films, key=title, on_change=_only, args=(title, others)
+        )
+    return next(state[title] for title in groups if state.get(title) in known)
+
+
+def _only(title: str, others: Sequence[str]) -> None:
+    """One checkpoint is chosen in all lists together."""
+    if st.session_state.get(title) is not None:
+        st.session_state.update(dict.fromkeys(others))
+
+
 def main() -> None:
     entries = common.everything()
     good = [entry for entry in entries if isinstance(entry, Checkpoint)]
@@ -218,11 +249,7 @@ def main() -> None:
     with listed:
         st.html("<h1 class='title'>Models</h1>")
         if good:
-            names = {c.identity: common.label(c) for c in good}
-            films = [common.films_of(common.trained_on(c)) for c in good]
-            chosen = st.radio(
-                "Checkpoints", list(names), format_func=lambda s: names[s], captions=films, label_visibility="collapsed"
-            )
+            chosen = choose(good)
         else:
             st.text("No checkpoint is here yet.")
         open_another()

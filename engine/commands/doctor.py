@@ -40,8 +40,8 @@ def doctor(
 ) -> None:
     """Machine, devices, versions, checkpoints found and whether each opens; exit code 1 when something is missing.
 
-    A checkpoint opens when its configuration and card are whole, its weights are the ones that they name, and what its method
-    imports is installed.
+    A checkpoint opens when its configuration and card are whole, its weights are the ones that they name, and what
+    its method imports is installed.
     """
     rows = [*machine(), *parts(), *system_libraries(), *checkpoints(networks)]
     width = max(len(row["name"]) for row in rows)
