@@ -11,7 +11,8 @@ import numpy as np
 from engine import __version__
 from engine.bias.report import notes
 from engine.bias.report import wording as answers
-from engine.bias.report.records import DEPENDS, NO_SIGN, Affected, BiasReport, FindingReport, difference_scale
+from engine.bias.report.reasons import Mark, Verdict
+from engine.bias.report.records import Affected, BiasReport, FindingReport, difference_scale
 from engine.export.paper import ACCENT, BAD, BAND, BOTTOM, GOOD, HAND, INK, LEFT, LINE, QUIET, WIDTH, Paper, latin
 from engine.metrics.measure import Measure
 from engine.metrics.subjects import HOLM
@@ -24,8 +25,8 @@ GAP = 9  # mm between two scatters, for the numbers of an axis
 MOST_FINDINGS = 6  # whose patients are shown
 COLOURS = (("blue", HAND), ("orange", ACCENT), ("green", GOOD), ("red", BAD), ("grey", QUIET))  # of the values
 MARKS = ("dots", "squares", "diamonds")  # likewise, so that nothing is said by colour alone
-KINDS = {"good": GOOD, "bad": BAD, "quiet": QUIET}
-VERDICTS = {DEPENDS: ACCENT, NO_SIGN: GOOD}  # others are quiet
+KINDS = {Mark.GOOD: GOOD, Mark.BAD: BAD, Mark.QUIET: QUIET}
+VERDICTS = {Verdict.DEPENDS: ACCENT, Verdict.NO_SIGN: GOOD}  # others are quiet
 
 
 def bias_pdf(report: BiasReport) -> bytes:
@@ -186,7 +187,7 @@ def _scatter(page: Paper, report: BiasReport, result: FindingReport, left: float
 
 
 def _people(page: Paper, report: BiasReport, side: float = 25.5) -> None:
-    shown = [result for result in report.decided if result.verdict == DEPENDS and not result.slight][
+    shown = [result for result in report.decided if result.verdict == Verdict.DEPENDS and not result.slight][
         :MOST_FINDINGS
     ] or report.decided[:1]
     if not shown:

@@ -12,7 +12,8 @@ import numpy as np
 
 from engine.bias.report import notes
 from engine.bias.report import wording as answers
-from engine.bias.report.records import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
+from engine.bias.report.reasons import Mark, Verdict
+from engine.bias.report.records import BiasReport, FindingReport
 
 SIDE, EDGE = 230, 34  # of the scatter, in its own units
 ACROSS = 150  # of one interval
@@ -29,7 +30,7 @@ STYLE = (
     "3}.point{stroke:#39434f;stroke-dasharray:2 "
     "3}.zero{stroke:#56616f}.bar{stroke:#5b9bf0;stroke-width:1.6}.mean{fill:#8fbcf7}.band{fill:#1a2330}</style>"
 )
-KINDS = {DEPENDS: "found", NO_SIGN: "spared", CANNOT_TELL: "untold"}
+KINDS = {Verdict.DEPENDS: "found", Verdict.NO_SIGN: "spared", Verdict.CANNOT_TELL: "untold"}
 GAPS = ("parity", "opportunity", "odds")
 
 
@@ -50,7 +51,9 @@ def answer_card(report: BiasReport) -> str:
     """The answer and what must be said with it, as HTML."""
     first, rest = answers.answer(report)
     kinds = {result.verdict for result in report.findings if not result.slight}
-    kind = KINDS[DEPENDS if DEPENDS in kinds else NO_SIGN if report.decided else CANNOT_TELL]
+    kind = KINDS[
+        Verdict.DEPENDS if Verdict.DEPENDS in kinds else Verdict.NO_SIGN if report.decided else Verdict.CANNOT_TELL
+    ]
     said = "".join(f"<p>{escape(text)}</p>" for text in (rest, *notes.said_beside(report)) if text)
     return (
         f"<section class='answer {kind}'><div class='said'><p class='first'>{escape(first)}</p>{said}</div>"
@@ -61,7 +64,7 @@ def answer_card(report: BiasReport) -> str:
 def _trusted(report: BiasReport) -> str:
     """What is bad, and what counts most, at a glance; the rest can be opened."""
     rows = answers.trust(report)
-    ordered = [row for row in rows if row[2] == "bad"] + [row for row in rows if row[2] != "bad"]
+    ordered = [row for row in rows if row[2] is Mark.BAD] + [row for row in rows if row[2] is not Mark.BAD]
     short, more = (
         (ordered, []) if len(ordered) <= MOST_TRUST else (ordered[: MOST_TRUST - 1], ordered[MOST_TRUST - 1 :])
     )
@@ -95,7 +98,7 @@ def findings_card(report: BiasReport) -> str:
     for result, cells in zip(report.findings, answers.table(report), strict=True):
         name, pair, change, between, flips, share, verdict, p, corrected, sided, _detectable, *gaps = cells
         between = between if two else f"{between}, {pair}"
-        why = f" title='{escape(result.reason, quote=True)}'" if result.reason else ""
+        why = f" title='{escape(result.reason.words, quote=True)}'" if result.reason else ""
         reasons = [result.associations.missing.get(gap, "") for gap in GAPS]
         shown = "".join(f"<td{_title(reason)}>{gap}</td>" for gap, reason in zip(gaps, reasons, strict=True))
         rows.append(

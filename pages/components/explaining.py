@@ -36,7 +36,6 @@ def explaining(
     """Key and work of the worker's job for this scan, slice `index` of the opened one, and checkpoint."""
     drawn = only_drawn(checkpoint, opened.drawn_by)
     rates = checkpoint.metrics.rows
-    what = words.noun(scan.kind)
     signed = common.method_of(checkpoint).signed
 
     def work(progress):
@@ -48,7 +47,7 @@ def explaining(
         records = [replace(record, only_drawn=drawn) for record in records]
         records.sort(
             key=lambda r: (
-                bool(words.learned_nothing(r, rates, what)),
+                words.no_answer(r, rates) is not None,
                 words.log_odds(r.threshold) - words.log_odds(r.probability),
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import numpy as np
 
@@ -151,28 +152,38 @@ def sentence(
         without = float(np.interp(1.0, explanation.path.steps, explanation.path.probabilities))
         if without > explanation.threshold:
             words.append(f"Its {what} without {finding} is wrong: the model would say yes of that ({without:.2f}).")
-    words.append(_how_often_wrong(explanation, with_article(finding), list(rates), what, drawn))
+    words.append(_how_often_wrong(explanation, with_article(finding), rates, what, drawn))
     if explanation.contrast_class is not None:
         words.append(f"It has seen {finding} and {explanation.contrast_class.lower()} {what}s only.")
     return " ".join(filter(None, words))
 
 
-def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
-    """Why this answer means nothing, as a sentence; "" where it may mean something.
+class NoAnswer(StrEnum):
+    """Why a model's answer about a finding means nothing."""
 
-    Either the model's answer stands at its operating point whatever is taken away, or the interval of its AUC on
-    pictures that it was not trained on holds chance.
-    """
-    finding, path = with_article(explanation.finding), explanation.path
-    near = abs(log_odds(explanation.probability) - log_odds(explanation.threshold)) < INDIFFERENT
-    if (
-        near
-        and path is not None
-        and log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT
-    ):
-        return f"The model has not learned {finding}: its answer hardly depends on the {what}. No result is shown."
-    auc = rate(list(rates), "auc", explanation.finding)
+    INDIFFERENT = "it stands at the operating point, whatever is taken away"
+    AUC_HOLDS_CHANCE = "the interval of its AUC on pictures that it was not trained on holds chance"
+
+
+def no_answer(explanation: Explanation, rates: Sequence[Measure]) -> NoAnswer | None:
+    """Why this answer means nothing; None where it may mean something."""
+    path, threshold = explanation.path, log_odds(explanation.threshold)
+    if path is not None and abs(log_odds(explanation.probability) - threshold) < INDIFFERENT:
+        if log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT:
+            return NoAnswer.INDIFFERENT
+    auc = rate(rates, "auc", explanation.finding)
     if auc is not None and auc.chance is not None and auc.low <= auc.chance:
+        return NoAnswer.AUC_HOLDS_CHANCE
+    return None
+
+
+def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:
+    """The same as a sentence; "" where the answer may mean something."""
+    finding, why = with_article(explanation.finding), no_answer(explanation, rates)
+    if why is NoAnswer.INDIFFERENT:
+        return f"The model has not learned {finding}: its answer hardly depends on the {what}. No result is shown."
+    if why is NoAnswer.AUC_HOLDS_CHANCE:
+        auc = rate(rates, "auc", explanation.finding)
         return (
             f"The model has not been shown to know {finding}: on {what}s that it was not trained on its AUC is "
             f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f}), and {auc.chance:.2f} is chance. No result is shown."
@@ -198,7 +209,7 @@ def told_apart(config: Mapping, what: str) -> str:
     return f"{config['findings'][0].lower()} {what}s from {contrast_class.lower()} {what}s"
 
 
-def _how_often_wrong(explanation: Explanation, finding: str, rates: list[Measure], what: str, drawn: bool) -> str:
+def _how_often_wrong(explanation: Explanation, finding: str, rates: Sequence[Measure], what: str, drawn: bool) -> str:
     """The error that this very call could be, from films not trained on; `finding` with its article."""
     row = rate(rates, "specificity" if explanation.positive else "sensitivity", explanation.finding)
     if row is None:
@@ -261,7 +272,7 @@ def finding_view(
         signed: whether the method's maps have two signs; the colour bar of others begins at 0.
     """
     what = noun(scan.kind)
-    unsure = bool(learned_nothing(explanation, rates, what))
+    unsure = no_answer(explanation, rates) is not None
     only_change = explanation.both_signs and explanation.path is not None
     changed = changed_share(explanation) if only_change else None
     point = f"its operating point ({explanation.threshold:.2f})" if first else f"({explanation.threshold:.2f})"

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from pypdf import PdfReader
 
-from engine.bias.report.records import VERDICTS
+from engine.bias.report.reasons import Verdict, Why
 from engine.checkpoints.metrics import Metrics
 from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.attri_net.produce import tiny
@@ -68,7 +68,10 @@ def test_the_answer_comes_first_and_paper_and_json_hold_the_same_numbers(bias, c
     ]
     for one in report["findings"]:
         point = f"{one['finding'].lower()} {number(one['threshold'])}"
-        assert point in out and one["verdict"] in VERDICTS and bool(one["reason"]) == (one["verdict"] == "cannot tell")
+        assert (
+            point in out and one["verdict"] in {*Verdict} and bool(one["reason"]) == (one["verdict"] == "cannot tell")
+        )
+        assert (one["why"] in {*Why}) == bool(one["reason"])
     for row in said["rows"]:
         between = "-" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
         assert f"{number(row['value'])} {between} {row['n']}" in paper

@@ -20,7 +20,8 @@ import numpy as np
 from engine.bias.interventions import Counterfactuals, Interventions, Progress
 from engine.bias.report.family import Question
 from engine.bias.report.family import shown as shown_by
-from engine.bias.report.records import CANNOT_TELL, Affected, BiasReport, FindingReport
+from engine.bias.report.reasons import NOT_JUDGED, Reason, Verdict, Why
+from engine.bias.report.records import Affected, BiasReport, FindingReport
 from engine.bias.report.verdicts import RESOLVED, doubts, measured_quality, poor, resolved, verdicts
 from engine.bias.statistics.equivalence import MARGIN, mean_change, subtract_traces
 from engine.bias.statistics.fairness import associations
@@ -263,8 +264,8 @@ def _measured(
     return FindingReport(
         finding=finding,
         threshold=threshold,
-        verdict=CANNOT_TELL,
-        reason=reason or "not judged yet",
+        verdict=Verdict.CANNOT_TELL,
+        reason=reason or NOT_JUDGED,
         test=test,
         associations=associations(original, threshold, made.factual, truth, patients),
         pair=(made.values[a], made.values[b]),
@@ -288,7 +289,7 @@ def _measured(
             )
             for row in np.argsort(-away.max(1), kind="stable")[:MOST_AFFECTED]
         ),
-        poor="",
+        poor=None,
         limit=None,
         shown=shown_by(moved, flipped, patients, pairs),
         traces=subtracted.traces,
@@ -301,8 +302,8 @@ def _measured(
 
 def _tested(
     finding: str, answers: _Answers, original: np.ndarray, under: np.ndarray, seed: int
-) -> tuple[InvarianceResult | None, str]:
-    """The calibrated test with the generated pictures as its g; without one, the sentence that says why."""
+) -> tuple[InvarianceResult | None, Reason | None]:
+    """The calibrated test with the generated pictures as its g; without one, the reason why."""
     made, patients = answers.made, answers.patients
     units, count = cluster_index(patients, len(under))
     few = count < FEWEST  # the test will say so
@@ -320,10 +321,10 @@ def _tested(
             seed=seed,
         )
     except NotMeasurable as reason:
-        return None, sentence(str(reason))
-    return replace(
-        test, detectable=None
-    ) if answers.exact else test, ""  # of exact counterfactuals any change at all is seen
+        return None, Reason(Why.NOT_TESTABLE, sentence(str(reason)))
+    if answers.exact:
+        test = replace(test, detectable=None)  # any change at all is seen
+    return test, None
 
 
 def sentence(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.bias.report.family import Question, Shown, hypotheses
+from engine.bias.report.reasons import Degree, Reason, Verdict
 from engine.bias.statistics.equivalence import MARGIN, Equivalence, Trace
 from engine.bias.statistics.fairness import Associations
 from engine.bias.statistics.summary import InvarianceResult
@@ -18,7 +19,6 @@ from engine.metrics.subjects import Variant
 
 RELEVANT = 0.01  # a mean change of the probability, or a share of decisions, below which a dependence is called slight
 LEVEL = 0.05  # of the test, after Holm's correction over the findings, and the attributes that are asked about together
-DEPENDS, NO_SIGN, CANNOT_TELL = VERDICTS = ("depends", "no sign of it", "cannot tell")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class FindingReport:
 
     Attributes:
         finding, threshold: its name and operating point.
-        verdict: one of `VERDICTS`; reason: why there is none, or "".
+        verdict: whether it depends; reason: why there is none, else None.
         test: None where it could not be done.
         associations: demographic parity, equality of opportunity and equalised odds of the answers on the pictures as
             they are.
@@ -83,7 +83,7 @@ class FindingReport:
             flips.
         under: (n, 2) the probability under the first and the second value of `pair`.
         affected: those whose answer changes most.
-        poor: why the pictures carry no verdict about this finding, or "".
+        poor: why the pictures carry no verdict about this finding, else None.
         limit: the change above which the pictures speak for themselves; None where they do not. shown: what they say.
         shown_corrected_p: of the hypothesis that no change exceeds the limit, corrected for the family; None without a
             limit, or before.
@@ -94,8 +94,8 @@ class FindingReport:
 
     finding: str
     threshold: float
-    verdict: str
-    reason: str
+    verdict: Verdict
+    reason: Reason | None
     test: InvarianceResult | None
     associations: Associations
     pair: tuple[str, str]
@@ -106,7 +106,7 @@ class FindingReport:
     null_flips: Measure
     under: np.ndarray
     affected: tuple[Affected, ...]
-    poor: str
+    poor: Reason | None
     limit: float | None
     shown: Shown
     shown_corrected_p: float | None = None
@@ -115,11 +115,12 @@ class FindingReport:
     equivalence: Equivalence = Equivalence(MARGIN, 1.0, 1.0)
 
     def __post_init__(self):
-        if self.verdict not in VERDICTS or (self.verdict != CANNOT_TELL and self.test is None):
-            raise ValueError(f"a verdict is one of {', '.join(VERDICTS)} and rests on a test, got {self.verdict!r}")
-        if bool(self.reason) != (self.verdict == CANNOT_TELL):
+        object.__setattr__(self, "verdict", Verdict(self.verdict))
+        if self.verdict != Verdict.CANNOT_TELL and self.test is None:
+            raise ValueError(f"a verdict rests on a test, got {str(self.verdict)!r} without one")
+        if (self.reason is not None) != (self.verdict == Verdict.CANNOT_TELL):
             raise ValueError(
-                f"a reason stands where nothing can be told, and only there; got {self.reason!r} for {self.verdict!r}"
+                f"a reason stands where nothing can be told, and only there; got {self.reason!r} for {str(self.verdict)!r}"
             )
 
     @property
@@ -138,14 +139,14 @@ class FindingReport:
     @property
     def slight(self) -> bool:
         """Whether what was found is too small to matter: under `RELEVANT`, both on average and in decisions."""
-        return self.verdict == DEPENDS and abs(self.change.value) < RELEVANT and self.flips.value < RELEVANT
+        return self.verdict == Verdict.DEPENDS and abs(self.change.value) < RELEVANT and self.flips.value < RELEVANT
 
     @property
     def by_pictures(self) -> bool:
         """Whether the pictures alone say that it depends, and the test, which does not rest on how they were made, does
         not confirm it.
         """
-        return self.verdict == DEPENDS and self.test.corrected_p is not None and self.test.corrected_p > LEVEL
+        return self.verdict == Verdict.DEPENDS and self.test.corrected_p is not None and self.test.corrected_p > LEVEL
 
     @property
     def size(self) -> float:
@@ -176,14 +177,16 @@ class FindingReport:
         """Whether what was found is smaller than the margin: a dependence, and one that a large one must not be
         mentioned in a breath with.
         """
-        return self.verdict == DEPENDS and self.size < self.equivalence.margin
+        return self.verdict == Verdict.DEPENDS and self.size < self.equivalence.margin
 
     @property
-    def how(self) -> str:
-        """What must be said with "depends": "barely" (under `RELEVANT`), "a little" (under the margin), "by the
-        pictures", or nothing.
+    def how(self) -> Degree | None:
+        """What must be said with "depends": barely (under `RELEVANT`), a little (under the margin), by the pictures,
+        or nothing.
         """
-        return "barely" if self.slight else "a little" if self.small else "by the pictures" if self.by_pictures else ""
+        if self.slight:
+            return Degree.BARELY
+        return Degree.A_LITTLE if self.small else Degree.BY_THE_PICTURES if self.by_pictures else None
 
     @property
     def detectable(self) -> float | None:
@@ -211,7 +214,8 @@ class FindingReport:
             "size": self.size,
             "margin": self.equivalence.margin,
             "within_margin": self.within_margin,
-            "reason": self.reason,
+            "reason": self.reason.words if self.reason else "",
+            "why": self.reason.why if self.reason else "",
             "from": self.pair[0],
             "to": self.pair[1],
             "missing_gaps": dict(self.associations.missing),
@@ -221,7 +225,7 @@ class FindingReport:
     def measures(self) -> list[Measure]:
         """Every number, the verdict and its reason beside the first."""
         how = f" ({self.how})" if self.how else ""
-        remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason)))
+        remark = " ".join(filter(None, (f"{self.verdict}{how}.", self.reason and self.reason.words)))
         rows = [replace(self.change, remark=remark), self.flips, self.eca, self.null_change, self.null_flips]
         change, attribute = self.change, self.change.attribute
         p = Measure("p_value", self.finding, self.equivalence.p_value, None, None, change.n, attribute=attribute)
@@ -292,7 +296,7 @@ class BiasReport:
     @property
     def decided(self) -> list[FindingReport]:
         """The findings with a verdict, what moves most first."""
-        return [result for result in self.findings if result.verdict != CANNOT_TELL]
+        return [result for result in self.findings if result.verdict != Verdict.CANNOT_TELL]
 
     @property
     def question(self) -> Question:

@@ -22,7 +22,8 @@ from dataclasses import replace
 
 from engine.bias.interventions import Interventions
 from engine.bias.report.family import Question
-from engine.bias.report.records import CANNOT_TELL, DEPENDS, LEVEL, NO_SIGN, FindingReport
+from engine.bias.report.reasons import Reason, Verdict, Why
+from engine.bias.report.records import LEVEL, FindingReport
 from engine.bias.statistics.dependence import detectable_among
 from engine.bias.statistics.summary import SMALLEST_OVERLAP, holm_corrected
 from engine.metrics.measure import Measure
@@ -32,11 +33,11 @@ LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 # Mean changes, or shares of decisions, that generated pictures tell from traces of how they were made; see
 # `phantom_study`
 RESOLVED = 0.05
-NOT_BOUNDED = "The change may be as large as"
-MOVED_BY_THE_PICTURES = (
-    "The pictures do move the answer, but the test cannot tell this from traces of how they were made."
+NOT_CONFIRMED = Reason(
+    Why.NOT_CONFIRMED,
+    "The pictures do move the answer, but the test cannot tell this from traces of how they were made.",
 )
-MOVED_BUT_NOT_TOLD = "The pictures do move the answer, but the test does not find it in so few."
+TOO_FEW = Reason(Why.TOO_FEW, "The pictures do move the answer, but the test does not find it in so few.")
 
 
 def of_findings(quality: Sequence[Measure]) -> list[Measure]:
@@ -111,12 +112,14 @@ def measured_quality(interventions: Interventions, collection: str, attribute: s
     return interventions.quality.get(attribute, ()) if interventions.collection in (None, collection) else ()
 
 
-def poor(interventions: Interventions, collection: str, attribute: str, values: Sequence[str], finding: str) -> str:
-    """Why these pictures of `collection` can carry no verdict about `finding`, "" where they can."""
+def poor(
+    interventions: Interventions, collection: str, attribute: str, values: Sequence[str], finding: str
+) -> Reason | None:
+    """Why these pictures of `collection` can carry no verdict about `finding`; None where they can."""
     if interventions.exact:
-        return ""
+        return None
     if interventions.collection not in (None, collection):
-        return f"Nobody measured how good its pictures of {collection} are."
+        return Reason(Why.QUALITY_UNKNOWN, f"Nobody measured how good its pictures of {collection} are.")
     measures = measured_quality(interventions, collection, attribute)
     for value in values:
         row = next(
@@ -124,21 +127,24 @@ def poor(interventions: Interventions, collection: str, attribute: str, values: 
             None,
         )
         if row is None:
-            return f"Nobody measured whether pictures made under {attribute} {value} show it."
+            words = f"Nobody measured whether pictures made under {attribute} {value} show it."
+            return Reason(Why.QUALITY_UNKNOWN, words)
         low = row.value if row.low is None else row.low
         if low < LEAST_EFFECTIVENESS:
-            return (
+            return Reason(
+                Why.NOT_EFFECTIVE,
                 f"Too few of the pictures made under {attribute} {value} show it: {row.value:.2f}, and it might be "
-                f"{low:.2f}, where {LEAST_EFFECTIVENESS:.2f} is needed."
+                f"{low:.2f}, where {LEAST_EFFECTIVENESS:.2f} is needed.",
             )
     rows = of_findings(measures)
     for row in [row for row in rows if row.finding == finding] or rows:
         if findings_stay(row) is False:
-            return (
+            return Reason(
+                Why.FINDINGS_FADE,
                 f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where "
-                f"{MOST_AUC_CHANGE} is allowed."
+                f"{MOST_AUC_CHANGE} is allowed.",
             )
-    return ""
+    return None
 
 
 def verdicts(found: Sequence[FindingReport], exact: bool, asked_before: Sequence[Question] = ()) -> list[FindingReport]:
@@ -178,37 +184,40 @@ def corrected(found: Sequence[FindingReport], beside: Sequence[float]) -> list[F
 
 def _judged(result: FindingReport, exact: bool) -> FindingReport:
     if result.poor or result.test is None:
-        return replace(result, verdict=CANNOT_TELL, reason=result.poor or result.reason)
+        return replace(result, verdict=Verdict.CANNOT_TELL, reason=result.poor or result.reason)
     shaken = result.null_flips.value
     if shaken > MOST_NULL_FLIPS:
-        reason = (
+        reason = Reason(
+            Why.NULL_FLIPS,
             f"Even with nothing changed {100 * shaken:.0f} of 100 decisions change, where {100 * MOST_NULL_FLIPS:.0f} "
-            "are allowed."
+            "are allowed.",
         )
-        return replace(result, verdict=CANNOT_TELL, reason=reason)
+        return replace(result, verdict=Verdict.CANNOT_TELL, reason=reason)
     if result.test.corrected_p <= LEVEL or (result.shown_corrected_p is not None and result.shown_corrected_p <= LEVEL):
-        return replace(result, verdict=DEPENDS, reason="")
+        return replace(result, verdict=Verdict.DEPENDS, reason=None)
     reason = _silence(result, exact)
-    return replace(result, verdict=CANNOT_TELL if reason else NO_SIGN, reason=reason)
+    return replace(result, verdict=Verdict.CANNOT_TELL if reason else Verdict.NO_SIGN, reason=reason)
 
 
-def _silence(result: FindingReport, exact: bool) -> str:
-    """Why nothing that was found does not mean nothing there, "" where it does."""
+def _silence(result: FindingReport, exact: bool) -> Reason | None:
+    """Why nothing that was found does not mean nothing there; None where it does."""
     test = result.test
     if test.overlap < SMALLEST_OVERLAP:
-        return f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
+        words = f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
+        return Reason(Why.LITTLE_OVERLAP, words)
     if result.within_margin:
-        return ""
+        return None
     if result.moves() and result.size >= result.equivalence.margin:
-        return MOVED_BUT_NOT_TOLD if exact else MOVED_BY_THE_PICTURES
+        return TOO_FEW if exact else NOT_CONFIRMED
     return unbounded([result])
 
 
-def unbounded(findings: Sequence[FindingReport]) -> str:
+def unbounded(findings: Sequence[FindingReport]) -> Reason:
     """Why nothing is told of these findings, of which one margin is asked: how large their changes may be after all."""
     ends = sorted({min(100, math.ceil(100 * (result.largest_possible_change or 1.0) - 1e-9)) for result in findings})
     range_of_changes = " to ".join(map(str, dict.fromkeys((ends[0], ends[-1]))))
-    return (
-        f"{NOT_BOUNDED} {range_of_changes} of 100; changes of up to {100 * findings[0].equivalence.margin:g} of 100 "
-        "are called too small to matter."
+    return Reason(
+        Why.NOT_BOUNDED,
+        f"The change may be as large as {range_of_changes} of 100; changes of up to "
+        f"{100 * findings[0].equivalence.margin:g} of 100 are called too small to matter.",
     )

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.bias.report.records import CANNOT_TELL, DEPENDS, NO_SIGN, BiasReport, FindingReport
+from engine.bias.report.reasons import Mark, Reason, Verdict, Why
+from engine.bias.report.records import BiasReport, FindingReport
 from engine.bias.report.verdicts import (
     LEAST_EFFECTIVENESS,
     MOST_NULL_FLIPS,
-    NOT_BOUNDED,
     RESOLVED,
     findings_stay,
     of_findings,
@@ -77,11 +77,13 @@ def answer(report: BiasReport) -> tuple[str, str]:
     comes first.
     """
     decided = report.decided
-    large = [result for result in decided if result.verdict == DEPENDS and not (result.small or result.by_pictures)]
+    large = [
+        result for result in decided if result.verdict == Verdict.DEPENDS and not (result.small or result.by_pictures)
+    ]
     shown = [result for result in decided if result.by_pictures]
     small = [result for result in decided if result.small and not result.slight]
     slight = [result for result in decided if result.slight]
-    spared = [result for result in decided if result.verdict == NO_SIGN]
+    spared = [result for result in decided if result.verdict == Verdict.NO_SIGN]
     rest, margin = [], f"{100 * report.margin:g}"
     if large:
         first = headline(report, f"Yes{', most' if len(large) > 1 else ','} for {together(large[:1])}", large[0])
@@ -117,7 +119,9 @@ def answer(report: BiasReport) -> tuple[str, str]:
             )
     for reason, for_whom in _undecided_findings(report).items():
         rest.append(
-            reason if len(for_whom) == len(report.findings) else f"{_undecided(for_whom, bool(decided))} {reason}"
+            reason.words
+            if len(for_whom) == len(report.findings)
+            else f"{_undecided(for_whom, bool(decided))} {reason.words}"
         )
     return first, " ".join(rest)
 
@@ -140,14 +144,13 @@ def each(findings: Sequence[FindingReport]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _undecided_findings(report: BiasReport) -> dict[str, list[FindingReport]]:
+def _undecided_findings(report: BiasReport) -> dict[Reason, list[FindingReport]]:
     """Reason -> the findings that have no verdict for it; those that would need more pictures stand together."""
-    undecided = [result for result in report.findings if result.verdict == CANNOT_TELL]
-    few = [result for result in undecided if result.reason.startswith(NOT_BOUNDED)]
-    too_few = unbounded(few) if few else ""
-    reasons: dict[str, list[FindingReport]] = {}
-    for result in undecided:
-        reasons.setdefault(too_few if result in few else result.reason, []).append(result)
+    undecided = [(result, result.reason) for result in report.findings if result.reason is not None]
+    few = [result for result, reason in undecided if reason.why is Why.NOT_BOUNDED]
+    reasons: dict[Reason, list[FindingReport]] = {}
+    for result, reason in undecided:
+        reasons.setdefault(unbounded(few) if reason.why is Why.NOT_BOUNDED else reason, []).append(result)
     return reasons
 
 
@@ -222,10 +225,10 @@ def together(findings: Sequence[FindingReport]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def trust(report: BiasReport) -> list[tuple[str, str, str]]:
-    """(what, how much, 'good' | 'bad' | 'quiet'): whether the counterfactuals deserve trust, before any verdict."""
+def trust(report: BiasReport) -> list[tuple[str, str, Mark]]:
+    """(what, how much, what that says): whether the counterfactuals deserve trust, before any verdict."""
     if report.exact:
-        return [("drawn again from the same noise", "exact", "good"), _unchanged(report, MOST_NULL_FLIPS)]
+        return [("drawn again from the same noise", "exact", Mark.GOOD), _unchanged(report, MOST_NULL_FLIPS)]
     rows = []
     for measure in report.quality:
         between = "" if measure.low is None else f" ({measure.low:.2f} to {measure.high:.2f})"
@@ -233,32 +236,34 @@ def trust(report: BiasReport) -> list[tuple[str, str, str]]:
             good = (measure.value if measure.low is None else measure.low) >= LEAST_EFFECTIVENESS
             average = measure.variant == MEAN
             asked_for = "on average" if average else otherwise(report.attribute, measure.attribute_value)
-            rows.append((f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", "good" if good else "bad"))
+            rows.append(
+                (f"look as asked, {asked_for}", f"{measure.value:.2f}{between}", Mark.GOOD if good else Mark.BAD)
+            )
     for measure in of_findings(report.quality):
         between = "" if measure.low is None else f" ({measure.low:+.2f} to {measure.high:+.2f})"
-        kind = {True: "good", False: "bad", None: "quiet"}[findings_stay(measure)]
+        kind = {True: Mark.GOOD, False: Mark.BAD, None: Mark.QUIET}[findings_stay(measure)]
         rows.append((f"{measure.subject} moves by", f"{measure.value:+.2f}{between}", kind))
     moved = [row for result in report.findings for row in shifts(report.quality, result.finding)]
     if moved:
         worst = max(moved, key=lambda row: abs(row.value))
-        kind = "good" if abs(worst.value) <= RESOLVED else "bad"
+        kind = Mark.GOOD if abs(worst.value) <= RESOLVED else Mark.BAD
         made = (
             f"in pictures made {otherwise(report.attribute, worst.attribute_value)}, a fixed classifier's probability "
             f"of {worst.finding.lower()} moves by"
         )
         rows.append((made, f"{100 * worst.value:+.1f} points", kind))
-    rows = rows or [("nobody measured how good they are", "", "bad")]
+    rows = rows or [("nobody measured how good they are", "", Mark.BAD)]
     moved = f"{100 * report.composition.value:.1f} % of the range"
     return [
         *rows,
         _unchanged(report, MOST_NULL_FLIPS),
-        ("average change of grey level when nothing is to change", moved, "quiet"),
+        ("average change of grey level when nothing is to change", moved, Mark.QUIET),
     ]
 
 
-def _unchanged(report: BiasReport, most: float) -> tuple[str, str, str]:
+def _unchanged(report: BiasReport, most: float) -> tuple[str, str, Mark]:
     worst = max(report.findings, key=lambda result: result.null_flips.value)
-    kind = "good" if worst.null_flips.value <= most else "bad"
+    kind = Mark.GOOD if worst.null_flips.value <= most else Mark.BAD
     whose = "" if worst.null_flips.value == 0 else f", {worst.finding.lower()}"
     return "decisions that change when nothing is changed", of_hundred(worst.null_flips) + whose, kind
 

@@ -15,7 +15,8 @@ from sklearn.base import ClassifierMixin
 
 from engine.bias.interventions import Counterfactuals, Interventions, StructuralInterventions, open_interventions
 from engine.bias.report.compute import bias_report
-from engine.bias.report.records import CANNOT_TELL, DEPENDS, LEVEL, RELEVANT, FindingReport
+from engine.bias.report.reasons import Verdict
+from engine.bias.report.records import LEVEL, RELEVANT, FindingReport
 from engine.bias.report.verdicts import RESOLVED
 from engine.bias.statistics.comparisons import COMPARISONS
 from engine.bias.studies.classifiers import trained
@@ -276,8 +277,8 @@ def outcome_of(attribute: str, kind: str, correlation: float, said: FindingRepor
         correlation=correlation,
         eca=said.eca.value,
         true_eca=truth.eca.value,
-        says=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS and not said.slight,
-        blamed=None if said.verdict == CANNOT_TELL else said.verdict == DEPENDS,
+        says=None if said.verdict == Verdict.CANNOT_TELL else said.verdict == Verdict.DEPENDS and not said.slight,
+        blamed=None if said.verdict == Verdict.CANNOT_TELL else said.verdict == Verdict.DEPENDS,
         size=truth.size,
         invariant=bool(np.array_equal(*truth.under.T)),
     )

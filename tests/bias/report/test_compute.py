@@ -13,7 +13,8 @@ from engine.bias.interventions import StructuralInterventions
 from engine.bias.report.compute import bias_report, bias_reports, judged
 from engine.bias.report.family import Question, Shown, hypotheses, shown
 from engine.bias.report.notes import assumption, columns, facts, family, missing, said_beside
-from engine.bias.report.verdicts import NOT_BOUNDED, RESOLVED, doubts, findings_stay, poor, resolved, verdicts
+from engine.bias.report.reasons import NOT_JUDGED, Reason, Why
+from engine.bias.report.verdicts import RESOLVED, doubts, findings_stay, poor, resolved, verdicts
 from engine.bias.report.wording import answer, points, question, sized, table, trust, verdict
 from engine.checkpoints.metrics import Metrics
 from engine.datasets.phantom.collection import Marker, Phantom
@@ -35,7 +36,7 @@ def test_findings_that_need_more_pictures_are_told_in_one_sentence():
     (one,) = reported().findings
     short = []
     for name, end in (("Edema", 0.183), ("Effusion", 0.061), ("Nodule", 0.1)):
-        reason = f"{NOT_BOUNDED} {100 * end:.0f} of 100"
+        reason = Reason(Why.NOT_BOUNDED, f"As much as {100 * end:.0f} of 100")
         short.append(
             replace(one, finding=name, flips=replace(one.flips, high=end), verdict="cannot tell", reason=reason)
         )
@@ -118,7 +119,7 @@ def test_the_margin_is_what_the_reader_says():
 def test_pictures_that_leave_room_for_more_than_the_margin_tell_nothing():
     (one,) = reported().findings
     weak = replace(
-        one, verdict="cannot tell", reason="not judged yet", test=replace(one.test, corrected_p=None, detectable=0.2)
+        one, verdict="cannot tell", reason=NOT_JUDGED, test=replace(one.test, corrected_p=None, detectable=0.2)
     )
     (told,) = verdicts([weak], exact=False)
     assert told.verdict == "no sign of it"
@@ -127,7 +128,7 @@ def test_pictures_that_leave_room_for_more_than_the_margin_tell_nothing():
         replace(weak, change=replace(weak.change, low=-0.06)),
     ):
         (told,) = verdicts([wide], exact=False)
-        assert told.verdict == "cannot tell" and told.reason.startswith("The change may be as large as 6 of 100")
+        assert told.verdict == "cannot tell" and told.reason.words.startswith("The change may be as large as 6 of 100")
 
 
 def shifted(by):
@@ -144,7 +145,7 @@ def test_pictures_without_traces_speak_for_themselves_where_the_test_is_weak():
     weak = replace(
         one,
         verdict="cannot tell",
-        reason="not judged yet",
+        reason=NOT_JUDGED,
         test=replace(one.test, p_value=0.2, log10_p=-0.7, corrected_p=None, detectable=0.2),
     )
     assert one.flips.low > RESOLVED or one.change.low > RESOLVED
@@ -188,7 +189,7 @@ def test_exact_counterfactuals_show_every_change_so_that_nothing_is_merely_detec
     (one,) = fair.findings
     assert one.verdict == "no sign of it" and "The probabilities did not move at all;" in answer(fair)[1]
     (few,) = verdicts([replace(one, flips=replace(one.flips, high=0.2))], exact=True)
-    assert few.verdict == "cannot tell" and few.reason.startswith("The change may be as large as 20 of 100")
+    assert few.verdict == "cannot tell" and few.reason.words.startswith("The change may be as large as 20 of 100")
 
 
 def test_an_answer_that_goes_up_in_some_and_down_in_others_is_sized_without_a_direction():
@@ -234,7 +235,7 @@ def test_a_model_that_answers_by_the_finding_is_not_blamed_for_groups_that_diffe
 )
 def test_poor_pictures_carry_no_verdict(made, words):
     report = reported(ITSELF if "disturbed" not in made else Classifier(1.0, 0.1), **made)
-    assert report.findings[0].verdict == "cannot tell" and words in report.findings[0].reason
+    assert report.findings[0].verdict == "cannot tell" and words in report.findings[0].reason.words
     first, rest = answer(report)
     assert first == "That cannot be told from these pictures." and words in rest
     assert any(kind == "bad" for _, _, kind in trust(report))
@@ -257,7 +258,7 @@ def test_findings_stay_as_far_as_the_interval_says(value, low, high, stays):
     made = Made()
     made.quality = {"group": (*made.quality["group"][:2], row)}
     assert findings_stay(row) is stays
-    assert bool(poor(made, "films", "group", "ab", "Finding")) == (stays is False)
+    assert (poor(made, "films", "group", "ab", "Finding") is not None) == (stays is False)
     assert bool(doubts(made.quality["group"], ())) == (stays is not True)
     assert bool(doubts(made.quality["group"], ("Finding",))) == (
         stays is None
@@ -275,9 +276,9 @@ def test_a_finding_that_fades_bars_verdicts_about_itself_and_about_those_that_no
             ),
         )
     }
-    assert poor(made, "films", "group", "ab", "Finding") == ""
-    assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Edema")
-    assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Nodule")
+    assert poor(made, "films", "group", "ab", "Finding") is None
+    assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Edema").words
+    assert "AUC of Edema moves by -0.20" in poor(made, "films", "group", "ab", "Nodule").words
     report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
     assert (
         report.findings[0].verdict == "depends"
@@ -303,7 +304,9 @@ def test_what_was_measured_on_another_collection_says_nothing_of_this_one():
     made = Made()
     made.collection = "chestxray8"
     report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
-    assert report.findings[0].reason == "Nobody measured how good its pictures of films are." and not report.quality
+    assert (
+        report.findings[0].reason.words == "Nobody measured how good its pictures of films are." and not report.quality
+    )
     assert trust(report)[0] == ("nobody measured how good they are", "", "bad")
 
 
@@ -340,7 +343,7 @@ def test_pictures_of_which_nobody_knows_how_good_they_are_carry_no_verdict():
     made.quality = {}
     films = Films()
     report = bias_report(ITSELF, films, np.arange(N), "group", made)
-    assert report.findings[0].verdict == "cannot tell" and "Nobody measured" in report.findings[0].reason
+    assert report.findings[0].verdict == "cannot tell" and "Nobody measured" in report.findings[0].reason.words
 
 
 def test_an_attribute_that_the_collection_does_not_tell_is_refused_before_any_picture_is_made():
@@ -359,7 +362,7 @@ def test_values_of_several_words_are_found_among_the_measures():
         for value in made.attributes["group"]
     ]
     made.quality = {"group": rows}
-    assert poor(made, "films", "group", ("a", "not a"), "Finding") == ""
+    assert poor(made, "films", "group", ("a", "not a"), "Finding") is None
 
 
 def test_progress_never_goes_back_and_ends_at_the_end():
@@ -391,7 +394,7 @@ def test_a_null_intervention_that_changes_the_answer_is_seen():
 
 def test_a_group_that_is_too_small_is_named():
     report = reported(ITSELF, Films(few=7))
-    assert report.findings[0].verdict == "cannot tell" and "Group b has 7 patients" in report.findings[0].reason
+    assert report.findings[0].verdict == "cannot tell" and "Group b has 7 patients" in report.findings[0].reason.words
     assert report.findings[0].change.value > 0.9  # the numbers stand, the verdict does not
     assert table(report)[0][7] == "-"
 
@@ -557,7 +560,7 @@ def test_findings_are_sorted_by_size_and_a_small_effect_is_not_worded_like_a_lar
     assert (
         [one.finding for one in report.findings] == ["Much", "Little", "Hardly"] == [line[0] for line in table(report)]
     )
-    assert [one.how for one in report.findings] == ["", "a little", "barely"]
+    assert [one.how for one in report.findings] == [None, "a little", "barely"]
     first, rest = answer(report)
     assert first.startswith("Yes, for much: ") and "little" not in first and "hardly" not in first
     little, hardly = (
