@@ -64,7 +64,8 @@ def metrics_of(
     return Metrics(
         rows=rows,
         remarks=remarks,
-        note=f"On the test part, not trained on; 95 % intervals, pictures of one {_unit(collection)[0]} taken together.",
+        note="On the test part, not trained on; 95 % intervals, pictures of one "
+        f"{_unit(collection)[0]} taken together.",
         subgroups=subgroups,
         subgroups_note="Mean AUC over the findings, on the test part." if subgroups else unknown,
     )

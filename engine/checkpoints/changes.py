@@ -23,7 +23,8 @@ CAUTION = "Caution: "
 
 
 def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
-    """Writes a caution into a checkpoint's configuration and card, in place of an earlier one; empty words take it back.
+    """Writes a caution into a checkpoint's configuration and card, in place of an earlier one; empty words take it
+    back.
 
     Raises:
         RefusedCheckpoint: words of several lines, or too many; what stood there stands there still.
@@ -39,7 +40,8 @@ def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
 
 
 def with_measures(checkpoint: Checkpoint, rows: Sequence[Measure]) -> Checkpoint:
-    """Writes more rows into a checkpoint's metrics, in place of earlier ones about the same, and makes its card's tables anew.
+    """Writes more rows into a checkpoint's metrics, in place of earlier ones about the same, and makes its card's
+    tables anew.
 
     Raises:
         RefusedCheckpoint: there are none yet, or the result would not open; what stood there stands there still.

@@ -1,4 +1,4 @@
-"""metrics.json: how well a checkpoint does, as fields; the tables on its card are made from it, and nothing reads those."""
+"""metrics.json: how well a checkpoint does, as fields; the tables on its card are made from it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Metrics:
     """What was measured of a checkpoint.
 
     Attributes:
-        rows: on data not trained on. remarks: sentences below them. note: what they were measured on, or why there are none.
+        rows: on data not trained on. remarks: sentences below them.
+        note: what they were measured on, or why there are none.
         subgroups: the same by sex, view position or whatever is known. subgroups_note: likewise.
     """
 
@@ -50,7 +51,7 @@ class Metrics:
         return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def sections(self) -> dict[str, str]:
-        """The sections of the card, as Markdown; where a map was held against a marker, a sentence that gives both numbers."""
+        """The sections of the card, as Markdown; of a map held against a marker, both numbers in one sentence."""
         remarks = (*self.remarks, *both_numbers(self.rows))
         return {
             METRICS: _section(self.note, self.rows, remarks),
@@ -135,7 +136,7 @@ def _object(row: object) -> Mapping:
 
 
 def _read_section(text: str, config: Mapping) -> tuple[str, list[Measure], list[str]]:
-    """Note, rows and remarks of a section; a line of the table that is no measure, as one written by hand, is left out."""
+    """Note, rows and remarks of a section; a line of the table that is no measure is left out."""
     note, rows, remarks = [], [], []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]

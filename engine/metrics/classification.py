@@ -43,8 +43,8 @@ def both_classes(positive: np.ndarray, finding: str) -> None:
     """
     if positive.all() or not positive.any():
         raise NotMeasurable(
-            f"{finding or 'all'} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at least "
-            "one of each is needed"
+            f"{finding or 'all'} has {int(positive.sum())} positive and {int((~positive).sum())} negative pictures; at "
+            "least one of each is needed"
         )
 
 

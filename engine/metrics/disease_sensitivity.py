@@ -46,7 +46,8 @@ def disease_sensitivity(
         raise ValueError(f"groups must name one patient a picture, got {len(groups)} for {seen} pictures")
     if not shares:
         raise NotMeasurable(
-            f"{finding or 'all'} has no annotated region on {seen} pictures, so its disease sensitivity cannot be measured"
+            f"{finding or 'all'} has no annotated region on {seen} pictures, so its disease sensitivity "
+            "cannot be measured"
         )
     clusters = np.array(owners) if groups is None else np.asarray(groups)[owners]
     drawn = len(set(owners))

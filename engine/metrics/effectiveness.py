@@ -50,7 +50,8 @@ def effectiveness(
         raise ValueError(f"wanted, said and before must hold one value a picture, got {wanted.shape} and {said.shape}")
     if not len(wanted):
         raise NotMeasurable(
-            f"{subject(finding, attribute, variant=variant)}: no picture was changed, so there is nothing to be effective"
+            f"{subject(finding, attribute, variant=variant)}: no picture was changed, so there is nothing to be "
+            "effective"
         )
     patients, _ = cluster_index(groups, len(wanted))
     hits = said == wanted

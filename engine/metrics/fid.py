@@ -65,7 +65,8 @@ def fid(
     fewest, k = min(map(len, piles)), piles[0].shape[1]
     if fewest <= k:
         raise NotMeasurable(
-            f"{variant or 'all'}: {fewest} pictures do not tell the covariance of {k} features; more than {k} are needed"
+            f"{variant or 'all'}: {fewest} pictures do not tell the covariance of {k} features; more than {k} are "
+            "needed"
         )
     value = frechet(*piles)
     return Measure("fid", "", value, *_jackknife(piles, (groups_a, groups_b), value, seed), n=fewest, remark=remark)

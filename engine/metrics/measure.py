@@ -84,8 +84,8 @@ class Measure:
         chance: what a method that knows nothing would score.
         paper: what the paper printed.
         remark: what a reader must know beside the number, "" if nothing.
-        attribute, attribute_value: of the patient or the picture, as the collection names them; of a change from one value to another
-            see `between`.
+        attribute, attribute_value: of the patient or the picture, as the collection names them; of a change from
+            one value to another see `between`.
         variant: how it was measured where that can be done in several ways, for example a `subjects.Variant`.
         model: where rows of several models stand in one table.
         limit: in (0, 1), for a p value of the hypothesis that something does (or does not) exceed it.
@@ -135,7 +135,7 @@ class Measure:
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What tells this row from every other of its table: metric, finding, attribute, attribute's value, variant, model."""
+        """What tells this row from every other of its table: its metric and the fields of `ABOUT`."""
         return (self.metric, *(getattr(self, name) for name in ABOUT))
 
     @property

@@ -48,7 +48,8 @@ def ncc(
     clusters = groups_of(groups, known)
     if not known.any():
         raise NotMeasurable(
-            f"{finding or 'all'}: the truth of none of {len(values)} pictures varies, so nothing can be correlated with it"
+            f"{finding or 'all'}: the truth of none of {len(values)} pictures varies, so nothing can be correlated "
+            "with it"
         )
     return Measure(
         "ncc",

@@ -141,7 +141,8 @@ def _mean(metric: str, called, truth, finding: str, groups, rule: str, variant: 
     clusters = groups_of(groups, some)
     if not some.any():
         raise NotMeasurable(
-            f"{subject(finding, variant=variant)}: none of {len(truth)} pictures has anything annotated, so there is no overlap to measure"
+            f"{subject(finding, variant=variant)}: none of {len(truth)} pictures has anything annotated, so there is "
+            "no overlap to measure"
         )
     both = (called & truth).sum(axis=(1, 2))[some]
     union = (called | truth).sum(axis=(1, 2))[some]

@@ -59,7 +59,8 @@ def recovery(
     wrong, due = np.array(wrong), np.array(due)
     if due.sum() == 0:
         raise NotMeasurable(
-            f"{finding or 'all'}: on {len(due)} pictures the true counterfactual changes nothing, so there is nothing to recover"
+            f"{finding or 'all'}: on {len(due)} pictures the true counterfactual changes nothing, so there is nothing "
+            "to recover"
         )
 
     def statistic(weights: np.ndarray) -> np.ndarray:

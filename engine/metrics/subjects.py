@@ -76,7 +76,7 @@ def subject(
     model: str = "",
     limit: float | None = None,
 ) -> str:
-    """What a row is about: "Edema", "sex F", "Edema, otsu", "Edema by sex: decisions that flip"; "all" without any field.
+    """What a row is about: "Edema", "sex F", "Edema, otsu", "Edema by sex: decisions that flip"; "all" without any.
 
     Args:
         model: stands before the rest where rows of several models stand in one table.

@@ -168,8 +168,9 @@ class NoAnswer(StrEnum):
 def no_answer(explanation: Explanation, rates: Sequence[Measure]) -> NoAnswer | None:
     """Why this answer means nothing; None where it may mean something."""
     path, threshold = explanation.path, log_odds(explanation.threshold)
-    if path is not None and abs(log_odds(explanation.probability) - threshold) < INDIFFERENT:
-        if log_odds(path.probabilities.max()) - log_odds(path.probabilities.min()) < INDIFFERENT:
+    if path is not None:
+        moves = log_odds(path.probabilities.max()) - log_odds(path.probabilities.min())
+        if max(moves, abs(log_odds(explanation.probability) - threshold)) < INDIFFERENT:
             return NoAnswer.INDIFFERENT
     auc = rate(rates, "auc", explanation.finding)
     if auc is not None and auc.chance is not None and auc.low <= auc.chance:

@@ -115,7 +115,7 @@ def test_a_tables_lines_have_one_width():
 
 
 @pytest.mark.parametrize(
-    "change, says",
+    ("change", "says"),
     [
         (lambda whole: [], "must hold metrics and subgroups"),
         (lambda whole: whole | {"subgroups": {"rows": []}}, "must hold metrics and subgroups"),

@@ -10,7 +10,7 @@ from tests.places import ROOT
 
 
 @pytest.mark.parametrize(
-    "fields, words",
+    ("fields", "words"),
     [
         ({}, "all"),
         ({"finding": "Edema"}, "Edema"),

@@ -120,7 +120,8 @@ class FindingReport:
             raise ValueError(f"a verdict rests on a test, got {str(self.verdict)!r} without one")
         if (self.reason is not None) != (self.verdict == Verdict.CANNOT_TELL):
             raise ValueError(
-                f"a reason stands where nothing can be told, and only there; got {self.reason!r} for {str(self.verdict)!r}"
+                "a reason stands where nothing can be told, and only there; "
+                f"got {self.reason!r} for {str(self.verdict)!r}"
             )
 
     @property

@@ -151,6 +151,7 @@ def test_a_model_whose_answer_does_not_move_shows_no_result():
         words.sentence(flat, RATES)
         == "The model has not learned effusion: its answer hardly depends on the film. No result is shown."
     )
+    assert words.no_answer(flat, RATES) is words.NoAnswer.INDIFFERENT
     view = words.finding_view(flat, a_scan(), RATES)
     assert (
         view.unsure
@@ -167,6 +168,7 @@ def test_a_model_whose_answer_does_not_move_shows_no_result():
 )
 def test_a_model_whose_auc_may_be_chance_shows_no_result(low, chance, nothing):
     rates = [*RATES, Measure("auc", "Effusion", 0.63, low, 0.83, 153, chance=chance)]
+    assert words.no_answer(explained(), rates) is (words.NoAnswer.AUC_HOLDS_CHANCE if nothing else None)
     assert bool(words.learned_nothing(explained(), rates)) == nothing
     view = words.finding_view(explained(), a_scan(), rates)
     assert view.unsure == nothing and view.evidence.any() != nothing
