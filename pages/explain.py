@@ -247,11 +247,14 @@ def view(
             ("drawn " + ("with " + ", ".join(opened.truth).lower() if opened.truth else "without any finding"), "quiet")
         ]
     method = common.method_of(checkpoint) if checkpoint else None
+    findings = explained.findings if explained else ()
+    amounts = explain_state(VIEW, findings, _turn(opened))["amounts"]
+    several_known = len(amounts) > 1 and all(finding.truth is not None for finding in findings)
     limit, grey_range = (explained.difference if explained else None) or (None, None)
     explain_view(
         scan.pixels,
         scan.window,
-        explained.findings if explained else (),
+        findings,
         title=title,
         badges=[*words.scan_badges(scan), *truth, *badges],
         spacing_mm=scan.plane_spacing_mm,
@@ -260,6 +263,7 @@ def view(
         method=f"{method.title}, {method.evidence_name}" if method else "",
         presets=words.window_presets(scan),
         joint_probabilities=together,
+        joint_truth=open_scans.true_change(opened, *amounts) if several_known else None,
         difference_limit=limit,
         grey_range=grey_range,
         noun=words.noun(scan.kind),

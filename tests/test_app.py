@@ -421,7 +421,7 @@ def test_several_findings_taken_away_together_are_asked_of_the_model(checkpoints
         "viewer.explain_state", lambda key, findings, picture: {"finding": "Atelectasis", "amounts": amounts}
     )
     at = settled(opened())
-    heard = [e for e in at.get("bidi_component") if "otherwise_updates" in str(e)]
+    heard = [e for e in at.get("bidi_component") if "explain-updates" in str(e)]
     job = next(job for key, job in common.worker()._finished.items() if key[0] == "without")
     assert not at.exception and heard
     assert set(job.answer()) == {"Atelectasis", "Cardiomegaly"}

@@ -104,6 +104,7 @@ def explain_view(
     method: str = "Attri-Net",
     presets: Sequence[tuple[str, float, float]] = (),
     joint_probabilities: Mapping[str, float] | None = None,
+    joint_truth: np.ndarray | None = None,
     difference_limit: float | None = None,
     grey_range: float | None = None,
     noun: str = "picture",
@@ -128,6 +129,8 @@ def explain_view(
         presets: (name, centre, width), reached by the number keys after the start window and the full range.
         joint_probabilities: the model's probabilities with everything in `explain_state(key, findings)['amounts']`
             taken away together, by finding; shown while those amounts stand.
+        joint_truth: (h, w), what the true counterfactual without all of those together adds to the scan, in its units;
+            None where that is not known. `FindingView.truth` is about one finding alone.
         difference_limit: the difference's colour bar runs from -limit to +limit, in the scan's units; by default half
             of `grey_range`.
         grey_range: in the scan's units, what a difference is written as a share of; by default the window's width.
@@ -168,7 +171,12 @@ def explain_view(
     _mount(
         packer,
         header,
-        {**state, "picture": picture, "joint": None if joint_probabilities is None else dict(joint_probabilities)},
+        {
+            **state,
+            "picture": picture,
+            "joint": None if joint_probabilities is None else dict(joint_probabilities),
+            "truth": _lent_truth(joint_truth, key),
+        },
         lambda: _turn_slice(key, slices, on_slice),
     )
     return explain_state(key, findings, picture)
@@ -365,7 +373,7 @@ def _mount(packer: Packer, header: dict, news: dict, slice_turned: Callable[[], 
             data=whole,
             key=key,
             on_view_change=lambda: None,
-            on_again_change=lambda: _take_back(key),
+            on_again_change=lambda: (_take_back(key), _take_back(_truth_of(key))),
             on_slice_change=slice_turned,
         )
         _UPDATES(data={"to": key, **news}, key=f"{key}-updates")
@@ -376,6 +384,20 @@ def _take_back(key: str) -> None:
     lent = sessions.belongings().pop(f"pixels of {key}", None)
     if lent is not None:
         pixel_route.STORE.take_back(lent[2])
+
+
+def _truth_of(key: str) -> str:
+    return f"{key}, truth of several findings"
+
+
+def _lent_truth(joint_truth: np.ndarray | None, key: str) -> dict | None:
+    """The entry of the joint truth with its token; it goes beside the header, lest the view be built anew for it."""
+    if joint_truth is None:
+        _take_back(_truth_of(key))
+        return None
+    packer = Packer()
+    packer.change(joint_truth)
+    return _lent(packer, _truth_of(key))[0]
 
 
 def _lent(packer: Packer, key: str) -> list[dict]:

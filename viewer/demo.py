@@ -1,5 +1,5 @@
-"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels,
-sidebar) shows its other sides.
+"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels, small,
+sidebar, slices, truth) shows its other sides.
 """
 
 import sys
@@ -190,6 +190,12 @@ def invented_findings(grid=320):
     ]
 
 
+@st.cache_resource
+def joint_truth_of(count):
+    """One number everywhere, so that what comes from here is known again."""
+    return np.full((64, 64), -100.0 * count, np.float32)
+
+
 def main():
     st.set_page_config("Viewer", layout="wide")
     sessions.enter()
@@ -236,6 +242,10 @@ def main():
             key="panels",
         )
         return
+    if "small" in wishes:
+        cells = blob(16, 0.34, 0.62, 0.2, 0.2).astype(np.float32)
+        linked_panels([PanelView(name, map=cells, map_limit=1) for name in ("One", "Other")], key="small")
+        return
     if "sidebar" in wishes:
         st.sidebar.title("Otherwise")
     findings = [] if "empty" in wishes else list(findings_of(320 if large else 256))
@@ -258,9 +268,11 @@ def main():
         ]
     if "still" in wishes:
         findings = [replace(finding, steps=None, probabilities=None, changes=None) for finding in findings]
+    if "truth" in wishes:
+        findings = [replace(f, truth=0.5 * (f.changes[-1] if f.changes.ndim == 3 else f.changes)) for f in findings]
     state = explain_state("explain", findings)
     joint = (
-        {name: 0.9 * 0.6 ** sum(state["amounts"].values()) for name in state["amounts"]}
+        {finding.name: finding.probability * 0.6 ** sum(state["amounts"].values()) for finding in findings}
         if len(state["amounts"]) > 1
         else None
     )
@@ -271,13 +283,15 @@ def main():
         title="Invented chest film",
         badges=[
             (f"{film.shape[1]} x {film.shape[0]}, 12 bit", "quiet"),
-            ("like the training films (0.31 of 1)", "good"),
+            ("like the training films (distance 0.31 times the limit)", "good"),
             ("text in the picture, upper right", "warn"),
         ],
         spacing_mm=(0.8, 0.8) if not large else (0.21, 0.21),
         method="Attri-Net, weighted map",
         presets=[("Lungs", 1400.0, 1900.0), ("Bones", 2900.0, 2200.0)],
         joint_probabilities=joint,
+        joint_truth=joint_truth_of(len(state["amounts"])) if "truth" in wishes and joint else None,
+        slices=(5, 320) if "slices" in wishes else None,
         key="explain",
     )
     st.html(f"<p data-runs='{st.session_state.runs}' hidden></p>")

@@ -79,16 +79,17 @@ def synthetic_picture(name: str) -> OpenScan:
     return OpenScan(name, scan, pictures.name, tuple(truth))
 
 
-def true_change(opened: OpenScan, finding: str) -> np.ndarray | None:
-    """(H, W) float32: what the same drawing without `finding` adds to a drawn scan; None where nobody knows."""
+def true_change(opened: OpenScan, *findings: str) -> np.ndarray | None:
+    """(H, W) float32: what the same drawing without all of `findings` adds to a drawn scan; None where nobody knows."""
     name = _DRAWINGS.get(opened.scan.sha256) if opened.drawn_by else None
     if name is None:
         return None
-    return _true_change(name, finding) if finding in opened.truth else np.zeros((2, 2), np.float32)
+    present = tuple(sorted(set(findings) & set(opened.truth)))
+    return _true_change(name, present) if present else np.zeros((2, 2), np.float32)
 
 
-@lru_cache(maxsize=8)
-def _true_change(name: str, finding: str) -> np.ndarray:
+@lru_cache(maxsize=16)
+def _true_change(name: str, findings: tuple[str, ...]) -> np.ndarray:
     if name in SYNTHETIC:
         pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
     else:
@@ -96,7 +97,7 @@ def _true_change(name: str, finding: str) -> np.ndarray:
         pictures = Phantom(
             index + 1, seed=PHANTOM_SEED, size=PHANTOM_SIZE, marker=Marker(share_of_positives=1.0) if tagged else None
         )
-    return pictures.counterfactual(index, without=(finding,)) - pictures.image(index)
+    return pictures.counterfactual(index, without=findings) - pictures.image(index)
 
 
 def drawn(name: str) -> OpenScan:

@@ -311,6 +311,11 @@ def recovered(change: np.ndarray, truth: np.ndarray) -> float:
     return float(1 - np.abs(enlarged(change, truth.shape) - truth).mean() / np.abs(truth).mean())
 
 
+def recovery_words(share: float) -> str:
+    """'54 % of the true change'; a share below 0 is a change that leads away from the truth."""
+    return f"{100 * share:.0f} % of the true change" if share >= 0 else "none, further from the truth than the scan"
+
+
 def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarray | None) -> dict:
     """The counterfactual slider and the facts beside it; nothing for a method that makes no counterfactual, no change
     for an `unsure` answer.
@@ -328,7 +333,7 @@ def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarra
         "changes": np.ascontiguousarray(whole) if linear else path.changes,
         "facts": facts(explanation, scan)
         + (
-            [("recovery of the truth", f"{recovered(whole, truth):.2f} of 1")]
+            [("recovery of the truth", recovery_words(recovered(whole, truth)))]
             if truth is not None and truth.any()
             else []
         ),
@@ -374,7 +379,8 @@ def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", dra
     if likeness is None:
         return (f"training {what}s not known", "warn")
     score, limit = likeness
-    share = f"{score / limit:.2f} of 1" if score < 100 * limit else "over 100 times the limit"
+    times = f"{score / limit:.2g}" if score < 100 * limit else "over 100"
+    share = f"distance {times} times the limit"
     return (
         (f"like the training {what}s ({share})", "good")
         if score <= limit

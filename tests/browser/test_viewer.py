@@ -388,3 +388,75 @@ def test_free_panels_share_one_crosshair(page, serve):
     assert len(set(places)) == 1
     assert all("log-odds" in words for words in page.locator(".name > div").all_inner_texts()[:3])
     assert page.troubles == []
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
+def test_the_toolbar_stays_in_one_line_beside_a_sidebar_with_slices_and_every_switch_on(page, serve, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    view = opened(page, serve("viewer/demo.py") + "?show=slices&show=sidebar")
+    view.press("w", "t", "c", "b", "s")
+    tops = page.locator(".tools").evaluate(
+        "t => [...t.children].filter((c) => c.checkVisibility()).map((c) => { const b = c.getBoundingClientRect(); return b.top + b.height / 2; })"
+    )
+    assert len(tops) >= 14 and max(tops) - min(tops) < 4
+    assert page.locator(".tools").evaluate("t => t.scrollWidth <= t.clientWidth")
+
+
+def test_several_findings_taken_away_are_one_counterfactual_in_every_panel_and_card(page, serve):
+    view = opened(page, serve("viewer/demo.py") + "?show=truth")
+    assert view.title("truth") == "The truth without effusion"
+
+    def true_difference():
+        view.point("true-difference", 0.45, 0.3)
+        return view.low("true-difference").split("\n")[-1]
+
+    for name in ("Pneumonia", "Edema"):
+        runs = view.runs()
+        page.locator(f".card[data-name={name}] .also").click()
+        view.settle(runs)
+    view.panel("without").get_by_text("together").wait_for(timeout=60000)
+    view.panel("truth").locator(".veil:empty").wait_for(state="attached", timeout=60000)
+    assert view.title("without") == "Without 3 findings"
+    assert view.title("truth") == "The truth without 3 findings"
+    assert true_difference() == "\u22127.3 %"  # the demo's own joint truth is -100 for each of the three, of 4096
+    for name, before in (("Effusion", 0.83), ("Pneumonia", 0.58), ("Edema", 0.06), ("Infiltration", 0.28)):
+        number = page.locator(f".card[data-name={name}] .option .number").inner_text()
+        assert number == f"{before:.2f} \u2192 {before * 0.6**3:.2f}"
+    assert page.locator(".sentence").inner_text().startswith("With effusion, pneumonia and edema taken away together")
+    assert page.locator(".ask strong").inner_text() == "How much of effusion to take away"
+    clipped = "names => names.filter((n) => n.scrollWidth > n.clientWidth + 1).map((n) => n.textContent)"
+    kinds = ("without", "truth", "difference", "true-difference")
+    for kind in kinds:
+        assert view.panel(kind).locator(".name b, .name > div").evaluate_all(clipped) == []
+    page.locator(".card[data-name=Edema] .also").click()
+    view.rest()
+    assert view.title("truth") == "The truth without effusion and pneumonia"
+    view.panel("truth").locator(".veil:empty").wait_for(state="attached", timeout=60000)
+    assert true_difference() == "\u22124.9 %"
+    page.locator(".card[data-name=Pneumonia] .also").click()
+    view.rest()
+    assert view.title("truth") == "The truth without effusion"
+    assert page.locator(".card[data-name=Edema] .option .number").inner_text() == "0.06"
+    assert page.troubles == []
+
+
+def test_the_wheel_never_zooms_below_the_whole_picture_not_even_on_a_small_map(page, serve):
+    page.goto(serve("viewer/demo.py") + "?show=small")
+    page.locator(".panel canvas").first.wait_for(timeout=90000)
+    view = View(page)
+    view.rest()
+    view.press("0")
+    whole = float(view.data("zoom"))
+    assert whole > 16  # CSS pixels for each cell of a map of 16 x 16
+    box = page.locator(".film").first.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 30)
+    before = view.page.locator(".panel canvas").first.evaluate(PICTURE)
+    for delta in (240, 600, -360, 240, 900):
+        page.mouse.wheel(0, delta)
+        view.rest()
+        assert float(view.data("zoom")) >= whole
+    assert float(view.data("zoom")) == whole
+    page.wait_for_timeout(300)  # until it is drawn sharp again
+    view.rest()
+    assert view.page.locator(".panel canvas").first.evaluate(PICTURE) == before
+    assert page.troubles == []

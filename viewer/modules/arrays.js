@@ -38,3 +38,11 @@ async function fetchGrid(entry) {
   if (!answer.ok) throw new Error(await answer.text());
   return gridOf(entry, await answer.arrayBuffer());
 }
+
+/** A grid of changes as they were sent, in the scan's units. */
+export const scaled = ({ data, scale, ...grid }) => ({
+  ...grid,
+  data: Float32Array.from(data, (value) => value * scale),
+  frames: 0,
+  scale: 1,
+});

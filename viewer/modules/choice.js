@@ -1,6 +1,6 @@
 // Brings list, sentence and slider in line with what is chosen.
 
-import { sentenceTogether, takenAway } from "./counterfactual.js";
+import { jointNow, sentenceTogether, takenBriefly, together } from "./counterfactual.js";
 import { drawCurve } from "./curve.js";
 import { setText } from "./dom.js";
 
@@ -10,8 +10,9 @@ export function showChoice(view) {
     setText(view.dom.sentence, view.content.header.blank?.sentence ?? "");
     return;
   }
-  const several = takenAway(view).length > 1;
-  for (const [name, { card, option, also, range, value, row }] of view.dom.cards) {
+  const several = together(view);
+  const joint = several ? jointNow(view) : null;
+  for (const [name, { card, option, also, range, value, row, number, mark }] of view.dom.cards) {
     const chosen = name === view.selection.finding;
     const taken = view.selection.also.has(name) && !chosen;
     card.classList.toggle("selected", chosen);
@@ -21,6 +22,7 @@ export function showChoice(view) {
     also.setAttribute("aria-pressed", String(taken));
     setText(also, taken ? "taken away too" : "also take away");
     row.hidden = !taken;
+    showJoint(view, name, { option, number, mark }, several, joint);
     if (range.value !== String(view.selection.amounts.get(name))) range.value = view.selection.amounts.get(name);
     range.style.setProperty("--share", `${(100 * view.selection.amounts.get(name)) / range.max}%`);
     setText(value, `a ${view.selection.amounts.get(name).toFixed(2)}`);
@@ -35,4 +37,17 @@ export function showChoice(view) {
   view.dom.root.dataset.finding = view.selection.finding;
   view.dom.root.classList.toggle("several", several);
   drawCurve(view);
+}
+
+/** The probability of one finding on its card: of the scan, and of the scan without all that is taken away together. */
+function showJoint(view, name, { option, number, mark }, several, joint) {
+  const { probability, verdict, unsure } = view.content.byName.get(name);
+  if (unsure) return;
+  const now = probability.toFixed(2);
+  const then = joint?.[name]?.toFixed(2);
+  setText(number, several ? `${now} \u2192 ${then ?? "\u2026"}` : now);
+  mark.hidden = then === undefined;
+  mark.style.left = `${100 * (joint?.[name] ?? 0)}%`;
+  const later = then === undefined ? "" : `, ${then} without ${takenBriefly(view)}`;
+  option.setAttribute("aria-label", `${name}, probability ${now}${later}, ${verdict}`);
 }

@@ -1,16 +1,24 @@
 // What a panel shows at the moment.
 
+import { truthNow } from "./counterfactual.js";
+
 /** What a panel shows right now: the blink and the plain scan replace its content. */
 export function contentOf(view, panel) {
   if (panel.kind === "free") return view.compare.plain && panel.base ? "scan" : "free";
   if (view.compare.plain || panel.kind === "scan") return "scan";
-  if (blankWords(view)) return "blank";
+  if (blankWords(view, panel)) return "blank";
   return panel.kind === "without" && view.compare.blink && view.compare.blinkPhase ? "scan" : panel.kind;
 }
 
-/** What stands on the panels where there is no result to show; "" where there is one. */
-export const blankWords = (view) =>
-  view.content.header.blank?.words ?? (view.content.byName?.get(view.selection.finding)?.unsure ? "no result" : "");
+const OF_THE_TRUTH = ["truth", "true-difference"];
+
+/** What stands on a panel that has no result to show; "" where there is one. */
+export function blankWords(view, panel) {
+  const { header, byName } = view.content;
+  if (header.blank) return header.blank.words;
+  if (byName.get(view.selection.finding)?.unsure) return "no result";
+  return OF_THE_TRUTH.includes(panel.kind) && truthNow(view) === null ? "working" : "";
+}
 
 /** The map over a panel with its colour limit: evidence for the chosen finding, or the panel's own. */
 export function mapOf(view, panel) {
@@ -18,7 +26,7 @@ export function mapOf(view, panel) {
     return { map: panel.map, limit: panel.spec.limit, unit: panel.spec.unit, sequential: panel.spec.sequential };
   if (["difference", "true-difference"].includes(panel.kind))
     return {
-      map: panel.kind === "difference" ? view.content.change : view.content.byName.get(view.selection.finding).truth,
+      map: panel.kind === "difference" ? view.content.change : truthNow(view),
       limit: view.content.header.difference_limit,
       unit: "of the grey range",
       sequential: false,

@@ -1,7 +1,9 @@
 // What stands to be taken away, alone or together, and the model's answer to it.
 
-import { lower } from "./numbers.js";
+import { listed, lower } from "./numbers.js";
 import { along } from "./path.js";
+
+const LONGEST_NAMES = 26; // letters beside a probability above a panel
 
 export const takenAway = (view) =>
   !view.content.change || view.selection.finding === null || view.content.byName.get(view.selection.finding).unsure
@@ -15,11 +17,14 @@ export const takenAway = (view) =>
           ),
       ];
 
+/** Whether several findings are taken away together. */
+export const together = (view) => takenAway(view).length > 1;
+
 export const amountsNow = (view) =>
   Object.fromEntries(takenAway(view).map((name) => [name, view.selection.amounts.get(name)]));
 
 /** The model's probabilities with everything taken away together, when Python has answered for these very amounts. */
-function jointNow(view) {
+export function jointNow(view) {
   const news = view.python.news;
   const now = amountsNow(view);
   const names = Object.keys(now);
@@ -36,14 +41,14 @@ const ownProbability = (view, name) =>
 
 /** The probability of the chosen finding with all that is taken away; null while the model is asked about several together. */
 export function probabilityWithout(view) {
-  return takenAway(view).length > 1
+  return together(view)
     ? (jointNow(view)?.[view.selection.finding] ?? null)
     : ownProbability(view, view.selection.finding);
 }
 
 export function probabilityNow(view) {
   const p = probabilityWithout(view);
-  return p === null ? "asking the model" : `p ${p.toFixed(2)}${takenAway(view).length > 1 ? " together" : ""}`;
+  return p === null ? "asking the model" : `p ${p.toFixed(2)}${together(view) ? " together" : ""}`;
 }
 
 /** What the model says of the chosen finding with several taken away together; its own sentence is about it alone. */
@@ -63,16 +68,36 @@ export function sentenceTogether(view) {
   return `${all}, the model's probability of ${lower(name)} goes from ${probability.toFixed(2)} to ${p.toFixed(2)}; its operating point is ${threshold.toFixed(2)}: ${call}.`;
 }
 
-/** "effusion", or "effusion 0.80 and edema 1.00", the selected finding first. */
+/** "effusion", or "effusion, edema (0.80) and mass", the selected finding first; an amount stands where it is not 1. */
 function takenWords(view) {
   const names = takenAway(view);
   if (names.length === 1) return lower(names[0]);
-  return names.map((name) => `${lower(name)} ${view.selection.amounts.get(name).toFixed(2)}`).join(" and ");
+  const amount = (name) => view.selection.amounts.get(name).toFixed(2);
+  return listed(names.map((name) => (amount(name) === "1.00" ? lower(name) : `${lower(name)} (${amount(name)})`)));
+}
+
+/** The same in what fits above a panel: the names of one or two, the number of more. */
+export function takenBriefly(view) {
+  const names = listed(takenAway(view).map(lower));
+  const count = takenAway(view).length;
+  return count === 1 || (count === 2 && names.length <= LONGEST_NAMES) ? names : `${count} findings`;
 }
 
 /** What the model calls the counterfactual of the selected finding; of several taken away together nobody has a name. */
 export const ownTitle = (view) =>
-  takenAway(view).length > 1 ? "" : view.content.byName.get(view.selection.finding).counterfactual;
+  together(view) ? "" : view.content.byName.get(view.selection.finding).counterfactual;
 
 /** "Without effusion", or the counterfactual's own title, "With benign instead of malignant". */
-export const titled = (view) => ownTitle(view) || `Without ${takenWords(view)}`;
+export const titled = (view) => ownTitle(view) || `Without ${takenBriefly(view)}`;
+
+/** The same for a screen reader, with everything that is taken away. */
+export const titledInFull = (view) => ownTitle(view) || `Without ${takenWords(view)}`;
+
+/** What the true counterfactual adds to the scan with all that is taken away; null while Python is asked about several together. */
+export function truthNow(view) {
+  if (!together(view)) return view.content.byName.get(view.selection.finding).truth;
+  const { jointTruth } = view.content;
+  return jointTruth && sameNames(jointTruth.names, takenAway(view)) ? jointTruth.source : null;
+}
+
+const sameNames = (a, b) => a.length === b.length && a.every((name) => b.includes(name));

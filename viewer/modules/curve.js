@@ -1,6 +1,6 @@
 // The curve of probability above the slider, and the numbers beside it.
 
-import { probabilityWithout, takenAway } from "./counterfactual.js";
+import { probabilityWithout, together } from "./counterfactual.js";
 import { make, setText } from "./dom.js";
 import { lower } from "./numbers.js";
 import { flipOf, largest } from "./path.js";
@@ -50,6 +50,7 @@ export function drawCurve(view) {
           ]),
       shape("path", { class: "probability alone", d: line.join(" ") }),
       shape("circle", { class: "here", r: 3.5 }),
+      shape("text", { class: "quiet joint", x: x(0), y: 11 }, "Taken away together: the model is asked at one point"),
       shape("text", { class: "quiet", x: x(0) - 4, y: height - 2 }, "0 scan"),
       ...(most > 1
         ? [shape("text", { class: "quiet", x: x(1), y: height - 2, "text-anchor": "middle" }, `1 ${end}`)]
@@ -63,7 +64,7 @@ export function drawCurve(view) {
   }
   const a = view.selection.amounts.get(view.selection.finding);
   const p = probabilityWithout(view);
-  const several = takenAway(view).length > 1;
+  const several = together(view);
   const here = view.dom.svg.querySelector(".here");
   here.setAttribute("cx", x(a));
   here.setAttribute("cy", y(p ?? 0));
@@ -90,6 +91,7 @@ function writeFlip(view, finding, p, several) {
   const flip = flipOf(finding);
   const call = finding.probability > finding.threshold;
   view.dom.curve.classList.toggle("together", several);
+  setText(view.dom.question, `How much of ${several ? lower(finding.name) : "the finding"} to take away`);
   if (!call) return setText(view.dom.flip, "Below its operating point as it is");
   if (several)
     return setText(
@@ -109,10 +111,10 @@ function writeFlip(view, finding, p, several) {
 }
 
 function writeFacts(view, finding, p) {
-  const several = takenAway(view).length > 1;
+  const several = together(view);
   const rows = [
     [
-      several ? "all together" : "probability",
+      several ? `${lower(finding.name)}, all together` : "probability",
       p === null ? "not asked yet" : `${finding.probability.toFixed(2)} to ${p.toFixed(2)}`,
     ],
   ];

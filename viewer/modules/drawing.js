@@ -3,7 +3,7 @@
 import { greyOf, overlayTable } from "./colours.js";
 import { contentOf, mapOf } from "./content.js";
 import { contourPath } from "./contour.js";
-import { takenAway } from "./counterfactual.js";
+import { takenAway, truthNow } from "./counterfactual.js";
 import { currentWindow } from "./levels.js";
 import { paintDim, paintGrey, paintMap } from "./paint.js";
 import { layoutPanels } from "./panels.js";
@@ -94,7 +94,7 @@ function paintPanel(view, panel) {
   } else if (content === "without") {
     paintGrey(dots, region, base, sampled(view, view.content.change), grey, split, all);
   } else if (content === "truth") {
-    paintGrey(dots, region, base, sampled(view, view.content.byName.get(view.selection.finding).truth), grey, 0, all);
+    paintGrey(dots, region, base, sampled(view, truthNow(view)), grey, 0, all);
   } else if (content === "difference" || content === "true-difference") {
     const table = overlayTable({ opacity: 1, threshold: 0, lift: 6 });
     paintMap(

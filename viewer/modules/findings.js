@@ -17,19 +17,14 @@ export function buildFindings(view) {
     const tick = make("div", "tick");
     fill.style.width = `${100 * probability}%`;
     tick.style.left = `${100 * threshold}%`;
-    const said = finding.unsure ? verdict : `probability ${probability.toFixed(2)}, ${verdict}`;
+    const mark = make("div", "mark", { hidden: "" });
+    const number = make("span", "number");
     const option = make(
       "div",
       "option",
-      { role: "option", id: `finding-${index}`, "aria-label": `${name}, ${said}` },
-      make(
-        "div",
-        "line",
-        {},
-        make("span", "", {}, name),
-        ...(finding.unsure ? [] : [make("span", "number", {}, probability.toFixed(2))]),
-      ),
-      finding.unsure ? make("div", "spacer") : make("div", "meter", {}, fill, tick),
+      { role: "option", id: `finding-${index}`, "aria-label": `${name}, ${verdict}` },
+      make("div", "line", {}, make("span", "", {}, name), number),
+      finding.unsure ? make("div", "spacer") : make("div", "meter", {}, fill, tick, mark),
       make("div", "verdict", {}, verdict),
     );
     const also = make(
@@ -62,7 +57,7 @@ export function buildFindings(view) {
     range.oninput = () => setAmount(view, name, Number(range.value));
     range.onchange = () => sendSoon(view);
     view.dom.list.append(card);
-    view.dom.cards.set(name, { card, option, also, range, value, row });
+    view.dom.cards.set(name, { card, option, also, range, value, row, number, mark });
   });
   view.dom.list.append(
     ...(view.content.header.blank?.names ?? []).map((name) =>

@@ -6,4 +6,8 @@ export const digitsFor = (span) => Math.max(0, Math.min(4, 2 - Math.floor(Math.l
 
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
+/** "a", "a and b", "a, b and c". */
+export const listed = (words) =>
+  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+
 export const lower = (name) => (/^[A-Z][a-z]/.test(name) ? name[0].toLowerCase() + name.slice(1) : name);

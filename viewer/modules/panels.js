@@ -1,21 +1,12 @@
 // The panels as elements of the page: built from the header, and laid out at one size.
 
+import { scaled } from "./arrays.js";
 import { make } from "./dom.js";
 import { viewMoved } from "./frames.js";
-import { pyramid } from "./sampling.js";
+import { pyramid, sourceOf } from "./sampling.js";
 import { fitView } from "./viewport.js";
 
 const STRIPS = 40; // CSS pixels above and below a film for what is written about it, so that nothing is written on it
-
-const sourceOf = (grid, levels = null) => ({ grid, levels, buffer: null, stamp: "" });
-
-/** A grid of changes in the scan's units. */
-const scaled = ({ data, scale, ...grid }) => ({
-  ...grid,
-  data: Float32Array.from(data, (value) => value * scale),
-  frames: 0,
-  scale: 1,
-});
 
 /** Builds the panels of a view anew; `view.content.header` and `view.content.grids` are in place. */
 export function buildPanels(view) {

@@ -2,7 +2,7 @@
 
 import { rampGradient } from "./colours.js";
 import { blankWords, contentOf, mapOf } from "./content.js";
-import { ownTitle, probabilityNow, takenAway, titled } from "./counterfactual.js";
+import { ownTitle, probabilityNow, takenBriefly, titled, titledInFull, together, truthNow } from "./counterfactual.js";
 import { setText } from "./dom.js";
 import { currentWindow } from "./levels.js";
 import { digitsFor, lower, percent, signed } from "./numbers.js";
@@ -24,6 +24,8 @@ function peakOf(grid) {
   return (grid.peak = { value: grid.data[at], where: quadrant(u, v) });
 }
 
+const truthTitle = (view) => `The truth without ${takenBriefly(view)}`;
+
 /** Title, subtitle, the lower right lines, and what a screen reader hears, for one panel as it stands. */
 function wordsOf(view, panel) {
   const content = contentOf(view, panel);
@@ -43,12 +45,12 @@ function wordsOf(view, panel) {
     return { title: "Scan", subtitle: why, low: [windowWords, scanWords], label: `The scan as it is. ${windowWords}` };
   }
   if (content === "blank") {
-    const words = blankWords(view);
+    const words = blankWords(view, panel);
     const title = {
       evidence: "Evidence",
       without: "Without the finding",
       difference: "Difference",
-      truth: "The truth",
+      truth: together(view) ? truthTitle(view) : "The truth",
       "true-difference": "True difference",
     }[panel.kind];
     return { title, subtitle: "", low: ["", ""], veil: words, label: `${title}: ${words}.` };
@@ -58,20 +60,19 @@ function wordsOf(view, panel) {
       ? `${place}: ${(scanValue + valueAt(view.content.change.grid, cross.u, cross.v)).toFixed(scanDigits)}`
       : "";
     const p = probabilityNow(view);
-    const several = takenAway(view).length > 1;
     const title = titled(view);
     return {
       title,
-      subtitle: `${several ? "" : `a = ${view.selection.amounts.get(view.selection.finding).toFixed(2)}`}${view.compare.swipe ? "  scan to the left" : ""}`,
+      subtitle: `${together(view) ? "" : `a = ${view.selection.amounts.get(view.selection.finding).toFixed(2)}`}${view.compare.swipe ? "  scan to the left" : ""}`,
       low: [p, value],
-      label: `The scan ${lower(title)}. ${p}`,
+      label: `The scan ${lower(titledInFull(view))}. ${p}`,
     };
   }
   if (content === "truth") {
     const value = cross
-      ? `${place}: ${(scanValue + valueAt(view.content.byName.get(view.selection.finding).truth.grid, cross.u, cross.v)).toFixed(scanDigits)}`
+      ? `${place}: ${(scanValue + valueAt(truthNow(view).grid, cross.u, cross.v)).toFixed(scanDigits)}`
       : "";
-    const title = `The truth without ${lower(view.selection.finding)}`;
+    const title = truthTitle(view);
     return { title, subtitle: "as drawn", low: ["", value], label: `${title}, drawn from the same patient.` };
   }
   const { map, limit, unit, percent: perUnit = 0 } = mapOf(view, panel);
@@ -93,7 +94,7 @@ function wordsOf(view, panel) {
       title: "True difference",
       subtitle: "truth \u2212 scan",
       low: ["", mapWords],
-      label: `True difference, the truth without ${lower(view.selection.finding)} minus scan.`,
+      label: `True difference, the truth without ${takenBriefly(view)} minus scan.`,
     };
   if (content === "evidence") {
     const peak = peakOf(map.grid);

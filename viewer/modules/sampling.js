@@ -1,5 +1,8 @@
 // The visible region of a grid, sampled at the panel's own resolution.
 
+/** A grid with, for pictures, its pyramid, and what was last sampled from it. */
+export const sourceOf = (grid, levels = null) => ({ grid, levels, buffer: null, stamp: "" });
+
 /** Every next level has half the width and height of the one before, each value the mean of four. */
 export function pyramid(grid) {
   const levels = [grid];

@@ -4,6 +4,7 @@ import { showChoice } from "./choice.js";
 import { amountsNow } from "./counterfactual.js";
 import { say } from "./dom.js";
 import { changeMoved, touch } from "./frames.js";
+import { takeTruth } from "./truth.js";
 import { largest } from "./path.js";
 
 export function selectFinding(view, name) {
@@ -27,6 +28,7 @@ export function toggleAlso(view, name) {
   if (!view.selection.also.delete(name)) view.selection.also.add(name);
   showChoice(view);
   changeMoved(view);
+  touch(view, "truth", "true-difference");
   sendSoon(view);
 }
 
@@ -97,4 +99,5 @@ export function hearNews(view, news) {
   if (view.selection.finding === null) return;
   showChoice(view);
   touch(view, "without");
+  takeTruth(view, news);
 }

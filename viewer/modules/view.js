@@ -101,6 +101,7 @@ function beginChoice({ content, selection }) {
   selection.amounts = new Map(findings.map((finding) => [finding.name, startAmount(finding)]));
   selection.also = new Set();
   selection.past = [];
+  content.jointTruth = null;
   selection.finding = (findings.find((finding) => finding.name === selection.wanted) ?? findings[0])?.name ?? null;
 }
 

@@ -26,7 +26,7 @@ async function load(mount, parent, header, wanted) {
   mount.kept = all;
   mount.tries = 0;
   const view = (mount.view ??= openView(parent));
-  Object.assign(view.python, { send: mount.send, turn: mount.turn });
+  Object.assign(view.python, { send: mount.send, turn: mount.turn, again: mount.askAgain });
   showHeader(
     view,
     header,
@@ -47,7 +47,7 @@ export default function mountViewer({ data, parentElement, setStateValue, setTri
   mount.send = (state) => setStateValue("view", state);
   mount.turn = (index) => setTriggerValue("slice", index);
   mount.askAgain = () => setTriggerValue("again", true);
-  if (mount.view) Object.assign(mount.view.python, { send: mount.send, turn: mount.turn });
+  if (mount.view) Object.assign(mount.view.python, { send: mount.send, turn: mount.turn, again: mount.askAgain });
   const wanted = JSON.stringify({ ...header, arrays: header.arrays.map(nameOf) });
   if (mount.wanted !== wanted) {
     mount.wanted = wanted;

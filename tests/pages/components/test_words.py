@@ -239,9 +239,16 @@ def test_titles_and_badges_tell_what_the_file_tells():
         ("0.2 mm a pixel at the detector", "quiet")
     ]
     assert words.scan_badges(a_scan(remarks=("turned over",)))[-1] == ("turned over", "warn")
-    assert words.likeness_badge((0.5, 2.0)) == ("like the training films (0.25 of 1)", "good")
-    assert words.likeness_badge((3.0, 2.0))[1] == "bad"
-    assert words.likeness_badge((0.5, 2.0), "slice") == ("like the training slices (0.25 of 1)", "good")
+    assert words.likeness_badge((0.5, 2.0)) == ("like the training films (distance 0.25 times the limit)", "good")
+    assert words.likeness_badge((8.0, 2.0)) == ("unlike the training films (distance 4 times the limit)", "bad")
+    assert words.likeness_badge((900.0, 2.0)) == (
+        "unlike the training films (distance over 100 times the limit)",
+        "bad",
+    )
+    assert words.likeness_badge((0.5, 2.0), "slice") == (
+        "like the training slices (distance 0.25 times the limit)",
+        "good",
+    )
     assert words.likeness_badge(None) == ("training films not known", "warn")
 
 
@@ -276,3 +283,10 @@ def test_a_map_of_changes_is_not_called_evidence_for_the_finding():
         words.finding_view(replace(changes, contrast_class="Benign"), a_scan(), []).evidence_title
         == "Change towards benign"
     )
+
+
+@pytest.mark.parametrize(
+    "share, said", [(1.0, "100 % of the true change"), (0.0, "0 % of the true change"), (-0.2, "none, further")]
+)
+def test_recovery_is_said_as_a_share_of_the_true_change(share, said):
+    assert words.recovery_words(share).startswith(said)
