@@ -1,5 +1,5 @@
-"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels, small,
-sidebar, slices, truth) shows its other sides.
+"""The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels,
+small, sidebar, slices, truth) shows its other sides.
 """
 
 import sys
