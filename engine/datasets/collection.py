@@ -8,13 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection as Names
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from engine.datasets.phantom.collection import Marker
-    from engine.datasets.pictures import Box
+from engine.datasets.boxes import Box
 
 SPLITS = ("train", "validation", "test", "all")
 SOUGHT_ON = 32  # side of the masks that annotated pictures are sought by
@@ -24,6 +22,39 @@ class UnusableCollection(ValueError):
     """A folder that is not in the collection's public layout; the message names what is missing and where
     it was sought.
     """
+
+
+class BurnedInMarker(Protocol):
+    """A text that is burned into some pictures, and the finding that it goes along with."""
+
+    @property
+    def text(self) -> str:
+        """What is written."""
+        ...
+
+    @property
+    def finding(self) -> str:
+        """One of the collection's findings."""
+        ...
+
+    @property
+    def share_of_positives(self) -> float:
+        """How many of the pictures with `finding` carry it, 0 to 1."""
+        ...
+
+    @property
+    def share_of_negatives(self) -> float:
+        """How many of those without carry it, 0 to 1."""
+        ...
+
+    @property
+    def grey(self) -> float:
+        """Of the ink, in the units of `Collection.image`."""
+        ...
+
+    def ink(self, size: int) -> np.ndarray:
+        """Coverage of each pixel, (size, size) float32 from 0 to 1."""
+        ...
 
 
 class Collection(ABC):
@@ -65,7 +96,7 @@ class Collection(ABC):
     crop: str = "whole"
     grey_range: tuple[float, float] | None = None
     guidance_part: str = "train"
-    markers: Sequence[Marker] = ()
+    markers: Sequence[BurnedInMarker] = ()
     has_counterfactuals: bool = False
 
     def __len__(self) -> int:

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.datasets.boxes import Box
 from engine.datasets.chestxray8 import KNOWN_FINDINGS, PAPER_FINDINGS, ChestXray8
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection
 from engine.datasets.implant_lesions import AIRSPACE, LESIONS, Lesion, Place, film_with, make
 from engine.datasets.lung_fields import LungFields, lung_fields
-from engine.datasets.pictures import Box, PictureMemory
+from engine.datasets.pictures import PictureMemory
 from engine.datasets.registry import register_collection
 
 SHARE = 0.3  # of the films of each finding

@@ -1,4 +1,4 @@
-"""Picture files to grey arrays of the asked size, boxes to masks, and a bounded memory of what was already decoded."""
+"""Picture files to grey arrays of the asked size, and a bounded memory of what was already decoded."""
 
 from __future__ import annotations
 
@@ -11,41 +11,6 @@ import numpy as np
 
 from engine.datasets.collection import UnusableCollection
 from engine.preprocessing import two_dimensional
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle drawn by an expert, in shares of the picture's width and height (0 to 1, origin at the top left).
-
-    Attributes:
-        picture: file name or image id, as in the collection's own table.
-        patient: as in `Collection.patients`.
-        finding: finding name.
-        left, top, right, bottom: edges; left < right, top < bottom.
-    """
-
-    picture: str
-    patient: str
-    finding: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def mask(self, size: int) -> np.ndarray:
-        """(size, size) bool: pixels whose centre lies in the box; the nearest pixel when the box is smaller
-        than one.
-        """
-        rows, columns = _inside(self.top, self.bottom, size), _inside(self.left, self.right, size)
-        return rows[:, None] & columns[None, :]  # (size, size)
-
-
-def _inside(start: float, stop: float, size: int) -> np.ndarray:
-    centres = (np.arange(size) + 0.5) / size
-    inside = (centres >= start) & (centres < stop)
-    if not inside.any():
-        inside[np.abs(centres - (start + stop) / 2).argmin()] = True
-    return inside
 
 
 def read_grey(path: Path) -> np.ndarray:

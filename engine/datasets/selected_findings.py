@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection as Names
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.datasets.boxes import Box
 from engine.datasets.collection import Collection
-
-if TYPE_CHECKING:
-    from engine.datasets.pictures import Box
 
 
 class SelectedFindings(Collection):

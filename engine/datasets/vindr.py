@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.datasets.boxes import Box
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection, split_by_patient
-from engine.datasets.pictures import Box, PictureMemory, read_grey
+from engine.datasets.pictures import PictureMemory, read_grey
 from engine.datasets.registry import register_collection
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine.datasets import SPLITS, collections, open_collection
+from engine.datasets.boxes import Box
 from engine.datasets.collection import Collection
 from engine.datasets.crop import CROPS
-from engine.datasets.pictures import Box
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
 from tests.datasets.test_brain_mri import write_folder as write_slices

@@ -5,10 +5,10 @@ reaches training.
 import numpy as np
 import pytest
 
+from engine.datasets.boxes import Box
 from engine.datasets.chestxray8 import ChestXray8
 from engine.datasets.collection import Collection
 from engine.datasets.guidance import STRATEGIES, Guidance, bounding, central_square, coverage, union
-from engine.datasets.pictures import Box
 from tests.places import REAL_SCANS
 
 REAL = REAL_SCANS / "nih1000"
