@@ -21,27 +21,33 @@ from engine.explanation import Explanation
 from engine.files import file_stems, staged
 from engine.preprocessing import two_dimensional
 from engine.registry import check_findings, open_model
-from engine.scan import Scan, frame, read_scan
+from engine.scan import Scan, frame, read_scans
 from engine.tables import write_json
 
 REMARK = "Research use only, not for diagnosis"
 
 
 def explain(
-    scan: Annotated[Path, typer.Argument(help="DICOM, PNG, JPEG or TIFF")],
+    scan: Annotated[Path, typer.Argument(help="DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, a folder or a zip")],
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
     out: Annotated[Path, typer.Option(help="folder to write to", callback=writable_folder)],
     finding: Annotated[list[str] | None, typer.Option(help="again for each; all when not given")] = None,
+    series: Annotated[int | None, typer.Option(help="of a folder or zip of several scans, from 0")] = None,
     slice: Annotated[int | None, typer.Option(help="of a volume or multi-frame file, from 0")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the table's numbers here", callback=writable)] = None,
 ) -> None:
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
-    if not scan.is_file():
-        raise UsageError("there is no such scan file; give the path of a DICOM, PNG, JPEG or TIFF file.")
+    if not scan.exists():
+        raise UsageError(
+            "there is no such scan file; give the path of a DICOM, NIfTI, PNG, JPEG or TIFF file, or a folder."
+        )
     chosen = open_checkpoint(checkpoint)
     check_findings(chosen.name, chosen.config["findings"], finding or ())  # before anything that takes time
-    read = read_scan(scan.read_bytes())
+    found = read_scans(scan)
+    read = found.one(series)
+    for note in found.notes:
+        print(note)
     if slice is not None:
         try:
             read = frame(read, slice)

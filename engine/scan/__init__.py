@@ -49,12 +49,13 @@ TOO_MUCH = {
 
 
 def read_scan(data: bytes) -> Scan:
-    """Decode one DICOM, PNG, JPEG, TIFF, NIfTI, NRRD or MetaImage file, in a process of its own that is killed when it takes too much.
+    """Decode one DICOM, PNG, JPEG, TIFF, NIfTI, NRRD or MetaImage file, in a process of its own.
 
-    Nothing of the file but its pixels and the tags in TAG_NAMES is kept. Limits stand in `engine.scan.bounds`.
+    The process is killed when it takes too much; the limits stand in `engine.scan.bounds`. Nothing of the file but its
+    pixels and the tags in TAG_NAMES is kept.
 
     Raises:
-        UnreadableScan: for whatever else `data` is, in one sentence; also for several volumes, which `read_scans` gives.
+        UnreadableScan: for whatever else `data` is, in one sentence; also for several volumes: see `read_scans`.
     """
     scan = _picture(data)
     return read_volume(data) if scan is None else scan
@@ -124,5 +125,5 @@ def read_scan_in_process(data: bytes) -> Scan:
 
 
 def is_volume(data: bytes) -> bool:
-    """Whether a file holds slices, of which only `read_volumes` knows where they lie: several grey frames, NIfTI, NRRD or MetaImage."""
-    return bool(form_of(data)) or is_dicom(data) and has_grey_frames(data)
+    """Whether a file is for `read_volumes`: several grey frames of DICOM, NIfTI, NRRD or MetaImage."""
+    return bool(form_of(data)) or (is_dicom(data) and has_grey_frames(data))

@@ -18,11 +18,19 @@ STARTS = (b"PK\x03\x04", LIST_END, b"PK\x07\x08")
 ARCHIVES = (*STARTS, b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ\0")  # first bytes of archives
 ARCHIVE_NAMES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 UNREADABLE = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, ValueError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 def is_archive(data: bytes) -> bool:
+    """Whether a file begins as a zip does."""
     return data.startswith(STARTS)
 
 
@@ -34,9 +42,11 @@ class Archive:
     """
 
     def __init__(self, data: bytes):
-        """
+        """Looks at the list of members and at their names.
+
         Raises:
-            UnreadableScan: for what is no zip, asks for too much, is encrypted, holds archives, or points outside of its own folder.
+            UnreadableScan: for what is no zip, asks for too much, is encrypted, holds archives, or points outside of
+                its own folder.
         """
         _check_list(data)
         try:
@@ -51,7 +61,8 @@ class Archive:
             raise UnreadableScan("The zip archive holds no file; send one with the slices of a scan.")
         if len(self.members) > bounds.VOLUME_FILES:
             raise UnreadableScan(
-                f"The zip archive holds {len(self.members)} files; the limit is {bounds.VOLUME_FILES}: send one series at a time."
+                f"The zip archive holds {len(self.members)} files; the limit is {bounds.VOLUME_FILES}:"
+                " send one series at a time."
             )
         size = sum(one.file_size for one in everything)
         if size > bounds.VOLUME_BYTES or max(one.file_size for one in everything) > bounds.VOLUME_FILE_BYTES:

@@ -17,7 +17,8 @@ PIXELS = 64 * MEGA  # of all frames together: 256 MB as float32
 VALUES = 128 * MEGA  # of all frames and channels together
 PICTURE_PIXELS = 24 * MEGA  # of a PNG or JPEG
 PICTURE_BYTES = 48 * MEGA  # of a PNG or TIFF, decompressed
-# Of volumes: a series of slices, a zip of them, a multi-frame file, NIfTI, NRRD or MetaImage. 1000 slices of 512 x 512 open within 3 GB.
+# Of volumes: a series of slices, a zip of them, a multi-frame file, NIfTI, NRRD or MetaImage. Within them 1000 slices
+# of 512 x 512 open in less than 3 GB of all processes together.
 VOLUME_FILE_BYTES = 768 * MEGA  # of one file, also of a zip
 VOLUME_BYTES = 1280 * MEGA  # of all files of a folder, an upload or a zip together, and of a volume, unpacked
 VOLUME_VOXELS = 320 * MEGA  # of all slices together: 1280 of 512 x 512, 1.3 GB as float32

@@ -1,4 +1,4 @@
-"""Which of several files are to be read together: the slices of a drop, and a header with its voxels. Nothing is decoded for it."""
+"""Which of several files are to be read together: slices, and a header with its voxels. Nothing is decoded for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARK, HEAD = b"DICM", 1 << 18  # bytes within which a slice says where it lies
 
 
 def bundles(files: Sequence[tuple[str, bytes]]) -> list[list[int]]:
-    """The places of `files`, (name, bytes) each, in the order of their first; each in one list, with those that it is read with."""
+    """The places of `files`, (name, bytes) each, in lists of those that are read together, by the first of each."""
     slices = [place for place, (_, data) in enumerate(files) if _may_be_slice(data)]
     together = [slices] if len(slices) > 1 else []
     names = {name: place for place, (name, _) in enumerate(files)}

@@ -1,4 +1,4 @@
-"""A worker process for one folder, zip or volume: its limits grow with the number of slices, and its end is told in a sentence."""
+"""A worker process for one folder, zip or volume, whose limits grow with the number of slices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.scan.record import UnreadableScan
 
 FUNCTIONS = "engine.scan.volume_worker"
 TOO_MUCH = {  # the limit that was exceeded: what to say
-    "processor": "The volume takes longer to decode than {seconds:.0f} seconds of processor time; save it again, uncompressed.",
+    "processor": "The volume takes more than {seconds:.0f} seconds of processor time; save it again, uncompressed.",
     "wall": "The volume takes too long to decode; save it again, uncompressed.",
     "memory": "The volume asks for more memory than a volume may; send fewer slices.",
     "output": "The volume unfolds into more than can be opened; send fewer slices.",
@@ -30,7 +30,8 @@ class Decoder:
         return self._worker is not None and not self._worker.gone
 
     def call(self, function: str, *arguments: Any, slices: int = 0) -> Any:
-        """
+        """What the function returns.
+
         Args:
             slices: how many the call decodes, each a part of its own; 0 where it opens a whole file.
 
@@ -59,6 +60,7 @@ class Decoder:
             ) from error
 
     def close(self) -> None:
+        """Ends the process."""
         if self._worker is not None:
             self._worker.close()
 
@@ -75,10 +77,11 @@ class InProcess:
     alive = True
 
     def call(self, function: str, *arguments: Any, slices: int = 0) -> Any:
+        """What the function returns."""
         return getattr(importlib.import_module(FUNCTIONS), function)(*arguments)
 
     def close(self) -> None:
-        pass
+        """Nothing is to be ended."""
 
     __enter__ = Decoder.__enter__
     __exit__ = Decoder.__exit__

@@ -68,7 +68,8 @@ def _has_grey_frames(picture: Picture) -> bool:
 
 
 def open_dicom(data: bytes) -> OpenDicom:
-    """
+    """Reads the header.
+
     Raises:
         UnreadableScan, or whatever a damaged field leads pydicom to raise.
     """

@@ -9,7 +9,7 @@ from engine.scan.dicom_picture import Picture
 from engine.scan.dicom_spacing import Spacing
 from engine.scan.series import Slice
 
-PHASE_ELEMENTS = {  # what tells repeated slices of one place apart: (name in `series.PHASES`, sequence of a frame, element)
+PHASE_ELEMENTS = {  # what tells repeated slices apart, as in `series.PHASES`: (sequence of a frame, element)
     "echo": (("MREchoSequence", "EffectiveEchoTime"), ("", "EchoNumbers"), ("", "EchoTime")),
     "b_value": (("MRDiffusionSequence", "DiffusionBValue"), ("", "DiffusionBValue")),
     "temporal": (("FrameContentSequence", "TemporalPositionIndex"), ("", "TemporalPositionIdentifier")),

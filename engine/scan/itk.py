@@ -75,8 +75,8 @@ def read_itk(file: OneFile, form: str) -> ItkVolume:
                 size = reader.GetSize()
                 if len(size) != 3 or reader.GetNumberOfComponents() != 1:
                     raise UnreadableScan(
-                        f"The file holds {len(size)} axes and {reader.GetNumberOfComponents()} values a voxel, not one volume;"
-                        " save one volume by itself."
+                        f"The file holds {len(size)} axes and {reader.GetNumberOfComponents()} values a voxel, not one"
+                        " volume; save one volume by itself."
                     )
                 bounds.check_size(size[1], size[0], size[2], limit=bounds.VOLUME_VOXELS)
                 image = reader.Execute()

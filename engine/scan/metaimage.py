@@ -10,10 +10,28 @@ from engine.scan.itk import OneFile
 from engine.scan.record import UnreadableScan
 
 FIELDS = (
-    "ObjectType", "NDims", "BinaryData", "BinaryDataByteOrderMSB", "ElementByteOrderMSB", "CompressedData", "CompressedDataSize",
-    "TransformMatrix", "Rotation", "Orientation", "Offset", "Position", "Origin", "CenterOfRotation", "AnatomicalOrientation",
-    "ElementSpacing", "ElementSize", "DimSize", "HeaderSize", "ElementNumberOfChannels", "ElementType",
-)  # fmt: skip
+    "ObjectType",
+    "NDims",
+    "BinaryData",
+    "BinaryDataByteOrderMSB",
+    "ElementByteOrderMSB",
+    "CompressedData",
+    "CompressedDataSize",
+    "TransformMatrix",
+    "Rotation",
+    "Orientation",
+    "Offset",
+    "Position",
+    "Origin",
+    "CenterOfRotation",
+    "AnatomicalOrientation",
+    "ElementSpacing",
+    "ElementSize",
+    "DimSize",
+    "HeaderSize",
+    "ElementNumberOfChannels",
+    "ElementType",
+)
 ORIENTED = ("TransformMatrix", "Rotation", "Orientation")
 VOXELS = "ElementDataFile"  # which ends a header
 LOCAL = "LOCAL"
@@ -37,7 +55,7 @@ def voxels_file(data: bytes) -> str:
     name = _fields(data)[0][VOXELS]
     if name.upper() == LOCAL:
         return ""
-    if name.upper().startswith("LIST") or "%" in name or len(name.split()) > 1 and name.split()[1].isdigit():
+    if name.upper().startswith("LIST") or "%" in name or (len(name.split()) > 1 and name.split()[1].isdigit()):
         raise UnreadableScan("This MetaImage header keeps its voxels in one file a slice; save it as one .mha file.")
     if PurePosixPath(name).name != name or PureWindowsPath(name).name != name or name in ("", ".", ".."):
         raise UnreadableScan("This MetaImage header points outside of its own folder; save it as one .mha file.")
@@ -58,7 +76,7 @@ def metaimage_in_one(data: bytes, raw: bytes | None = None) -> OneFile:
     if name := voxels_file(data):
         if raw is None:
             raise UnreadableScan(
-                "This is a MetaImage header (.mhd) whose voxels stand in another file; send both together, or one .mha file."
+                "This is a MetaImage header (.mhd) whose voxels stand in another file; send both together, or one .mha."
             )
         if name.lower().endswith((".gz", ".zraw")):
             fields["CompressedData"] = "True"

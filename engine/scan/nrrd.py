@@ -6,12 +6,32 @@ from engine.scan.itk import OneFile
 from engine.scan.record import UnreadableScan
 
 FIELDS = (
-    "type", "dimension", "space", "space dimension", "sizes", "space directions", "spacings", "kinds", "endian", "encoding", "space origin",
-    "line skip", "lineskip", "byte skip", "byteskip", "centers", "centerings",
-)  # fmt: skip
+    "type",
+    "dimension",
+    "space",
+    "space dimension",
+    "sizes",
+    "space directions",
+    "spacings",
+    "kinds",
+    "endian",
+    "encoding",
+    "space origin",
+    "line skip",
+    "lineskip",
+    "byte skip",
+    "byteskip",
+    "centers",
+    "centerings",
+)
 ANATOMICAL = (  # spaces that say which side of the patient is which
-    "right-anterior-superior", "ras", "left-anterior-superior", "las", "left-posterior-superior", "lps",
-)  # fmt: skip
+    "right-anterior-superior",
+    "ras",
+    "left-anterior-superior",
+    "las",
+    "left-posterior-superior",
+    "lps",
+)
 ELSEWHERE = ("data file", "datafile")
 LONGEST = 1 << 16  # bytes of a header
 

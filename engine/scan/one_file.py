@@ -1,4 +1,4 @@
-"""One file's bytes -> Scan, in this process: which format it is, and what is said of files that are none or are damaged."""
+"""One file's bytes -> Scan, in this process: which format it is, and what is said of files that are none or damaged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def damage_as_unreadable() -> Iterator[None]:
         ) from error
     except MemoryError as error:
         raise UnreadableScan("The file asks for more memory than there is; send a smaller picture.") from error
-    # The decoders raise whatever a damaged field leads them to: struct.error, KeyError, TypeError, OSError, cv2.error ...
+    # The decoders raise whatever a damaged field leads them to: struct.error, KeyError, TypeError, OSError, cv2.error
+    # ...
     except BaseException as error:
         panic = type(error).__module__ == "pyo3_runtime"  # of a codec in Rust, which is no Exception
         if not (panic or isinstance(error, Exception)):
@@ -58,7 +59,8 @@ def damage_as_unreadable() -> Iterator[None]:
 
 
 def check_length(data: bytes, limit: int | None = None) -> None:
-    """
+    """Refuses an empty file and one that is too long.
+
     Args:
         limit: bytes; FILE_BYTES if not given.
     """
@@ -67,7 +69,8 @@ def check_length(data: bytes, limit: int | None = None) -> None:
         raise UnreadableScan(f"The file is empty; {WHAT_WORKS}.")
     if len(data) > limit:
         raise UnreadableScan(
-            f"The file has {len(data) / 1e6:.0f} million bytes; the limit is {limit / 1e6:.0f} million: send fewer slices."
+            f"The file has {len(data) / 1e6:.0f} million bytes; the limit is {limit / 1e6:.0f} million:"
+            " send fewer slices."
         )
 
 
@@ -106,6 +109,7 @@ def decode_file(data: bytes) -> Scan:
 
 
 def refuse_blank(pixels: np.ndarray) -> None:
+    """Refuses a picture or volume that shows nothing."""
     values, counts = np.unique(sample(pixels), return_counts=True)
     if len(values) == 1:
         raise UnreadableScan("Every pixel of the picture has the same value; send a scan that shows something.")

@@ -1,4 +1,4 @@
-"""Which slices form a volume, in which order, and what is not as it should be: by position and orientation, never by name or number."""
+"""Which slices form a volume, in which order, and what is wrong with them: by position, never by name or number."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ MOST_MISSING = 0.25  # of the places: where more are empty the slices count as u
 FEW = 3  # slices that are turned against a larger stack and are no volume of their own
 PHASES = ("image_type", "echo", "b_value", "temporal", "acquisition", "stack", "trigger")  # in the order of trial
 NAMES = {
-    "image_type": "kinds of picture", "echo": "echoes", "b_value": "diffusion weightings", "temporal": "phases",
-    "acquisition": "acquisitions", "stack": "stacks", "trigger": "trigger times",
-}  # fmt: skip
+    "image_type": "kinds of picture",
+    "echo": "echoes",
+    "b_value": "diffusion weightings",
+    "temporal": "phases",
+    "acquisition": "acquisitions",
+    "stack": "stacks",
+    "trigger": "trigger times",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Slice:
     Attributes:
         series: the same for all slices of a series, and of no other.
         shape: (rows, columns).
-        position: ImagePositionPatient, (x, y, z) of the first pixel's centre in millimetres (LPS); None where it is not said.
+        position: ImagePositionPatient, (x, y, z) of the first pixel's centre in millimetres (LPS); None where not said.
         orientation: ImageOrientationPatient: the direction in which columns are counted, then rows.
         spacing_mm: (row, column) between pixel centres, in the patient.
         localiser: whether it is a scout view, on which the others were planned.
@@ -57,7 +62,7 @@ class Stack:
 
     Attributes:
         order: S places in the list of slices that was given, along the normal; None for a slice that is missing.
-        affine: (4, 4), see `Scan`; None for slices that are unevenly spaced, shifted against each other, or a single one.
+        affine: (4, 4), see `Scan`; None for slices that are uneven, shifted against each other, or a single one.
         between_mm: from each slice to the next; None as for the affine.
         remarks: what is not as it should be, a few words each.
     """
@@ -69,7 +74,7 @@ class Stack:
 
 
 def arrange(slices: Sequence[Slice]) -> tuple[list[Stack], list[str]]:
-    """(the volumes and single pictures in `slices`, the largest first; a sentence about each thing that a reader must know of them all).
+    """The volumes and single pictures in `slices`, the largest first, and a sentence about each thing that is wrong.
 
     Slices without a position are single pictures. Localisers are left out where there is anything else.
     """
@@ -130,7 +135,7 @@ def _parallel(slices: Sequence[Slice], group: list[int]) -> list[list[int]]:
         axes = np.reshape(slices[index].orientation, (2, 3))
         for part in parts:
             others = np.reshape(slices[part[0]].orientation, (2, 3))
-            if all(_angle(_unit(axis), _unit(other)) <= PARALLEL for axis, other in zip(axes, others)):
+            if all(_angle(_unit(axis), _unit(other)) <= PARALLEL for axis, other in zip(axes, others, strict=True)):
                 part.append(index)
                 break
         else:
@@ -196,7 +201,7 @@ def _told_apart(slices: Sequence[Slice], group: list[int], along: dict[int, floa
                 return parts, NAMES["acquisition"]
         return [group], ""
     for name in PHASES:
-        parts = _parts(group, lambda index: dict(slices[index].phase).get(name, ""))
+        parts = _parts(group, lambda index, name=name: dict(slices[index].phase).get(name, ""))
         if len(parts) > 1 and not any(_collide(part, along) for part in parts):
             return parts, NAMES[name]
     parts = _parts(group, lambda index: slices[index].phase)
@@ -228,7 +233,7 @@ def _uneven(group: list[int], along: dict[int, float]) -> bool:
 
 
 def _places(heights: np.ndarray) -> np.ndarray | None:
-    """(n,) whole steps from the first slice of ascending `heights`; None where they are no whole steps or too many are left out."""
+    """(n,) whole steps from the first of ascending `heights`; None where they are no whole steps or too many miss."""
     steps = np.diff(heights)
     if not len(steps) or steps.min() <= HERE:
         return None
@@ -264,7 +269,7 @@ def _stack(slices: Sequence[Slice], group: list[int], along: dict[int, float]) -
             remarks.append(f"uneven: its slices lie {steps.min():.3g} to {steps.max():.3g} mm apart")
         return Stack(tuple(group), remarks=tuple(remarks))
     order: list[int | None] = [None] * (int(places[-1]) + 1)
-    for place, index in zip(places, group):
+    for place, index in zip(places, group, strict=True):
         order[place] = index
     full = np.stack([np.interp(np.arange(len(order)), places, positions[:, axis]) for axis in range(3)], axis=1)
     step = slice_step(full)

@@ -1,4 +1,4 @@
-"""Volumes in files of one volume each: NIfTI by nibabel, NRRD and MetaImage by SimpleITK; turned so that all lie alike."""
+"""Volumes in files of one each: NIfTI by nibabel, NRRD and MetaImage by SimpleITK; turned so that all lie alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ SHARE_OF_CT = 0.03  # of the voxels of a CT lie in either, at least
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume as it stands in a file, turned: axis 0 runs towards the head, 1 towards the back, 2 towards the patient's left.
+    """A volume as it stands in a file, turned.
+
+    Axis 0 runs towards the head, 1 towards the back, 2 towards the patient's left.
 
     Attributes:
         stored: (S, H, W), a view of the file's bytes.
@@ -51,6 +53,7 @@ class Volume:
 
     @property
     def bits(self) -> int:
+        """Of a stored voxel."""
         return 8 * self.stored.dtype.itemsize
 
     def slices(self, places: Sequence[int]) -> np.ndarray:
@@ -59,7 +62,7 @@ class Volume:
         if self.slope == 1 and self.intercept == 0 and part.dtype.kind in "iu" and part.dtype.itemsize <= 2:
             return np.ascontiguousarray(part, np.uint16 if part.dtype == np.uint16 else np.int16)
         out = np.empty(part.shape, np.float32)
-        for target, source in zip(out, part):  # so that float64 stays small
+        for target, source in zip(out, part, strict=True):  # so that float64 stays small
             target[...] = source * np.float64(self.slope) + self.intercept
         return out
 
@@ -82,7 +85,7 @@ def form_of(data: bytes) -> str:
         return NIFTI
     if head[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c") and len(head) >= 348:
         raise UnreadableScan(
-            "This is a NIfTI or Analyze header without its picture, which stands in another file; save both as one .nii file."
+            "This is a NIfTI or Analyze header whose voxels stand in another file; save both as one .nii file."
         )
     return METAIMAGE if is_metaimage(head) else ""
 
@@ -94,7 +97,8 @@ def read_volume_file(data: bytes, raw: bytes | None = None) -> Volume:
         raw: the voxels that a .mhd header keeps in another file.
 
     Raises:
-        UnreadableScan: for more than may be opened or for what is no volume; otherwise whatever a damaged field leads a reader to raise.
+        UnreadableScan: for more than may be opened or for what is no volume; otherwise whatever a damaged field leads
+            a reader to raise.
     """
     form = form_of(data)
     if form == NIFTI:
@@ -117,7 +121,8 @@ def _nifti(data: bytes) -> Volume:
         raise UnreadableScan(f"The NIfTI file holds no volume: its size is {' x '.join(map(str, shape))}.")
     if any(side != 1 for side in shape[3:]):
         raise UnreadableScan(
-            f"The NIfTI file holds {math.prod(shape[3:])} volumes, of several times or directions; save one of them by itself."
+            f"The NIfTI file holds {math.prod(shape[3:])} volumes, of several times or directions;"
+            " save one of them by itself."
         )
     shape = shape[:3]
     bounds.check_size(shape[1], shape[0], shape[2], limit=bounds.VOLUME_VOXELS)
@@ -129,8 +134,8 @@ def _nifti(data: bytes) -> Volume:
     start, size = int(header.get_data_offset()), math.prod(shape) * dtype.itemsize
     if not len(head) - 196 <= start <= bounds.MEGA or start + size > bounds.VOLUME_BYTES:
         raise UnreadableScan(
-            f"The NIfTI file unfolds into {size / 1e6:.0f} million bytes; the limit is {bounds.VOLUME_BYTES / 1e6:.0f} million:"
-            " save it as 16-bit whole numbers, or a part of it."
+            f"The NIfTI file unfolds into {size / 1e6:.0f} million bytes; the limit is"
+            f" {bounds.VOLUME_BYTES / 1e6:.0f} million: save it as 16-bit whole numbers, or a part of it."
         )
     if packed:
         file.seek(0)
@@ -185,7 +190,7 @@ def _turned(
 
 
 def looks_like_ct(values: np.ndarray) -> bool:
-    """Whether values, of which the file does not say what they are, lie as those of a CT do: whole numbers, air and tissue among them.
+    """Whether values of an unknown kind lie as those of a CT do: whole numbers, air and tissue among them.
 
     Args:
         values: (n,) a sample of a volume.

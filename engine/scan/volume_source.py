@@ -57,7 +57,7 @@ class Files:
             yield batch
 
     def voxels_of(self, place: int) -> int | None:
-        """The place of the file that holds the voxels of a .mhd header, None for other files and where it is not there."""
+        """The place of the file with the voxels of a .mhd header, None for other files and where it is not there."""
         name = self.voxels_name(place)
         if not name:
             return None
@@ -83,17 +83,21 @@ class ZipFiles(Files):
         return self.decoder.call(function, *arguments, slices=slices)
 
     def look(self, places: Sequence[int]) -> list[dict[str, Any]]:
+        """See `volume_worker.members`."""
         return self._call("members", list(places), slices=len(places))
 
     def open_volume(self, place: int, raw: int | None) -> dict[str, Any]:
+        """See `volume_worker.member_volume`."""
         return self._call("member_volume", place, raw)
 
     def voxels_name(self, place: int) -> str:
+        """See `volume_worker.member_voxels_name`."""
         return self._call("member_voxels_name", place)
 
 
 def open_source(source: Source, decoder: Decoder) -> Files:
-    """
+    """The files in a source.
+
     Raises:
         UnreadableScan: there is nothing, or more than may be opened.
     """

@@ -1,4 +1,6 @@
-"""What a worker process does for `engine.scan.volumes`: files in, slices and what is known of them out, with one file at a time kept.
+"""What a worker process does for `engine.scan.volumes`: files in, slices and what is known of them out.
+
+One archive and one volume at a time are kept between two calls.
 
 Whatever goes to and fro is numbers, words, bytes and arrays, see `engine.worker.messages`.
 """
@@ -65,12 +67,13 @@ def members(indices: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def files(contents: Sequence[bytes]) -> list[dict[str, Any]]:
-    """What each file is, as a dictionary of one of these
+    """What each file is, as a dictionary with one of these keys.
 
     reason: why it is nothing that can be shown
     index: it lists other files only
     archive, volume: it is to be opened by itself, by `archive` or `volume`
-    scan: the fields of the picture in it, its pixels in as few bytes as they need; with `slice`, the fields of a `Slice`, from DICOM
+    scan: the fields of the picture in it, its pixels in as few bytes as they need; of DICOM with `slice`, the fields of
+        a `Slice`
     """
     answers = []
     for data in contents:
@@ -108,7 +111,8 @@ def volume(data: bytes, raw: bytes | None = None) -> dict[str, Any]:
         raw: the voxels that a .mhd header keeps in another file.
 
     Returns:
-        scan: the fields that are known beside the pixels; slices: the fields of a `Slice` for each frame, of DICOM only; shape.
+        scan: the fields that are known beside the pixels; shape: (S, H, W); slices: the fields of a `Slice` for each
+        frame, of DICOM only.
     """
     _kept.volume = None
     with damage_as_unreadable():
@@ -116,7 +120,7 @@ def volume(data: bytes, raw: bytes | None = None) -> dict[str, Any]:
         if form_of(data):
             kept = _kept.volume = read_volume_file(data, raw)
             bounds.check_size(*kept.stored.shape[1:], kept.stored.shape[0], limit=bounds.VOLUME_VOXELS)
-            known = dict(affine=kept.affine, spacing_mm=kept.spacing_mm, bits=kept.bits, remarks=kept.remarks)
+            known = {"affine": kept.affine, "spacing_mm": kept.spacing_mm, "bits": kept.bits, "remarks": kept.remarks}
             return {"shape": list(kept.stored.shape), "scan": known, "slices": None}
         scan, places = decode_dicom(open_dicom(data))
         _kept.volume = scan.pixels
@@ -150,6 +154,7 @@ def voxels_name(data: bytes) -> str:
 
 
 def member_voxels_name(index: int) -> str:
+    """As `voxels_name`, of a file in the archive."""
     return voxels_name(_member(index))
 
 

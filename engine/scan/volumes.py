@@ -1,9 +1,8 @@
-"""A folder, several files, a zip or one file -> the volumes and pictures in it, and a sentence about whatever is not as it should be."""
+"""A folder, several files, a zip or one file -> the volumes and pictures in it, and a sentence on whatever is wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +11,14 @@ import numpy as np
 from engine import worker
 from engine.scan import bounds
 from engine.scan.decoder import Decoder, InProcess
-from engine.scan.dicom_spacing import UNEVEN_FRAMES
 from engine.scan.one_file import refuse_blank
-from engine.scan.record import Scan, UnreadableScan, default_window, identity, sample
+from engine.scan.record import Scan, UnreadableScan
 from engine.scan.series import Slice, Stack, arrange
-from engine.scan.volume_files import looks_like_ct
+from engine.scan.volume_scan import checked_scan, described, filled, scan_of, volume_file_scan, volume_scan
 from engine.scan.volume_source import Files, Source, open_source
 
 MOST = 24  # volumes of one source that are opened
 CRASHES = 3  # files that end their decoder; after more of them the source is refused
-FETCHED = 1 << 25  # voxels that are fetched from a worker at a time
-TAKEN_FOR_CT = "taken for a CT by its values"
-Fetch = Callable[[Sequence[int]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -37,6 +32,21 @@ class Found:
 
     scans: tuple[Scan, ...]
     notes: tuple[str, ...] = ()
+
+    def one(self, which: int | None = None) -> Scan:
+        """The only scan, or of several the one in place `which`, from 0.
+
+        Raises:
+            UnreadableScan: there is none in that place, or there are several and it is not said which; it says what they are.
+        """
+        count = len(self.scans)
+        if which is None and count > 1:
+            each = "; ".join(f"{place}: {described(scan)}" for place, scan in enumerate(self.scans[:9]))
+            more = f"; and {count - 9} more" if count > 9 else ""
+            raise UnreadableScan(f"There are {count} scans in it ({each}{more}); say which one, with --series.")
+        if which is not None and not 0 <= which < count:
+            raise UnreadableScan(f"There is no scan {which} in it; there are 0 to {count - 1}.")
+        return self.scans[which or 0]
 
 
 @dataclass
@@ -57,13 +67,14 @@ class _Looked:
 def read_volumes(source: Source, in_process: bool = False) -> Found:
     """All volumes and pictures in `source`. Nothing of a file but its pixels and the tags in TAG_NAMES is kept.
 
-    Slices of DICOM files are grouped by series and orientation and sorted by their position along the normal. NIfTI, NRRD and
-    MetaImage volumes are turned so that slices run towards the head, rows towards the back and columns towards the patient's left.
-    Decoding is done in a process of its own, whose limits grow with the number of slices; they stand in `engine.scan.bounds`.
+    Slices of DICOM files are grouped by series and orientation and sorted by their position along the normal. NIfTI,
+    NRRD and MetaImage volumes are turned so that slices run towards the head, rows towards the back and columns towards
+    the patient's left. Decoding is done in a process of its own, whose limits grow with the number of slices; they
+    stand in `engine.scan.bounds`.
 
     Args:
-        source: the path of a folder or file, the bytes of one file, or several files as bytes or (name, bytes); one file may be a zip.
-            Names are only used to find the voxels of a .mhd header.
+        source: the path of a folder or file, the bytes of one file, or several files as bytes or (name, bytes); one
+            file may be a zip. Names are only used to find the voxels of a .mhd header.
         in_process: decode in this process, which nothing ends then: for workers and tests.
 
     Raises:
@@ -108,24 +119,7 @@ def read_volume(source: Source, which: int | None = None, in_process: bool = Fal
     Raises:
         UnreadableScan: also where there are several and `which` is not said, with what they are.
     """
-    found = read_volumes(source, in_process)
-    if which is None and len(found.scans) > 1:
-        each = "; ".join(f"{place}: {described(scan)}" for place, scan in enumerate(found.scans[:9]))
-        more = f"; and {len(found.scans) - 9} more" if len(found.scans) > 9 else ""
-        raise UnreadableScan(f"There are {len(found.scans)} scans in it ({each}{more}); say which.")
-    if which is not None and not 0 <= which < len(found.scans):
-        raise UnreadableScan(f"There is no scan {which} in it; there are 0 to {len(found.scans) - 1}.")
-    return found.scans[which or 0]
-
-
-def described(scan: Scan) -> str:
-    """A scan in a few words: 'CT of 148 slices of 512 x 512, 2 mm apart'."""
-    height, width = scan.pixels.shape[-2:]
-    kind = scan.kind if scan.kind != "unknown" else "scan" if scan.pixels.ndim == 3 else "picture"
-    if scan.pixels.ndim == 2:
-        return f"{kind} of {width} x {height}"
-    apart = scan.spacing_mm[0] if scan.spacing_mm else None
-    return f"{kind} of {len(scan.pixels)} slices of {width} x {height}" + (f", {apart:.3g} mm apart" if apart else "")
+    return read_volumes(source, in_process).one(which)
 
 
 def _look_at(files: Files) -> _Looked:
@@ -134,7 +128,7 @@ def _look_at(files: Files) -> _Looked:
         try:
             answers = files.look(batch)
         except (worker.Ended, UnreadableScan) as error:
-            if isinstance(error, UnreadableScan) and not isinstance(error.__cause__, worker.Exceeded):
+            if not _own_fault(error):
                 raise
             answers = []  # one of them is at fault: each by itself
             for place in batch:
@@ -142,16 +136,17 @@ def _look_at(files: Files) -> _Looked:
                     answers += files.look([place])
                 except (worker.Ended, UnreadableScan) as alone:
                     crashes += 1
-                    if (
-                        crashes > CRASHES
-                        or isinstance(alone, UnreadableScan)
-                        and not isinstance(alone.__cause__, worker.Exceeded)
-                    ):
+                    if crashes > CRASHES or not _own_fault(alone):
                         raise UnreadableScan(_sentence(alone)) from alone
                     answers.append({"reason": _sentence(alone)})
         for place, answer in zip(batch, answers, strict=True):
             _sort_out(looked, place, answer)
     return looked
+
+
+def _own_fault(error: Exception) -> bool:
+    """Whether one file has ended its decoder; otherwise the whole source is refused."""
+    return isinstance(error, worker.Ended) or isinstance(error.__cause__, worker.Exceeded)
 
 
 def _sentence(error: Exception) -> str:
@@ -173,14 +168,15 @@ def _sort_out(looked: _Looked, place: int, answer: dict[str, Any]) -> None:
         looked.voxels += pixels.size
         if looked.voxels > bounds.VOLUME_VOXELS:
             raise UnreadableScan(
-                f"The slices together have more than {bounds.VOLUME_VOXELS // 1_000_000} million pixels; send one series at a time."
+                f"The slices together have more than {bounds.VOLUME_VOXELS // 1_000_000} million pixels;"
+                " send one series at a time."
             )
         if answer.get("slice"):
             looked.slices.append(_slice(answer["slice"]))
             looked.pixels.append(pixels)
             looked.fields.append(known)
         else:
-            looked.pictures.append(_scan(np.asarray(pixels, np.float32), known))
+            looked.pictures.append(scan_of(np.asarray(pixels, np.float32), known))
 
 
 def _slice(plain: dict[str, Any]) -> Slice:
@@ -192,16 +188,14 @@ def _of_slices(stack: Stack, looked: _Looked) -> Scan:
     if len(stack.order) == 1:
         pixels = looked.pixels[present[0]].astype(np.float32)
         refuse_blank(pixels)
-        return _scan(pixels, looked.fields[present[0]])
+        return scan_of(pixels, looked.fields[present[0]])
 
     def take(index: int) -> np.ndarray:
         pixels, looked.pixels[index] = looked.pixels[index], None  # its memory is free from here on
         return pixels
 
-    pixels = _filled(
-        stack.order, looked.pixels[present[0]].shape, lambda places: np.stack([take(i) for i in places]), 1
-    )
-    return _volume(pixels, [looked.fields[index] for index in present], stack)
+    pixels = filled(stack.order, looked.pixels[present[0]].shape, lambda places: np.stack([take(i) for i in places]), 1)
+    return volume_scan(pixels, [looked.fields[index] for index in present], stack)
 
 
 def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, list[str]]]:
@@ -220,90 +214,16 @@ def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, 
             stacks, notes = arrange(frames)
         scans = []
         for stack in stacks[:MOST]:
-            pixels = _filled(stack.order, (height, width), lambda places: files.decoder.call("slices", list(places)))
+            pixels = filled(stack.order, (height, width), lambda places: files.decoder.call("slices", list(places)))
             if not frames:
-                scans.append(_of_volume_file(pixels, opened["scan"]))
+                scans.append(volume_file_scan(pixels, opened["scan"]))
             elif stack.affine is None and not stack.remarks and len(stack.order) == size:
-                scans.append(_checked(pixels, opened["scan"]))
+                scans.append(checked_scan(pixels, opened["scan"]))
             else:
-                scans.append(_volume(pixels, [opened["scan"]], stack))
+                scans.append(volume_scan(pixels, [opened["scan"]], stack))
         if len(stacks) > MOST:
             notes.append(f"{len(stacks) - MOST} further volumes were left out; send one at a time.")
         return [(scan, notes) for scan in scans]
     except (worker.Ended, UnreadableScan) as error:
         looked.refused.append(_sentence(error))
         return []
-
-
-def _filled(order: Sequence[int | None], shape: tuple[int, ...], fetch: Fetch, most: int = 0) -> np.ndarray:
-    """(S, H, W) float32: the slices in order, the missing ones as dark as the darkest of the others.
-
-    Args:
-        fetch: (n, H, W) of so many places.
-        most: places fetched at a time; 0 for as many as FETCHED allows.
-    """
-    pixels = np.empty((len(order), *shape[-2:]), np.float32)
-    most = most or max(1, FETCHED // (shape[-2] * shape[-1]))
-    present = [place for place, index in enumerate(order) if index is not None]
-    for start in range(0, len(present), most):
-        part = present[start : start + most]
-        for place, values in zip(part, fetch([order[place] for place in part]), strict=True):
-            pixels[place] = values
-    if len(present) < len(order):
-        darkest = min(float(pixels[place].min()) for place in present)
-        for place in set(range(len(order))) - set(present):
-            pixels[place] = darkest
-    return pixels
-
-
-def _volume(pixels: np.ndarray, known: list[dict[str, Any]], stack: Stack) -> Scan:
-    """A scan of DICOM slices.
-
-    Args:
-        known: the fields of the scan of each slice, or of all of them together.
-    """
-    middle = known[len(known) // 2]
-    window, count = Counter(tuple(one["window"]) for one in known).most_common(1)[0]
-    if 2 * count <= len(known):
-        window = default_window(pixels, middle["bits"])
-    plane = middle["spacing_mm"][-2:] if middle["spacing_mm"] else (None, None)
-    spacing = (stack.between_mm, *plane)
-    remarks = dict.fromkeys(
-        [*stack.remarks, *(remark for one in known for remark in one["remarks"] if remark != UNEVEN_FRAMES)]
-    )
-    if len(stack.order) == 1:
-        return _checked(pixels[0], middle | {"spacing_mm": plane if any(plane) else None, "affine": None})
-    changed = dict(
-        window=window,
-        spacing_mm=spacing if any(spacing) else None,
-        affine=stack.affine,
-        remarks=tuple(remarks),
-        bits=max(one["bits"] for one in known),
-    )
-    return _checked(pixels, middle | changed)
-
-
-def _of_volume_file(pixels: np.ndarray, known: dict[str, Any]) -> Scan:
-    """A scan of a NIfTI, NRRD or MetaImage file, which do not say what made them."""
-    ct = looks_like_ct(sample(pixels))
-    remarks = (*known["remarks"], *((TAKEN_FOR_CT,) if ct else ()))
-    spacing = known["spacing_mm"]
-    aspect = spacing[1] / spacing[2] if spacing else 1.0
-    fields = dict(
-        kind="CT" if ct else "unknown", window=default_window(pixels, known["bits"]), tags={}, pixel_aspect=aspect
-    )
-    return _checked(pixels, known | fields | {"remarks": remarks})
-
-
-def _checked(pixels: np.ndarray, known: dict[str, Any]) -> Scan:
-    refuse_blank(pixels)
-    return _scan(pixels, known)
-
-
-def _scan(pixels: np.ndarray, known: dict[str, Any]) -> Scan:
-    """A scan of pixels that are nobody else's, which are not copied: a volume takes a gigabyte."""
-    pixels.setflags(write=False)
-    if known.get("affine") is not None:
-        known = known | {"affine": np.array(known["affine"], np.float64)}
-        known["affine"].setflags(write=False)
-    return Scan(**known | {"pixels": pixels, "sha256": identity(pixels)})

@@ -1,4 +1,7 @@
-"""Uploaded files become scans in the background, one after the other, every reader's in turn; slices of a drop are read together."""
+"""Uploaded files become scans in the background, one after the other, every reader's in turn.
+
+The slices of one drop are read together.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,11 @@ _threads: list[threading.Thread] = []
 
 
 def take(shelf: Shelf, files: Sequence[File]) -> list[Entry]:
-    """Lists the files on the shelf at once and has them read; returns the entry of each, which slices of one drop have in common."""
+    """Lists the files on the shelf at once and has them read.
+
+    Returns:
+        The entry of each file, which the slices of one drop have in common.
+    """
     entries: dict[int, Entry] = {}
     for together in bundles(files):
         entry = _listed(shelf)

@@ -31,18 +31,27 @@ def ct_slice(
     **elements,
 ) -> bytes:
     """A DICOM file of (H, W) Hounsfield units."""
-    defaults = dict(
-        SOPClassUID=CTImageStorage, Modality="CT", SeriesInstanceUID="1.2.3", StudyInstanceUID="1.2", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
-        ImagePositionPatient=[f"{number:.6g}" for number in position], ImageOrientationPatient=[f"{number:.8g}" for number in orientation],
-        PixelSpacing=list(SPACING), RescaleSlope=1, RescaleIntercept=intercept, BitsStored=16, InstanceNumber=1,
-    )  # fmt: skip
+    defaults = {
+        "SOPClassUID": CTImageStorage,
+        "Modality": "CT",
+        "SeriesInstanceUID": "1.2.3",
+        "StudyInstanceUID": "1.2",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+        "ImagePositionPatient": [f"{number:.6g}" for number in position],
+        "ImageOrientationPatient": [f"{number:.8g}" for number in orientation],
+        "PixelSpacing": list(SPACING),
+        "RescaleSlope": 1,
+        "RescaleIntercept": intercept,
+        "BitsStored": 16,
+        "InstanceNumber": 1,
+    }
     return dicom((values.astype(np.int32) - intercept).astype(np.int16), **defaults | elements)
 
 
 def series(
     volume: np.ndarray, step: Sequence[float] = (0.0, 0.0, STEP), start: Sequence[float] = START, **elements
 ) -> list[bytes]:
-    """A DICOM file a slice, from the feet up; the numbers run the other way, and every other slice is rescaled otherwise."""
+    """A DICOM file a slice, from the feet up; numbers run the other way, every other slice is rescaled otherwise."""
     return [
         ct_slice(
             values,
@@ -74,6 +83,12 @@ def enhanced(volume: np.ndarray, places: Sequence[int], **elements) -> bytes:
     )
     stored = (volume[list(places)].astype(np.int32) + 1024).astype(np.uint16)
     return dicom(
-        stored, SOPClassUID=EnhancedCTImageStorage, Modality="CT", SeriesInstanceUID="1.2.3", StudyInstanceUID="1.2",
-        SharedFunctionalGroupsSequence=[shared], PerFrameFunctionalGroupsSequence=frames, **elements,
-    )  # fmt: skip
+        stored,
+        SOPClassUID=EnhancedCTImageStorage,
+        Modality="CT",
+        SeriesInstanceUID="1.2.3",
+        StudyInstanceUID="1.2",
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+        **elements,
+    )

@@ -56,7 +56,7 @@ def test_slices_run_along_the_normal_whatever_the_plane():
     position = [
         (50 + 3 * place, -40, 90) for place in range(len(HEAD))
     ]  # the normal of SAGITTAL points to the right: -x
-    (scan,) = read_volumes([ct_slice(one, at, SAGITTAL) for one, at in zip(HEAD, position)]).scans
+    (scan,) = read_volumes([ct_slice(one, at, SAGITTAL) for one, at in zip(HEAD, position, strict=True)]).scans
     assert np.array_equal(scan.pixels, HEAD[::-1])
     assert np.allclose(scan.affine @ (0, 0, 0, 1), (50 + 3 * (len(HEAD) - 1), -40, 90, 1))
     assert np.allclose(
@@ -118,7 +118,7 @@ def test_a_tilted_gantry_is_named_and_its_shear_stands_in_the_affine():
 
 def test_uneven_slices_have_no_third_axis_in_millimetres():
     heights = np.cumsum([0, 2, 2, 2, 2, 2, 2, 5, 5, 5, 5, 5])
-    files = [ct_slice(one, (0, 0, height)) for one, height in zip(HEAD, heights)]
+    files = [ct_slice(one, (0, 0, height)) for one, height in zip(HEAD, heights, strict=True)]
     (scan,) = read_volumes(shuffled(files)).scans
     assert np.array_equal(scan.pixels, HEAD) and scan.affine is None
     assert scan.spacing_mm == (None, *SPACING)
@@ -143,7 +143,7 @@ def test_two_acquisitions_of_one_region_are_two_volumes():
     found = read_volumes(shuffled(files))
     assert {int(scan.pixels.sum()) for scan in found.scans} == {int(HEAD.sum()), int(HEAD.sum()) + 50 * HEAD.size}
     assert len(found.notes) == 1 and "2 acquisitions" in found.notes[0]
-    with pytest.raises(UnreadableScan, match="2 scans.*12 slices"):
+    with pytest.raises(UnreadableScan, match=r"2 scans.*12 slices"):
         read_volume(files)
     assert read_volume(files, which=1).pixels.shape == HEAD.shape
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.scan import UnreadableScan, bounds, read_scan, read_volume, read_volumes
-from engine.scan.volumes import TAKEN_FOR_CT
+from engine.scan.volume_scan import TAKEN_FOR_CT
 from tests.places import REAL_SCANS
 from tests.scan.series_files import head
 
@@ -30,7 +30,7 @@ def turned(axes, flips):
     """(array (I, J, K), (4, 4) from (i, j, k, 1) to LPS) of HEAD with its axes in this order and direction."""
     array = HEAD.transpose(axes)[tuple(slice(None, None, flip) for flip in flips)]
     affine = np.eye(4)
-    for new, (old, flip) in enumerate(zip(axes, flips)):
+    for new, (old, flip) in enumerate(zip(axes, flips, strict=True)):
         affine[:3, new] = flip * AFFINE[:3, old]
         if flip < 0:
             affine[:3, 3] += AFFINE[:3, old] * (HEAD.shape[old] - 1)
@@ -51,7 +51,8 @@ def nrrd(array, affine, encoding="raw", space="left-posterior-superior", extra="
     origin = ",".join(f"{number:.10g}" for number in turn @ affine[:3, 3])
     voxels = array.astype("<i2").tobytes(order="F")
     header = (
-        f"NRRD0004\ntype: short\ndimension: 3\nspace: {space}\nsizes: {numbers(array.shape)}\nspace directions: {directions}\n"
+        f"NRRD0004\ntype: short\ndimension: 3\nspace: {space}\nsizes: {numbers(array.shape)}\n"
+        f"space directions: {directions}\n"
         f"kinds: domain domain domain\nendian: little\nencoding: {encoding}\nspace origin: ({origin})\n{extra}\n"
     )
     return header.encode() + (gzip.compress(voxels) if encoding == "gzip" else voxels)
@@ -65,7 +66,8 @@ def metaimage(array, affine, file="LOCAL", packed=False, extra=""):
         f"ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = {packed}\n"
         + (f"CompressedDataSize = {len(voxels)}\n" if packed else "")
         + f"TransformMatrix = {numbers((affine[:3, :3] / lengths).T.reshape(-1))}\nOffset = {numbers(affine[:3, 3])}\n"
-        f"ElementSpacing = {numbers(lengths)}\nDimSize = {numbers(array.shape)}\n{extra}ElementType = MET_SHORT\nElementDataFile = {file}\n"
+        f"ElementSpacing = {numbers(lengths)}\nDimSize = {numbers(array.shape)}\n{extra}ElementType = MET_SHORT\n"
+        f"ElementDataFile = {file}\n"
     )
     return header.encode() + voxels if file == "LOCAL" else (header.encode(), voxels)
 
@@ -167,7 +169,7 @@ def test_a_detached_nrrd_is_refused(name):
 
 def test_half_a_nifti_pair_is_refused():
     data = nifti(*turned((2, 1, 0), (1, 1, 1)))
-    with pytest.raises(UnreadableScan, match="save both as one .nii"):
+    with pytest.raises(UnreadableScan, match="save both as one"):
         read_volume(data[:344] + b"ni1\0" + bytes(4))
 
 

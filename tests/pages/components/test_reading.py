@@ -34,7 +34,7 @@ def read(*files):
 def test_the_slices_of_a_series_are_one_entry(files):
     shelf, entries = read(*files())
     (entry,) = shelf.entries.values()
-    assert set(entries) == {entry} and entry.state == "open" or entry.state == "waiting"
+    assert set(entries) == {entry} and entry.state in ("open", "waiting")
     assert entry.name == "CT 1"
     opened = entry.opened()
     assert opened.slices == 12 and np.array_equal(opened.scan.pixels, HEAD)
