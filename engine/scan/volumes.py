@@ -37,7 +37,7 @@ class Found:
         """The only scan, or of several the one in place `which`, from 0.
 
         Raises:
-            UnreadableScan: there is none in that place, or there are several and it is not said which; it says what they are.
+            UnreadableScan: there is none in that place, or there are several and it is not said which; with a list.
         """
         count = len(self.scans)
         if which is None and count > 1:

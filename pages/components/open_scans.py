@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -204,15 +204,21 @@ def show(opened: OpenScan) -> None:
     mine.started = True
 
 
-def take(files: Sequence[tuple[str, bytes]]) -> list[Entry]:
-    """Lists uploaded files, (name, bytes) each, and has them read.
+def take(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
+    """Lists uploaded files, (name, bytes) by their identity, and has them read; returns the entry of each.
 
-    What is on show stays until the first of them can be shown, see `settle`.
+    What is on show stays until the first of them can be shown, see `settle`. A run of the page that is stopped on its
+    way takes no file twice: nothing at which it may be stopped lies between the reading and its note.
     """
-    entries = reading.take(shelf.mine(), files)
-    sessions.belongings()["drop"] = sessions.belongings()["turn to"] = list(dict.fromkeys(entries))
+    mine, belongings = shelf.mine(), sessions.belongings()
+    taken = belongings.get("taken", {})
+    new = [identity for identity in files if identity not in taken]
+    taken = taken | dict(zip(new, reading.take(mine, [files[identity] for identity in new]), strict=True))
+    belongings["taken"] = taken = {identity: taken[identity] for identity in files}
+    entries = list(dict.fromkeys(taken.values()))
+    belongings["drop"] = belongings["turn to"] = entries
     entries[0].done.wait(1.0)  # one file is mostly read within that, and shown without a detour
-    return entries
+    return list(taken.values())
 
 
 def settle() -> None:

@@ -60,7 +60,8 @@ def upload() -> None:
     if files:
         st.session_state.notice = None
         with st.spinner("Reading"):
-            _let_go([file.file_id for file in files], open_scans.take([(file.name, file.getvalue()) for file in files]))
+            entries = open_scans.take({file.file_id: (file.name, file.getvalue()) for file in files})
+            _let_go([file.file_id for file in files], entries)
         st.session_state.uploads = round_ + 1  # a new widget: the old one lets go of the names
         st.rerun()
     context = get_script_run_ctx()

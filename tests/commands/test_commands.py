@@ -390,7 +390,7 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
     ("words", "named"),
     [
         (("explain", "missing.png", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
-        (("explain", "{tmp}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
+        (("explain", "{empty}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "holds no file"),
         (("explain", "{broken}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "."),
         (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{tmp}/out"), "no checkpoint at 'nowhere'"),
         (("explain", "{film}", "--checkpoint", "{tmp}", "--out", "{tmp}/out"), "has no weights.safetensors"),
@@ -449,7 +449,7 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
 )
 def test_what_a_user_can_mend_is_said_in_one_sentence(words, named, engine, start, film, tmp_path):
     places = {"start": start, "tmp": tmp_path, "film": film}
-    for name, make in {"broken": broken, "volume": volume, "two": two_findings}.items():
+    for name, make in {"broken": broken, "volume": volume, "two": two_findings, "empty": empty}.items():
         if f"{{{name}}}" in words:
             places[name] = make(tmp_path / name)
     assert named in one_sentence(engine(*(word.format(**places) for word in words)))
@@ -467,6 +467,11 @@ def volume(path):
         [np.arange(1600, dtype=np.uint16).reshape(40, 40) * step for step in (10, 20, 30)],
     )
     return path.with_suffix(".tiff")
+
+
+def empty(path):
+    path.mkdir()
+    return path
 
 
 def two_findings(path):

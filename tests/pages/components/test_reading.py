@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import numpy as np
 import pytest
 
+from engine.scan import bounds
 from engine.scan.bundles import bundles
-from pages.components import reading
+from pages.components import open_scans, reading
 from pages.components.shelf import Shelf
+from server.settings import MEGABYTE, Settings
+from server.uploads import FILES
+from tests.places import ROOT
 from tests.scan.files import body, dicom, png
 from tests.scan.series_files import SAGITTAL, ct_slice, head, series, shuffled
 from tests.scan.test_archive import zipped
@@ -69,3 +75,20 @@ def test_only_slices_are_bundled():
     files = [("a", dicom(body())), ("b", series(HEAD)[0]), ("c", b"x"), ("d", sagittal)]
     assert bundles(files) == [[0], [1, 3], [2]]
     assert bundles(files[:3]) == [[0], [1], [2]]
+
+
+def test_a_run_that_is_stopped_on_its_way_takes_no_file_twice(monkeypatch):
+    mine, belongings = Shelf(None), {}
+    monkeypatch.setattr(open_scans.shelf, "mine", lambda: mine)
+    monkeypatch.setattr(open_scans.sessions, "belongings", lambda: belongings)
+    drop = {str(place): (f"{place}.dcm", one) for place, one in enumerate([dicom(body()), *series(HEAD)])}
+    first = open_scans.take(drop)
+    assert open_scans.take(drop) == first and len(mine.entries) == 2
+    assert open_scans.take({"new": ("x.dcm", dicom(body(50, 60)))})[0] not in first
+
+
+def test_the_server_takes_a_file_as_large_as_a_volume_may_be():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    largest = settings["server"]["maxUploadSize"] << 20
+    assert largest == bounds.VOLUME_FILE_BYTES <= Settings().upload_megabytes * MEGABYTE
+    assert FILES >= 1000
