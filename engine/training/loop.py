@@ -224,6 +224,15 @@ def run(
     return best
 
 
+def leave(fabric: Fabric) -> None:
+    """Ends the process group once all have trained: what is left is done by the first process alone, and a process that
+    ends inside a group may be aborted.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def best_weights(folder: Path) -> dict[str, Tensor]:
     """The weights that `Recipe.weights_to_keep` gave at the best validation."""
     return safetensors.torch.load_file(folder / BEST)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from lightning.fabric import Fabric
+from torch import Tensor
 
-from engine.checkpoints.card import card, metrics_of, placeholder_card
+from engine.checkpoints.card import placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.checkpoints.resolve import open_checkpoint
 from engine.methods.cit_lr.diffusion import Diffusion
@@ -19,12 +22,13 @@ from engine.methods.cit_lr.generator import DiffusionInterventions
 from engine.methods.cit_lr.network import Architecture, Networks
 from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.train import PHASES, DenoiserPhase
-from engine.methods.cit_lr.training_data import PRESETS, Preset, TrainingData, latents_of
+from engine.methods.cit_lr.training_data import Preset, TrainingData, latents_of
+from engine.networks.films import Films
 from engine.networks.precision import swift
 from engine.preprocessing import Preprocessing
-from engine.training.job import TrainingJob, data_facts, hardware
+from engine.training.job import TrainingJob
 from engine.training.loop import best_weights, facts_of, run
-from engine.training.presets import with_changes
+from engine.training.pipeline import Pipeline, run_pipeline
 
 INTENDED = (
     "Research and teaching: to show the same patient under another {attributes}, so that a model can be asked whether "
@@ -42,6 +46,90 @@ TRIED = 128
 MEASURED = 200  # test pictures that the card's measures rest on
 
 
+class CitLrPipeline(Pipeline):
+    """The generator's phases, one after the other; the guidance is chosen before the perturbation is learned."""
+
+    name = "cit_lr"
+    has_detector = False
+
+    def __init__(self, job: TrainingJob):
+        super().__init__(job)
+        if self.preset.batch % (2 * job.machine.devices):
+            raise ValueError(
+                f"batches of {self.preset.batch} and half as many cannot be shared by {job.machine.devices} devices."
+            )
+
+    def prepare(self) -> None:
+        job, preset = self.job, self.preset
+        self.data = TrainingData(job.collection, preset)
+        torch.manual_seed(job.seed)
+        self.nets = Networks(
+            preset.architecture, self.data.attributes, job.collection.findings, preset.perturbation_scale
+        ).to(memory_format=torch.channels_last)
+        if job.start_from:
+            _start_from(self.nets, open_checkpoint(job.start_from))
+
+    def fit(self, fabric: Fabric) -> None:
+        job, nets = self.job, self.nets
+        for name, phase in PHASES.items():
+            if name == "disentangler":
+                nets.guidance = _guidance(nets, self.data, self.preset, fabric.device)
+            recipe = phase(self.data, self.preset, nets, job.seed)
+            run(recipe, job.run_folder / name, fabric, resume=job.resume)
+            recipe.part.load_state_dict(best_weights(job.run_folder / name))
+            if isinstance(recipe, DenoiserPhase):
+                nets.denoiser.load_state_dict(recipe.average.state_dict())
+            getattr(nets, "perturbation" if name == "disentangler" else name).eval().requires_grad_(False)
+
+    @property
+    def films(self) -> Films:
+        return self.data.films
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return self.nets.state_dict()
+
+    def spent(self) -> str:
+        facts = {name: facts_of(self.job.run_folder / name) for name in PHASES}
+        return ", ".join(
+            f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
+        )
+
+    def data_words(self) -> dict[str, str]:
+        return {}
+
+    def configuration(self) -> dict[str, Any]:
+        attributes = {name: list(values) for name, values in self.data.attributes.items()}
+        return {
+            "attributes": attributes,
+            "diffusion": asdict(self.preset.diffusion),
+            "perturbation_scale": self.preset.perturbation_scale,
+            "guidance": dict(zip(attributes, self.nets.guidance)),
+            "quality": {},
+        }
+
+    def _test(self) -> np.ndarray:
+        test = self.job.collection.split("test")
+        return np.sort(np.random.default_rng(self.job.seed).permutation(test)[:MEASURED])
+
+    def calibrated(self, model: DiffusionInterventions) -> dict[str, Any]:
+        self._quality = quality(model, self.job.collection, self._test())
+        return {"quality": {name: [row.row() for row in rows] for name, rows in self._quality.items()}}
+
+    def measured(self, model: DiffusionInterventions):
+        return *evaluate(model, self.job.collection, self._test(), self._quality), []
+
+    def intended(self) -> str:
+        return INTENDED.format(attributes=" or ".join(name.replace("_", " ") for name in self.data.attributes))
+
+    def remarks(self) -> Sequence[str]:
+        guided = zip(self.data.attributes, self.nets.guidance, strict=True)
+        strengths = ", ".join(f"{name.replace('_', ' ')} {w:g}" for name, w in guided)
+        return [
+            f"Of {len(self._test())} test pictures; guidance {strengths}, {self.preset.num_steps} DDIM steps over "
+            f"{self.preset.strength:.0%} of the noise schedule."
+        ]
+
+
 def produce(job: TrainingJob) -> Checkpoint | None:
     """Train (or go on training) the phases, measure on test, save.
 
@@ -51,32 +139,7 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     Raises:
         ValueError: guidance is asked for, which a generator does not have, or a collection without attributes.
     """
-    if job.guidance is not None:
-        raise ValueError("CIT-LR is trained without guidance; leave --guidance out.")
-    preset = with_changes(PRESETS[job.preset], job.changes)
-    if preset.batch % (2 * job.machine.devices):
-        raise ValueError(
-            f"batches of {preset.batch} and half as many cannot be shared by {job.machine.devices} devices."
-        )
-    training_data = TrainingData(job.collection, preset)
-    torch.manual_seed(job.seed)
-    nets = Networks(
-        preset.architecture, training_data.attributes, job.collection.findings, preset.perturbation_scale
-    ).to(memory_format=torch.channels_last)
-    if job.start_from:
-        _start_from(nets, open_checkpoint(job.start_from))
-    fabric = job.machine.fabric(job.run_folder)
-    fabric.launch()
-    for name, phase in PHASES.items():
-        if name == "disentangler":
-            nets.guidance = _guidance(nets, training_data, preset, fabric.device)
-        recipe = phase(training_data, preset, nets, job.seed)
-        run(recipe, job.run_folder / name, fabric, resume=job.resume)
-        recipe.part.load_state_dict(best_weights(job.run_folder / name))
-        if isinstance(recipe, DenoiserPhase):
-            nets.denoiser.load_state_dict(recipe.average.state_dict())
-        getattr(nets, "perturbation" if name == "disentangler" else name).eval().requires_grad_(False)
-    return _saved(job, preset, training_data, nets, fabric) if fabric.is_global_zero else None
+    return run_pipeline(CitLrPipeline(job))
 
 
 def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
@@ -148,62 +211,6 @@ def weakest(convinced: Callable[[float], float]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if convinced(middle) >= CONVINCING else (middle, high)
     return high
-
-
-def _saved(job: TrainingJob, preset: Preset, training_data: TrainingData, nets: Networks, fabric) -> Checkpoint:
-    collection, attributes = job.collection, {name: list(values) for name, values in training_data.attributes.items()}
-    config = {
-        "findings": list(collection.findings),
-        "thresholds": dict.fromkeys(collection.findings, 0.5),
-        "network": asdict(preset.architecture),
-        "preprocessing": asdict(training_data.films.preprocessing),
-        "attributes": attributes,
-        "diffusion": asdict(preset.diffusion),
-        "perturbation_scale": preset.perturbation_scale,
-        "guidance": dict(zip(attributes, nets.guidance)),
-        "quality": {},
-        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"} | {"seed": job.seed},
-        "data": data_facts(collection),
-    }
-    weights = nets.state_dict()
-    draft = save_checkpoint(
-        job.run_folder / "draft", method="cit_lr", config=config, weights=weights, card=placeholder_card(), half=True
-    )
-    generator = DiffusionInterventions(draft, "cuda" if fabric.device.type == "cuda" else "cpu")
-    test = np.random.default_rng(job.seed).permutation(collection.split("test"))[:MEASURED]
-    found = quality(generator, collection, np.sort(test))
-    config["quality"] = {name: [row.row() for row in rows] for name, rows in found.items()}
-    rows, remarks = evaluate(generator, collection, np.sort(test), found)
-    facts = {name: facts_of(job.run_folder / name) for name in PHASES}
-    spent = ", ".join(
-        f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
-    )
-    strengths = ", ".join(f"{name.replace('_', ' ')} {w:g}" for name, w in zip(attributes, nets.guidance))
-    how = (
-        f"Of {len(test)} test pictures; guidance {strengths}, {preset.num_steps} DDIM steps over {preset.strength:.0%} "
-        "of the noise schedule."
-    )
-    measured = metrics_of(collection, rows, [*remarks, how], [])
-    text = card(
-        title=f"{job.name}: CIT-LR on {collection.name}",
-        intended=INTENDED.format(attributes=" or ".join(name.replace("_", " ") for name in attributes)),
-        terms=job.terms,
-        collection=collection,
-        seed=job.seed,
-        guidance="none",
-        command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {spent}.",
-        metrics=measured,
-    )
-    return save_checkpoint(
-        job.destination / job.name,
-        method="cit_lr",
-        config=config,
-        weights=weights,
-        card=text,
-        metrics=measured,
-        half=True,
-    )
 
 
 def tiny(folder: Path, seed: int = 0) -> Checkpoint:

@@ -6,17 +6,30 @@ from pathlib import Path
 
 from engine.checkpoints.format import Checkpoint
 from engine.methods.cx_gan.network import Architecture, MapGenerator
-from engine.methods.cx_gan.train import PRESETS, CxGanRecipe
-from engine.methods.map_translation import produce as shared
-from engine.registry import methods
+from engine.methods.cx_gan.train import CxGanRecipe
+from engine.methods.map_translation import produce as map_translation
 from engine.training.job import TrainingJob
+from engine.training.pipeline import run_pipeline
+
+
+class CxGanPipeline(map_translation.MapTranslationPipeline):
+    """CX-GAN's recipe; the rest is what map translations share."""
+
+    name = "cx_gan"
+    recipe_class = CxGanRecipe
 
 
 def produce(job: TrainingJob) -> Checkpoint | None:
-    """Train (or go on training), measure and save, as `map_translation.produce` does it."""
-    return shared.produce(job, methods()["cx_gan"], PRESETS, CxGanRecipe)
+    """Train (or go on training), fit the probability on validation, measure on test, save.
+
+    Raises:
+        ValueError: guidance is asked for, which the method does not have, or settings or a start that do not fit.
+    """
+    return run_pipeline(CxGanPipeline(job))
 
 
 def tiny(folder: Path) -> Checkpoint:
     """A small checkpoint with random weights, for tests."""
-    return shared.tiny(folder, "cx_gan", MapGenerator(Architecture(size=32, width=4, levels=3, critic_width=4)))
+    return map_translation.tiny(
+        folder, "cx_gan", MapGenerator(Architecture(size=32, width=4, levels=3, critic_width=4))
+    )

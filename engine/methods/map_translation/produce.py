@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from engine.checkpoints.card import card, chest_subgroups, metrics_of, placeholder_card
+from engine.checkpoints.card import chest_subgroups, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.explanation import fitting_change_limit
 from engine.methods.map_translation.evaluate import fixed_cut, look, measures
-from engine.methods.map_translation.train import FAINTEST
+from engine.methods.map_translation.explain import DiscrepancyModel
+from engine.methods.map_translation.train import FAINTEST, DiscrepancyRecipe
 from engine.metrics.classification import youden_threshold
-from engine.ood import ENOUGH, OutOfDistributionDetector
+from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
-from engine.registry import Method
-from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
-from engine.training.loop import best_weights, facts_of, run
-from engine.training.presets import with_changes
+from engine.training.pipeline import RecipePipeline
 
 INTENDED = (
     "Research and teaching: to see what a picture would look like {instead}, and every pixel of the difference. Not "
@@ -30,88 +29,38 @@ INTENDED = (
 )
 
 
-def produce(job: TrainingJob, method: Method, presets: Mapping, recipe_of: Callable) -> Checkpoint | None:
-    """Train (or go on training), fit the probability on validation, measure on test, save.
+class MapTranslationPipeline(RecipePipeline):
+    """What CX-GAN and VA-GAN share: a logistic function of the map's size, an operating point, a colour scale and a cut."""
 
-    Args:
-        presets: of the method, by name.
-        recipe_of: (collection, preset, seed), and `pairs=` where there are some -> `DiscrepancyRecipe`.
+    recipe_class: ClassVar[Callable[..., DiscrepancyRecipe]]
+    trained: DiscrepancyRecipe
 
-    Returns:
-        the checkpoint; None in all but the first of several processes.
+    def recipe(self) -> DiscrepancyRecipe:
+        job = self.job
+        pairs = {} if job.pairs is None else {"pairs": job.pairs}
+        return type(self).recipe_class(job.collection, self.preset, job.seed, **pairs)
 
-    Raises:
-        ValueError: guidance is asked for, which these methods do not have, or settings or a start that do not fit.
-    """
-    if job.guidance is not None:
-        raise ValueError(f"{method.title} is trained without guidance; leave --guidance out.")
-    preset = with_changes(presets[job.preset], job.changes)
-    if preset.pairs % job.machine.devices:
-        raise ValueError(
-            f"{preset.pairs} pairs a batch cannot be shared by {job.machine.devices} devices; set pairs to a multiple."
-        )
-    recipe = recipe_of(job.collection, preset, job.seed, **({} if job.pairs is None else {"pairs": job.pairs}))
-    if job.start_from:
-        recipe.start_from(starting_weights(job))
-    fabric = job.machine.fabric(job.run_folder)
-    fabric.launch()
-    run(recipe, job.run_folder, fabric, resume=job.resume)
-    if not fabric.is_global_zero:
-        return None
-    collection, facts, finding = job.collection, facts_of(job.run_folder), job.collection.findings[0]
-    pictures = {
-        part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
-    }
-    detector = OutOfDistributionDetector.of(pictures["train"], pictures["validation"])
-    config = {
-        "findings": [finding],
-        "contrast_class": recipe.contrast_class,
-        "network": asdict(preset.architecture),
-        "preprocessing": asdict(recipe.films.preprocessing),
-        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
-        | {"steps_done": facts["step"], "seed": job.seed},
-        "data": data_facts(collection, job.pairs, guidance="none"),
-        "calibration": {"slope": 1.0, "middle": 0.0},
-        "crop": collection.crop,
-        "cut": 0.1,
-        "thresholds": {finding: 0.5},
-        "scales": {finding: 1.0},
-    }
-    weights = {k: v for k, v in best_weights(job.run_folder).items() if k.startswith("net.")}
-    weights = weights | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
-    draft = save_checkpoint(
-        job.run_folder / "draft", method=method.name, config=config, weights=weights, card=placeholder_card(), half=True
-    )
-    model = method.open(draft, "cuda" if fabric.device.type == "cuda" else "cpu")
-    config |= _fitted(model, collection)
-    model.slope, model.middle = config["calibration"]["slope"], config["calibration"]["middle"]
-    model.cut = config["cut"]
-    model.thresholds = np.array([config["thresholds"][finding]], np.float32)
-    test = collection.split("test")
-    seen = look(model, collection, test)
-    rows, remarks = measures(model, collection, test, seen)
-    found = metrics_of(collection, rows, remarks, chest_subgroups(collection, test, seen.probabilities[:, None]))
-    text = card(
-        title=f"{job.name}: {method.title} on {collection.name}",
-        intended=intended(finding, recipe.contrast_class),
-        terms=job.terms + taught_words(job.pairs),
-        collection=collection,
-        seed=job.seed,
-        guidance="none",
-        command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
-        f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
-        metrics=found,
-    )
-    return save_checkpoint(
-        job.destination / job.name,
-        method=method.name,
-        config=config,
-        weights=weights,
-        card=text,
-        metrics=found,
-        half=True,
-    )
+    def configuration(self) -> dict:
+        (finding,) = self.job.collection.findings
+        return {
+            "contrast_class": self.trained.contrast_class,
+            "calibration": {"slope": 1.0, "middle": 0.0},
+            "crop": self.job.collection.crop,
+            "cut": 0.1,
+            "scales": {finding: 1.0},
+        }
+
+    def calibrated(self, model: DiscrepancyModel) -> dict:
+        return _fitted(model, self.job.collection)
+
+    def measured(self, model: DiscrepancyModel):
+        collection, test = self.job.collection, self.job.collection.split("test")
+        seen = look(model, collection, test)
+        rows, remarks = measures(model, collection, test, seen)
+        return rows, remarks, chest_subgroups(collection, test, seen.probabilities[:, None])
+
+    def intended(self) -> str:
+        return intended(self.job.collection.findings[0], self.trained.contrast_class)
 
 
 def intended(finding: str, contrast_class: str | None) -> str:

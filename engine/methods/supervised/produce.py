@@ -1,4 +1,4 @@
-"""From a training job to a checkpoint of the supervised U-Net: train, fit the probabilities, measure, save."""
+"""From a training job to a checkpoint of the supervised U-Net."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from engine.checkpoints.card import card, chest_subgroups, metrics_of, placeholder_card
+from engine.checkpoints.card import chest_subgroups, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.datasets.collection import Collection
 from engine.explanation import fitting_change_limit
 from engine.methods.supervised.evaluate import evaluate, look
 from engine.methods.supervised.explain import FAINTEST, SupervisedModel
-from engine.methods.supervised.train import PRESETS, Architecture, SupervisedRecipe, SupervisedUNet
+from engine.methods.supervised.train import Architecture, SupervisedRecipe, SupervisedUNet
 from engine.metrics.classification import youden_threshold
-from engine.ood import ENOUGH, OutOfDistributionDetector
+from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
-from engine.registry import methods
-from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
-from engine.training.loop import best_weights, facts_of, run
-from engine.training.presets import with_changes
+from engine.training.job import TrainingJob
+from engine.training.pipeline import RecipePipeline, run_pipeline
 
 INTENDED = (
     "Research and teaching: to see what a map is when the true counterfactual of every training picture is known, "
@@ -31,58 +29,33 @@ INTENDED = (
 )
 
 
+class SupervisedPipeline(RecipePipeline):
+    """The U-Net: a logistic function of its change's size for each finding."""
+
+    name = "supervised"
+
+    def recipe(self) -> SupervisedRecipe:
+        return SupervisedRecipe(self.job.collection, self.preset, self.job.seed, self.job.pairs)
+
+    def configuration(self) -> dict:
+        findings = self.job.collection.findings
+        return {"calibration": {finding: [1.0, 0.0] for finding in findings}, "scales": dict.fromkeys(findings, 1.0)}
+
+    def calibrated(self, model: SupervisedModel) -> dict:
+        return _fitted(model, self.job.collection)
+
+    def measured(self, model: SupervisedModel):
+        collection, test = self.job.collection, self.job.collection.split("test")
+        rows, remarks = evaluate(model, collection, test)
+        return rows, remarks, chest_subgroups(collection, test, look(model, collection, test)[2])
+
+    def intended(self) -> str:
+        return INTENDED
+
+
 def produce(job: TrainingJob) -> Checkpoint | None:
     """Train (or go on training), fit the probabilities on validation, measure on test, save."""
-    method = methods()["supervised"]
-    if job.guidance is not None:
-        raise ValueError(f"{method.title} is trained without guidance; leave --guidance out.")
-    preset = with_changes(PRESETS[job.preset], job.changes)
-    recipe = SupervisedRecipe(job.collection, preset, job.seed, job.pairs)
-    if job.start_from:
-        recipe.start_from(starting_weights(job))
-    fabric = job.machine.fabric(job.run_folder)
-    fabric.launch()
-    run(recipe, job.run_folder, fabric, resume=job.resume)
-    if not fabric.is_global_zero:
-        return None
-    collection, facts = job.collection, facts_of(job.run_folder)
-    known = {
-        part: recipe.films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
-    }
-    detector = OutOfDistributionDetector.of(known["train"], known["validation"])
-    config = {
-        "findings": list(collection.findings),
-        "network": asdict(preset.architecture),
-        "preprocessing": asdict(recipe.films.preprocessing),
-        "training": {k: v for k, v in asdict(preset).items() if k != "architecture"}
-        | {"steps_done": facts["step"], "seed": job.seed},
-        "data": data_facts(collection, job.pairs, guidance="none"),
-        "calibration": {finding: [1.0, 0.0] for finding in collection.findings},
-        "thresholds": dict.fromkeys(collection.findings, 0.5),
-        "scales": dict.fromkeys(collection.findings, 1.0),
-    }
-    weights = best_weights(job.run_folder) | {k: torch.as_tensor(v) for k, v in detector.tensors().items()}
-    saved = {"method": method.name, "weights": weights, "half": True}
-    draft = save_checkpoint(job.run_folder / "draft", config=config, card=placeholder_card(), **saved)
-    model = method.open(draft, "cuda" if fabric.device.type == "cuda" else "cpu")
-    config |= _fitted(model, collection)
-    draft = save_checkpoint(job.run_folder / "draft", config=config, card=placeholder_card(), **saved)
-    model, test = method.open(draft, model.device.type), collection.split("test")
-    rows, remarks = evaluate(model, collection, test)
-    found = metrics_of(collection, rows, remarks, chest_subgroups(collection, test, look(model, collection, test)[2]))
-    text = card(
-        title=f"{job.name}: {method.title} on {collection.name}",
-        intended=INTENDED,
-        terms=job.terms + taught_words(job.pairs),
-        collection=collection,
-        seed=job.seed,
-        guidance="none",
-        command=job.command,
-        hardware=f"{hardware(job.machine, fabric.device.type)}; {facts['seconds'] / 60:.0f} minutes for "
-        f"{facts['step']} steps, the kept weights are those of step {facts['best']['step']}.",
-        metrics=found,
-    )
-    return save_checkpoint(job.destination / job.name, config=config, card=text, metrics=found, **saved)
+    return run_pipeline(SupervisedPipeline(job))
 
 
 def _fitted(model: SupervisedModel, collection: Collection) -> dict:
