@@ -37,7 +37,8 @@ class CheckpointDetector:
             RefusedCheckpoint: its weights have changed since it was checked.
         """
         with safe_open(checkpoint.folder / WEIGHTS, "numpy") as file:
-            if not any(tensor_name(name).startswith(TENSORS) for name in file):
+            names = file.keys()  # the file itself cannot be walked through
+            if not any(tensor_name(name).startswith(TENSORS) for name in names):
                 return None
         config, detector = checkpoint.config, OutOfDistributionDetector.from_tensors(checkpoint.arrays())
         return cls(config.get("crop", ""), Preprocessing(**config["preprocessing"]), detector)
