@@ -35,7 +35,7 @@ _OLD_KEYS = {
     "diffusion": {"reach": "strength", "hops": "num_steps", "mends": "fixed_point_iterations"},
 }
 _OLD_TENSORS = {"likeness.": "out_of_distribution.", "judge.": "oracle."}
-OLD_SETTINGS = {  # of presets: old name -> the names that it may have today
+_OLD_SETTINGS = {  # of presets: old name -> the names that it may have today, the first that a preset has
     "reach": ("strength", "value_range"),
     "pixel_reach": ("value_range",),
     "hops": ("num_steps",),
@@ -201,8 +201,18 @@ def under_todays_names(config: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(config.get(part), dict):
             config[part] = _renamed(config[part], names)
     if isinstance(config.get("method"), str):
-        config["method"] = _OLD_METHODS.get(config["method"], config["method"])
+        config["method"] = method_name(config["method"])
     return config
+
+
+def method_name(name: str) -> str:
+    """Today's name of a method that an earlier version may have named."""
+    return _OLD_METHODS.get(name, name)
+
+
+def setting_name(name: str, known: Collection[str]) -> str:
+    """Today's name of a preset's setting, where an earlier version's is none of `known`."""
+    return name if name in known else next((new for new in _OLD_SETTINGS.get(name, ()) if new in known), name)
 
 
 def tensor_name(name: str) -> str:

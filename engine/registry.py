@@ -38,7 +38,7 @@ def check_findings(name: str, known: Sequence[str], asked: Sequence[str]) -> Non
 
 
 class Model(ABC):
-    """A checkpoint that has been opened: it looks at scans and says why it says what it says.
+    """A checkpoint that has been opened: it gives findings' probabilities and explains them.
 
     Attributes:
         checkpoint: what was opened.
@@ -140,13 +140,13 @@ class Model(ABC):
 
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
-        raise UnsuitableScan(f"{self.checkpoint.method} cannot take several findings away together.")
+        raise UnsuitableScan(f"{self.checkpoint.method} cannot remove several findings together.")
 
     def finding_indices(self, findings: Sequence[str] | None = None) -> list[int]:
         """Where `findings` stand among the model's own; all of them when None.
 
         Raises:
-            ValueError: the model knows nothing of one.
+            ValueError: the model does not know one.
         """
         known = list(self.findings)
         check_findings(self.checkpoint.name, known, findings or ())
@@ -254,7 +254,10 @@ class Method(Trained):
 
 
 class Generator(Trained):
-    """A method that shows patients otherwise and explains no scan; `generator.py` takes the place of `explain.py`."""
+    """A method that makes counterfactual pictures under other attributes and explains no scan.
+
+    In its folder `generator.py` takes the place of `explain.py`.
+    """
 
     opened_by = "generator"
 
@@ -284,12 +287,12 @@ def methods() -> Mapping[str, Method]:
 
 
 def method(name: str) -> Trained:
-    """The method or generator called `name`.
+    """The method or generator called `name`, or called so in an earlier version.
 
     Raises:
         ValueError: there is none; the message names those there are.
     """
-    known = trained()
+    known, name = trained(), method_name(name)
     if name not in known:
         raise ValueError(f"no method is called {name!r}; there are {', '.join(sorted(known))}.")
     return known[name]
@@ -304,7 +307,7 @@ def _method_of(checkpoint: Checkpoint) -> Method:
     found = method(checkpoint.method)
     if not isinstance(found, Method):
         raise RefusedCheckpoint(
-            f"{checkpoint.name} shows patients otherwise and explains no scans; the bias report uses it."
+            f"{checkpoint.name} makes counterfactual pictures and explains no scans; use it in the bias report."
         )
     return found
 
@@ -320,7 +323,7 @@ def choose_device(device: str = "auto") -> str:
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device must be auto, cpu or cuda, got {device!r}.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA device is to be had here; use --device cpu or leave it out.")
+        raise ValueError("there is no CUDA device here; use --device cpu or leave it out.")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 

@@ -13,7 +13,7 @@ from engine.metrics.measure import Measure, between
 from engine.metrics.subjects import CHANGE, FLIPS
 
 MARKER, PAIR = "marker", ("absent", "present")  # the attribute, and its values in the order of the change
-NO_PROOF = "A map that is free of the marker is no proof that the answer is."
+NO_PROOF = "A map without the marker does not prove that the answer does not depend on it."
 
 
 def both_numbers(rows: Sequence[Measure], findings: Sequence[str] | None = None) -> list[str]:

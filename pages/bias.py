@@ -88,7 +88,7 @@ def wishes(checkpoint: Checkpoint) -> tuple[ReportRequest, bool, DeltaGenerator]
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="bias-wishes"):
         source = next(iter(known))
         if len(known) > 1:
-            source = st.selectbox("Shown otherwise by", list(known), format_func=lambda s: known[s][0], width=230)
+            source = st.selectbox("Counterfactuals by", list(known), format_func=lambda s: known[s][0], width=230)
         attributes = known[source][1]
         stored = st.session_state.get("bias attribute kept")
         st.session_state["bias attribute"] = stored if stored in attributes else attributes[0]
@@ -135,7 +135,8 @@ def result(offers: list[Checkpoint]) -> None:
     job.wait(0.3)
     if not job.done:
         quiet(
-            f"{report_request.count} films are being shown otherwise, and the model is asked about each. This takes a "
+            f"{report_request.count} counterfactual films are being made, and the model is asked about each. This "
+            f"takes a "
             "minute or two; Stop gives it up."
         )
 
@@ -163,7 +164,7 @@ def result(offers: list[Checkpoint]) -> None:
 
 def empty(report_request: ReportRequest) -> None:
     quiet(
-        f"At most {report_request.count} films will be shown twice: as they are, and otherwise in nothing but the "
+        f"At most {report_request.count} films will be shown twice: as they are, and with nothing changed but the "
         f"{answers.named(report_request.attribute)}. The model is asked about both, and a test says whether its "
         "answers differ by more than chance."
     )
@@ -262,8 +263,8 @@ def main() -> None:
     if not offers:
         st.html("<h1 class='title'>Bias report</h1>")
         common.line(
-            "No checkpoint here can be tested: one that was trained on drawn films can, or one with a generator for "
-            "its films.",
+            "No checkpoint here can be tested. It needs a checkpoint that was trained on drawn films, or a generator "
+            "for its films.",
             "quiet",
         )
         return

@@ -182,7 +182,7 @@ def _lines(
     this = (scan.sha256, checkpoint.identity)
     if unlike and this not in shown_on_request:
         with st.container(key="held", horizontal=True, gap="medium"):
-            st.text(f"{unlike} What it says here may mean nothing, so it is held back.")
+            st.text(f"{unlike} Its result may be meaningless and is not shown.")
             st.button(
                 "Show it anyway",
                 key="show anyway",

@@ -143,7 +143,7 @@ def result(chosen: list[Checkpoint]) -> None:
     shown = [(checkpoint, job.answer()) for checkpoint, job in zip(chosen, jobs)]
     finding = choose_finding(shown)
     if finding is None:
-        common.line("These two know no finding in common; choose another one beside it.", "quiet")
+        common.line("These two have no finding in common; choose another second checkpoint.", "quiet")
         return
     for words in on_the_marker(shown, finding):
         common.line(words, "quiet")

@@ -162,7 +162,7 @@ def show_generator(rows: Sequence[Measure], attributes: tuple[str, ...], card: s
     for side, title, metric, variants, axis in (
         (
             left,
-            "How often its pictures are taken for what they are to be",
+            "How often its pictures show the value that was asked for",
             "effectiveness",
             ("", MEAN),
             "share, with 95 % interval",
@@ -212,7 +212,8 @@ def open_another() -> None:
 
 def choose(good: Sequence[Checkpoint]) -> str:
     """The lists of what explains scans and of what only makes pictures for the bias report; the identity of the one
-    that is chosen, of both."""
+    that is chosen, of both.
+    """
     groups = {
         "Models that explain scans": [c for c in good if c.method != GENERATOR_METHOD],
         "Generators, for the bias report": [c for c in good if c.method == GENERATOR_METHOD],

@@ -8,6 +8,7 @@ from engine.checkpoints.resolve import shipped, shipped_folder
 from engine.classifiers.resnet50 import Preset
 from engine.configuration import UnusableConfiguration, parsed, tensor_name
 from engine.methods.cit_lr.training_data import PRESETS
+from engine.registry import method
 from engine.training.presets import with_changes
 
 OLD = {
@@ -72,6 +73,10 @@ def test_tensors_are_read_under_todays_names():
         (Preset(), "reach", "value_range"),
     ],
 )
-def test_an_old_setting_on_the_command_line_names_todays(preset, old, new):
-    with pytest.raises(ValueError, match=f"^{old} is called {new} now"):
-        with_changes(preset, {old: "0.5"})
+def test_an_old_setting_on_the_command_line_is_todays(preset, old, new):
+    value = type(getattr(preset, new))(1)
+    assert with_changes(preset, {old: str(value)}) == with_changes(preset, {new: str(value)}) != preset
+
+
+def test_a_method_is_found_under_its_old_name():
+    assert method("foreign") is method("onnx")

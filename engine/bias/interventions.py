@@ -83,7 +83,7 @@ class Counterfactuals:
 
 
 class Interventions(ABC):
-    """Something that can show patients otherwise.
+    """A source of counterfactual pictures: the same patients under other values of an attribute.
 
     Attributes:
         name: a checkpoint's name, or `STRUCTURAL`.

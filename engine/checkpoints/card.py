@@ -43,7 +43,7 @@ def card(
     present = ", ".join(f"{f} {int(np.nansum(collection.labels[:, c]))}" for c, f in enumerate(collection.findings))
     if contrast_class := collection.contrast_class:
         present += (
-            f"; against these, pictures with {contrast_class} and without it: {int((collection.labels == 0).sum())}"
+            f"; the other class, pictures with {contrast_class} and without it: {int((collection.labels == 0).sum())}"
         )
     sections = {
         "Intended use and limits": intended,

@@ -47,8 +47,8 @@ def bias(
     generator: Annotated[
         str | None,
         typer.Option(
-            help="what shows patients otherwise: a checkpoint, or 'structural'; when not given, the drawing itself "
-            "for drawn films, else the shipped one for these data"
+            help="what makes the counterfactual pictures: a checkpoint, or 'structural'; when not given, the "
+            "phantom's own model for drawn films, else the shipped checkpoint for these data"
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="pictures at most, drawn at random")] = 300,
@@ -73,7 +73,7 @@ def bias(
         ),
     ] = False,
 ) -> None:
-    """Show every patient otherwise, ask the model again, and test whether it leans on the attribute."""
+    """Test whether a model's answer depends on an attribute, by counterfactual pictures of every patient."""
     from engine.bias.interventions import open_interventions
     from engine.bias.report import notes
     from engine.bias.report.compute import bias_reports
@@ -97,8 +97,7 @@ def bias(
         interventions.values_of(name)  # refuses an unknown one before anything takes long
     if card and not interventions.exact:
         raise UsageError(
-            "--card is for exact counterfactuals, which drawn films have; what a generator changes is a matter of the "
-            "report."
+            "--card is for exact counterfactuals, which only drawn films have; leave it out for a generator's."
         )
     if card and not model.checkpoint.metrics.rows:
         raise UsageError(f"the card of {model.checkpoint.name} has no table of measures to add to.")

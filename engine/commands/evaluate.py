@@ -43,7 +43,7 @@ def evaluate(
         raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
     entry = registered(method)
     model = (open_generator if isinstance(entry, Generator) else open_model)(checkpoint, device)
-    if model.checkpoint.method != method:
+    if model.checkpoint.method != entry.name:
         raise UsageError(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
     trained = None if default_options else model.checkpoint
     collection = opened(

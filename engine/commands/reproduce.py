@@ -47,14 +47,14 @@ def reproduce(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="of training, 32-true or bf16-mixed; what the machine is good at when not given")
+        str | None, typer.Option(help="of training, 32-true or bf16-mixed; what suits the machine when not given")
     ] = None,
     runs: Annotated[
         Path, typer.Option(help="where half-finished runs and the baseline's scores are kept", callback=writable_folder)
     ] = RUNS,
     generator: Annotated[
         str | None,
-        typer.Option(help="for invariance-phantom: the checkpoint that shows films otherwise, or 'structural'"),
+        typer.Option(help="for invariance-phantom: the checkpoint that makes the counterfactuals, or 'structural'"),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
@@ -74,12 +74,13 @@ def reproduce(
             raise UsageError(f"{table} makes its own data and keeps no model; it takes no {', '.join(given)}.")
         return _study(table, preset, generator, device, threads, json, runs if keeps else None)
     if generator:
-        raise UsageError(f"{table} shows nothing otherwise; --generator is for invariance-phantom.")
+        raise UsageError(f"{table} makes no counterfactuals of attributes; --generator is for invariance-phantom.")
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for table_entry in chosen:
         if preset not in registered(table_entry.method).presets():
             raise UsageError(
-                f"{table_entry.method} has no preset {preset!r}; there are {', '.join(registered(table_entry.method).presets())}."
+                f"{table_entry.method} has no preset {preset!r}; there are "
+                f"{', '.join(registered(table_entry.method).presets())}."
             )
     use_threads(threads)
     machine = Machine(device, 1, precision or _suited_precision(device))
@@ -160,7 +161,7 @@ def _study(
         raise UsageError(f"{name} has no preset {preset!r}; there are {', '.join(module.PRESETS)}.")
     taken = signature(module.study).parameters
     if generator and "generator" not in taken:
-        raise UsageError(f"{name} shows nothing otherwise; --generator is for invariance-phantom.")
+        raise UsageError(f"{name} makes no counterfactuals of attributes; --generator is for invariance-phantom.")
     if device == "cuda" and "device" not in taken:
         raise UsageError(f"{name} runs on the CPU; leave --device out.")
     given = {"generator": generator, "device": device, "runs": runs}

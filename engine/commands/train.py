@@ -42,7 +42,10 @@ def train(
         list[str] | None, typer.Option(help="again for each finding; the collection's own when not given")
     ] = None,
     contrast_class: Annotated[
-        str | None, typer.Option(help="learn the finding against this other one; against its absence when not given")
+        str | None,
+        typer.Option(
+            help="the finding that the other class has instead; the other class is without the finding when not given"
+        ),
     ] = None,
     option: Annotated[list[str] | None, typer.Option(help="of the collection, name=value")] = None,
     set: Annotated[list[str] | None, typer.Option(help="a setting that differs from the preset, name=value")] = None,
@@ -139,7 +142,7 @@ def check_two_classes(entry: Trained, findings: Sequence[str]) -> None:
     if not entry.two_classes:
         able = ", ".join(sorted(name for name, other in trained().items() if other.two_classes))
         raise UsageError(
-            f"{entry.title} learns a finding against its absence; leave --contrast-class out, or train one of {able}."
+            f"{entry.title} learns a finding by its absence only; leave --contrast-class out, or train one of {able}."
         )
     if len(findings) != 1:
         raise UsageError(

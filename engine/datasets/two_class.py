@@ -24,7 +24,7 @@ class TwoClass(SelectedFindings):
 
     def __init__(self, collection: Collection, finding: str, contrast_class: str):
         if finding == contrast_class:
-            raise ValueError(f"{finding} cannot be learned against itself; name another finding of {collection.name}.")
+            raise ValueError(f"{finding} cannot be its own contrast class; name another finding of {collection.name}.")
         super().__init__(collection, (finding, contrast_class))
         has, other = self.labels.T
         self.labels = np.select([has == 1, (has == 0) & (other == 1)], [1, 0], np.nan).astype(np.float32)[:, None]

@@ -81,7 +81,7 @@ def taught_words(pairs: Collection | None) -> str:
         return ""
     part = pairs.split("train")
     return (
-        f"\n\nTaught beside these by {len(part)} made pairs of {len(np.unique(pairs.patients[part]))} patients "
+        f"\n\nAlso trained on {len(part)} made pairs of {len(np.unique(pairs.patients[part]))} patients "
         f"({pairs.name}: lesions put into real films of ChestX-ray8 without findings), none of whom is in validation "
         "or test here."
     )

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from engine.configuration import OLD_SETTINGS
+from engine.configuration import setting_name
 
 Preset = TypeVar("Preset")
 RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
@@ -29,14 +29,10 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
     holders = {**{name: part for part in parts.values() for name in part.__dataclass_fields__}}
     holders |= {field.name: preset for field in fields(preset) if field.name not in parts}
     changed: dict[int, dict] = {}
-    for name, text in changes.items():
+    for written, text in changes.items():
+        name = setting_name(written, holders)
         if name not in holders:
-            today = [new for new in OLD_SETTINGS.get(name, ()) if new in holders]
-            raise ValueError(
-                f"{name} is called {today[0]} now; use that name."
-                if today
-                else f"no setting is called {name!r}; there are {', '.join(sorted(holders))}."
-            )
+            raise ValueError(f"no setting is called {name!r}; there are {', '.join(sorted(holders))}.")
         try:
             changed.setdefault(id(holders[name]), {})[name] = type(getattr(holders[name], name))(text)
         except ValueError as error:

@@ -142,8 +142,7 @@ def sentence(
         words.append(
             f"{'After' if explanation.both_signs else 'Without'} that change in the {what} it would say no."
             if without <= explanation.threshold
-            else f"Taking it away makes the model more sure ({without:.2f}), so the {what} without it explains "
-            "nothing here."
+            else f"Without it the model is more certain ({without:.2f}). The {what} without it explains nothing here."
             if without > explanation.probability
             else f"Even {'after' if explanation.both_signs else 'without'} it the model would still say yes "
             f"({without:.2f})."
@@ -394,7 +393,7 @@ def unlike(likeness: tuple[float, float] | None, what: str, drawn: bool) -> str:
     Arguments as for `likeness_badge`.
     """
     if drawn:
-        return f"This checkpoint was trained on drawn {what}s only, and this is none of them."
+        return f"This checkpoint was trained on drawn {what}s only. This {what} is not drawn."
     if likeness is not None and likeness[0] > likeness[1]:
         return f"This scan is unlike the {what}s this checkpoint was trained on."
     return ""

@@ -141,12 +141,16 @@ def test_a_generator_of_which_little_is_known_gives_numbers_and_no_verdict(bias,
     generator = method("cit_lr").tiny(tmp_path / "generator").folder
     code, out, err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--generator", generator)
     assert code == 0, err
-    assert out.splitlines()[1] == "That cannot be told from these pictures." and "mean change of the probability" in out
+    assert out.splitlines()[1] == "These pictures do not allow an answer." and "mean change of the probability" in out
 
 
 def test_groups_that_are_too_small_are_named_without_an_error(bias, checkpoint):
     code, out, _err = bias("--checkpoint", checkpoint, *PHANTOM, "--attribute", "sex", "--count", "12")
-    assert code == 0 and out.splitlines()[1].startswith("That cannot be told") and "patients, fewer than the 20" in out
+    assert (
+        code == 0
+        and out.splitlines()[1].startswith("These pictures do not allow")
+        and "patients, fewer than the 20" in out
+    )
 
 
 def test_what_a_marker_changes_stands_on_the_card_beside_the_map(bias, checkpoint, tmp_path):

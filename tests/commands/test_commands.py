@@ -396,7 +396,7 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
         (("explain", "{film}", "--checkpoint", "{tmp}", "--out", "{tmp}/out"), "has no weights.safetensors"),
         (
             ("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--finding", "Gout"),
-            "knows nothing of 'Gout'",
+            "does not know 'Gout'",
         ),
         (("explain", "{film}", "--checkpoint", "{start}", "--out", "{tmp}/out", "--slice", "3"), "no slice 3"),
         (("explain", "{film}", "--checkpoint", "{start}", "--out", "{film}"), "film.png"),
@@ -670,5 +670,5 @@ def test_pairs_made_of_real_films_teach_and_the_card_says_so(engine, tmp_path):
         ),
     )
     assert code == 0, err
-    assert "Taught beside these by" in out and "--pairs-root DIR" in out and str(tmp_path) not in out
+    assert "Also trained on" in out and "--pairs-root DIR" in out and str(tmp_path) not in out
     assert open_checkpoint(tmp_path / "out" / "taught").config["data"]["pairs"] == "implants"

@@ -59,7 +59,7 @@ def test_pictures_patients_and_masks_stay_as_they_are(frames):
 
 
 def test_unknown_and_equal_classes_are_refused_in_a_sentence(frames):
-    with pytest.raises(ValueError, match="Malignant cannot be learned against itself; name another finding of busi"):
+    with pytest.raises(ValueError, match="Malignant cannot be its own contrast class; name another finding of busi"):
         TwoClass(frames, "Malignant", "Malignant")
     with pytest.raises(ValueError, match="labelled for Malignant, Benign, not for Cyst"):
         TwoClass(frames, "Malignant", "Cyst")

@@ -37,12 +37,12 @@ DETECTABLE = (
 )
 GAPS = (
     "Parity, opportunity and odds gaps compare the decisions of groups of different patients, on the pictures as they "
-    "are. They cannot tell the attribute from the illness, and are shown because they are asked for."
+    "are. They cannot separate the attribute from the illness. They are shown because reports of fairness ask for them."
 )
 SMALL_PRINT = {
     "E Var(g | Z)": "g is the model's expected answer given Z under each value of the attribute. Its variance over "
     "the values, averaged over patients: 0 for a model that ignores the attribute, at most 0.25.",
-    "Overlap": "E Var(A | Z) / Var(A): 1 where Z says nothing about the attribute A, 0 where it gives it away and "
+    "Overlap": "E Var(A | Z) / Var(A): 1 where Z says nothing about the attribute A, 0 where Z determines A and "
     "nothing can be tested.",
     "eca": "Expected counterfactual accuracy: the share of decisions that stay.",
     "Paired t-test": "The test that the paper prints. Its p values are not calibrated, and no verdict rests on them.",
@@ -63,7 +63,7 @@ def facts(report: BiasReport) -> list[tuple[str, str]]:
     overlap = (
         "not known, since no test could be done"
         if report.overlap is None
-        else f"{report.overlap:.2f} (1: Z says nothing about it; 0: Z gives it away)"
+        else f"{report.overlap:.2f} (1: Z says nothing about it; 0: Z determines it)"
     )
     return [
         (
@@ -72,7 +72,7 @@ def facts(report: BiasReport) -> list[tuple[str, str]]:
             f"configuration {report.checkpoint_identity[:16]}",
         ),
         ("Pictures", f"{report.data}; part {report.split}; {films}: {groups}"),
-        ("Made otherwise by", f"{report.generator}{exact}"),
+        ("Counterfactuals by", f"{report.generator}{exact}"),
         ("Date and seed", f"{report.date} (UTC), seed {report.seed}"),
         (
             "Level",
@@ -98,10 +98,10 @@ def assumption(report: BiasReport) -> tuple[str, str]:
     """What the verdicts assume, in one sentence, and what was done to test it."""
     if report.exact:
         assumed = (
-            "These counterfactuals are exact: the same drawing from the same noise with another "
+            "These counterfactuals are exact: the phantom draws the same patient again, with another "
             f"{named(report.attribute)}, so nothing has to be assumed about the pictures."
         )
-        return assumed, "What is found holds for drawn films; nothing here says how the model answers on patients."
+        return assumed, "The result holds for drawn films. It does not say how the model answers on patients."
     assumed = (
         f"The verdicts assume that what is known of each picture but the {named(report.attribute)} (Z) accounts for "
         "every other difference between the groups (an adjustment set), and that making a picture leaves the same "

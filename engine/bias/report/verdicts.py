@@ -35,9 +35,9 @@ LEAST_EFFECTIVENESS, MOST_AUC_CHANGE, MOST_NULL_FLIPS = 0.80, 0.05, 0.10
 RESOLVED = 0.05
 NOT_CONFIRMED = Reason(
     Why.NOT_CONFIRMED,
-    "The pictures do move the answer, but the test cannot tell this from traces of how they were made.",
+    "The answer changes with the pictures, but the test cannot separate this from traces of how they were made.",
 )
-TOO_FEW = Reason(Why.TOO_FEW, "The pictures do move the answer, but the test does not find it in so few.")
+TOO_FEW = Reason(Why.TOO_FEW, "The answer changes with the pictures, but there are too few for the test to find it.")
 
 
 def of_findings(quality: Sequence[Measure]) -> list[Measure]:
@@ -89,9 +89,9 @@ def doubts(quality: Sequence[Measure], tested_findings: Sequence[str]) -> list[s
     faded = [row for row in rows if findings_stay(row) is False and row.finding not in tested_findings]
     if faded:
         said.append(
-            "The pictures made do not keep every finding: "
+            "The counterfactuals do not keep every finding: "
             f"{', '.join(f'{row.subject} moves by {row.value:+.2f}' for row in faded)}, where {MOST_AUC_CHANGE} is "
-            "allowed. A model that takes one of these for a sign of another finding would seem to lean on the "
+            "allowed. A model that uses one of these as a sign of another finding would seem to depend on the "
             "attribute."
         )
     unknown = [
@@ -119,7 +119,7 @@ def poor(
     if interventions.exact:
         return None
     if interventions.collection not in (None, collection):
-        return Reason(Why.QUALITY_UNKNOWN, f"Nobody measured how good its pictures of {collection} are.")
+        return Reason(Why.QUALITY_UNKNOWN, f"The quality of its pictures of {collection} was not measured.")
     measures = measured_quality(interventions, collection, attribute)
     for value in values:
         row = next(
@@ -141,7 +141,7 @@ def poor(
         if findings_stay(row) is False:
             return Reason(
                 Why.FINDINGS_FADE,
-                f"The pictures made do not keep the findings: {row.subject} moves by {row.value:+.2f}, where "
+                f"The counterfactuals do not keep the findings: {row.subject} moves by {row.value:+.2f}, where "
                 f"{MOST_AUC_CHANGE} is allowed.",
             )
     return None
@@ -203,7 +203,7 @@ def _silence(result: FindingReport, exact: bool) -> Reason | None:
     """Why nothing that was found does not mean nothing there; None where it does."""
     test = result.test
     if test.overlap < SMALLEST_OVERLAP:
-        words = f"The rest of the picture nearly gives {test.attribute} away (overlap {test.overlap:.2f})."
+        words = f"The rest of the picture nearly determines {test.attribute} (overlap {test.overlap:.2f})."
         return Reason(Why.LITTLE_OVERLAP, words)
     if result.within_margin:
         return None

@@ -49,7 +49,7 @@ HEADER = (
     "opportunity gap",
     "odds gap",
 )
-UNCONFIRMED = "The test that asks the real pictures alone does not confirm it"
+UNCONFIRMED = "The test on the real pictures alone does not confirm it"
 
 
 def named(attribute: str) -> str:
@@ -99,7 +99,7 @@ def answer(report: BiasReport) -> tuple[str, str]:
     elif spared:
         first = headline(report, f"No sign of {_sign(spared)}, for {together(spared)}", spared[0])
     else:
-        first = "That cannot be told from these pictures."
+        first = "These pictures do not allow an answer."
     if large and shown:
         rest.append(f"Going by the pictures also for {each(shown)}. {UNCONFIRMED}.")
     others = small if large or shown else small[1:]
@@ -114,7 +114,7 @@ def answer(report: BiasReport) -> tuple[str, str]:
         rest.append(_spared(spared, named_already=not (large or shown or small or slight)))
         if not report.exact:
             rest.append(
-                f"Generated pictures do not tell changes under {100 * RESOLVED:.0f} points of probability, or under "
+                f"Generated pictures cannot show changes under {100 * RESOLVED:.0f} points of probability, or under "
                 f"{100 * RESOLVED:.0f} of 100 decisions."
             )
     for reason, for_whom in _undecided_findings(report).items():
@@ -129,7 +129,7 @@ def answer(report: BiasReport) -> tuple[str, str]:
 def _undecided(for_whom: Sequence[FindingReport], others: bool) -> str:
     """Before the reason; that nothing can be told is new only where something could be told of `others`."""
     names = together(for_whom)
-    return f"It cannot be told for {names}." if others else f"{names[0].upper()}{names[1:]}:"
+    return f"There is no verdict for {names}." if others else f"{names[0].upper()}{names[1:]}:"
 
 
 def each(findings: Sequence[FindingReport]) -> str:

@@ -141,7 +141,7 @@ def invariance_test(
     )
     if found.overlap < SMALLEST_OVERLAP:
         remarks.append(
-            f"The representation nearly gives {name} away (overlap {found.overlap:.2f}); little can be tested."
+            f"The representation nearly determines {name} (overlap {found.overlap:.2f}). Little can be tested."
         )
     if np.ptp(predictions) == 0:
         remarks.append(f"The model says {predictions[0]:g} for every case: it is invariant, and of no use.")

@@ -24,8 +24,9 @@ from engine.training.pipeline import RecipePipeline, run_pipeline
 FAINTEST_SCALE = 0.01  # log-odds per cell: evidence below that moves no call, and a scale that fits it would shout
 INTENDED = (
     "Research and teaching: to see what an inherently interpretable classifier looks at. Not for diagnosis. It knows "
-    "its findings only, on frontal chest radiographs like those it was trained on; scans unlike them are marked as "
-    "such. A counterfactual shows what would change this model's mind, not what the patient would look like in health."
+    "its findings only, on frontal chest radiographs like those it was trained on; other scans are marked as such. A "
+    "counterfactual shows what would change this model's answer. It does not show what the patient would look like in "
+    "health."
 )
 
 

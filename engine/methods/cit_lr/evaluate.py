@@ -1,4 +1,4 @@
-"""How good the counterfactuals of a generator are, on pictures that it has not seen: before any verdict."""
+"""The quality of a generator's counterfactuals, on held-out pictures."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import Variant
 
 FIXED = (
-    "a classifier trained on real pictures only, of which the generator knows no more than how much guidance "
-    "convinces it"
+    "a classifier that was trained on real pictures only; the generator used it once, to choose the strength of "
+    "guidance"
 )
-FEATURES = "Frechet distance of features of that classifier, not of Inception: comparable within this table only"
+FEATURES = "Frechet distance of that classifier's features, not of Inception's. Compare it within this table only"
 PLAIN = "noise drawn, no disentangling"
 BLIND = "inverted without the attributes, no disentangling"
 BETA_VAE = "beta-VAE"
@@ -77,7 +77,7 @@ def evaluate(
                 name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), words
             )
     return rows, [
-        f"no picture here has a known {name}, so nothing was measured of it"
+        f"{name} was not measured: no picture here has a known value of it"
         for name, measured in found.items()
         if not measured
     ]
@@ -131,9 +131,9 @@ def _of_attribute(
                 probabilities - believed[changed_to], generator.findings, name, value, patients[changed_to]
             )
         other_features.append(seen)
-    right = f"on real pictures it is right in {np.mean(before[name] == own):.3f}"
+    right = f"On real pictures it is right in {np.mean(before[name] == own):.3f}"
     rows += effectiveness(
-        wanted_of, said, attribute=name, groups=whose, before=was, remark=f"as {FIXED} sees it; {right}"
+        wanted_of, said, attribute=name, groups=whose, before=was, remark=f"judged by {FIXED}. {right}"
     )
     labels = collection.labels[indices]
     for c, finding in enumerate(generator.findings if of_findings else ()):
@@ -209,7 +209,7 @@ def _auc_change(
             high,
             len(where),
             chance=0.0,
-            remark=f"of {FIXED}: {was:.3f} before",
+            remark=f"of {FIXED}. Before: {was:.3f}",
             variant=Variant.AUC,
         )
     ]
@@ -249,7 +249,7 @@ def _blind(generator: DiffusionInterventions) -> Show:
 
 
 def _beta_vae(generator: DiffusionInterventions) -> Show:
-    """The beta-VAE's own drawing under each value, whole: what it cannot draw is gone, in the null intervention too."""
+    """The beta-VAE's own reconstruction under each value. What it cannot reconstruct is lost under every value."""
 
     def show(indices, x, codes, k):
         target_codes, net = generator.target_codes(codes, k), generator.nets.beta_vae

@@ -31,10 +31,10 @@ from engine.training.loop import best_weights, facts_of, run
 from engine.training.pipeline import Pipeline, run_pipeline
 
 INTENDED = (
-    "Research and teaching: to show the same patient under another {attributes}, so that a model can be asked whether "
-    "its answer would change. Not for diagnosis, and no picture of anybody. What comes along with an attribute in the "
-    "training pictures may come along in its counterfactuals; the measures below say how far they can be trusted, and "
-    "the bias report gives no verdict where they cannot."
+    "Research and teaching: to make a picture of the same patient with another {attributes}, and to test whether a "
+    "model's answer changes with it. Not for diagnosis. The pictures made show no real person. What goes together "
+    "with an attribute in the training pictures may change with it in the counterfactuals. The measures below say how "
+    "far they can be trusted. The bias report gives no verdict where they cannot."
 )
 GUIDANCES = (1.0, 2.0, 3.0, 4.5, 6.5, 9.0, 13.0, 18.0)
 HALVINGS = 2  # of the span between the first of these that convinces and the one before

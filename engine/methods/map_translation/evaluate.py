@@ -81,7 +81,8 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
     cut, learned_crop = collection.crop, model.checkpoint.config["crop"]
     if cut != learned_crop:
         raise ValueError(
-            f"{model.checkpoint.name} was trained on pictures of crop={learned_crop}, these are of crop={cut}; leave that "
+            f"{model.checkpoint.name} was trained on pictures of crop={learned_crop}, these are of crop={cut}; leave "
+            f"that "
             "option out."
         )
     return measures(model, collection, indices, look(model, collection, indices))
@@ -141,15 +142,13 @@ def measures(
             f"only {finding.lower()} and {model.other} pictures take part; of pictures with neither nothing is known"
         )
     remarks.append(
-        f"every picture is seen at {side} x {side} pixels; classes are drawn equally often, sources as often as they "
-        "come"
+        f"every picture is resized to {side} x {side} pixels; the classes are drawn equally often, the sources as "
+        f"often as they occur"
     )
     if (crop := collection.crop) != "whole":
         cropped = f"every picture is cropped to the {crop.removeprefix('levelled-')}"
         levelled = " and its greys are replaced by their ranks" if crop in LEVELLED else ""
-        remarks.append(
-            f"so that format and border do not give the class away, {cropped}{levelled} before the model sees it"
-        )
+        remarks.append(f"{cropped}{levelled} first, so that its format and border do not tell the class")
     if grouping := collection.grouping:
         remarks.append(f"split by groups of look-alikes, as no patient is named: {grouping}")
     return rows, remarks

@@ -24,8 +24,8 @@ from engine.training.pipeline import RecipePipeline
 
 INTENDED = (
     "Research and teaching: to see what a picture would look like {instead}, and every pixel of the difference. Not "
-    "for diagnosis. It was shown two piles of pictures, {piles}, and whatever else sets the piles apart is part of "
-    "its map. Its probability is a function of how much it would change, nothing more."
+    "for diagnosis. It was trained on two sets of pictures, {sets}. Its map also shows whatever else differs between "
+    "the two sets. Its probability is a function of the size of the map alone."
 )
 
 
@@ -66,10 +66,10 @@ class MapTranslationPipeline(RecipePipeline):
 def intended(finding: str, contrast_class: str | None) -> str:
     """What a checkpoint for `finding` is for, in a card's words; `contrast_class` as in `DiscrepancyModel`."""
     if contrast_class is None:
-        return INTENDED.format(instead=f"without {finding.lower()}", piles="with and without the finding")
+        return INTENDED.format(instead=f"without {finding.lower()}", sets="with and without the finding")
     disease, other = finding.lower(), contrast_class.lower()
-    piles = f"{disease} and {other} (none with neither)"
-    return INTENDED.format(instead=f"with {other} instead of {disease}", piles=piles)
+    sets = f"{disease} and {other} (none with neither)"
+    return INTENDED.format(instead=f"with {other} instead of {disease}", sets=sets)
 
 
 def _fitted(model, collection) -> dict:

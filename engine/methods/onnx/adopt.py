@@ -106,7 +106,7 @@ def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, com
     )
     sections = {
         "Intended use and limits": f"{said.words.get('intended_use', UNKNOWN)}\n\nMade by "
-        f"{said.words.get('maker', 'somebody else')}, not here: nobody here knows what it learned. Research and "
+        f"{said.words.get('maker', 'somebody else')}, not here. What it has learned is not known here. Research and "
         "teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of the picture "
         f"changes the answer.{unstated}",
         "Data and licence": f"Trained on: {said.words.get('trained_on', UNKNOWN)}\n\nTerms: {said.words['terms']}",
@@ -115,7 +115,7 @@ def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, com
         "Hardware and wall time": f"Trained elsewhere. A picture takes {seconds:.2g} s on the CPU here.",
         "Metrics": "None measured here. `python -m engine evaluate onnx --checkpoint NAME --data DATA --root DIR` "
         "measures it on your own cases.",
-        "Subgroups": "Not measured. `python -m engine bias` asks whether its answer hangs on an attribute.",
+        "Subgroups": "Not measured. `python -m engine bias` tests whether its answer depends on an attribute.",
         "Weights": f"sha256 of the ONNX file `{file}`: `{hashlib.sha256(data).hexdigest()}`",
     }
     return f"# {name}\n\n" + "\n\n".join(f"## {title}\n\n{sections[title]}" for title in CARD_SECTIONS) + "\n"

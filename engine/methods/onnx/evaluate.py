@@ -22,7 +22,7 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
     )
     labels, patients = collection.labels[indices], collection.patients[indices]
     rows, measured, remarks = collected()
-    remarks.append("nobody here knows what the model was trained on: these pictures may have been among it")
+    remarks.append("what the model was trained on is not known: these pictures may have been part of it")
     measured(mean_auc, labels, said, model.findings, groups=patients)
     for c, finding in enumerate(model.findings):
         known = ~np.isnan(labels[:, c])

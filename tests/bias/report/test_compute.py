@@ -42,9 +42,9 @@ def test_findings_that_need_more_pictures_are_told_in_one_sentence():
         )
     words = "The change may be as large as 7 to 19 of 100; changes of up to 5 of 100 are called too small to matter."
     first, rest = answer(replace(reported(), findings=tuple(short)))
-    assert first == "That cannot be told from these pictures." and rest == words
+    assert first == "These pictures do not allow an answer." and rest == words
     _, rest = answer(replace(reported(), findings=(one, *short)))
-    assert rest.endswith(f"It cannot be told for edema, effusion and nodule. {words}")
+    assert rest.endswith(f"There is no verdict for edema, effusion and nodule. {words}")
 
 
 def test_a_mean_over_the_values_is_trusted_as_such():
@@ -237,7 +237,7 @@ def test_poor_pictures_carry_no_verdict(made, words):
     report = reported(ITSELF if "disturbed" not in made else Classifier(1.0, 0.1), **made)
     assert report.findings[0].verdict == "cannot tell" and words in report.findings[0].reason.words
     first, rest = answer(report)
-    assert first == "That cannot be told from these pictures." and words in rest
+    assert first == "These pictures do not allow an answer." and words in rest
     assert any(kind == "bad" for _, _, kind in trust(report))
 
 
@@ -305,7 +305,8 @@ def test_what_was_measured_on_another_collection_says_nothing_of_this_one():
     made.collection = "chestxray8"
     report = bias_report(ITSELF, Films(), np.arange(N), "group", made)
     assert (
-        report.findings[0].reason.words == "Nobody measured how good its pictures of films are." and not report.quality
+        report.findings[0].reason.words == "The quality of its pictures of films was not measured."
+        and not report.quality
     )
     assert trust(report)[0] == ("nobody measured how good they are", "", "bad")
 
@@ -646,6 +647,6 @@ def test_a_map_that_is_free_of_the_marker_is_no_proof_beside_an_answer_that_move
     assert (
         "confounder sensitivity 0.000" in said
         and f"{100 * report.findings[0].change.value:+.1f} points" in said
-        and "no proof" in said
+        and "does not prove" in said
     )
     assert bias_report(model, films, np.arange(200), "sex", StructuralInterventions(films)).maps == ()

@@ -350,7 +350,7 @@ def test_a_representation_that_gives_the_attribute_away_is_said_to():
     z, attribute, noise = patients(300, 11)
     z[:, 3] = attribute * 10
     found = invariance_test((noise > 0).astype(float), attribute, z, name="sex")
-    assert found.overlap < 0.1 and "gives sex away" in " ".join(found.remarks)
+    assert found.overlap < 0.1 and "determines sex" in " ".join(found.remarks)
 
 
 def test_an_independent_representation_has_full_overlap():

@@ -125,7 +125,7 @@ def test_a_training_goes_on_from_another_with_all_its_networks(name, tmp_path):
         recipe.start_from({"net.elsewhere": torch.zeros(1)})
 
 
-def test_a_card_names_the_two_piles_in_one_breath():
+def test_a_card_names_both_sets_of_pictures():
     assert "pictures, malignant and benign (none with neither), and whatever else" in intended("Malignant", "Benign")
     assert "pictures, with and without the finding, and whatever else" in intended("Malignant", None)
 

@@ -88,7 +88,7 @@ def test_explain_writes_a_map_and_no_counterfactual(adopted, engine, tmp_path):
 def test_evaluate_measures_it_and_says_that_the_pictures_may_be_known_to_it(adopted, engine, tmp_path):
     code, out, err = engine("evaluate", "onnx", "--checkpoint", adopted, *PHANTOM, "--json", tmp_path / "rows.json")
     assert code == 0, err
-    assert "may have been among it" in out
+    assert "may have been part of it" in out
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert {"auc", "sensitivity", "specificity", "accuracy"} == {row["metric"] for row in rows}
 

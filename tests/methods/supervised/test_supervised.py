@@ -94,7 +94,7 @@ def test_a_checkpoint_has_every_measure_of_the_ceiling(tmp_path):
         pairs=others,
     )
     made = produce(job)
-    assert made.config["data"]["pairs"] == "phantom" and "Taught beside these by" in made.card
+    assert made.config["data"]["pairs"] == "phantom" and "Also trained on" in made.card
     model = open_model(made, "cpu")
     rows, _ = evaluate(model, patients(), patients().split("all"))
     of = {(row.metric, row.subject): row for row in rows}

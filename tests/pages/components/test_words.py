@@ -177,7 +177,7 @@ def test_a_model_whose_auc_may_be_chance_shows_no_result(low, chance, nothing):
 
 def test_a_counterfactual_that_makes_the_model_more_sure_is_called_a_failure():
     said = words.sentence(explained(probability=0.6, without=0.7), RATES)
-    assert "Taking it away makes the model more sure (0.70), so the film without it explains nothing here." in said
+    assert "Without it the model is more certain (0.70). The film without it explains nothing here." in said
 
 
 def test_a_counterfactual_that_turns_a_no_into_a_yes_is_called_wrong():
