@@ -126,8 +126,8 @@ def test_a_training_goes_on_from_another_with_all_its_networks(name, tmp_path):
 
 
 def test_a_card_names_both_sets_of_pictures():
-    assert "pictures, malignant and benign (none with neither), and whatever else" in intended("Malignant", "Benign")
-    assert "pictures, with and without the finding, and whatever else" in intended("Malignant", None)
+    assert "two sets of pictures, malignant and benign (none with neither)." in intended("Malignant", "Benign")
+    assert "two sets of pictures, with and without the finding." in intended("Malignant", None)
 
 
 def test_the_fixed_threshold_is_the_best_on_annotated_pictures():
