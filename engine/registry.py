@@ -14,6 +14,7 @@ import numpy as np
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.limits import LARGEST_WEIGHTS, declare
 from engine.checkpoints.resolve import open_checkpoint
+from engine.configuration import method_name
 from engine.discovery import import_all, packages_imported
 from engine.explanation import ClassCentres, Explanation
 from engine.scan import Scan
