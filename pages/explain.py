@@ -249,7 +249,7 @@ def view(
     method = common.method_of(checkpoint) if checkpoint else None
     findings = explained.findings if explained else ()
     amounts = explain_state(VIEW, findings, _turn(opened))["amounts"]
-    several_known = len(amounts) > 1 and all(finding.truth is not None for finding in findings)
+    several_known = len(amounts) > 1 and bool(findings) and all(finding.truth is not None for finding in findings)
     limit, grey_range = (explained.difference if explained else None) or (None, None)
     explain_view(
         scan.pixels,

@@ -191,7 +191,7 @@ def button(at, key):
 def test_what_is_said_of_an_unlike_scan_is_held_back_behind_one_click(
     score, unlike, checkpoints, monkeypatch, inference_here
 ):
-    monkeypatch.setattr("engine.ood.Likeness.score", lambda self, picture: score * self.limit)
+    monkeypatch.setattr("engine.ood.OutOfDistributionDetector.score", lambda self, picture: score * self.limit)
     common.worker.clear()  # forgets what other tests were told
     at = settled(opened())
     page = "\n".join(elements(at.main))
