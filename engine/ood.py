@@ -106,10 +106,10 @@ def thumbnails(pictures: np.ndarray) -> np.ndarray:
     """
     if len(pictures) == 0:
         raise ValueError("there are no pictures to make thumbnails of")
-    pictures = [two_dimensional(picture, "a picture") for picture in pictures]
+    flat = [two_dimensional(picture, "a picture") for picture in pictures]
     return np.stack(
         [
             cv2.resize(np.ascontiguousarray(p, np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
-            for p in pictures
+            for p in flat
         ]
     )

@@ -40,9 +40,12 @@ class Job:
     """
 
     def __init__(self, key: Hashable, work: Callable[[Progress], Any], long: bool = False, background: bool = False):
-        self.key, self._work, self.long, self.background = key, work, long, background
+        self.key, self.long, self.background = key, long, background
+        self._work: Callable[[Progress], Any] | None = work
         self.progress = (0, 0)
-        self.submitted_at, self.started, self.ended = time.monotonic(), None, None
+        self.submitted_at = time.monotonic()
+        self.started: float | None = None
+        self.ended: float | None = None
         self.error: BaseException | None = None
         self._answer: Any = None
         self._size = 0  # bytes of the answer
@@ -85,6 +88,7 @@ class Job:
 
         self.started = time.monotonic()
         try:
+            assert self._work is not None, "a job is worked once"
             self._answer = self._work(step)
             self._size = size_in_bytes(self._answer)
         except BaseException as error:  # whatever it is, the worker lives on and the asker is told

@@ -51,12 +51,12 @@ def _moved(finding: str, change: Measure | None, rows: Sequence[Measure]) -> str
 
 
 def _interval(row: Measure) -> str:
-    return "" if row.low is None else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
+    return "" if row.low is None or row.high is None else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
 
 
 def _moves(change: Measure) -> bool:
     """Whether the interval leaves zero out."""
-    return change.low is not None and (change.low > 0 or change.high < 0)
+    return change.low is not None and change.high is not None and (change.low > 0 or change.high < 0)
 
 
 def _row(rows: Sequence[Measure], finding: str, variant: str, value: str = "") -> Measure | None:

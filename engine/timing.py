@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from torch import Tensor
+
+Made = TypeVar("Made")
 
 
 def in_turn(
@@ -19,11 +22,11 @@ def in_turn(
     for call in (plain, ours) if warm_up is None else (warm_up,):
         call()
     rows = [(timed(plain), timed(ours)) for _ in range(rounds)]
-    best = (min(time for time, _ in column) for column in zip(*rows))
-    return (*best, *(made for _, made in rows[0]))
+    (_, of_plain), (_, of_ours) = rows[0]
+    return min(first[0] for first, _ in rows), min(second[0] for _, second in rows), of_plain, of_ours
 
 
-def timed(call: Callable[[], object]) -> tuple[float, object]:
+def timed(call: Callable[[], Made]) -> tuple[float, Made]:
     """Wall time of one call, in seconds, and what it returned."""
     began = time.perf_counter()
     result = call()

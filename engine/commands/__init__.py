@@ -17,10 +17,10 @@ COMMANDS = ("app", "doctor", "explain", "train", "evaluate", "reproduce", "bias"
 class _OneByOne(TyperGroup):
     """Imports a command's file only when it is needed: `doctor` must run where what the others import is missing."""
 
-    def list_commands(self, ctx):
-        return list(COMMANDS)
+    def list_commands(self, ctx) -> list[str]:
+        return [*COMMANDS]
 
-    def get_command(self, ctx, cmd_name):
+    def get_command(self, ctx, cmd_name: str):
         if cmd_name not in COMMANDS:
             return None
         alone = typer.Typer(add_completion=False)

@@ -4,7 +4,7 @@ tumour, or none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,7 +46,7 @@ class BrainMRI(ClassFolders):
     """
 
     limit = 0.97
-    known_findings: ClassVar = {
+    known_findings: ClassVar[Mapping[str, frozenset[str]]] = {
         "Tumour": frozenset({"glioma_tumor", "meningioma_tumor", "pituitary_tumor"}),
         "Glioma": frozenset({"glioma_tumor"}),
         "Meningioma": frozenset({"meningioma_tumor"}),

@@ -4,7 +4,7 @@ radiologists' outlines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,7 +46,7 @@ class BUSI(ClassFolders):
     """
 
     limit = 0.96
-    known_findings: ClassVar = {
+    known_findings: ClassVar[Mapping[str, frozenset[str]]] = {
         "Lesion": frozenset({"benign", "malignant"}),
         "Benign": frozenset({"benign"}),
         "Malignant": frozenset({"malignant"}),

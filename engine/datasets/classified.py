@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -41,8 +42,8 @@ class ClassFolders(Collection):
         ValueError: an unknown finding, class or crop.
     """
 
-    known_findings: Mapping[str, frozenset[str]]
-    limit: float
+    known_findings: ClassVar[Mapping[str, frozenset[str]]]
+    limit: ClassVar[float]
 
     def __init__(
         self,

@@ -105,7 +105,10 @@ def _taken_out(file: Path, archive: SourceArchive, path: str) -> Path:
             entry = opened.getmember(f"{archive.folder}/{path}")
             if not entry.isfile() or entry.size > LARGEST_MEMBER:
                 raise UnusableCollection(f"{path} in {file.name} is not the file that it should be; {_how(archive)}")
-            data = opened.extractfile(entry).read()
+            stored = opened.extractfile(entry)
+            if stored is None:
+                raise UnusableCollection(f"{path} in {file.name} is not the file that it should be; {_how(archive)}")
+            data = stored.read()
     except (tarfile.TarError, KeyError, OSError, EOFError) as error:
         raise UnusableCollection(
             f"{file.name} is not the archive that it should be ({error}); {_how(archive)}"

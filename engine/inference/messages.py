@@ -36,6 +36,7 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, said: Any) -> Scan:
         shape, rest = said
+        assert self._pixels_of is not None, "a message to the asker holds no scan"
         return Scan(pixels=self._pixels_of(rest["sha256"], shape), **rest)
 
 

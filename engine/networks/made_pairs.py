@@ -153,16 +153,19 @@ class MadePairs:
             film = prep.resized(self.collection.image(index, prep.size))
             true = prep.resized(self.collection.counterfactual(index, prep.size, without=(finding,)))
             low, high = prep.ends(film)
-            steps = [np.rint(np.clip((p - low) / (high - low), 0, 1) * 254).astype(np.uint8) for p in (film, true)]
+            shares = (np.clip((p - low) / (high - low), 0, 1) for p in (film, true))
+            first, second = (np.rint(share * 254).astype(np.uint8) for share in shares)
+            steps = first, second
             if self._bytes < KEPT_BYTES:
-                self._cache[index, c] = tuple(steps)
+                self._cache[index, c] = steps
                 self._bytes += 2 * steps[0].nbytes
         else:
             steps = self._cache[index, c]
         value_range = self.preprocessing.value_range
-        return tuple(
+        film, true = (
             step.astype(np.float32) * np.float32(2 * value_range / 254) - np.float32(value_range) for step in steps
         )
+        return film, true
 
 
 def pair_loss(made: Tensor, true: Tensor, emphasis: float, sizes: Tensor | None = None) -> Tensor:

@@ -49,7 +49,7 @@ class Decoder:
             output=bounds.VOLUME_BYTES,
         )
         try:
-            if not self.alive:
+            if self._worker is None or not self.alive:
                 self._worker = worker.Worker(bounds.VOLUME_WORKER_BYTES)
             return self._worker.call(f"{FUNCTIONS}:{function}", *arguments, limits=limits, raises=(UnreadableScan,))
         except worker.Exceeded as error:

@@ -61,6 +61,8 @@ class TrainingJob:
 
 def starting_weights(job: TrainingJob) -> dict:
     """What a training begins with, by name: all that a run kept, or the weights of a checkpoint."""
+    if job.start_from is None:
+        raise ValueError(f"{job.name} starts from nothing")
     run_folder = job.runs / job.start_from
     return best_weights(run_folder) if (run_folder / BEST).exists() else open_checkpoint(job.start_from).weights()
 

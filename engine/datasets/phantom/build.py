@@ -108,5 +108,5 @@ class Build:
             bubble=bubble if has_bubble else None,
             hilum=bell(rng, 0.29, 0.018),
             vessels=bell(rng, 1.0, 0.25),
-            bulk=tuple(bell(rng, 0, spread) for spread in (0.13, 0.10, 0.07, 0.10)),
+            bulk=(bell(rng, 0, 0.13), bell(rng, 0, 0.10), bell(rng, 0, 0.07), bell(rng, 0, 0.10)),
         )

@@ -206,7 +206,7 @@ def weakest(convinced: Callable[[float], float]) -> float:
         if tried[high] >= CONVINCING:
             break
     else:
-        return max(tried, key=tried.get)
+        return max(tried, key=lambda guidance: tried[guidance])
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if convinced(middle) >= CONVINCING else (middle, high)

@@ -108,4 +108,5 @@ def open_network(data: bytes, interface: dict, device: str, threads: int, output
 
 def answer(pictures: np.ndarray, limit: float) -> np.ndarray:
     """In a worker: what the opened network says."""
+    assert _network is not None, "open_network comes first"
     return _network(pictures, limit)
