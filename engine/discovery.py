@@ -46,7 +46,8 @@ def packages_imported(module: str) -> set[str]:
 
 def _imported(file: Path) -> list[str]:
     """Names of modules, and of what may be modules, in a file's import statements; of the engine's own, those at its
-    top only."""
+    top only.
+    """
     tree, names = ast.parse(file.read_text(encoding="utf-8")), []
     own = f"{__name__.split('.')[0]}."
     for node in ast.walk(tree):

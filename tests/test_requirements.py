@@ -13,7 +13,6 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "fpdf": "fpdf2",
     "google": "protobuf",
-    "importlinter": "import-linter",
     "markdown_it": "markdown-it-py",
     "openjpeg": "pylibjpeg-openjpeg",
 }

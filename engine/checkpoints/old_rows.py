@@ -11,9 +11,18 @@ from engine.metrics.subjects import CHANGE, FLIPS, MEAN, Variant, subject
 
 ATTRIBUTES = {"sex": ("F", "M"), "view_position": ("AP", "PA"), "marker": ("absent", "present")}
 BY_FINDING = (
-    "", "fixed", "otsu", "area-matched", "of those called", "inside", "outside", "total", "inside - outside",
-    Variant.WITHOUT, Variant.AUC,
-)  # fmt: skip
+    "",
+    "fixed",
+    "otsu",
+    "area-matched",
+    "of those called",
+    "inside",
+    "outside",
+    "total",
+    "inside - outside",
+    Variant.WITHOUT,
+    Variant.AUC,
+)
 
 
 def measure_of(row: Mapping, findings: Sequence[str], attributes: Mapping[str, Sequence[str]] = ATTRIBUTES) -> Measure:

@@ -29,7 +29,7 @@ def union(masks: Sequence[np.ndarray]) -> np.ndarray:
 
 def coverage(masks: Sequence[np.ndarray]) -> np.ndarray:
     """The weighted pseudo mask: (size, size) float32 in 0 to 1, the share of `masks` that cover each pixel."""
-    return np.mean(np.asarray(masks), axis=0, dtype=np.float32)
+    return np.asarray(masks).mean(axis=0, dtype=np.float32)
 
 
 def bounding(masks: Sequence[np.ndarray]) -> np.ndarray:

@@ -250,7 +250,10 @@ def complaint(job: Job, note_kept: str = "") -> str:
     if isinstance(job.error, EXPECTED):
         return str(job.error)
     log.error("a job failed", exc_info=job.error)
-    return f"Something went wrong while the model was at work; {f'{note_kept}, and ' if note_kept else ''}the log says more."
+    return (
+        f"Something went wrong while the model was at work; {f'{note_kept}, and ' if note_kept else ''}the log says "
+        "more."
+    )
 
 
 @st.fragment(run_every=1.0)

@@ -525,7 +525,7 @@ def test_what_cannot_be_done_is_refused_before_anything_heavy_is_imported(words,
 
 def test_doctor_makes_no_network_unless_it_is_asked_to(start, tmp_path):
     surroundings = {"OTHERWISE_CHECKPOINTS": str(start.parent)}
-    code, err, modules = imported_by("doctor", **surroundings)
+    _, err, modules = imported_by("doctor", **surroundings)
     assert "engine.checkpoints.format" in modules and "engine.methods.attri_net.explain" not in modules, err
     assert "engine.methods.attri_net.explain" in imported_by("doctor", "--networks", **surroundings)[2]
 

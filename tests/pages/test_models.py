@@ -5,7 +5,10 @@ import pytest
 from engine.metrics.measure import Measure
 from pages.components import common
 
-LONG = "patients 1 to 3970, the range that all normal films come from (Pneumonia, Infiltration, Atelectasis, Effusion only)"
+LONG = (
+    "patients 1 to 3970, the range that all normal films come from (Pneumonia, Infiltration, Atelectasis, Effusion "
+    "only)"
+)
 
 
 @pytest.fixture

@@ -184,8 +184,8 @@ class Phantom(Collection):
     def description(self) -> str:
         """Seed and number of patients, and of every marker its text and who carries it."""
         shares = [
-            f"marker {marker.text!r} on {100 * marker.share_of_positives:g} of 100 films with {marker.finding.lower()} and on "
-            f"{100 * marker.share_of_negatives:g} of 100 without"
+            f"marker {marker.text!r} on {100 * marker.share_of_positives:g} of 100 films with {marker.finding.lower()} "
+            f"and on {100 * marker.share_of_negatives:g} of 100 without"
             for marker in self.markers
         ]
         return "; ".join([f"drawn films ({self.name}), patients of seed {self.seed}, {len(self)} in all", *shares])

@@ -220,7 +220,8 @@ class AttriNetRecipe(Recipe):
         return chosen | data | {"guidance": self.guidance and self.guidance.name} | said(self.teacher)
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin with the weights of an earlier training (`Recipe.weights_to_keep` or a checkpoint, which may lack the critic).
+        """Begin with the weights of an earlier training (`Recipe.weights_to_keep` or a checkpoint, which may lack the
+        critic).
 
         Raises:
             ValueError: they are of another network.

@@ -30,7 +30,9 @@ INTENDED = (
 
 
 class MapTranslationPipeline(RecipePipeline):
-    """What CX-GAN and VA-GAN share: a logistic function of the map's size, an operating point, a colour scale and a cut."""
+    """What CX-GAN and VA-GAN share: a logistic function of the map's size, an operating point, a colour
+    scale and a cut.
+    """
 
     recipe_class: ClassVar[Callable[..., DiscrepancyRecipe]]
     trained: DiscrepancyRecipe

@@ -123,7 +123,8 @@ class DiscrepancyRecipe(Recipe):
         return {f"{name}.{k}": v for name, network in networks.items() for k, v in network.state_dict().items()}
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin with the weights of an earlier training (`weights_to_keep`, or a checkpoint, which has the map generator only).
+        """Begin with the weights of an earlier training (`weights_to_keep`, or a checkpoint, which has the map
+        generator only).
 
         Raises:
             ValueError: they are of other networks.
