@@ -9,7 +9,7 @@ from engine.registry import Method, register
 
 @register
 class CxGanMethod(Method):
-    """What this scan should look like: a map learned from two piles of pictures, without pixel labels or a
+    """This scan's normal counterpart: a map learned from two sets of pictures, without pixel labels or a
     classifier.
     """
 

@@ -23,9 +23,8 @@ from engine.training.job import TrainingJob
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
 INTENDED = (
-    "Research and teaching: to see what a map is when the true counterfactual of every training picture is known, "
-    "which no labelled collection offers. Not for diagnosis. Its probability is a function of how much it would "
-    "change, nothing more."
+    "Research and teaching: to see the map of a network that was trained on the true counterfactual of every picture. "
+    "No labelled collection offers that. Not for diagnosis. Its probability is a function of the size of the map alone."
 )
 
 
