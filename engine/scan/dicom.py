@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.uid import UID
 
+from engine.scan.colour import TURNED_GREY, has_colour
 from engine.scan.dicom_coded import as_coded
 from engine.scan.dicom_frames import frames
 from engine.scan.dicom_grey import filled, read_grey
@@ -95,10 +96,11 @@ def decode_dicom(opened: OpenDicom) -> tuple[Scan, list[Slice]]:
     header, picture = opened.header, opened.picture
     window, remarks = None, ()
     if picture.photometric in COLOUR:
-        pixels, bits = _colour(header, picture), picture.bits_stored
+        (pixels, remarks), bits = _colour(header, picture), picture.bits_stored
     elif picture.photometric == "PALETTE COLOR":
         table = palette_table(header, picture.signed)
         pixels, bits = filled(picture, frames(header, picture), [table]), table.bits
+        remarks = (TURNED_GREY,) if table.coloured else ()
     else:
         pixels, window, remarks = read_grey(header, picture)
         bits = picture.bits_stored
@@ -121,13 +123,18 @@ def decode_dicom(opened: OpenDicom) -> tuple[Scan, list[Slice]]:
     return scan, read_places(header, picture, spacing, scan.sha256 if picture.frames == 1 else "")
 
 
-def _colour(header: Header, picture: Picture) -> np.ndarray:
-    """Luminance of the stored colours."""
+def _colour(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(luminance of the stored colours, a remark where they are no grey)."""
+    most, coloured = 2**picture.bits_stored - 1, []
+
+    def watch(decoded: np.ndarray, differences: bool) -> None:
+        if not coloured and decoded.ndim == 3 and has_colour(decoded, most, differences):
+            coloured.append(TURNED_GREY)
 
     def grey(stored: np.ndarray) -> np.ndarray:
         return stored if stored.ndim == 2 else luminance(stored[..., 0], stored[..., 1], stored[..., 2])
 
-    return filled(picture, frames(header, picture), [grey])
+    return filled(picture, frames(header, picture, watch), [grey]), tuple(coloured)
 
 
 def _kind(header: Header, storage_class: UID) -> str:

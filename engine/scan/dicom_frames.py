@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from pydicom.pixels import get_decoder
@@ -16,8 +16,13 @@ from engine.scan.record import UnreadableScan
 from engine.worker import extension
 
 
-def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
+def frames(
+    header: Header, picture: Picture, watch: Callable[[np.ndarray, bool], None] | None = None
+) -> Iterator[np.ndarray]:
     """(H, W) stored values, frame by frame; (H, W, 3) of RGB, and of YBR the Y, which is its luminance.
+
+    Args:
+        watch: sees every frame as it was decoded, and whether it is YBR.
 
     Raises:
         UnreadableScan: when pixels are missing or the encoding has no decoder; otherwise whatever a codec raises.
@@ -55,7 +60,10 @@ def frames(header: Header, picture: Picture) -> Iterator[np.ndarray]:
     count = 0
     try:
         for array, properties in decoder.iter_array(data, raw=True, **options):
-            array = array[..., 0] if properties["photometric_interpretation"].startswith("YBR") else array
+            differences = properties["photometric_interpretation"].startswith("YBR")
+            if watch is not None:
+                watch(array, differences)
+            array = array[..., 0] if differences else array
             yield _stored(array, picture)
             count += 1
             extension.extend()

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.scan import bounds
 from engine.scan.codestreams import CUT_OFF, jpeg_exif, jpeg_header
+from engine.scan.colour import remark_on
 from engine.scan.orientation import exif_orientation, upright
 from engine.scan.record import Scan, UnreadableScan
 from engine.scan.tables import luminance
@@ -60,7 +61,8 @@ def read_jpeg(data: bytes) -> Scan:
 def _scan(array: np.ndarray | None, shape: tuple[int, int], exif: bytes) -> Scan:
     if array is None or array.shape[:2] != shape:
         raise UnreadableScan("The picture is damaged and cannot be decoded; save it again.")
-    return Scan.of(upright(grey(array), exif_orientation(exif)), kind="unknown", bits=8 * array.dtype.itemsize)
+    pixels = upright(grey(array), exif_orientation(exif))
+    return Scan.of(pixels, kind="unknown", bits=8 * array.dtype.itemsize, remarks=remark_on(array))
 
 
 def grey(array: np.ndarray) -> np.ndarray:

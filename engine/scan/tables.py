@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.tag import Tag
 
+from engine.scan.colour import has_colour
 from engine.scan.dicom_header import Header
 from engine.scan.record import UnreadableScan
 
@@ -34,11 +35,13 @@ class Table:
         entries: (n,) float32.
         first: the stored value of the first entry.
         bits: bits per entry.
+        coloured: the entries are the luminance of a palette that has colours.
     """
 
     entries: np.ndarray
     first: int
     bits: int
+    coloured: bool = False
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:
         """float32, the shape of `stored`."""
@@ -100,7 +103,8 @@ def palette_table(header: Header, signed: bool) -> Table:
     longest = max(map(len, channels))
     channels = [np.pad(channel, (0, longest - len(channel)), mode="edge") for channel in channels]
     bits = 16 if max(channel.max() for channel in channels) > 255 else 8
-    return Table(luminance(*channels).astype(np.float32), first, bits)
+    coloured = has_colour(np.stack(channels, axis=-1)[None], 2**bits - 1)
+    return Table(luminance(*channels).astype(np.float32), first, bits, coloured)
 
 
 def _descriptor(header: Header, name: str, signed: bool) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine.scan import bounds
 from engine.scan.codestreams import CUT_OFF
+from engine.scan.colour import remark_on
 from engine.scan.orientation import ORIENTATION, Entry, directories, upright
 from engine.scan.pictures import grey
 from engine.scan.record import Scan, UnreadableScan
@@ -96,13 +97,15 @@ def read_tiff(data: bytes) -> Scan:
     if len(shapes) > 1:
         raise UnreadableScan("The pages of the TIFF file stand in different directions; send pages that are alike.")
     pixels = np.empty((len(pages), *shapes.pop()), np.float32)
+    remarks: tuple[str, ...] = ()
     for index, (page, array) in enumerate(zip(pages, arrays, strict=True)):
         if not by_pillow and page.samples == 4 and list(page.extra[:1]) == [ASSOCIATED]:
             array = _unmultiplied(array)
         pixels[index] = upright(grey(array), page.orientation)
+        remarks = remarks or remark_on(array)
     if first.photometric == WHITE_IS_ZERO and first.bits[0] == 16:  # both decoders turn over those of 8 bits only
         np.subtract(np.float32(65_535), pixels, out=pixels)
-    return Scan.of(pixels if len(pages) > 1 else pixels[0], kind="unknown", bits=first.bits[0])
+    return Scan.of(pixels if len(pages) > 1 else pixels[0], kind="unknown", bits=first.bits[0], remarks=remarks)
 
 
 def _decode_any(data: bytes) -> list[np.ndarray]:
