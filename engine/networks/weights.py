@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def with_weights(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> nn.Module:
+
+def with_weights(make: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
     """`make()` with `weights`. Shapes are compared before a byte is taken, so an absurd size costs no memory.
 
     Raises:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
-from engine.explanation import CHANGE_LIMIT, ClassCentres, Explanation, Path
+from engine.checkpoints.model_configuration import ModelConfiguration
+from engine.explanation import ClassCentres, Explanation, Path
 from engine.methods.attri_net.fast import FastAttriNet, suited_precision
 from engine.methods.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
-from engine.preprocessing import Preprocessing, enlarged
+from engine.preprocessing import enlarged
 from engine.registry import Model
 from engine.scan import Scan
 
@@ -27,8 +28,7 @@ class AttriNetModel(Model):
     """An opened Attri-Net checkpoint.
 
     Args:
-        checkpoint: its configuration holds `network` (an `Architecture`), `preprocessing` and, a finding each,
-            `thresholds` and `scales` (limit of the colour bar).
+        checkpoint: its configuration is a `ModelConfiguration` with an `Architecture` as network.
         device: "cpu" or "cuda".
 
     Attributes:
@@ -39,25 +39,18 @@ class AttriNetModel(Model):
     batch = 16
 
     def __init__(self, checkpoint: Checkpoint, device: str):
-        config = checkpoint.config
         self.checkpoint, self.device = checkpoint, torch.device(device)
-        self.findings = tuple(config["findings"])
         try:
-            architecture, self.preprocessing = (
-                Architecture(**config["network"]),
-                Preprocessing(**config["preprocessing"]),
-            )
-            if self.preprocessing.size != architecture.size:
-                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {architecture.size}")
-            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
-            self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
-            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
+            config = ModelConfiguration.of(checkpoint.config, Architecture)
+            self.findings, self.preprocessing = config.findings, config.preprocessing
+            self.kind, self.change_limit = config.kind, config.change_limit
+            self.thresholds, self.limits = (np.array(part, np.float32) for part in (config.thresholds, config.limits))
             weights = checkpoint.weights()
             self.detector = OutOfDistributionDetector.from_tensors(
                 {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
             own = {k.removeprefix("net."): v for k, v in weights.items()}
-            self.net = with_weights(lambda: AttriNet(self.findings, architecture), own)
+            self.net = with_weights(lambda: AttriNet(config.findings, config.network), own)
         except (KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train."

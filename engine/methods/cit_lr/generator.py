@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from engine.methods.cit_lr.diffusion import Diffusion
 from engine.methods.cit_lr.network import Architecture, Networks
 from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.training_data import encoded
+from engine.metrics.measure import Measure
 from engine.networks.precision import bfloat16_in_hardware
 from engine.networks.weights import with_weights
 from engine.preprocessing import Preprocessing, enlarged
@@ -41,6 +43,63 @@ class Sampled:
     noise: np.ndarray
 
 
+@dataclass(frozen=True)
+class CitLrConfiguration:
+    """The configuration of a generator.
+
+    Attributes:
+        findings: what its collection is labelled with.
+        network: sizes of its networks.
+        preprocessing: to pictures of that size.
+        attributes: attribute -> its values, which it can change.
+        diffusion: how it samples.
+        perturbation_scale: of the disentangler.
+        guidance: one number an attribute, finite.
+        quality: attribute -> what was measured of it when it was made.
+
+    Raises:
+        ValueError: sizes that do not fit, or guidance that is not finite.
+    """
+
+    findings: tuple[str, ...]
+    network: Architecture
+    preprocessing: Preprocessing
+    attributes: Mapping[str, tuple[str, ...]]
+    diffusion: Diffusion
+    perturbation_scale: float
+    guidance: tuple[float, ...]
+    quality: Mapping[str, list[Measure]]
+
+    def __post_init__(self):
+        if self.preprocessing.size != self.network.size:
+            raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {self.network.size}")
+        if not np.isfinite(self.guidance).all():
+            raise ValueError(f"guidance must be finite, got {self.guidance}")
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> CitLrConfiguration:
+        """From config.json as `engine.configuration` checked it.
+
+        Raises:
+            AttributeError, KeyError, TypeError, ValueError: a part is missing, or is not what it should be.
+        """
+        findings = tuple(config["findings"])
+        attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
+        return cls(
+            findings=findings,
+            network=Architecture(**config["network"]),
+            preprocessing=Preprocessing(**config["preprocessing"]),
+            attributes=attributes,
+            diffusion=Diffusion(**config["diffusion"]),
+            perturbation_scale=float(config["perturbation_scale"]),
+            guidance=tuple(float(config["guidance"][name]) for name in attributes),
+            quality={
+                name: [measure_of(row, findings, attributes) for row in rows]
+                for name, rows in config["quality"].items()
+            },
+        )
+
+
 class DiffusionInterventions(Interventions):
     """An opened checkpoint of CIT-LR.
 
@@ -48,8 +107,7 @@ class DiffusionInterventions(Interventions):
     D(E(x)). So detail that the autoencoder cannot say stays, in the null intervention as in the others.
 
     Args:
-        checkpoint: its configuration holds `network`, `preprocessing`, `attributes`, `diffusion`, `perturbation_scale`,
-            `guidance` and `quality`.
+        checkpoint: its configuration is a `CitLrConfiguration`.
         device: "cpu" or "cuda".
 
     Attributes:
@@ -59,33 +117,22 @@ class DiffusionInterventions(Interventions):
     exact = False
 
     def __init__(self, checkpoint: Checkpoint, device: str):
-        config = checkpoint.config
         self.checkpoint, self.name, self.device = checkpoint, checkpoint.name, torch.device(device)
-        self.findings, self.collection = tuple(config["findings"]), config.get("data", {}).get("collection", "")
+        self.collection = checkpoint.collection
         try:
-            architecture, self.preprocessing = (
-                Architecture(**config["network"]),
-                Preprocessing(**config["preprocessing"]),
-            )
-            if self.preprocessing.size != architecture.size:
-                raise ValueError(f"pictures of {self.preprocessing.size} pixels for networks of {architecture.size}")
-            self.attributes = {str(name): tuple(map(str, values)) for name, values in config["attributes"].items()}
-            self.diffusion, perturbation_scale = Diffusion(**config["diffusion"]), float(config["perturbation_scale"])
-            self.quality = {
-                name: [measure_of(row, self.findings, self.attributes) for row in rows]
-                for name, rows in config["quality"].items()
-            }
+            config = CitLrConfiguration.of(checkpoint.config)
+            self.findings, self.preprocessing = config.findings, config.preprocessing
+            self.attributes, self.diffusion, self.quality = config.attributes, config.diffusion, config.quality
             self.nets = with_weights(
-                lambda: Networks(architecture, self.attributes, self.findings, perturbation_scale), checkpoint.weights()
+                lambda: Networks(config.network, config.attributes, config.findings, config.perturbation_scale),
+                checkpoint.weights(),
             )
-            self.nets.guidance = tuple(float(config["guidance"][name]) for name in self.attributes)
-            if not np.isfinite(self.nets.guidance).all():
-                raise ValueError(f"guidance must be finite, got {self.nets.guidance}")
+            self.nets.guidance = config.guidance
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train."
             ) from error
-        self.size = architecture.size
+        self.size = config.network.size
         self.nets.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.precision = torch.bfloat16 if self.device.type == "cuda" or bfloat16_in_hardware() else torch.float32
         self.nets.denoiser.to(self.precision)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -14,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.checkpoints.model_configuration import ModelConfiguration
 from engine.datasets.crop import CROPS, Crop
-from engine.explanation import CHANGE_LIMIT, Explanation, Path
+from engine.explanation import Explanation, Path
 from engine.methods.map_translation.train import FAINTEST, map_size, translated
 from engine.networks.precision import suited_to
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
-from engine.preprocessing import Preprocessing, enlarged
+from engine.preprocessing import enlarged
 from engine.registry import Model
 from engine.scan import Scan
 
@@ -28,6 +30,42 @@ BATCH = 8  # pictures that go through the network at once; the layers of more do
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`
 FULL = int(np.flatnonzero(STEPS == 1)[0])
 WIDE = 16  # channels of the first layer from which bfloat16 is quicker; the probability then moves by less than 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapTranslationConfiguration(ModelConfiguration[Any]):
+    """The configuration of a map that makes an abnormal picture normal, or one of another class.
+
+    Attributes:
+        contrast_class: the finding that its pictures without the own one had instead; None where these were normal.
+        crop: finds the part of a scan that the network gets to see.
+        cut: |M| above which a pixel counts as changed, in the network's units.
+        slope, middle: of the logistic function of the logarithm of a map's size.
+
+    Raises:
+        ValueError: also for other than one finding.
+    """
+
+    contrast_class: str | None
+    crop: Callable[[np.ndarray], Crop]
+    cut: float
+    slope: float
+    middle: float
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.findings) != 1:
+            raise ValueError(f"one finding is told from another class, not {len(self.findings)}")
+
+    @classmethod
+    def fields_of(cls, config: Mapping[str, Any], sizes: Callable[..., Any]) -> dict[str, Any]:
+        return super().fields_of(config, sizes) | {
+            "contrast_class": config.get("contrast_class"),
+            "crop": CROPS[config["crop"]],
+            "cut": float(config["cut"]),
+            "slope": float(config["calibration"]["slope"]),
+            "middle": float(config["calibration"]["middle"]),
+        }
 
 
 class DiscrepancyModel(Model):
@@ -61,33 +99,27 @@ class DiscrepancyModel(Model):
         checkpoint: Checkpoint,
         device: str,
     ):
-        config = checkpoint.config
         self.title, self.checkpoint, self.device = title, checkpoint, torch.device(device)
-        self.findings = tuple(config["findings"])
         try:
-            if len(self.findings) != 1:
-                raise ValueError(f"one finding is told from another class, not {len(self.findings)}")
-            sizes, self.preprocessing = architecture(**config["network"]), Preprocessing(**config["preprocessing"])
-            if self.preprocessing.size != sizes.size:
-                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {sizes.size}")
-            self.kind, self.contrast_class = str(config["data"]["kind"]), config.get("contrast_class")
-            self.other = "normal" if self.contrast_class is None else self.contrast_class.lower()
-            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
-            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
-            self.limit = float(config["scales"][self.findings[0]])
-            self.cut, self.crop = float(config["cut"]), CROPS[config["crop"]]
-            self.slope, self.middle = (float(config["calibration"][name]) for name in ("slope", "middle"))
+            config = MapTranslationConfiguration.of(checkpoint.config, architecture)
+            self.findings, self.preprocessing = config.findings, config.preprocessing
+            self.kind, self.contrast_class, self.change_limit = config.kind, config.contrast_class, config.change_limit
+            self.other = "normal" if config.contrast_class is None else config.contrast_class.lower()
+            self.thresholds, (self.limit,) = np.array(config.thresholds, np.float32), config.limits
+            self.cut, self.crop, self.slope, self.middle = config.cut, config.crop, config.slope, config.middle
             weights = checkpoint.weights()
             self.detector = OutOfDistributionDetector.from_tensors(
                 {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
-            self.net = with_weights(lambda: generator(sizes), {k.removeprefix("net."): v for k, v in weights.items()})
+            self.net = with_weights(
+                lambda: generator(config.network), {k.removeprefix("net."): v for k, v in weights.items()}
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole {title} ({error}); save it again with engine train."
             ) from error
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
-        self.fast = arranged(self.net, suited_to(self.device, sizes.width, WIDE))
+        self.fast = arranged(self.net, suited_to(self.device, config.network.width, WIDE))
 
     def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared pictures (B, 1, size, size) on the device: maps M(x) of the same shape and probabilities

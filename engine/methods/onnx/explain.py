@@ -9,16 +9,32 @@ import numpy as np
 import torch
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.checkpoints.model_configuration import ModelConfiguration
 from engine.explanation import Explanation
 from engine.methods.onnx.card import Interface
 from engine.methods.onnx.isolated import IsolatedNetwork
 from engine.methods.onnx.network import UnusableNetwork
 from engine.methods.onnx.occlusion import UNIT, occlusion
-from engine.preprocessing import Preprocessing, enlarged
+from engine.preprocessing import enlarged
 from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
 
 FILE = "onnx"  # the tensor that holds the file's bytes
+
+
+class OnnxConfiguration(ModelConfiguration[Interface]):
+    """The configuration of an ONNX model.
+
+    Raises:
+        ValueError: also where the network answers for other findings, or is shown pictures in another range.
+    """
+
+    def __post_init__(self):
+        super().__post_init__()
+        if tuple(self.network.findings) != self.findings:
+            raise ValueError(f"outputs for {', '.join(self.network.findings)}, but findings {', '.join(self.findings)}")
+        if self.preprocessing.value_range != 0.5:
+            raise ValueError(f"pictures in the range +-{self.preprocessing.value_range:g}, which must be 0.5")
 
 
 class ForeignModel(Model):
@@ -31,23 +47,17 @@ class ForeignModel(Model):
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str):
-        config = checkpoint.config
-        self.checkpoint, self.findings = checkpoint, tuple(config["findings"])
+        self.checkpoint = checkpoint
         try:
-            interface, self.preprocessing = Interface(**config["network"]), Preprocessing(**config["preprocessing"])
-            if tuple(interface.findings) != self.findings:
-                raise ValueError(
-                    f"outputs for {', '.join(interface.findings)}, but findings {', '.join(self.findings)}"
-                )
-            if self.preprocessing.size != interface.size or self.preprocessing.value_range != 0.5:
-                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {interface.size}")
-            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
-            self.limits = [float(config["scales"][f]) for f in self.findings]
-            self.kind = str(config["data"]["kind"])
+            config = OnnxConfiguration.of(checkpoint.config, Interface)
+            self.findings, self.preprocessing, self.kind = config.findings, config.preprocessing, config.kind
+            self.thresholds, self.limits = np.array(config.thresholds, np.float32), config.limits
             weights = checkpoint.weights()
             if [*weights] != [FILE] or weights[FILE].dtype != torch.uint8 or weights[FILE].ndim != 1:
                 raise ValueError(f"the weights must be one file of bytes called {FILE!r}")
-            self.network = IsolatedNetwork(weights[FILE].numpy().tobytes(), interface, device, torch.get_num_threads())
+            self.network = IsolatedNetwork(
+                weights[FILE].numpy().tobytes(), config.network, device, torch.get_num_threads()
+            )
         except UnusableNetwork as reason:
             raise RefusedCheckpoint(f"{checkpoint.name}: {reason}") from reason
         except (KeyError, TypeError, ValueError) as error:

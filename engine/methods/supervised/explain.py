@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
-from engine.explanation import CHANGE_LIMIT, Explanation, Path
+from engine.checkpoints.model_configuration import ModelConfiguration
+from engine.explanation import Explanation, Path
 from engine.methods.supervised.train import HIGHEST, Architecture, SupervisedUNet
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
-from engine.preprocessing import Preprocessing, enlarged
+from engine.preprocessing import enlarged
 from engine.registry import Model
 from engine.scan import Scan
 
@@ -23,35 +26,46 @@ STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
 FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 
 
+@dataclass(frozen=True, kw_only=True)
+class SupervisedConfiguration(ModelConfiguration[Architecture]):
+    """The configuration of a supervised U-Net.
+
+    Attributes:
+        calibration: (C, 2) slope and middle of the logistic function of the logarithm of a map's size.
+    """
+
+    calibration: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def fields_of(cls, config: Mapping[str, Any], sizes: Callable[..., Architecture]) -> dict[str, Any]:
+        calibration = []
+        for finding in config["findings"]:
+            slope, middle = config["calibration"][finding]
+            calibration.append((float(slope), float(middle)))
+        return super().fields_of(config, sizes) | {"calibration": tuple(calibration)}
+
+
 class SupervisedModel(Model):
-    """An opened checkpoint: its configuration holds `network`, `preprocessing` and, a finding each, `calibration`,
-    `thresholds`, `scales`.
+    """An opened checkpoint; its configuration is a `SupervisedConfiguration`.
 
     The probability of a finding is a logistic function of the logarithm of its map's size, fitted on validation
     pictures.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str):
-        config = checkpoint.config
-        self.checkpoint, self.device, self.findings = checkpoint, torch.device(device), tuple(config["findings"])
+        self.checkpoint, self.device = checkpoint, torch.device(device)
         try:
-            sizes, self.preprocessing = Architecture(**config["network"]), Preprocessing(**config["preprocessing"])
-            if self.preprocessing.size != sizes.size:
-                raise ValueError(f"pictures of {self.preprocessing.size} pixels for a network of {sizes.size}")
-            self.kind = str(config["data"]["kind"])
-            self.thresholds = np.array([config["thresholds"][f] for f in self.findings], np.float32)
-            self.limits = np.array([config["scales"][f] for f in self.findings], np.float32)
-            self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
-            calibration = np.array([config["calibration"][f] for f in self.findings], np.float32)
-            if calibration.shape != (len(self.findings), 2):
-                raise ValueError(f"calibration must be two numbers a finding, got {calibration.shape}")
-            self.calibration = torch.from_numpy(calibration).to(self.device)  # (C, 2)
+            config = SupervisedConfiguration.of(checkpoint.config, Architecture)
+            self.findings, self.preprocessing = config.findings, config.preprocessing
+            self.kind, self.change_limit = config.kind, config.change_limit
+            self.thresholds, self.limits = (np.array(part, np.float32) for part in (config.thresholds, config.limits))
+            self.calibration = torch.tensor(config.calibration, dtype=torch.float32, device=self.device)  # (C, 2)
             weights = checkpoint.weights()
             self.detector = OutOfDistributionDetector.from_tensors(
                 {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
             self.net = with_weights(
-                lambda: SupervisedUNet(len(self.findings), sizes),
+                lambda: SupervisedUNet(len(config.findings), config.network),
                 {k.removeprefix("net."): v for k, v in weights.items()},
             )
         except (KeyError, TypeError, ValueError) as error:
