@@ -6,15 +6,17 @@ for.
 
 import streamlit as st
 
+ADDRESSES = ("learned", "bias", "models")  # of the pages behind the first
+
 
 def show() -> None:
     """One run of the script: the page that is asked for, and the frame around it."""
     page = st.navigation(
         [
             st.Page("pages/explain.py", title="Explain", default=True),
-            st.Page("pages/learned.py", title="What the model learned", url_path="learned"),
-            st.Page("pages/bias.py", title="Bias report", url_path="bias"),
-            st.Page("pages/models.py", title="Models", url_path="models"),
+            st.Page("pages/learned.py", title="What the model learned", url_path=ADDRESSES[0]),
+            st.Page("pages/bias.py", title="Bias report", url_path=ADDRESSES[1]),
+            st.Page("pages/models.py", title="Models", url_path=ADDRESSES[2]),
         ],
         position="hidden",
     )
@@ -49,6 +51,5 @@ else:
     from pages.components import scan_list
     from server import doors
 
-    app = st.App(
-        __file__, routes=[*doors.routes(), *scan_list.routes()], middleware=doors.middleware(), lifespan=doors.lifespan
-    )
+    routes = [*doors.routes(ADDRESSES), *scan_list.routes()]
+    app = st.App(__file__, routes=routes, middleware=doors.middleware(routes, ADDRESSES), lifespan=doors.lifespan)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
-from server import logs, modules, pixels, sessions, uploads
+from server import addresses, logs, modules, pixels, sessions, uploads
 from server.headers import SecurityHeaders
 from server.hosts import OwnHostOnly
 from server.readers import ReaderCookie
@@ -29,16 +29,23 @@ UPLOADS = uploads.UploadLedger(SETTINGS.upload_megabytes * MEGABYTE, 2 * SETTING
 MultiPartParser.spool_max_size = 1 << 40  # an upload stays in memory, within its limit: never on disk
 
 
-def routes() -> list[BaseRoute]:
-    """Addresses that are answered beside those of Streamlit."""
-    return [*pixels.routes(), *modules.routes()]
+def routes(pages: Collection[str] = ()) -> list[BaseRoute]:
+    """Addresses that are answered beside those of Streamlit; `pages` as in `addresses.routes`."""
+    return [*pixels.routes(), *modules.routes(), *addresses.routes(pages)]
 
 
-def middleware() -> list[Middleware]:
-    """The outermost first."""
+def middleware(known: Sequence[Route], pages: Collection[str] = ()) -> list[Middleware]:
+    """The outermost first.
+
+    Args:
+        known: all routes beside those of Streamlit.
+        pages: as in `addresses.routes`.
+    """
+    first_parts = {route.path.strip("/").partition("/")[0] for route in known}
     return [
         Middleware(OwnHostOnly, allowed=SETTINGS.allowed_hosts),
         Middleware(SecurityHeaders),
+        Middleware(addresses.KnownPagesOnly, pages=pages, others=first_parts - {*pages}),
         Middleware(ReaderCookie),
         Middleware(uploads.UploadLimits, ledger=UPLOADS),
     ]

@@ -6,11 +6,11 @@ import base64
 import hashlib
 import re
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.addresses import document
 from server.answers import header
 
 ALWAYS = {
@@ -24,9 +24,8 @@ ALWAYS = {
 
 @cache
 def inline_scripts() -> tuple[str, ...]:
-    """The scripts that stand in Streamlit's own page, as a policy names them: by their sha256."""
-    page = files("streamlit").joinpath("static", "index.html").read_text(encoding="utf-8")
-    found = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    """The scripts that stand in the pages' document, as a policy names them: by their sha256."""
+    found = re.findall(r"<script>(.*?)</script>", document(), flags=re.DOTALL)
     return tuple(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in found)
 
 

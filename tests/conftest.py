@@ -9,13 +9,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
+import threading
 
 import pytest
 
 from tests.places import ROOT
+from tools.serve import served
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -55,6 +54,25 @@ def inference_here(monkeypatch):
     monkeypatch.setattr(common, "inference", Here)
 
 
+@pytest.fixture(scope="module")
+def listener():
+    """(host:port, connections) of a server somewhere else that takes every connection and answers none."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = []
+
+        def take():
+            while True:
+                try:
+                    taken.append(listening.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=take, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}", taken
+        for connection in taken:
+            connection.close()
+
+
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory):
     """serve(script_path, *args, env={}) -> address of that Streamlit script; the same call gives the same server."""
@@ -63,9 +81,8 @@ def serve(tmp_path_factory):
     def start(script_path, *args: str, env: dict[str, str] | None = None) -> str:
         wanted = (str(script_path), args, tuple(sorted((env or {}).items())))
         if wanted not in running:
-            running[wanted] = _started(
-                ROOT / script_path, args, env or {}, tmp_path_factory.mktemp("served") / "log.txt"
-            )
+            log = tmp_path_factory.mktemp("served") / "log.txt"
+            running[wanted] = served(ROOT / script_path, log, args, env)
         return running[wanted][1]
 
     yield start
@@ -76,50 +93,3 @@ def serve(tmp_path_factory):
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _started(script: Path, args: tuple[str, ...], env: dict[str, str], log: Path) -> tuple[subprocess.Popen, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(script),
-        "--server.port",
-        str(port),
-        "--server.address",
-        "127.0.0.1",
-    ]
-    command += [
-        "--server.headless",
-        "true",
-        "--server.fileWatcherType",
-        "none",
-        "--browser.gatherUsageStats",
-        "false",
-        "--theme.base",
-        "dark",
-    ]
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*command, "--", *args],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": paths, **env},
-        )
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return process, address
-        except OSError:
-            time.sleep(0.1)
-    process.kill()
-    raise RuntimeError(f"{script.name} did not start:\n{log.read_text()[-2000:]}")

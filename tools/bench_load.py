@@ -15,13 +15,11 @@ import json
 import os
 import platform
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +33,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid  # noqa: E402
 
 from engine.datasets.phantom.collection import Phantom  # noqa: E402
 from engine.scan import Scan, read_scan  # noqa: E402
+from tools.serve import DidNotStart, served  # noqa: E402
 from tools.streamlit_client import Client  # noqa: E402
 from viewer.blob import unpacked  # noqa: E402
 
@@ -94,37 +93,11 @@ def start(cores: str, log: Path) -> tuple[subprocess.Popen, str]:
     """The app on a free port, on `cores` only where the system can do that, keeping nothing of a visitor
     who has left.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(ROOT / "app.py"),
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    if cores and sys.platform == "linux":
-        command = ["taskset", "-c", cores, *command]
-    environment = {**os.environ, "OTHERWISE_RETENTION_MINUTES": "0"}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        )
-    address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return process, address
-        except OSError:
-            time.sleep(0.2)
-    process.kill()
-    raise SystemExit(f"the app did not start:\n{log.read_text()[-2000:]}")
+    under = ("taskset", "-c", cores) if cores and sys.platform == "linux" else ()
+    try:
+        return served(ROOT / "app.py", log, env={"OTHERWISE_RETENTION_MINUTES": "0"}, under=under)
+    except DidNotStart as reason:
+        raise SystemExit(str(reason)) from None
 
 
 def family(pid: int) -> list[int]:

@@ -300,4 +300,4 @@ def main():
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, routes=doors.routes(), middleware=doors.middleware(), lifespan=doors.lifespan)
+    app = st.App(__file__, routes=doors.routes(), middleware=doors.middleware(doors.routes()), lifespan=doors.lifespan)

@@ -1,8 +1,5 @@
 """What a page of the app asks the world for: nothing, whoever made the checkpoint that it shows."""
 
-import socket
-import threading
-
 import pytest
 
 from tests.browser.conftest import SLOW, settled
@@ -11,30 +8,11 @@ PAGES = ("Explain", "What the model learned", "Bias report", "Models")
 
 
 @pytest.fixture(scope="module")
-def elsewhere():
-    """(address, connections) of a server that a card points at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        taken = []
-
-        def take():
-            while True:
-                try:
-                    taken.append(listener.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=take, daemon=True).start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}", taken
-        for connection in taken:
-            connection.close()
-
-
-@pytest.fixture(scope="module")
-def address(serve, tmp_path_factory, elsewhere):
+def address(serve, tmp_path_factory, listener):
     from engine.methods.attri_net.produce import tiny
 
     folder = tmp_path_factory.mktemp("checkpoints")
-    to = f"http://{elsewhere[0]}"
+    to = f"http://{listener[0]}"
     tiny(folder / "attri-net-one", findings=("Atelectasis", f"![f]({to}/f.png)"))
     card = folder / "attri-net-one" / "card.md"
     pictures = (
@@ -47,7 +25,7 @@ def address(serve, tmp_path_factory, elsewhere):
     return serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(folder), "OMP_NUM_THREADS": "1"})
 
 
-def test_no_page_asks_anybody_else_and_no_console_has_an_error(page, address, elsewhere):
+def test_no_page_asks_anybody_else_and_no_console_has_an_error(page, address, listener):
     asked, said = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
@@ -61,10 +39,10 @@ def test_no_page_asks_anybody_else_and_no_console_has_an_error(page, address, el
     page.wait_for_timeout(500)
     host = address.removeprefix("http://")
     assert {url.split("/")[2] for url in asked if not url.startswith(("data:", "blob:"))} == {host}
-    assert elsewhere[1] == [] and said == [] and page.troubles == []
+    assert listener[1] == [] and said == [] and page.troubles == []
 
 
-def test_the_policy_stops_what_would_be_loaded_from_elsewhere(page, address, elsewhere):
+def test_the_policy_stops_what_would_be_loaded_from_elsewhere(page, address, listener):
     page.goto(address)
     page.wait_for_selector(".viewer .card", timeout=SLOW)
     loaded = page.evaluate(
@@ -80,9 +58,9 @@ def test_the_policy_stops_what_would_be_loaded_from_elsewhere(page, address, els
             document.head.append(inline);
           return [await picture, await fetched, await script, window.ran];
         }""",
-        elsewhere[0],
+        listener[0],
     )
-    assert loaded == [False, False, False, False] and elsewhere[1] == []
+    assert loaded == [False, False, False, False] and listener[1] == []
 
 
 def test_no_other_page_may_put_the_app_in_a_frame(page, address):
@@ -91,3 +69,24 @@ def test_no_other_page_may_put_the_app_in_a_frame(page, address):
     policy = answer.value.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy and "default-src 'none'" in policy and "unsafe-eval" not in policy
     assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+
+
+@pytest.mark.parametrize("path", ["/learned", "/bias", "/models"])
+def test_a_page_opened_by_its_address_is_that_page_and_no_console_has_an_error(page, address, path):
+    said = []
+    page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+    page.goto(address + path)
+    page.wait_for_selector(".brand", timeout=SLOW)
+    settled(page)
+    assert page.url == address + path and page.title() != "Explain - Otherwise"
+    assert said == [] and page.troubles == []
+
+
+def test_an_unknown_address_says_so_and_leads_to_the_first_page(page, address):
+    said = []
+    page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+    page.goto(f"{address}/nonsense/deeper")
+    page.get_by_text("There is no page at this address").wait_for(timeout=SLOW)
+    page.get_by_role("link").click()
+    page.wait_for_selector(".viewer .card", timeout=SLOW)
+    assert page.url == f"{address}/" and said == [] and page.troubles == []

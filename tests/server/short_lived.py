@@ -11,4 +11,9 @@ sys.path.insert(0, str(ROOT))
 from server import doors, pixels  # noqa: E402
 
 pixels.STORE.lifetime = 1.0
-app = st.App(ROOT / "viewer" / "demo.py", routes=doors.routes(), middleware=doors.middleware(), lifespan=doors.lifespan)
+app = st.App(
+    ROOT / "viewer" / "demo.py",
+    routes=doors.routes(),
+    middleware=doors.middleware(doors.routes()),
+    lifespan=doors.lifespan,
+)

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,27 +29,8 @@ ROUTES = (
 
 
 @pytest.fixture(scope="module")
-def outside():
-    """(address, connections): a proxy that takes every request for the world outside and answers none."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        taken = []
-
-        def take():
-            while True:
-                try:
-                    taken.append(listener.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=take, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", taken
-        for connection in taken:
-            connection.close()
-
-
-@pytest.fixture(scope="module")
-def address(serve, tmp_path_factory, outside):
-    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), outside[0])
+def address(serve, tmp_path_factory, listener):
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), f"http://{listener[0]}")
     empty = str(tmp_path_factory.mktemp("checkpoints"))
     return serve(
         "app.py",
@@ -156,18 +136,18 @@ def test_a_name_that_was_allowed_on_one_port_is_not_on_another(address):
         "file://",
     ],
 )
-def test_another_origin_gets_no_session_and_nobody_outside_is_asked(address, origin, outside):
+def test_another_origin_gets_no_session_and_nobody_outside_is_asked(address, origin, listener):
     origin = origin.replace("PORT", str(port(address)))
     assert knocked(address, Origin=origin) == 403
     assert asked(address, "/_stcore/health", Origin=origin)[0] == 403
-    assert outside[1] == []
+    assert listener[1] == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost:9999"])
-def test_another_host_name_gets_no_session(address, host, outside):
+def test_another_host_name_gets_no_session(address, host, listener):
     assert knocked(address, Host=host) == 403
     assert knocked(address, Host=host, Origin=f"http://{host}") == 403
-    assert outside[1] == []
+    assert listener[1] == []
 
 
 def test_the_app_itself_gets_a_session(address):
