@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.checkpoints.old_rows import ATTRIBUTES, measure_of
 from engine.checkpoints.sections import read_card, with_section
@@ -31,10 +32,10 @@ class Metrics:
         subgroups: the same by sex, view position or whatever is known. subgroups_note: likewise.
     """
 
-    rows: tuple[Measure, ...] = ()
-    remarks: tuple[str, ...] = ()
+    rows: Sequence[Measure] = ()
+    remarks: Sequence[str] = ()
     note: str = ""
-    subgroups: tuple[Measure, ...] = ()
+    subgroups: Sequence[Measure] = ()
     subgroups_note: str = ""
 
     def __post_init__(self):
@@ -80,14 +81,7 @@ def parsed(text: str) -> Metrics:
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnusableMetrics(f"is not valid JSON ({error}); save the checkpoint again") from None
-    parts = [whole.get(name) if isinstance(whole, dict) else None for name in ("metrics", "subgroups")]
-    for part in parts:
-        if (
-            not isinstance(part, dict)
-            or not isinstance(part.get("rows"), list)
-            or not isinstance(part.get("note"), str)
-        ):
-            raise UnusableMetrics("must hold metrics and subgroups, each an object with a note and a list of rows")
+    parts = [_part(whole, name) for name in ("metrics", "subgroups")]
     remarks = parts[0].get("remarks", [])
     if not isinstance(remarks, list) or not all(isinstance(remark, str) for remark in remarks):
         raise UnusableMetrics("must hold remarks as a list of sentences")
@@ -127,6 +121,13 @@ def table(rows: Sequence[Measure], remarks: Sequence[str] = ()) -> str:
 def _section(note: str, rows: Sequence[Measure], remarks: Sequence[str] = ()) -> str:
     listed = table(rows, remarks) if rows else "\n".join(f"- {remark}" for remark in remarks)
     return "\n\n".join(filter(None, (note, listed))) or "Not measured."
+
+
+def _part(whole: object, name: str) -> dict[str, Any]:
+    part = whole.get(name) if isinstance(whole, dict) else None
+    if not isinstance(part, dict) or not isinstance(part.get("rows"), list) or not isinstance(part.get("note"), str):
+        raise UnusableMetrics("must hold metrics and subgroups, each an object with a note and a list of rows")
+    return part
 
 
 def _object(row: object) -> Mapping:

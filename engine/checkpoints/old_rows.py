@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import permutations
+from typing import Any
 
 from engine.metrics.measure import ABOUT, Measure, between
 from engine.metrics.subjects import CHANGE, FLIPS, MEAN, Variant, subject
@@ -59,7 +60,7 @@ def _known(findings: tuple[str, ...], attributes: tuple[tuple[str, tuple[str, ..
     return known
 
 
-def _fields(findings: Sequence[str], attributes: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+def _fields(findings: Sequence[str], attributes: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
     for finding in findings:
         yield from ({"finding": finding, "variant": variant} for variant in BY_FINDING)
     for name, values in attributes.items():

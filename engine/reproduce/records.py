@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -154,7 +155,7 @@ def assembled(
 
 def _named(wanted: Wanted | Ratio, model: str) -> dict[str, str]:
     """Fields and subject of a row that has no value."""
-    fields = asdict(wanted.about)
+    fields: dict[str, Any] = asdict(wanted.about)
     if isinstance(wanted, Ratio):
         fields = {"variant": _compared(wanted.metric, wanted.about.subject)}
     fields["model"] = model

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -332,13 +333,13 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:].rstrip(".") + "."
 
 
-def _mean(finding: str, values: np.ndarray, patients: np.ndarray, seed: int, **about: str) -> Measure:
+def _mean(finding: str, values: np.ndarray, patients: np.ndarray, seed: int, **about: Any) -> Measure:
     """Mean of (n,) with patients resampled."""
     low, high = bootstrap(lambda weights: weights @ values / weights.sum(1), len(values), patients, DRAWS, seed)
     return Measure("effect", finding, values.mean(), low, high, len(values), chance=0.0, **about)
 
 
-def _share(finding: str, values: np.ndarray, patients: np.ndarray, seed: int, **about: str) -> Measure:
+def _share(finding: str, values: np.ndarray, patients: np.ndarray, seed: int, **about: Any) -> Measure:
     """Mean of (n,) shares in [0, 1]: Wilson's interval of plain hits, else patients resampled."""
     if not np.isin(values, (0, 1)).all():
         return _mean(finding, values, patients, seed, **about)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -168,7 +169,7 @@ def mean_change(
     patients: np.ndarray | None,
     margin: float = MARGIN,
     choices: int = 1,
-    **about: str,
+    **about: Any,
 ) -> tuple[Measure, Equivalence]:
     """The mean of (n,) changes in [-1, 1] with its interval, and the two one-sided tests that go with that interval.
 
