@@ -210,7 +210,7 @@ def patients_held_out(collection: Collection) -> set[str]:
     return {*parts[0], *parts[1]}
 
 
-def teachers(pairs: Collection | None, pupil: Collection, preprocessing: Preprocessing) -> MadePairs | None:
+def made_pairs_for(pairs: Collection | None, pupil: Collection, preprocessing: Preprocessing) -> MadePairs | None:
     """`MadePairs` of `pairs` for a training on `pupil`, which learns nothing of its own held-back patients; None
     without pairs.
     """
@@ -219,6 +219,6 @@ def teachers(pairs: Collection | None, pupil: Collection, preprocessing: Preproc
     return MadePairs(pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), pairs.family)
 
 
-def said(pairs: MadePairs | None) -> Mapping[str, str]:
+def pairs_settings(pairs: MadePairs | None) -> Mapping[str, str]:
     """What a resumed run must share with the one that was stopped."""
     return {} if pairs is None else {"pairs": pairs.name}

@@ -17,6 +17,6 @@ def suited_to(device: torch.device, width: int, wide: int) -> torch.dtype:
     return torch.bfloat16 if gains else torch.float32
 
 
-def swift(device: torch.device) -> torch.autocast:
+def fast_autocast(device: torch.device) -> torch.autocast:
     """Layers in bfloat16 within this block, where the device multiplies it in hardware."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or bfloat16_in_hardware())

@@ -133,12 +133,12 @@ def descend(loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric, long
     """One step of one optimiser, its gradients averaged over all processes and, with `longest`, clipped to
     that norm.
     """
-    mine = [p for group in optimiser.param_groups for p in group["params"]]
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     optimiser.zero_grad()
     fabric.backward(loss)
-    average_gradients(mine, fabric)
+    average_gradients(parameters, fabric)
     if longest is not None:
-        nn.utils.clip_grad_norm_(mine, longest)
+        nn.utils.clip_grad_norm_(parameters, longest)
     optimiser.step()
 
 

@@ -15,7 +15,7 @@ from engine.methods.cx_gan.network import Architecture as Sizes
 from engine.methods.cx_gan.train import CxGanRecipe
 from engine.methods.cx_gan.train import Preset as CxPreset
 from engine.networks.augmentation import Augmentation
-from engine.networks.made_pairs import MadePairs, emphasis_at, pair_loss, pair_recovery, teachers
+from engine.networks.made_pairs import MadePairs, emphasis_at, made_pairs_for, pair_loss, pair_recovery
 from engine.preprocessing import Preprocessing
 from engine.training.loop import Machine, UnusableRun, run
 from tests.methods.attri_net.small import PATIENTS, DrawnOnce, patients, preset
@@ -69,7 +69,7 @@ def test_patients_that_are_held_back_never_teach(others):
     drawn = {others.patients[index] for seed in range(40) for index in made.draw(np.random.default_rng(seed), 10)[0]}
     assert drawn and not drawn & held and drawn <= set(others.patients[others.split("train")])
     pupil = patients()
-    own = teachers(pupil, pupil, PREP)
+    own = made_pairs_for(pupil, pupil, PREP)
     drawn = {pupil.patients[index] for seed in range(40) for index in own.draw(np.random.default_rng(seed), 10)[0]}
     assert drawn <= set(pupil.patients[pupil.split("train")])
 
@@ -87,7 +87,7 @@ def test_without_truth_or_common_findings_there_is_no_teacher(others):
         MadePairs(SimpleNamespace(name="films", findings=("Effusion",), has_counterfactuals=False), ("Effusion",), PREP)
     with pytest.raises(ValueError, match="none of which is among Hernia"):
         MadePairs(others, ("Hernia",), PREP)
-    assert teachers(None, others, PREP) is None
+    assert made_pairs_for(None, others, PREP) is None
 
 
 def test_the_loss_is_a_weighted_l1_that_knows_the_truth_only():

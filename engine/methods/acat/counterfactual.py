@@ -89,11 +89,11 @@ def latent_counterfactuals(
         with torch.enable_grad():
             here = z[rows].requires_grad_()
             shown = autoencoder.decode(here.flatten(0, 1))[:, 0].unflatten(0, (len(rows), slices))
-            said = classify(shown)
-            loss = -_of_target(said, target[rows])
+            log_probabilities = classify(shown)
+            loss = -_of_target(log_probabilities, target[rows])
             distance = (here - z_0[rows]).abs().flatten(1).mean(1)
             (slope,) = torch.autograd.grad((loss + search.alpha * distance).sum(), here)
-        probability[rows] = 1 - said[:, 0].detach().float().exp()
+        probability[rows] = 1 - log_probabilities[:, 0].detach().float().exp()
         pictures[rows] = shown.detach() + rest[rows]
         if step == 0:
             pictures = both.clone()

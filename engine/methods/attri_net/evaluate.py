@@ -32,7 +32,7 @@ CHUNK = 32  # films held at once
 
 
 @dataclass
-class Seen:
+class Predictions:
     """What the model said of N pictures.
 
     Attributes:
@@ -50,7 +50,7 @@ class Seen:
 
 
 @torch.inference_mode()
-def look(model: AttriNetModel, collection: Collection, indices: np.ndarray, batch: int = 32) -> Seen:
+def look(model: AttriNetModel, collection: Collection, indices: np.ndarray, batch: int = 32) -> Predictions:
     """Run the model over the pictures at `indices`, all findings."""
     side, count = model.preprocessing.size, len(model.findings)
     weighted = np.empty((len(indices), count, side, side), np.float16)
@@ -68,7 +68,7 @@ def look(model: AttriNetModel, collection: Collection, indices: np.ndarray, batc
             energy[part, c] = [positive_energy(m) for m in local[:, 0].cpu().numpy()]
         maps[part], pictures[part] = found.cpu().numpy(), seen
         probabilities[part] = torch.sigmoid(logits).cpu().numpy()
-    return Seen(probabilities, energy, weighted, maps, pictures)
+    return Predictions(probabilities, energy, weighted, maps, pictures)
 
 
 def evaluate(model: AttriNetModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
@@ -81,7 +81,7 @@ def evaluate(model: AttriNetModel, collection: Collection, indices: np.ndarray) 
 
 
 def measures(
-    model: AttriNetModel, collection: Collection, indices: np.ndarray, seen: Seen
+    model: AttriNetModel, collection: Collection, indices: np.ndarray, seen: Predictions
 ) -> tuple[list[Measure], list[str]]:
     """`evaluate`, for pictures that have been looked at already."""
     labels, groups = collection.labels[indices], collection.patients[indices]

@@ -27,7 +27,7 @@ from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation, move_masks
 from engine.networks.critic import gradient_penalty
 from engine.networks.films import Films
-from engine.networks.made_pairs import emphasis_at, pair_loss, pair_recovery, said, teachers
+from engine.networks.made_pairs import emphasis_at, made_pairs_for, pair_loss, pair_recovery, pairs_settings
 from engine.preprocessing import Preprocessing
 from engine.training.loop import Recipe, average_gradients, follow, shard
 from engine.training.presets import at_least_one, not_negative
@@ -165,7 +165,7 @@ class AttriNetRecipe(Recipe):
         self.net.to(memory_format=torch.channels_last)
         self.critic.to(memory_format=torch.channels_last)
         self.films = Films(collection, Preprocessing(architecture.size, preset.percentile, preset.value_range))
-        self.teacher = teachers(pairs, collection, self.films.preprocessing)
+        self.teacher = made_pairs_for(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:
             raise ValueError(
                 "pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants."
@@ -217,7 +217,7 @@ class AttriNetRecipe(Recipe):
     def settings(self) -> dict:
         chosen = {name: value for name, value in asdict(self.preset).items() if name not in ("steps", "validate_every")}
         data = {"findings": list(self.collection.findings)} | data_settings(self.collection)
-        return chosen | data | {"guidance": self.guidance and self.guidance.name} | said(self.teacher)
+        return chosen | data | {"guidance": self.guidance and self.guidance.name} | pairs_settings(self.teacher)
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Begin with the weights of an earlier training (`Recipe.weights_to_keep` or a checkpoint, which may lack the
@@ -272,21 +272,21 @@ class AttriNetRecipe(Recipe):
             annotated = self.guidance.annotated(finding) if self.guidance else ()
             pool = annotated if draw.random() < p.annotated_share and len(annotated) else self.present[c]
             positive.append(draw.choice(pool))
-        mine = shard(p.pairs, fabric)
+        own_share = shard(p.pairs, fabric)
         changes = torch.from_numpy(draw.uniform(-1, 1, (2, p.pairs, 5)).astype(np.float32))
         pictures, grids = [], []
         for half, chosen in ((0, negative), (1, positive)):
-            moved, grid = p.augmentation(self.films.batch(chosen[mine]), changes[half][mine], p.value_range)
+            moved, grid = p.augmentation(self.films.batch(chosen[own_share]), changes[half][own_share], p.value_range)
             pictures.append(moved.to(fabric.device, memory_format=torch.channels_last))
             grids.append(grid)
         guidance = None
         if self.guidance is not None and stream == "generator":
             size = p.architecture.size
-            for index, c in zip(positive[mine], task[mine]):
+            for index, c in zip(positive[own_share], task[own_share]):
                 mask = self.guidance.mask(index, self.collection.findings[c], size)
                 masks.append(np.ones((size, size), np.float32) if mask is None else mask)
             guidance = move_masks(torch.from_numpy(np.stack(masks))[:, None].float(), grids[1]).to(fabric.device)
-        return Batch(*pictures, torch.from_numpy(task[mine]).to(fabric.device), guidance)
+        return Batch(*pictures, torch.from_numpy(task[own_share]).to(fabric.device), guidance)
 
     def _critic_step(self, batch: Batch, step: int, k: int, fabric: Fabric, optimiser) -> float:
         with torch.no_grad(), fabric.autocast():

@@ -62,18 +62,18 @@ def evaluate(
     rows: list[Measure] = []
     found = quality(generator, collection, indices) if found is None else found
     for name, measured in found.items():
-        rows += _said_of(name, measured)
+        rows += _with_attribute(name, measured)
     some = indices[:: max(1, len(indices) // BESIDE)]
-    beside = {
+    baselines = {
         PLAIN: (_plain(generator), some),
         BLIND: (_blind(generator), some),
         BETA_VAE: (_beta_vae(generator), some),
     }
     if isinstance(collection.whole, Phantom):
-        beside[EXACT] = _exact(generator, collection), indices
-    for words, (show, chosen) in beside.items():
+        baselines[EXACT] = _exact(generator, collection), indices
+    for words, (show, chosen) in baselines.items():
         for name in generator.attributes:
-            rows += _said_of(
+            rows += _with_attribute(
                 name, _of_attribute(generator, collection, chosen, name, None, show, words == EXACT), words
             )
     return rows, [
@@ -83,7 +83,7 @@ def evaluate(
     ]
 
 
-def _said_of(attribute: str, rows: Sequence[Measure], model: str = "") -> list[Measure]:
+def _with_attribute(attribute: str, rows: Sequence[Measure], model: str = "") -> list[Measure]:
     return [replace(row, attribute=attribute, model=model) for row in rows]
 
 
@@ -106,7 +106,7 @@ def _of_attribute(
     made = {value: np.empty_like(x) for value in values}
     for start in range(0, len(x), BATCH):
         chosen = slice(start, start + BATCH)
-        base, changed = (show or _ours(generator))(indices[chosen], x[chosen], codes[chosen], k)
+        base, changed = (show or _counterfactuals(generator))(indices[chosen], x[chosen], codes[chosen], k)
         for m, value in enumerate(values):
             made[value][chosen] = x[chosen] + changed[:, m] - base
         if progress:
@@ -115,14 +115,14 @@ def _of_attribute(
     null = np.stack([made[value][n] for n, value in enumerate(own)])
     rows = [composition(x, null, 2 * value_range, groups=patients, variant=Variant.NULL)]
     before, believed, features = generator.oracle_answers(x)
-    wanted_of, said, whose, was, others, other_features, moved = [], [], [], [], [], [], []
+    target_values, predicted, whose, was, others, other_features, moved = [], [], [], [], [], [], []
     for value in values:
         changed_to = own != value
         if not changed_to.any():
             continue
         after, probabilities, seen = generator.oracle_answers(made[value][changed_to])
-        wanted_of += [value] * int(changed_to.sum())
-        said += [*after[name]]
+        target_values += [value] * int(changed_to.sum())
+        predicted += [*after[name]]
         whose += [*patients[changed_to]]
         was += [*before[name][changed_to]]
         others.append((np.flatnonzero(changed_to), probabilities))
@@ -133,7 +133,7 @@ def _of_attribute(
         other_features.append(seen)
     right = f"On real pictures it is right in {np.mean(before[name] == own):.3f}"
     rows += effectiveness(
-        wanted_of, said, attribute=name, groups=whose, before=was, remark=f"judged by {FIXED}. {right}"
+        target_values, predicted, attribute=name, groups=whose, before=was, remark=f"judged by {FIXED}. {right}"
     )
     labels = collection.labels[indices]
     for c, finding in enumerate(generator.findings if of_findings else ()):
@@ -215,7 +215,7 @@ def _auc_change(
     ]
 
 
-def _ours(generator: DiffusionInterventions) -> Show:
+def _counterfactuals(generator: DiffusionInterventions) -> Show:
     def show(indices, x, codes, k):
         found = generator.sampled(x, codes, k)
         return found.base, found.changed

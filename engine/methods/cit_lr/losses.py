@@ -43,9 +43,9 @@ def prior_loss(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1).mean()
 
 
-def noise_loss(said: Tensor, noise: Tensor) -> Tensor:
+def noise_loss(predicted: Tensor, noise: Tensor) -> Tensor:
     """Eq. 2 in its usual simple form: the mean squared error of the noise."""
-    return (said - noise).square().mean()
+    return (predicted - noise).square().mean()
 
 
 def information_bound(joint: Tensor, marginal: Tensor) -> Tensor:

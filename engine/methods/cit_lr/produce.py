@@ -24,7 +24,7 @@ from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.train import PHASES, DenoiserPhase
 from engine.methods.cit_lr.training_data import Preset, TrainingData, latents_of
 from engine.networks.films import Films
-from engine.networks.precision import swift
+from engine.networks.precision import fast_autocast
 from engine.preprocessing import Preprocessing
 from engine.training.job import TrainingJob
 from engine.training.loop import best_weights, facts_of, run
@@ -156,13 +156,13 @@ def _start_from(nets: Networks, checkpoint: Checkpoint) -> None:
         for k, v in checkpoint.weights().items()
         if k.startswith(("autoencoder.", "denoiser.net.")) and not k.startswith(learned_anew)
     }
-    mine = nets.state_dict()
-    other = [k for k, v in wanted.items() if k not in mine or mine[k].shape != v.shape]
+    own_weights = nets.state_dict()
+    other = [k for k, v in wanted.items() if k not in own_weights or own_weights[k].shape != v.shape]
     if other:
         raise ValueError(
             f"{checkpoint.name} has networks of other sizes ({other[0]} among them); begin with one of the same sizes."
         )
-    nets.load_state_dict(mine | wanted)
+    nets.load_state_dict(own_weights | wanted)
 
 
 def _guidance(nets: Networks, training_data: TrainingData, preset: Preset, device: torch.device) -> tuple[float, ...]:
@@ -182,10 +182,10 @@ def _guidance(nets: Networks, training_data: TrainingData, preset: Preset, devic
 
         def convinced(guidance, k=k, wanted=wanted, known=known) -> float:
             nets.guidance = (guidance,) * len(training_data.attributes)
-            with torch.no_grad(), swift(device):
+            with torch.no_grad(), fast_autocast(device):
                 edited = sampler.picture_of(sampler.noise_of(z, codes, k), wanted, k)
-            said, _ = nets.oracle(x + nets.autoencoder.decode(edited) - base)
-            right = said[k].argmax(1) == wanted[:, k]
+            logits, _ = nets.oracle(x + nets.autoencoder.decode(edited) - base)
+            right = logits[k].argmax(1) == wanted[:, k]
             return min(
                 (float(right[wanted[:, k] == value].float().mean()) for value in wanted[known, k].unique()), default=0.0
             )

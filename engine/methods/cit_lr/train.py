@@ -23,7 +23,7 @@ from engine.methods.cit_lr.network import TRAIN_STEPS, MutualInformation, Networ
 from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.training_data import Preset, TrainingData, latents_of
 from engine.networks.augmentation import Augmentation
-from engine.networks.precision import swift
+from engine.networks.precision import fast_autocast
 from engine.training.loop import Recipe, descend, follow, shard
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ class Phase(Recipe):
 
     def pictures(self, stream: str, step: int, count: int, fabric: Fabric) -> tuple[Tensor, np.ndarray]:
         """This process's augmented pictures (B, 1, H, W) and their indices."""
-        chosen, mine = self.chosen(stream, step, count), shard(count, fabric)
-        x = self.training_data.films.batch(chosen[mine])
+        chosen, own_share = self.chosen(stream, step, count), shard(count, fabric)
+        x = self.training_data.films.batch(chosen[own_share])
         if self.preset.augmentation != Augmentation():
             changes = torch.from_numpy(
                 self.draw(f"{stream} changes", step).uniform(-1, 1, (count, 5)).astype(np.float32)
             )
-            x, _ = self.preset.augmentation(x, changes[mine], self.preset.value_range)
-        return x.to(fabric.device, memory_format=torch.channels_last), chosen[mine]
+            x, _ = self.preset.augmentation(x, changes[own_share], self.preset.value_range)
+        return x.to(fabric.device, memory_format=torch.channels_last), chosen[own_share]
 
     def some_of(self, part: str) -> np.ndarray:
         pool = self.training_data.parts[part]
@@ -131,11 +131,11 @@ class OraclePhase(OneNetwork):
         self.learn_at(min(1.0, 2 * (1 - step / self.steps)))
         x, chosen = self.pictures("judge", step, 2 * self.preset.batch, fabric)
         with fabric.autocast():
-            said, findings = self.nets.oracle(x)
+            attribute_logits, findings = self.nets.oracle(x)
         codes = torch.from_numpy(self.training_data.codes[chosen]).to(fabric.device)
         loss = sum(
             F.cross_entropy(logits, codes[:, k], ignore_index=-1)
-            for k, logits in enumerate(said)
+            for k, logits in enumerate(attribute_logits)
             if (codes[:, k] >= 0).any()
         )
         labels = torch.from_numpy(self.training_data.labels[chosen]).to(fabric.device)
@@ -157,12 +157,12 @@ class OraclePhase(OneNetwork):
     @torch.no_grad()
     def validate(self, fabric: Fabric) -> dict[str, float]:
         chosen, found = self.some_of("validation"), {}
-        said, _ = self.nets.oracle(self.training_data.films.batch(chosen).to(fabric.device))
+        attribute_logits, _ = self.nets.oracle(self.training_data.films.batch(chosen).to(fabric.device))
         for k, name in enumerate(self.training_data.attributes):
             known = self.training_data.codes[chosen, k] >= 0
             found[name] = float(
                 balanced_accuracy_score(
-                    self.training_data.codes[chosen[known], k], said[k].argmax(1).cpu().numpy()[known]
+                    self.training_data.codes[chosen[known], k], attribute_logits[k].argmax(1).cpu().numpy()[known]
                 )
             )
         return {"score": min(found.values()), **found}
@@ -257,10 +257,10 @@ class DenoiserPhase(OneNetwork):
         self, net: nn.Module, z: Tensor, chosen: np.ndarray, stream: str, step: int, count: int, fabric: Fabric
     ) -> Tensor:
         p, draw = self.preset, self.draw(f"{stream} noise", step)
-        mine = shard(count, fabric) if stream != "validation" else slice(None)
-        t = torch.from_numpy(draw.integers(0, round(TRAIN_STEPS * p.strength), count)[mine]).to(z.device)
-        noise = torch.from_numpy(draw.standard_normal((count, *z.shape[1:]), np.float32)[mine]).to(z.device)
-        unknown = (draw.random((count, self.training_data.codes.shape[1])) < p.dropped)[mine]
+        own_share = shard(count, fabric) if stream != "validation" else slice(None)
+        t = torch.from_numpy(draw.integers(0, round(TRAIN_STEPS * p.strength), count)[own_share]).to(z.device)
+        noise = torch.from_numpy(draw.standard_normal((count, *z.shape[1:]), np.float32)[own_share]).to(z.device)
+        unknown = (draw.random((count, self.training_data.codes.shape[1])) < p.dropped)[own_share]
         codes = torch.from_numpy(np.where(unknown, -1, self.training_data.codes[chosen])).to(z.device)
         with fabric.autocast():
             return noise_loss(net(p.diffusion.add_noise(z, t, noise), t, codes), noise)
@@ -316,7 +316,7 @@ class DisentanglerPhase(Phase):
                 range(0, len(z), 32)
             ):  # each attribute is the one that is to be changed, by turns
                 some = slice(start, start + 32)
-                with swift(device):
+                with fast_autocast(device):
                     noises.append(
                         sampler.noise_of(
                             z[some].to(device), codes[some].to(device), turn % len(self.training_data.attributes)

@@ -125,9 +125,9 @@ class TrainingData:
         train = collection.split("train")
         self.attributes: dict[str, tuple[str, ...]] = {}
         for name in SENSITIVE:
-            said = collection.attributes.get(name)
-            if said is not None:
-                values, counts = np.unique(said[train], return_counts=True)
+            values_of = collection.attributes.get(name)
+            if values_of is not None:
+                values, counts = np.unique(values_of[train], return_counts=True)
                 known = tuple(str(v) for v, n in zip(values, counts) if v and n >= FEWEST)
                 if len(known) > 1:
                     self.attributes[name] = known
@@ -149,10 +149,10 @@ def encoded(
     """
     codes = np.full((len(indices), len(attributes) + len(findings)), -1, np.int64)
     for k, (name, values) in enumerate(attributes.items()):
-        said = collection.attributes.get(name)
+        values_of = collection.attributes.get(name)
         for code, value in enumerate(values):
-            if said is not None:
-                codes[said[indices] == value, k] = code
+            if values_of is not None:
+                codes[values_of[indices] == value, k] = code
     for c, finding in enumerate(findings):
         if finding in collection.findings:
             label = collection.labels[indices, list(collection.findings).index(finding)]

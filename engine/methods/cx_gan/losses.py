@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def real_or_made(real: Tensor, made: Tensor) -> Tensor:
+def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
     """What a discriminator minimises: -E ln D(real) - E ln(1 - D(made)), the terms of Eq. 3, 6 and 8 that hold it.
 
     Args:
@@ -15,7 +15,7 @@ def real_or_made(real: Tensor, made: Tensor) -> Tensor:
     return F.softplus(-real).mean() + F.softplus(made).mean()
 
 
-def taken_for_real(made: Tensor) -> Tensor:
+def generator_loss(made: Tensor) -> Tensor:
     """What a generator minimises: -E ln D(made).
 
     Eq. 3, 6 and 8 read E ln(1 - D(made)), whose slope vanishes while D is sure; this is the usual form with the same

@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from engine.datasets.collection import Collection
 from engine.methods.cx_gan.losses import (
     cycle_loss,
+    discriminator_loss,
+    generator_loss,
     identity_loss,
     map_loss,
-    real_or_made,
     residual_loss,
-    taken_for_real,
 )
 from engine.methods.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.methods.map_translation.train import DiscrepancyRecipe, Schedule
 from engine.networks.critic import gradient_penalty
-from engine.networks.made_pairs import emphasis_at, pair_loss, pair_recovery, said, teachers
+from engine.networks.made_pairs import emphasis_at, made_pairs_for, pair_loss, pair_recovery, pairs_settings
 from engine.training.loop import descend, shard
 from engine.training.presets import at_least_one, not_negative, yes_or_no
 
@@ -147,7 +147,7 @@ class CxGanRecipe(DiscrepancyRecipe):
                 f"made pairs show pictures without {self.finding}, not with {self.contrast_class} instead; leave "
                 "--pairs or --contrast-class out."
             )
-        self.teacher = teachers(pairs, collection, self.films.preprocessing)
+        self.teacher = made_pairs_for(pairs, collection, self.films.preprocessing)
         if preset.pairs_first and self.teacher is None:
             raise ValueError(
                 "pairs_first asks for steps with made pairs alone, and there are none; add --pairs implants."
@@ -161,7 +161,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         self._optimisers = None
 
     @property
-    def beside(self) -> Mapping[str, nn.Module]:
+    def training_networks(self) -> Mapping[str, nn.Module]:
         return {name: network for name, network in self.nets.named_children() if network is not self.map_generator}
 
     def modules(self) -> Mapping[str, nn.Module]:
@@ -183,7 +183,9 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def settings(self) -> dict:
         """The cascade's phases are shares of all its steps, so these cannot change on the way."""
-        return super().settings() | ({"steps": self.steps} if self.preset.cascaded else {}) | said(self.teacher)
+        return (
+            super().settings() | ({"steps": self.steps} if self.preset.cascaded else {}) | pairs_settings(self.teacher)
+        )
 
     def validate(self, fabric: Fabric) -> dict[str, float]:
         if self.preset.cascaded and not self.has_pairs:
@@ -202,12 +204,12 @@ class CxGanRecipe(DiscrepancyRecipe):
         before, change, task = self.teacher.batch(
             self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror)
         )
-        mine = shard(p.made_pairs, fabric)
+        own_share = shard(p.made_pairs, fabric)
         with fabric.autocast():
-            made = self.map_generator(before[mine].to(fabric.device, memory_format=torch.channels_last))
+            made = self.map_generator(before[own_share].to(fabric.device, memory_format=torch.channels_last))
         emphasis = emphasis_at(step, p.emphasis, p.last_emphasis, p.emphasis_steps)
-        sizes = self.teacher.sizes[task[mine]].to(fabric.device)
-        return p.lambda_pairs * pair_loss(made, change[mine].to(fabric.device), emphasis, sizes)
+        sizes = self.teacher.sizes[task[own_share]].to(fabric.device)
+        return p.lambda_pairs * pair_loss(made, change[own_share].to(fabric.device), emphasis, sizes)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
         self.pace(step)
@@ -233,17 +235,17 @@ class CxGanRecipe(DiscrepancyRecipe):
         p, n, optimisers = self.preset, self.nets, self.optimisers()
         _learning(False, n.normal, n.abnormal)
         with fabric.autocast():
-            change, idle = forward(torch.cat([abnormal, normal])).chunk(2)
-            change_back, idle_back = n.normal_to_abnormal(torch.cat([normal, abnormal])).chunk(2)
+            change, identity_map = forward(torch.cat([abnormal, normal])).chunk(2)
+            change_back, identity_map_back = n.normal_to_abnormal(torch.cat([normal, abnormal])).chunk(2)
             generated_normal, generated_abnormal = abnormal + change, normal + change_back
             reconstruction = generated_normal + n.normal_to_abnormal(generated_normal)
             reconstruction_normal = generated_abnormal + forward(generated_abnormal)
             losses = {
-                "adversarial_normal": self._wish(n.normal(generated_normal)),
-                "adversarial_abnormal": self._wish(n.abnormal(generated_abnormal)),
+                "adversarial_normal": self._generator_loss(n.normal(generated_normal)),
+                "adversarial_abnormal": self._generator_loss(n.abnormal(generated_abnormal)),
                 "cycle": p.lambda_cycle
                 * (cycle_loss(reconstruction, abnormal) + cycle_loss(reconstruction_normal, normal)),
-                "identity": p.lambda_identity * (identity_loss(idle) + identity_loss(idle_back)),
+                "identity": p.lambda_identity * (identity_loss(identity_map) + identity_loss(identity_map_back)),
                 "map": p.lambda_map * (map_loss(change) + map_loss(change_back)),
             }
         if self.teacher is not None and not p.cascaded:  # the cascade's map generator learns in its second phase
@@ -258,27 +260,27 @@ class CxGanRecipe(DiscrepancyRecipe):
                         abnormal + forward(abnormal),
                         normal + n.normal_to_abnormal(normal),
                     )
-            judged = {
+            batches = {
                 "normal": (n.normal, normal, generated_normal),
                 "abnormal": (n.abnormal, abnormal, generated_abnormal),
             }
-            loss = self._teach(judged, "discriminators", step, k, fabric)
+            loss = self._discriminator_step(batches, "discriminators", step, k, fabric)
         return {"discriminators": loss, **{name: float(value.detach()) for name, value in losses.items()}}
 
-    def _wish(self, judged: Tensor) -> Tensor:
+    def _generator_loss(self, discriminator_output: Tensor) -> Tensor:
         """What a generator minimises, of what the discriminator or critic says of its pictures."""
-        return -judged.mean() if self.preset.wasserstein else taken_for_real(judged)
+        return -discriminator_output.mean() if self.preset.wasserstein else generator_loss(discriminator_output)
 
-    def _teach(
-        self, judged: Mapping[str, tuple[nn.Module, Tensor, Tensor]], optimiser: str, step: int, k: int, fabric: Fabric
+    def _discriminator_step(
+        self, batches: Mapping[str, tuple[nn.Module, Tensor, Tensor]], optimiser: str, step: int, k: int, fabric: Fabric
     ) -> float:
         """One step of discriminators or critics: the discriminators' loss, or minus the distance that the critics find.
 
         Args:
-            judged: by name, who judges which real and which made pictures (B, 1, H, W).
+            batches: by name, the discriminator or critic with its real and generated pictures (B, 1, H, W).
         """
         loss, penalty = 0.0, 0.0
-        for name, (discriminator, real, made) in judged.items():
+        for name, (discriminator, real, made) in batches.items():
             made = made.detach()
             if self.preset.wasserstein:
                 place = self.draw(f"penalty {name} {k}", step).random((self.preset.pairs, 1, 1, 1), np.float32)
@@ -290,7 +292,7 @@ class CxGanRecipe(DiscrepancyRecipe):
             else:
                 shown = self._from_history(name, made, step, fabric) if name in self.histories else made
                 with fabric.autocast():
-                    loss = loss + 0.5 * real_or_made(discriminator(real), discriminator(shown))
+                    loss = loss + 0.5 * discriminator_loss(discriminator(real), discriminator(shown))
         descend(loss + self.preset.penalty * penalty, self.optimisers()[optimiser], fabric)
         return float(loss.detach())
 
@@ -301,18 +303,18 @@ class CxGanRecipe(DiscrepancyRecipe):
         with torch.no_grad(), fabric.autocast():
             counterfactual = abnormal + n.translate(abnormal)
         with fabric.autocast():
-            change, idle = n.abnormal_to_normal(torch.cat([abnormal, normal])).chunk(2)
+            change, identity_map = n.abnormal_to_normal(torch.cat([abnormal, normal])).chunk(2)
             generated_normal = abnormal + change
             losses = {
-                "adversarial_normal": self._wish(n.residual(generated_normal)),
+                "adversarial_normal": self._generator_loss(n.residual(generated_normal)),
                 "residual": p.lambda_residual * residual_loss(counterfactual, generated_normal),
-                "identity": p.lambda_identity * identity_loss(idle),
+                "identity": p.lambda_identity * identity_loss(identity_map),
             }
         if self.teacher is not None:
             losses["pairs"] = self._pair_loss(step, fabric)
         descend(sum(losses.values()), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
-        loss = self._teach(
+        loss = self._discriminator_step(
             {"residual": (n.residual, normal, generated_normal)}, "residual discriminator", step, 0, fabric
         )
         return {"discriminators": loss, **{name: float(value.detach()) for name, value in losses.items()}}

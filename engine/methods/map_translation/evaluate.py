@@ -33,7 +33,7 @@ LEFT_ALONE = "mean |change| of {other} pictures, share of the grey range; 0 is p
 
 
 @dataclass
-class Seen:
+class Predictions:
     """What the model said of N pictures.
 
     Attributes:
@@ -50,7 +50,7 @@ class Seen:
 
 
 @torch.inference_mode()
-def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = BATCH) -> Seen:
+def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, batch: int = BATCH) -> Predictions:
     """Run the model over the pictures at `indices`."""
     side = model.preprocessing.size
     probabilities, sizes, generated = (np.empty(len(indices), np.float32) for _ in range(3))
@@ -64,7 +64,7 @@ def look(model: DiscrepancyModel, collection: Collection, indices: np.ndarray, b
         _, after = model.map_of(translated(x, change))
         probabilities[part], generated[part], sizes[part] = probability.cpu(), after.cpu(), map_size(change).cpu()
         maps[part], pictures[part] = change[:, 0].cpu(), seen
-    return Seen(probabilities, sizes, generated, maps, pictures)
+    return Predictions(probabilities, sizes, generated, maps, pictures)
 
 
 def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarray) -> tuple[list[Measure], list[str]]:
@@ -89,7 +89,7 @@ def evaluate(model: DiscrepancyModel, collection: Collection, indices: np.ndarra
 
 
 def measures(
-    model: DiscrepancyModel, collection: Collection, indices: np.ndarray, seen: Seen
+    model: DiscrepancyModel, collection: Collection, indices: np.ndarray, seen: Predictions
 ) -> tuple[list[Measure], list[str]]:
     """`evaluate`, for pictures that have been looked at already."""
     rows, measured, remarks = collected()
@@ -128,7 +128,7 @@ def measures(
     )
     _compare_with_masks(model, collection, indices, seen, measured)
     _where(model, collection, indices, seen, measured)
-    remarks += [_said_of(row) for row in rows if row.variant in (ON_BODY, ON_MARKS)]
+    remarks += [_remark_on(row) for row in rows if row.variant in (ON_BODY, ON_MARKS)]
     if collection.has_counterfactuals:
         _compare_with_truth(model, collection, indices, seen, measured)
     if any(row.variant == "fixed" for row in rows):
@@ -181,7 +181,7 @@ def annotated(collection: Collection, indices: np.ndarray, side: int) -> tuple[n
     return np.array(chosen, int), np.stack(masks) if masks else np.zeros((0, side, side), bool)
 
 
-def _compare_with_masks(model, collection, indices, seen: Seen, measured) -> None:
+def _compare_with_masks(model, collection, indices, seen: Predictions, measured) -> None:
     """The map against the experts' masks: overlap under each stated binarisation, NCC, and what stayed as it was."""
     finding = model.findings[0]
     chosen, masks = annotated(collection, indices, model.preprocessing.size)
@@ -217,7 +217,7 @@ def compared_with_masks(
     measured(ncc, strength, masks, finding=finding, groups=who)
 
 
-def _where(model, collection, indices, seen: Seen, measured) -> None:
+def _where(model, collection, indices, seen: Predictions, measured) -> None:
     """How much of the map lies on the body and, of pictures that have any, on burned-in marks, where the
     collection can tell.
     """
@@ -231,7 +231,7 @@ def _where(model, collection, indices, seen: Seen, measured) -> None:
         measured(evidence_on_body, pairs, variant=variant, groups=collection.patients[indices[chosen]])
 
 
-def _said_of(row: Measure) -> str:
+def _remark_on(row: Measure) -> str:
     """What a share of the map on the body or on marks means, beside the share of the picture that these are; a model
     that changes marks more than other places is reported as such.
     """
@@ -248,7 +248,7 @@ def _said_of(row: Measure) -> str:
     )
 
 
-def _compare_with_truth(model, collection, indices, seen: Seen, measured) -> None:
+def _compare_with_truth(model, collection, indices, seen: Predictions, measured) -> None:
     """recovery and restraint, in the units of the network, so that all three pictures share one scale.
 
     The truth is the picture without the finding, and with the one of the other class where that is not normal.

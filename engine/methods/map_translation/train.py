@@ -114,12 +114,12 @@ class DiscrepancyRecipe(Recipe):
         return both
 
     @property
-    def beside(self) -> Mapping[str, nn.Module]:
+    def training_networks(self) -> Mapping[str, nn.Module]:
         """The networks that only training needs, by name; none unless a method says so."""
         return {}
 
     def weights_to_keep(self) -> dict[str, Tensor]:
-        networks = {"net": self.average, **self.beside}
+        networks = {"net": self.average, **self.training_networks}
         return {f"{name}.{k}": v for name, network in networks.items() for k, v in network.state_dict().items()}
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
@@ -130,7 +130,7 @@ class DiscrepancyRecipe(Recipe):
             ValueError: they are of other networks.
         """
         try:
-            for name, network in (("net", self.map_generator), ("net", self.average), *self.beside.items()):
+            for name, network in (("net", self.map_generator), ("net", self.average), *self.training_networks.items()):
                 own = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
                 if own or name == "net":
                     network.load_state_dict(own)
@@ -152,15 +152,15 @@ class DiscrepancyRecipe(Recipe):
         stream, step).
         """
         p, draw = self.preset, self.draw(stream, step)
-        mine, pictures = shard(p.pairs, fabric), []
+        own_share, pictures = shard(p.pairs, fabric), []
         for pool in self.parts["train"]:
             chosen = draw.choice(pool, p.pairs)
             changes = torch.from_numpy(draw.uniform(-1, 1, (p.pairs, 5)).astype(np.float32))
             turned = torch.from_numpy(draw.random(p.pairs) < 0.5 * p.mirror)
-            moved = self.films.batch(chosen[mine])
+            moved = self.films.batch(chosen[own_share])
             if p.augmentation != Augmentation():
-                moved, _ = p.augmentation(moved, changes[mine], p.value_range)
-            moved = torch.where(turned[mine][:, None, None, None], moved.flip(-1), moved)
+                moved, _ = p.augmentation(moved, changes[own_share], p.value_range)
+            moved = torch.where(turned[own_share][:, None, None, None], moved.flip(-1), moved)
             pictures.append(moved.to(fabric.device, memory_format=torch.channels_last))
         return pictures[0], pictures[1]
 

@@ -42,14 +42,14 @@ def adopt(file: Path, card: Path, name: str, out: Path, command: str) -> Checkpo
         raise RefusedCheckpoint(f"A checkpoint's name is made of letters, digits, dots, - and _, got {name!r}.")
     if (out / name).exists():
         raise RefusedCheckpoint(f"There is something called {name} in {out} already; choose another --name.")
-    said = parsed(_text(card))
+    declared = parsed(_text(card))
     data = _bytes(file)
     try:
-        network = IsolatedNetwork(data, said.interface, outputs=said.outputs)
-        seconds = trial(network, said.interface.size)
+        network = IsolatedNetwork(data, declared.interface, outputs=declared.outputs)
+        seconds = trial(network, declared.interface.size)
     except UnusableNetwork as reason:
         raise UnusableNetwork(f"{file.name}: {reason}") from None
-    return save(out / name, data, said, card_text(name, file.name, data, said, seconds, command))
+    return save(out / name, data, declared, card_text(name, file.name, data, declared, seconds, command))
 
 
 def trial(network: IsolatedNetwork, size: int) -> float:
@@ -84,32 +84,34 @@ def trial_pictures(size: int) -> np.ndarray:
     return np.stack([noise, np.where(rows**2 + columns**2 < 0.4, 0.4, -0.5), columns / 2]).astype(np.float32)
 
 
-def save(folder: Path, data: bytes, said: Card, text: str) -> Checkpoint:
+def save(folder: Path, data: bytes, declared: Card, text: str) -> Checkpoint:
     """Writes the checkpoint: the file's bytes as they are, the card's facts as configuration, and `text` as card.md."""
     config = {
-        "findings": [*said.interface.findings],
-        "network": asdict(said.interface),
-        "preprocessing": asdict(said.preprocessing),
-        "thresholds": dict(said.thresholds),
-        "scales": dict.fromkeys(said.interface.findings, COLOUR_LIMIT),
-        "data": {"collection": said.collection, "kind": said.kind},
+        "findings": [*declared.interface.findings],
+        "network": asdict(declared.interface),
+        "preprocessing": asdict(declared.preprocessing),
+        "thresholds": dict(declared.thresholds),
+        "scales": dict.fromkeys(declared.interface.findings, COLOUR_LIMIT),
+        "data": {"collection": declared.collection, "kind": declared.kind},
     }
     return save_checkpoint(
         folder, method=METHOD, config=config, weights={FILE: np.frombuffer(data, np.uint8)}, card=text
     )
 
 
-def card_text(name: str, file: str, data: bytes, said: Card, seconds: float, command: str) -> str:
+def card_text(name: str, file: str, data: bytes, declared: Card, seconds: float, command: str) -> str:
     """card.md: what the maker says, what was seen here, and that the rest is not known."""
     unstated = (
-        f" Its card gives no operating point for {', '.join(said.unstated)}: 0.5 was taken." if said.unstated else ""
+        f" Its card gives no operating point for {', '.join(declared.unstated)}: 0.5 was taken."
+        if declared.unstated
+        else ""
     )
     sections = {
-        "Intended use and limits": f"{said.words.get('intended_use', UNKNOWN)}\n\nMade by "
-        f"{said.words.get('maker', 'somebody else')}, not here. What it has learned is not known here. Research and "
+        "Intended use and limits": f"{declared.words.get('intended_use', UNKNOWN)}\n\nMade by "
+        f"{declared.words.get('maker', 'somebody else')}, not here. What it has learned is not known here. Research and "
         "teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of the picture "
         f"changes the answer.{unstated}",
-        "Data and licence": f"Trained on: {said.words.get('trained_on', UNKNOWN)}\n\nTerms: {said.words['terms']}",
+        "Data and licence": f"Trained on: {declared.words.get('trained_on', UNKNOWN)}\n\nTerms: {declared.words['terms']}",
         "Split and seeds": UNKNOWN,
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": f"Trained elsewhere. A picture takes {seconds:.2g} s on the CPU here.",

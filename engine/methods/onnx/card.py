@@ -163,33 +163,33 @@ def parsed(text: str) -> Card:
         UnusableCard: with the first thing that is wrong.
     """
     try:
-        said = json.loads(text)
+        entries = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnusableCard(f"The card is not valid JSON ({error}).") from None
-    if not isinstance(said, dict):
+    if not isinstance(entries, dict):
         raise UnusableCard(f"The card must be a JSON object with {', '.join(NEEDED)}.")
-    if missing := [name for name in NEEDED if name not in said]:
+    if missing := [name for name in NEEDED if name not in entries]:
         raise UnusableCard(f"The card lacks {', '.join(missing)}; it needs {', '.join(NEEDED)}.")
-    if unknown := [name for name in said if name not in NEEDED + OPTIONAL]:
+    if unknown := [name for name in entries if name not in NEEDED + OPTIONAL]:
         raise UnusableCard(
             f"The card says {', '.join(map(repr, unknown))}, which means nothing here; it may say "
             f"{', '.join(NEEDED + OPTIONAL)}."
         )
     try:
-        return _card(said)
+        return _card(entries)
     except (TypeError, ValueError) as error:
         raise UnusableCard(f"The card does not hold: {error}.") from None
 
 
-def _card(said: Mapping[str, Any]) -> Card:
-    if said["colour"] not in CHANNELS:
-        raise ValueError(f"colour must be {' or '.join(CHANNELS)}, got {said['colour']!r}")
-    size = said["input_size"]
+def _card(entries: Mapping[str, Any]) -> Card:
+    if entries["colour"] not in CHANNELS:
+        raise ValueError(f"colour must be {' or '.join(CHANNELS)}, got {entries['colour']!r}")
+    size = entries["input_size"]
     if isinstance(size, list):
         if len(size) != 2 or size[0] != size[1]:
             raise ValueError(f"only square inputs can be fed, got {size}")
         size = size[0]
-    findings, outputs = said["findings"], 0
+    findings, outputs = entries["findings"], 0
     if isinstance(findings, list):
         outputs = len(findings)
         if len({name for name in findings if name is not None}) != sum(name is not None for name in findings):
@@ -197,32 +197,32 @@ def _card(said: Mapping[str, Any]) -> Card:
         findings = {name: (number,) for number, name in enumerate(findings) if name is not None}
     interface = Interface(
         size=size,
-        order=said["channel_order"],
-        channels=CHANNELS[said["colour"]],
-        values=said["value_range"],
-        output=said["output"],
+        order=entries["channel_order"],
+        channels=CHANNELS[entries["colour"]],
+        values=entries["value_range"],
+        output=entries["output"],
         findings=findings,
-        mean=said.get("mean", ()),
-        std=said.get("std", ()),
-        input_name=said.get("input_name", ""),
-        output_name=said.get("output_name", ""),
+        mean=entries.get("mean", ()),
+        std=entries.get("std", ()),
+        input_name=entries.get("input_name", ""),
+        output_name=entries.get("output_name", ""),
     )
-    kind = said.get("kind", "unknown")
+    kind = entries.get("kind", "unknown")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    collection = said.get("collection", "")
+    collection = entries.get("collection", "")
     if collection not in ("", *collections()):
         raise ValueError(f"collection must be one of {', '.join(collections())}, got {collection!r}")
-    points = said.get("operating_points", {})
+    points = entries.get("operating_points", {})
     if not isinstance(points, dict) or not {*points} <= {*interface.findings}:
         raise ValueError(f"operating_points must be an object from findings to probabilities, got {points!r}")
     for name, point in points.items():
         if not _finite(point) or not 0 <= point <= 1:
             raise ValueError(f"the operating point of {name} must lie in [0, 1], got {point!r}")
-    words = {name: said[name] for name in ("terms", "maker", "intended_use", "trained_on") if name in said}
+    words = {name: entries[name] for name in ("terms", "maker", "intended_use", "trained_on") if name in entries}
     if silent := [name for name, text in words.items() if not isinstance(text, str) or not text.strip()]:
         raise ValueError(f"{silent[0]} must be a text")
-    levels = said.get("grey_levels")
+    levels = entries.get("grey_levels")
     fixed = None if levels is None else _numbers("grey_levels", levels, (2,))
     return Card(
         interface=interface,
@@ -236,11 +236,11 @@ def _card(said: Mapping[str, Any]) -> Card:
     )
 
 
-def _numbers(name: str, said: Any, lengths: tuple[int, ...]) -> tuple[float, ...]:
-    if not isinstance(said, (list, tuple)) or len(said) not in lengths or not all(map(_finite, said)):
+def _numbers(name: str, entries: Any, lengths: tuple[int, ...]) -> tuple[float, ...]:
+    if not isinstance(entries, (list, tuple)) or len(entries) not in lengths or not all(map(_finite, entries)):
         wanted = " or ".join(str(length) for length in lengths if length)
-        raise ValueError(f"{name} must be a list of {wanted} finite numbers, got {said!r}")
-    return tuple(float(number) for number in said)
+        raise ValueError(f"{name} must be a list of {wanted} finite numbers, got {entries!r}")
+    return tuple(float(number) for number in entries)
 
 
 def _whole(value: Any) -> bool:

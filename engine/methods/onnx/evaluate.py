@@ -17,16 +17,16 @@ def evaluate(model: ForeignModel, collection: Collection, indices: np.ndarray) -
         collection: its findings are those of the model, in the same order.
     """
     parts = [indices[start : start + model.batch] for start in range(0, len(indices), model.batch)]
-    said = np.concatenate(
+    probabilities = np.concatenate(
         [model.predict_proba(np.stack([_seen(model, collection, int(i)) for i in part])) for part in parts]
     )
     labels, patients = collection.labels[indices], collection.patients[indices]
     rows, measured, remarks = collected()
     remarks.append("what the model was trained on is not known: these pictures may have been part of it")
-    measured(mean_auc, labels, said, model.findings, groups=patients)
+    measured(mean_auc, labels, probabilities, model.findings, groups=patients)
     for c, finding in enumerate(model.findings):
         known = ~np.isnan(labels[:, c])
-        y, p, who = labels[known, c], said[known, c], patients[known]
+        y, p, who = labels[known, c], probabilities[known, c], patients[known]
         measured(auc, y, p, finding=finding, groups=who)
         for call in (sensitivity, specificity, accuracy):
             measured(call, y, p, float(model.thresholds[c]), finding=finding, groups=who)

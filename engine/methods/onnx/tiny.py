@@ -46,5 +46,7 @@ def network(size: int = 32, outputs: int = 2, last: str = "Sigmoid", seed: int =
 
 def tiny(folder: Path) -> Checkpoint:
     """The network with its card, saved as `adopt` saves."""
-    data, said = network().SerializeToString(), parsed(json.dumps(CARD))
-    return save(folder, data, said, card_text(folder.name, "tiny.onnx", data, said, 0.001, "none: drawn for a test"))
+    data, declared = network().SerializeToString(), parsed(json.dumps(CARD))
+    return save(
+        folder, data, declared, card_text(folder.name, "tiny.onnx", data, declared, 0.001, "none: drawn for a test")
+    )

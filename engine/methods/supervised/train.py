@@ -18,7 +18,7 @@ from engine.datasets.identity import data_settings
 from engine.networks.augmentation import Augmentation
 from engine.networks.enlarging import doubled
 from engine.networks.films import Films
-from engine.networks.made_pairs import emphasis_at, pair_loss, pair_recovery, said, teachers
+from engine.networks.made_pairs import emphasis_at, made_pairs_for, pair_loss, pair_recovery, pairs_settings
 from engine.preprocessing import Preprocessing
 from engine.training.loop import Recipe, descend, follow
 from engine.training.presets import at_least_one, not_negative, whole_numbers, yes_or_no
@@ -166,7 +166,7 @@ class SupervisedRecipe(Recipe):
         self.average.load_state_dict(self.net.state_dict())
         self.net.to(memory_format=torch.channels_last)
         self.films = Films(collection, Preprocessing(preset.architecture.size, preset.percentile, preset.value_range))
-        self.teacher = teachers(collection if pairs is None else pairs, collection, self.films.preprocessing)
+        self.teacher = made_pairs_for(collection if pairs is None else pairs, collection, self.films.preprocessing)
         self._optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
         )
@@ -185,7 +185,10 @@ class SupervisedRecipe(Recipe):
             k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "falling", "easing")
         }
         return (
-            chosen | {"findings": list(self.collection.findings)} | data_settings(self.collection) | said(self.teacher)
+            chosen
+            | {"findings": list(self.collection.findings)}
+            | data_settings(self.collection)
+            | pairs_settings(self.teacher)
         )
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:

@@ -175,7 +175,7 @@ class VaGanRecipe(DiscrepancyRecipe):
         }
 
     @property
-    def beside(self) -> Mapping[str, nn.Module]:
+    def training_networks(self) -> Mapping[str, nn.Module]:
         return {"critic": self.critic}
 
     def modules(self) -> Mapping[str, nn.Module]:

@@ -14,7 +14,7 @@ from engine.datasets.busi import BUSI
 from engine.datasets.phantom.collection import Phantom
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
-from engine.methods.map_translation.evaluate import Seen, evaluate, measures
+from engine.methods.map_translation.evaluate import Predictions, evaluate, measures
 from engine.metrics.recovery import recovery
 from engine.registry import method, open_model
 from engine.scan import Scan
@@ -190,6 +190,6 @@ def test_the_true_counterfactual_has_the_other_finding_in_the_place_of_the_own(o
     ):
         maps = np.stack([prepared(int(i), **change) for i in ill]) - before
         flat = np.full(len(ill), 0.5, np.float32)
-        rows, _ = measures(model, films, ill, Seen(flat, flat, flat, maps.astype(np.float32), before))
+        rows, _ = measures(model, films, ill, Predictions(flat, flat, flat, maps.astype(np.float32), before))
         told[name] = next(row.value for row in rows if row.metric == recovery.__name__)
     assert told["exchanged"] > 0.99 > told["taken away"]

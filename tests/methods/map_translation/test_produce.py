@@ -8,7 +8,7 @@ from engine.checkpoints.resolve import open_checkpoint
 from engine.datasets import registered_collection
 from engine.datasets.selected_findings import SelectedFindings
 from engine.methods.cx_gan.train import CxGanRecipe
-from engine.methods.map_translation.evaluate import Seen, evaluate, fixed_cut, measures
+from engine.methods.map_translation.evaluate import Predictions, evaluate, fixed_cut, measures
 from engine.methods.map_translation.produce import intended
 from engine.methods.va_gan.train import VaGanRecipe
 from engine.registry import method, open_model
@@ -97,7 +97,7 @@ def test_a_model_that_heals_burned_in_marks_is_reported_as_such(on_marks, tmp_pa
     marked.marks = lambda index, size: marks if index % 2 else np.zeros_like(marks)  # every second picture has none
     test = marked.split("test")
     flat = np.zeros(len(test), np.float32)
-    seen = Seen(
+    seen = Predictions(
         flat + 0.5, flat, flat, np.repeat(drawn[None], len(test), 0), np.zeros((len(test), side, side), np.float32)
     )
     rows, remarks = measures(model, marked, test, seen)
@@ -118,7 +118,7 @@ def test_a_training_goes_on_from_another_with_all_its_networks(name, tmp_path):
     recipe = RECIPES[name](first.collection, with_changes(method(name).presets()["demo"], first.changes), seed=7)
     kept = best_weights(first.run_folder)
     recipe.start_from(kept)
-    assert {k.split(".")[0] for k in kept} == {"net", *recipe.beside} and len(recipe.beside) >= 1
+    assert {k.split(".")[0] for k in kept} == {"net", *recipe.training_networks} and len(recipe.training_networks) >= 1
     assert all(torch.equal(recipe.weights_to_keep()[k], v) for k, v in kept.items())
     recipe.start_from(open_checkpoint(tmp_path / "shipped" / f"{name}-small").weights())  # the map generator alone
     with pytest.raises(ValueError, match="of other networks"):
@@ -146,7 +146,7 @@ def test_effectiveness_is_told_of_all_pictures_with_the_finding_and_of_those_tha
     ill = np.flatnonzero(whole.labels[test, 0] == 1)
     before, flat = np.zeros(len(test), np.float32), np.zeros((len(test), side, side), np.float32)
     before[ill[: len(ill) // 2]] = 1  # above the threshold, and still above it after the map; the others never were
-    rows, _ = measures(model, whole, test, Seen(before, before, before, flat, flat))
+    rows, _ = measures(model, whole, test, Predictions(before, before, before, flat, flat))
     found = {row.subject: row for row in rows if row.metric == "effectiveness"}
     assert found["Lesion"].value == pytest.approx(1 - (len(ill) // 2) / len(ill))
     assert found["Lesion, of those called"].value == 0 and found["Lesion, of those called"].n == len(ill) // 2
