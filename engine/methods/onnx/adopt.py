@@ -108,10 +108,11 @@ def card_text(name: str, file: str, data: bytes, declared: Card, seconds: float,
     )
     sections = {
         "Intended use and limits": f"{declared.words.get('intended_use', UNKNOWN)}\n\nMade by "
-        f"{declared.words.get('maker', 'somebody else')}, not here. What it has learned is not known here. Research and "
-        "teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of the picture "
+        f"{declared.words.get('maker', 'somebody else')}, not here. What it has learned is not known here. "
+        "Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of the picture "
         f"changes the answer.{unstated}",
-        "Data and licence": f"Trained on: {declared.words.get('trained_on', UNKNOWN)}\n\nTerms: {declared.words['terms']}",
+        "Data and licence": f"Trained on: {declared.words.get('trained_on', UNKNOWN)}\n\n"
+        f"Terms: {declared.words['terms']}",
         "Split and seeds": UNKNOWN,
         "Command": f"```\n{command}\n```",
         "Hardware and wall time": f"Trained elsewhere. A picture takes {seconds:.2g} s on the CPU here.",
