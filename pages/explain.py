@@ -197,9 +197,9 @@ def _lines(
     if unlike:
         common.line(f"{unlike} Do not rely on what it says here.", "warn")
     elif explained.likeness is None:
-        common.line(
-            "This model was made elsewhere: whether the scan is like those it was trained on is not known.", "warn"
-        )
+        elsewhere = "" if common.method_of(checkpoint).trainable else "This model was made elsewhere: "
+        unknown = f"{elsewhere}whether the scan is like those it was trained on is not known."
+        common.line(unknown[0].upper() + unknown[1:], "warn")
     return True
 
 

@@ -20,7 +20,7 @@ from engine.errors import UsageError
 from engine.explanation import Explanation
 from engine.files import file_stems, staged
 from engine.preprocessing import two_dimensional
-from engine.registry import check_findings, open_model
+from engine.registry import check_findings, method, open_model
 from engine.scan import Scan, frame, read_scans
 from engine.tables import write_json
 
@@ -60,9 +60,8 @@ def explain(
     rows = [record.record() for record in records]
     alike = records[0].in_distribution
     if alike is None:
-        print(
-            f"Whether the scan is like the training pictures is not known: the model was trained elsewhere. {REMARK}."
-        )
+        elsewhere = "" if method(model.checkpoint.method).trainable else ": the model was trained elsewhere"
+        print(f"Whether the scan is like the training pictures is not known{elsewhere}. {REMARK}.")
     elif drawn_only:
         print(f"UNLIKE the training pictures: {model.checkpoint.name} was trained on drawn pictures only. {REMARK}.")
     else:
