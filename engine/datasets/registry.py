@@ -111,7 +111,19 @@ class RegisteredCollection:
 def register_collection(
     name: str, *, title: str, kind: str, terms: str, needs_folder: bool = True, pairs_of: Sequence[str] = ()
 ) -> Callable[[Class], Class]:
-    """Class decorator: the collection joins the command line, the app and the tests; see `RegisteredCollection`.
+    """Class decorator: the collection joins the command line, the app and the contract test.
+
+    Nothing but the file of the collection, anywhere below `engine/datasets`, needs to be touched; the contract test asks for
+    a miniature of its public layout. For example
+
+        @register_collection("padchest", title="PadChest films", kind="radiograph", terms="PadChest (Bustos et al. 2020).")
+        class PadChest(Collection):
+            def __init__(self, root: str | Path, findings: Sequence[str] = FINDINGS, seed: int = 42): ...
+
+    takes ``--data padchest --root DIR --option seed=7``.
+
+    Args:
+        name: see `RegisteredCollection`, as for the others.
 
     Raises:
         ValueError: another one has that name.
