@@ -98,7 +98,7 @@ class Explanation:
             method that makes none, and in a record without its large pictures.
         path: the counterfactual slider; None where there is no counterfactual.
         in_distribution: (score, limit); at or below the limit the scan is like those the checkpoint was trained on.
-            None where nobody here knows what those were.
+            None where those are not known.
         seconds: wall time of this finding's explanation.
         both_signs: whether negative values of `attribution` speak for the finding as positive ones do, as in a map of
             changes.
@@ -176,7 +176,7 @@ class Explanation:
 
     @property
     def like_training(self) -> bool | None:
-        """Whether the scan is like those the checkpoint was trained on; None where nobody knows."""
+        """Whether the scan is like those the checkpoint was trained on; None where that is not known."""
         if self.only_drawn:
             return False
         if self.in_distribution is None:

@@ -1,4 +1,4 @@
-"""Interventions: the same patients' pictures under every value of one attribute, whoever makes them."""
+"""Interventions: the same patients' pictures under every value of one attribute, exact or generated."""
 
 from __future__ import annotations
 

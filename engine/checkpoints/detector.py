@@ -31,7 +31,7 @@ class CheckpointDetector:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CheckpointDetector | None:
-        """None for a checkpoint that holds no detector: nobody here knows what it was trained on.
+        """None for a checkpoint that holds no detector: what it was trained on is not known.
 
         Raises:
             RefusedCheckpoint: its weights have changed since it was checked.

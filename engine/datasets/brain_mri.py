@@ -27,7 +27,7 @@ HALVES = ("Training", "Testing")
     terms="Brain Tumor Classification (MRI), Bhuvaji et al. 2020; the copy used states no terms.",
 )
 class BrainMRI(ClassFolders):
-    """Slices `Training/<class>/*.jpg` and `Testing/<class>/*.jpg`; nobody drew where the tumour is.
+    """Slices `Training/<class>/*.jpg` and `Testing/<class>/*.jpg`; the tumours are not annotated.
 
     The published halves share look-alikes, so the parts here are made anew of whole groups of look-alikes. Slices
     without a tumour come from other sources than those with one: size, aspect, border and contrast alone tell them

@@ -123,11 +123,11 @@ class Collection(ABC):
         """Indices of `name`, one of `SPLITS`; no patient is in two of train, validation and test."""
 
     def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
-        """Where experts saw `finding`, as (size, size) bool over the whole picture, or None when nobody drew it."""
+        """Where experts saw `finding`, (size, size) bool over the whole picture; None when it was not annotated."""
         return None
 
     def regions(self, index: int, finding: str, size: int) -> list[np.ndarray]:
-        """Like `mask`, one (size, size) bool for each separate annotation; empty when nobody drew one."""
+        """Like `mask`, one (size, size) bool for each separate annotation; empty when there is none."""
         mask = self.mask(index, finding, size)
         return [] if mask is None else [mask]
 
@@ -147,11 +147,11 @@ class Collection(ABC):
         return []
 
     def body(self, index: int, size: int | None = None) -> np.ndarray | None:
-        """Which pixels of picture `index` show the patient, (size, size) or (H, W) bool; None where nobody can tell."""
+        """Which pixels of picture `index` show the patient, (size, size) or (H, W) bool; None where it is not known."""
         return None
 
     def marks(self, index: int, size: int | None = None) -> np.ndarray | None:
-        """Where calipers, letters or signs are burned in, (size, size) or (H, W) bool; None where nobody can tell."""
+        """Where calipers, letters or signs are burned in, (size, size) or (H, W) bool; None where it is not known."""
         return None
 
     def marker_mask(self, index: int | None, size: int) -> np.ndarray:

@@ -127,7 +127,7 @@ class Tuberculosis(Collection):
         return read() if size is None else self._memory.resized(index, size, read)
 
     def mask(self, index: int, finding: str, size: int | None) -> np.ndarray | None:
-        """The union of the lesion masks, (size, size) or (H, W) bool; None where nobody drew one."""
+        """The union of the lesion masks, (size, size) or (H, W) bool; None where there is none."""
         regions = self.regions(index, finding, size)
         return np.any(regions, axis=0) if regions else None
 

@@ -35,7 +35,7 @@ class Why(StrEnum):
 
     NOT_JUDGED = "not judged yet"
     NOT_TESTABLE = "the test could not be done"
-    QUALITY_UNKNOWN = "nobody measured how good the pictures are"
+    QUALITY_UNKNOWN = "the quality of the pictures was not measured"
     NOT_EFFECTIVE = "too few pictures show the value that was asked for"
     FINDINGS_FADE = "the pictures do not keep the findings"
     NULL_FLIPS = "decisions change with nothing changed"

@@ -244,7 +244,7 @@ class FindingReport:
 
 @dataclass(frozen=True, eq=False)
 class BiasReport:
-    """Whether one model leans on one attribute, on one collection.
+    """Whether one model depends on one attribute, on one collection.
 
     Attributes:
         checkpoint, checkpoint_sha256, checkpoint_identity: the tested model's name, of its weights, and of weights and

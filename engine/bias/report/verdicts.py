@@ -72,15 +72,14 @@ def shifts(quality: Sequence[Measure], finding: str) -> list[Measure]:
 def resolved(quality: Sequence[Measure], finding: str) -> float | None:
     """Above which mean change, or share of decisions, generated pictures speak for themselves: `RESOLVED`, or the
     largest of the `shifts`, in which what making a picture leaves in it that looks like more or less of `finding` is
-    seen. None where nobody measured these.
+    seen. None where these were not measured.
     """
     rows = shifts(quality, finding)
     return max((RESOLVED, *(abs(row.value) for row in rows))) if rows else None
 
 
 def doubts(quality: Sequence[Measure], tested_findings: Sequence[str]) -> list[str]:
-    """Sentences for the findings that fade in the pictures though nobody asked about them, and for those of which too
-    little is known.
+    """Sentences for the untested findings that fade in the pictures, and for those of which too little is known.
 
     Args:
         tested_findings: the tested model's findings; what fades of them is the reason of their verdicts.
@@ -127,7 +126,7 @@ def poor(
             None,
         )
         if row is None:
-            words = f"Nobody measured whether pictures made under {attribute} {value} show it."
+            words = f"Whether pictures made under {attribute} {value} show it was not measured."
             return Reason(Why.QUALITY_UNKNOWN, words)
         low = row.value if row.low is None else row.low
         if low < LEAST_EFFECTIVENESS:

@@ -252,7 +252,7 @@ def trust(report: BiasReport) -> list[tuple[str, str, Mark]]:
             f"of {worst.finding.lower()} moves by"
         )
         rows.append((made, f"{100 * worst.value:+.1f} points", kind))
-    rows = rows or [("nobody measured how good they are", "", Mark.BAD)]
+    rows = rows or [("their quality was not measured", "", Mark.BAD)]
     moved = f"{100 * report.composition.value:.1f} % of the range"
     return [
         *rows,

@@ -126,7 +126,7 @@ def associations(
         ):
             try:
                 if name != "parity" and not known.any():
-                    raise NotMeasurable("nobody knows who of these patients has the finding")
+                    raise NotMeasurable("which of these patients have the finding is not known")
                 gaps[of][name] = replace(criterion(*sample), of=of)
             except NotMeasurable as reason:
                 missing[name] = f"{str(reason)[0].upper()}{str(reason)[1:].rstrip('.')}."

@@ -1,4 +1,4 @@
-"""The bias report against the truth: small classifiers that lean on an attribute more or less, and films whose true
+"""The bias report against the truth: small classifiers that depend on an attribute more or less, and films whose true
 counterfactuals are known.
 """
 
@@ -69,7 +69,7 @@ NOTE = (
     "tell' is never right. With structural interventions the estimate is the truth, and only the verdicts can be "
     "wrong. Classifiers of one attribute and correlation share what they are trained on and are resampled together; "
     "all of them are tested on the same films, of whose choice the intervals say nothing. The paper has no such "
-    "table: nobody can check its counterfactuals. The last rows are of films on which the marker goes along with the "
+    "table: its counterfactuals cannot be checked. The last rows are of films on which the marker goes along with the "
     "finding, 8 of 10 with it and 2 of 10 without: size and power of our test and of three that look at no generated "
     "picture."
 )

@@ -128,7 +128,7 @@ class AdaResBlock(nn.Module):
 class Generator(nn.Module):
     """The class attribution generator: M_c(x) such that x + M_c(x) looks as if finding c were absent (3.2, Table 9).
 
-    The paper writes M = tanh(x + out) - x, under which "no change" cannot be said where |x| is near 1 and costs effort
+    The paper writes M = tanh(x + out) - x, which cannot express "no change" where |x| is near 1 and costs effort
     everywhere else. Here M = tanh(artanh(x) + out) - x: out = 0 is exactly no change, and x + M still lies in (-1, 1).
     Training must not start from "no change": there L1 holds M before the features that would move it are learned.
     Convolutions reflect at the borders, because zero padding under instance normalisation draws frames into the map.

@@ -57,7 +57,7 @@ def evaluate(
     pictures do beside them, and remarks on what could not be measured.
 
     Args:
-        found: what `quality` said of these pictures, where it has been asked already.
+        found: the result of `quality` for these pictures, where it is known already.
     """
     rows: list[Measure] = []
     found = quality(generator, collection, indices) if found is None else found

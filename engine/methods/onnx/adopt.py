@@ -109,8 +109,8 @@ def card_text(name: str, file: str, data: bytes, declared: Card, seconds: float,
     sections = {
         "Intended use and limits": f"{declared.words.get('intended_use', UNKNOWN)}\n\nMade by "
         f"{declared.words.get('maker', 'somebody else')}, not here. What it has learned is not known here. "
-        "Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of the picture "
-        f"changes the answer.{unstated}",
+        "Research and teaching, not for diagnosis. It has no counterfactuals; its map shows where blurring a part of "
+        f"the picture changes the answer.{unstated}",
         "Data and licence": f"Trained on: {declared.words.get('trained_on', UNKNOWN)}\n\n"
         f"Terms: {declared.words['terms']}",
         "Split and seeds": UNKNOWN,

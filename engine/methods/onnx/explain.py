@@ -40,7 +40,7 @@ class OnnxConfiguration(ModelConfiguration[Interface]):
 class ForeignModel(Model):
     """An opened checkpoint whose weights are the bytes of an ONNX file.
 
-    Nobody here knows what it was trained on, so it never says whether a scan is like its training pictures.
+    Its training pictures are not known, so it never says whether a scan is like them.
 
     Raises:
         RefusedCheckpoint: configuration and network do not belong together.

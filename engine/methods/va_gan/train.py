@@ -65,7 +65,7 @@ class Twice(nn.Sequential):
 class MapGenerator(nn.Module):
     """A U-Net of four levels whose decoder carries `width` channels upwards.
 
-    VA-GAN writes x + M = tanh(x + out), under which "no change" cannot be said where |x| is near 1; here
+    VA-GAN writes x + M = tanh(x + out), which cannot express "no change" where |x| is near 1; here
     M = tanh(artanh(x) + out) - x, for which out = 0 is no change.
 
     Shape:

@@ -308,7 +308,7 @@ def test_what_was_measured_on_another_collection_says_nothing_of_this_one():
         report.findings[0].reason.words == "The quality of its pictures of films was not measured."
         and not report.quality
     )
-    assert trust(report)[0] == ("nobody measured how good they are", "", "bad")
+    assert trust(report)[0] == ("their quality was not measured", "", "bad")
 
 
 def test_a_pair_that_was_picked_out_of_three_has_a_wider_interval():
@@ -344,7 +344,7 @@ def test_pictures_of_which_nobody_knows_how_good_they_are_carry_no_verdict():
     made.quality = {}
     films = Films()
     report = bias_report(ITSELF, films, np.arange(N), "group", made)
-    assert report.findings[0].verdict == "cannot tell" and "Nobody measured" in report.findings[0].reason.words
+    assert report.findings[0].verdict == "cannot tell" and "was not measured" in report.findings[0].reason.words
 
 
 def test_an_attribute_that_the_collection_does_not_tell_is_refused_before_any_picture_is_made():
@@ -633,7 +633,7 @@ def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for()
     films.severity = np.nan_to_num(films.severity)
     said = missing(bias_report(ITSELF, films, np.arange(N), "group", made))
     assert said == [
-        "No equality of opportunity and equalised odds for finding: nobody knows who of these patients has the finding."
+        "No equality of opportunity and equalised odds for finding: which of these patients have the finding is not known."
     ]
 
 
