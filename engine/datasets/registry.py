@@ -113,10 +113,10 @@ def register_collection(
 ) -> Callable[[Class], Class]:
     """Class decorator: the collection joins the command line, the app and the contract test.
 
-    Nothing but the file of the collection, anywhere below `engine/datasets`, needs to be touched; the contract test asks for
-    a miniature of its public layout. For example
+    Nothing but the file of the collection, anywhere below `engine/datasets`, needs to be touched; the contract test
+    asks for a miniature of its public layout. For example
 
-        @register_collection("padchest", title="PadChest films", kind="radiograph", terms="PadChest (Bustos et al. 2020).")
+        @register_collection("padchest", title="PadChest films", kind="radiograph", terms="PadChest (Bustos 2020).")
         class PadChest(Collection):
             def __init__(self, root: str | Path, findings: Sequence[str] = FINDINGS, seed: int = 42): ...
 
