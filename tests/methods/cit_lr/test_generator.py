@@ -125,7 +125,7 @@ def test_of_an_attribute_that_the_pictures_do_not_tell_nothing_is_measured_and_t
         generator, silent, np.arange(24), {"sex": quality(generator, silent, np.arange(4))["sex"], "view_position": []}
     )
     assert not any("view_position" in row.subject for row in rows)
-    assert remarks == ["no picture here has a known view_position, so nothing was measured of it"]
+    assert remarks == ["view_position was not measured: no picture here has a known value of it"]
 
 
 @pytest.fixture(scope="module")
