@@ -1,9 +1,12 @@
 """The Explain page in a real browser: what stands where from the first moment on, and that it says one thing."""
 
+import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import SLOW, settled
 from tests.browser.test_checkpoint_choice import three_files, turn_to
@@ -176,6 +179,18 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
     assert place.inner_text() == "Slice 7 of 10" and float(visit.locator(".viewer").get_attribute("data-zoom")) > float(
         zoom
     )
+    assert visit.troubles == []
+
+
+def test_a_colour_picture_that_is_turned_grey_says_so(visit):
+    file = io.BytesIO()
+    doppler = np.full((60, 80, 3), 90, np.uint8)
+    doppler[20:30, 30:50] = (200, 30, 40)
+    Image.fromarray(doppler).save(file, "PNG")
+    visit.set_input_files(
+        "input[type=file]", files=[{"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}]
+    )
+    visit.locator(".viewer .badge.warn", has_text="a colour picture, turned grey").wait_for(timeout=SLOW)
     assert visit.troubles == []
 
 
