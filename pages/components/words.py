@@ -378,7 +378,7 @@ def likeness_badge(likeness: tuple[float, float] | None, what: str = "film", dra
     if likeness is None:
         return (f"training {what}s not known", "warn")
     score, limit = likeness
-    times = f"{score / limit:.2g}" if score < 100 * limit else "over 100"
+    times = f"{score / limit:.{2 if score < limit else 1}f}" if score < 100 * limit else "over 100"
     share = f"distance {times} times the limit"
     return (
         (f"like the training {what}s ({share})", "good")

@@ -184,7 +184,7 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
 
 def test_a_colour_picture_that_is_turned_grey_says_so(visit):
     file = io.BytesIO()
-    doppler = np.full((60, 80, 3), 90, np.uint8)
+    doppler = np.repeat(np.add.outer(np.arange(60), np.arange(80))[..., None], 3, axis=2).astype(np.uint8)
     doppler[20:30, 30:50] = (200, 30, 40)
     Image.fromarray(doppler).save(file, "PNG")
     visit.set_input_files(

@@ -240,7 +240,7 @@ def test_titles_and_badges_tell_what_the_file_tells():
     ]
     assert words.scan_badges(a_scan(remarks=("turned over",)))[-1] == ("turned over", "warn")
     assert words.likeness_badge((0.5, 2.0)) == ("like the training films (distance 0.25 times the limit)", "good")
-    assert words.likeness_badge((8.0, 2.0)) == ("unlike the training films (distance 4 times the limit)", "bad")
+    assert words.likeness_badge((8.0, 2.0)) == ("unlike the training films (distance 4.0 times the limit)", "bad")
     assert words.likeness_badge((900.0, 2.0)) == (
         "unlike the training films (distance over 100 times the limit)",
         "bad",
