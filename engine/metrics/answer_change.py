@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.metrics.intervals import mean_interval, share_interval
+from engine.metrics.intervals import Groups, mean_interval, share_interval
 from engine.metrics.measure import Measure, between
 from engine.metrics.subjects import CHANGE, FLIPS
 
@@ -18,7 +18,7 @@ def answer_change(
     finding: str,
     attribute: str,
     pair: tuple[str, str],
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
 ) -> list[Measure]:
     """Two rows: the mean of after - before, and the share of decisions (probability above `threshold`) that differ.
 
@@ -36,7 +36,6 @@ def answer_change(
             f"before and after must share one shape (n,), n at least 1, got {before.shape} and {after.shape}"
         )
     moved, flipped = after - before, (after > threshold) != (before > threshold)
-    of = {"attribute": attribute}
     mean, share = mean_interval(moved, groups, within=(-1.0, 1.0)), share_interval(flipped, groups)
     return [
         Measure(
@@ -48,7 +47,7 @@ def answer_change(
             chance=0.0,
             variant=CHANGE,
             attribute_value=between(*pair),
-            **of,
+            attribute=attribute,
         ),
-        Measure("effect", finding, flipped.mean(), *share, len(moved), variant=FLIPS, **of),
+        Measure("effect", finding, flipped.mean(), *share, len(moved), variant=FLIPS, attribute=attribute),
     ]

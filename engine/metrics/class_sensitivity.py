@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.classification import known
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 NEGATIVES = 3  # a 2 x 2 grid, section 4.2.2 of Sun et al.
@@ -32,7 +32,7 @@ def class_sensitivity(
     threshold: float,
     energy: np.ndarray,
     finding: str = "",
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     most: int = 200,
     seed: int = 0,
 ) -> Measure:

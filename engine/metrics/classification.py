@@ -9,16 +9,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from engine.metrics.intervals import DRAWS, bootstrap_logit, cluster_index, newcombe, share_interval
+from engine.metrics.intervals import DRAWS, Groups, bootstrap_logit, cluster_index, newcombe, share_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN
 
 SMALLEST_RESAMPLED = 10  # patients in a class; below, too few to resample
 
 
-def known(
-    labels: np.ndarray, scores: np.ndarray, groups: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def known(labels: np.ndarray, scores: np.ndarray, groups: Groups = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positive (n,) bool, scores (n,) float64 and cluster numbers (n,) of the pictures whose label is not NaN."""
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != scores.shape:
@@ -71,7 +69,7 @@ def auc(
     labels: np.ndarray,
     scores: np.ndarray,
     finding: str = "",
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Measure:
@@ -103,7 +101,7 @@ def mean_auc(
     scores: np.ndarray,
     findings: Sequence[str],
     variant: str = MEAN,
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Measure:
@@ -190,7 +188,7 @@ def share(metric: str, hits: np.ndarray, finding: str, groups: np.ndarray, chanc
 
 
 def sensitivity(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: np.ndarray | None = None
+    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: Groups = None
 ) -> Measure:
     """Share of the positive pictures with a score strictly above `threshold`; Wilson's interval, widened for patients
     with several pictures. n is the number of positives. Arguments as in `auc`. Raises NotMeasurable without positives.
@@ -202,7 +200,7 @@ def sensitivity(
 
 
 def specificity(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: np.ndarray | None = None
+    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: Groups = None
 ) -> Measure:
     """Share of the negative pictures with a score at or below `threshold`; otherwise like `sensitivity`."""
     positive, scores, clusters = known(labels, scores, groups)
@@ -212,7 +210,7 @@ def specificity(
 
 
 def accuracy(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: np.ndarray | None = None
+    labels: np.ndarray, scores: np.ndarray, threshold: float, finding: str = "", groups: Groups = None
 ) -> Measure:
     """Share of pictures called rightly, otherwise like `sensitivity`; its chance is always calling the
     commoner class.

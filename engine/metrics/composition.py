@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import blocks, same_stack
+from engine.metrics.stacks import Pictures, blocks, same_stack
 from engine.metrics.subjects import subject
 
 REMARK = "mean |change| where nothing was to change, share of the grey range; 0 is perfect"
 
 
 def composition(
-    original: Sequence[np.ndarray],
-    null: Sequence[np.ndarray],
+    original: Pictures,
+    null: Pictures,
     span: float,
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
     remark: str = REMARK,
     variant: str = "",
 ) -> Measure:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from engine.metrics.evidence import share_inside
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 
 def disease_sensitivity(
     pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
 ) -> Measure:
     """Mean over regions of positive evidence inside the region / positive evidence of the picture (section 4.2.2 of Sun
     et al.).
@@ -57,10 +57,10 @@ def disease_sensitivity(
     return Measure(
         "disease_sensitivity",
         finding,
-        np.mean(shares),
+        float(np.mean(shares)),
         *mean_interval(shares, clusters, within=(0.0, 1.0)),
         n=len(shares),
-        chance=np.mean(areas),
+        chance=float(np.mean(areas)),
         remark=remark,
         sample=Sample(np.asarray(shares, np.float64), clusters),
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.metrics.intervals import Interval, cluster_index, clustered_variance, share_interval, wilson
+from engine.metrics.intervals import Groups, Interval, cluster_index, clustered_variance, share_interval, wilson
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN, subject
 
@@ -17,10 +17,10 @@ REMARK = "share of counterfactuals in which a classifier finds the value that wa
 
 
 def effectiveness(
-    wanted: Sequence[str],
-    said: Sequence[str],
+    wanted: Sequence[str] | np.ndarray,
+    said: Sequence[str] | np.ndarray,
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
     before: Sequence[str] | None = None,
     remark: str = REMARK,
     attribute: str = "",
@@ -54,8 +54,8 @@ def effectiveness(
             "effective"
         )
     patients, _ = cluster_index(groups, len(wanted))
-    hits = said == wanted
-    still = None if before is None else np.asarray(before, str) == wanted
+    hits = np.equal(said, wanted)
+    still = None if before is None else np.equal(np.asarray(before, str), wanted)
     values, of = np.unique(wanted, return_inverse=True)
     rows, chances = [], []
     for k, value in enumerate(values):
@@ -68,8 +68,8 @@ def effectiveness(
         value_of = str(value) if len(values) > 1 else ""
         rows.append(replace(row, attribute=attribute, attribute_value=value_of, variant=variant))
     if len(values) > 1:
-        chance = None if still is None else np.mean(chances)
-        mean = np.mean([row.value for row in rows])
+        chance = None if still is None else float(np.mean(chances))
+        mean = float(np.mean([row.value for row in rows]))
         interval = _of_mean(hits, of, patients)
         row = Measure("effectiveness", finding, mean, *interval, n=len(hits), chance=chance, remark=remark)
         rows.append(replace(row, attribute=attribute, variant=MEAN))

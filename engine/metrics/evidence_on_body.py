@@ -4,12 +4,12 @@ burnt-in text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from engine.metrics.evidence import share_inside
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import subject
 
@@ -17,7 +17,7 @@ from engine.metrics.subjects import subject
 def evidence_on_body(
     pictures: Iterable[tuple[np.ndarray, np.ndarray]],
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
     variant: str = "",
 ) -> Measure:
     """Mean over pictures of |evidence| on the body / |evidence| of the picture; evidence for and against count alike.
@@ -48,10 +48,10 @@ def evidence_on_body(
     return Measure(
         "evidence_on_body",
         finding,
-        np.mean(shares),
+        float(np.mean(shares)),
         *mean_interval(shares, clusters, within=(0.0, 1.0)),
         n=len(shares),
-        chance=np.mean(areas),
+        chance=float(np.mean(areas)),
         remark=f"{seen - len(shares)} of {seen} pictures left out: no evidence" if len(shares) < seen else "",
         variant=variant,
     )

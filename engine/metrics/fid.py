@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from engine.metrics.intervals import LEVEL, UNKNOWN, Interval, cluster_index
+from engine.metrics.intervals import LEVEL, UNKNOWN, Groups, Interval, cluster_index
 from engine.metrics.measure import Measure, NotMeasurable
 
 FOLDS = 20  # of patients, for the jackknife
@@ -89,7 +89,7 @@ def _jackknife(piles: list[np.ndarray], groups: Sequence, value: float, seed: in
     return max(value - half_width, 0.0), value + half_width
 
 
-def _patients(pile: np.ndarray, groups: Sequence[str] | None, mark: str) -> np.ndarray:
+def _patients(pile: np.ndarray, groups: Groups, mark: str) -> np.ndarray:
     """(N,) names; without groups everyone has a name that the other pile does not have."""
     if groups is None:
         return np.array([f"{mark} {i}" for i in range(len(pile))])

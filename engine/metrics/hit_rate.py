@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 
 def hit_rate(
     pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
 ) -> Measure:
     """Share of pictures whose strongest point lies in any of their regions.
 
@@ -53,9 +53,9 @@ def hit_rate(
     return Measure(
         "hit_rate",
         finding,
-        np.mean(hits),
+        float(np.mean(hits)),
         *mean_interval(hits, clusters, within=(0.0, 1.0)),
         n=len(hits),
-        chance=np.mean(areas),
+        chance=float(np.mean(areas)),
         sample=Sample(np.asarray(hits, np.float64), clusters),
     )

@@ -8,13 +8,14 @@ import numpy as np
 from scipy import optimize, special, stats
 
 Interval = tuple[float, float] | tuple[None, None]
+Groups = np.ndarray | Sequence[str] | None  # (n,) whom each of n things belongs to; None: all are independent
 UNKNOWN: Interval = (None, None)
 LEVEL = 0.95
 DRAWS = 1000
 BLOCK = 2**22  # numbers held at once while resampling, 32 MiB
 
 
-def cluster_index(groups: np.ndarray | None, n: int) -> tuple[np.ndarray, int]:
+def cluster_index(groups: Groups, n: int) -> tuple[np.ndarray, int]:
     """Groups as (n,) int from 0 to G - 1, and G; without groups everyone stands alone."""
     if groups is None:
         return np.arange(n), n
@@ -36,7 +37,7 @@ def clustered_variance(pull: np.ndarray, index: np.ndarray, g: int) -> float:
 
 
 def mean_interval(
-    values: np.ndarray, groups: np.ndarray | None = None, within: tuple[float, float] | None = None
+    values: np.ndarray | Sequence[float], groups: Groups = None, within: tuple[float, float] | None = None
 ) -> Interval:
     """Interval of the mean by Student's t; of the mean, not of the spread.
 
@@ -103,7 +104,7 @@ def wilson(successes: float, n: float) -> Interval:
     return float(low), float(high)
 
 
-def share_interval(hits: np.ndarray, groups: np.ndarray | None = None) -> Interval:
+def share_interval(hits: np.ndarray, groups: Groups = None) -> Interval:
     """Wilson's interval of the share of true `hits`, n divided by the design effect of the groups (never below 1).
 
     Args:
@@ -128,19 +129,23 @@ def newcombe(auc: float, positives: int, negatives: int) -> Interval:
 
     For what resampling cannot do: an AUC of exactly 0 or 1, and classes of a handful.
     """
-    z2 = stats.norm.ppf((1 + LEVEL) / 2) ** 2
+    z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
     spare = (positives + negatives) / 2 - 1
 
     def excess(theta: float) -> float:
         weight = 1 + spare * (1 - theta) / (2 - theta) + spare * theta / (1 + theta)
         return (auc - theta) ** 2 - z2 * theta * (1 - theta) * weight / (positives * negatives)
 
-    low = optimize.brentq(excess, 0.0, auc - 1e-12) if auc > 1e-9 else 0.0
-    high = optimize.brentq(excess, auc + 1e-12, 1.0) if auc < 1 - 1e-9 else 1.0
-    return float(low), float(high)
+    low = _root(excess, 0.0, auc - 1e-12) if auc > 1e-9 else 0.0
+    high = _root(excess, auc + 1e-12, 1.0) if auc < 1 - 1e-9 else 1.0
+    return low, high
 
 
-def resamples(groups: np.ndarray | None, n: int, draws: int = DRAWS, seed: int = 0) -> Iterator[np.ndarray]:
+def _root(of: Callable[[float], float], low: float, high: float) -> float:
+    return float(optimize.brentq(of, low, high))  # pyright: ignore[reportArgumentType] - a tuple only if asked for
+
+
+def resamples(groups: Groups, n: int, draws: int = DRAWS, seed: int = 0) -> Iterator[np.ndarray]:
     """How often each of n pictures occurs when whole groups are drawn with replacement; blocks of (d, n) float64,
     `draws` rows in all.
     """
@@ -155,7 +160,7 @@ def resamples(groups: np.ndarray | None, n: int, draws: int = DRAWS, seed: int =
 
 
 def resampled(
-    statistic: Callable[[np.ndarray], np.ndarray], n: int, groups: np.ndarray | None, draws: int, seed: int
+    statistic: Callable[[np.ndarray], np.ndarray], n: int, groups: Groups, draws: int, seed: int
 ) -> np.ndarray | None:
     """The statistic of every resample that has an answer; None with fewer than two groups or fewer than
     half the answers.
@@ -170,7 +175,7 @@ def resampled(
 def bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray],
     n: int,
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     draws: int = DRAWS,
     seed: int = 0,
     level: float = LEVEL,
@@ -198,7 +203,7 @@ def bootstrap(
 def bootstrap_logit(
     statistic: Callable[[np.ndarray], np.ndarray],
     n: int,
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
@@ -216,7 +221,7 @@ def bootstrap_logit(
     return float(low), float(high)
 
 
-def paired_ratio(above: np.ndarray, below: np.ndarray, groups: np.ndarray | None = None) -> Interval:
+def paired_ratio(above: np.ndarray, below: np.ndarray, groups: Groups = None) -> Interval:
     """Interval of mean(above) / mean(below), both measured on the same n pictures, by resampling pictures or groups
     whole.
 

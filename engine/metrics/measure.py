@@ -66,9 +66,11 @@ class Sample:
         """Whether the other's values are, as far as can be told, of the same pictures: as many, of the same people in
         the same order.
         """
-        if len(self.values) != len(other.values) or (self.groups is None) != (other.groups is None):
+        if len(self.values) != len(other.values):
             return False
-        return self.groups is None or np.array_equal(self.groups, other.groups)
+        if self.groups is None or other.groups is None:
+            return self.groups is other.groups
+        return np.array_equal(self.groups, other.groups)
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,13 @@ class Measure:
                 f"low and high of {self.metric} must both be given or both be None, got {self.low} and {self.high}"
             )
         for name in ("value", "low", "high", "chance", "paper", "limit"):
-            number = getattr(self, name)
+            number: float | None = getattr(self, name)
             if number is None and name != "value":
                 continue
-            if not math.isfinite(number):
+            if number is None or not math.isfinite(number):
                 raise ValueError(f"{name} of {self.metric} for {self.subject!r} must be finite, got {number}")
             object.__setattr__(self, name, float(number))  # numpy's scalars cannot be written as JSON
-        if self.low is not None and self.low > self.high:
+        if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(
                 f"the interval of {self.metric} for {self.subject!r} runs backwards: {self.low} to {self.high}"
             )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import blocks, groups_of, same_stack
+from engine.metrics.stacks import Pictures, blocks, groups_of, same_stack
 
 
-def correlations(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
+def correlations(maps: Pictures, truth: Pictures) -> np.ndarray:
     """(N,) float64: mean product of both pictures after centring and division by their SD, as Baumgartner et al. 2018
     have it.
 
@@ -27,9 +25,7 @@ def correlations(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.
     return np.clip(values, -1, 1)
 
 
-def ncc(
-    maps: Sequence[np.ndarray], truth: Sequence[np.ndarray], finding: str = "", groups: Sequence[str] | None = None
-) -> Measure:
+def ncc(maps: Pictures, truth: Pictures, finding: str = "", groups: Groups = None) -> Measure:
     """Mean over pictures of the correlation, -1 to 1; a constant map scores 0, which is chance.
 
     Pictures without a truth have none: they are left out, and the remark counts them. n is the number of pictures

@@ -4,22 +4,20 @@ change, low elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import blocks, groups_of, same_masks, same_stack
+from engine.metrics.stacks import Pictures, blocks, groups_of, same_masks, same_stack
 
 
 def non_resemblance(
-    x: Sequence[np.ndarray],
-    y: Sequence[np.ndarray],
-    lesion: Sequence[np.ndarray],
+    x: Pictures,
+    y: Pictures,
+    lesion: Pictures,
     data_range: float,
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
 ) -> list[Measure]:
     """1 - mean resemblance over a region (Eq. 11, 12 of the CX-GAN paper), each a mean over pictures.
 

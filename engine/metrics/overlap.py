@@ -8,25 +8,23 @@ strongest pixels as the truth has (`by_area`), which tells how well a map ranks 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
-from engine.metrics.stacks import blocks, groups_of, same_masks, same_stack
+from engine.metrics.stacks import Pictures, blocks, groups_of, same_masks, same_stack
 from engine.metrics.subjects import subject
 
 LEVELS = 256  # steps between the least and the greatest value, for Otsu's and for the best threshold
 
 
-def above(maps: Sequence[np.ndarray], threshold: float) -> np.ndarray:
+def above(maps: Pictures, threshold: float) -> np.ndarray:
     """(N, H, W) bool: strictly above one threshold, in the maps' own units."""
     (maps,) = same_stack(maps=maps)
     return maps > threshold
 
 
-def by_otsu(maps: Sequence[np.ndarray]) -> np.ndarray:
+def by_otsu(maps: Pictures) -> np.ndarray:
     """(N, H, W) bool: above the threshold that best parts each picture's own values in two (Otsu 1979, 256 levels).
 
     A constant map calls nothing. Otsu always finds two parts, so it calls something in every other picture, normal or
@@ -52,7 +50,7 @@ def by_otsu(maps: Sequence[np.ndarray]) -> np.ndarray:
     return called
 
 
-def by_area(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
+def by_area(maps: Pictures, truth: Pictures) -> np.ndarray:
     """(N, H, W) bool: in each picture its k strongest pixels, k being the truth's area.
 
     Of pixels tied at the cut none is called beyond k; they are taken in a fixed random order, so a constant map scores
@@ -61,7 +59,7 @@ def by_area(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarr
     maps, truth = same_stack(maps=maps, truth=truth)
     same_masks(truth=truth)
     called = np.zeros(maps.shape, bool)
-    shuffled = np.random.default_rng(0).permutation(maps[0].size) if len(maps) else None
+    shuffled = np.random.default_rng(0).permutation(maps.shape[1] * maps.shape[2])
     for finding_map, area, out in zip(maps, truth.sum(axis=(1, 2)), called):
         if area:
             strongest = np.argsort(-finding_map.ravel()[shuffled], kind="stable")[:area]
@@ -69,7 +67,7 @@ def by_area(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarr
     return called
 
 
-def best_threshold(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
+def best_threshold(maps: Pictures, truth: Pictures) -> float:
     """The one threshold, out of 256 between the maps' extremes, with the largest mean Dice over the pictures that have
     a truth.
 
@@ -98,10 +96,10 @@ def best_threshold(maps: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> f
 
 
 def iou(
-    called: Sequence[np.ndarray],
-    truth: Sequence[np.ndarray],
+    called: Pictures,
+    truth: Pictures,
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
     rule: str = "",
     variant: str = "",
 ) -> Measure:
@@ -122,10 +120,10 @@ def iou(
 
 
 def dice(
-    called: Sequence[np.ndarray],
-    truth: Sequence[np.ndarray],
+    called: Pictures,
+    truth: Pictures,
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
     rule: str = "",
     variant: str = "",
 ) -> Measure:

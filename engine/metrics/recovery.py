@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from engine.metrics.evidence import share_inside
-from engine.metrics.intervals import DRAWS, bootstrap, mean_interval
+from engine.metrics.intervals import DRAWS, Groups, bootstrap, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
 CHANGED = 0.01  # of a picture's largest true change; less counts as the tail of a soft edge or as noise
@@ -34,7 +34,7 @@ def recovery(
     x_hat: Iterable[np.ndarray],
     x_star: Iterable[np.ndarray],
     finding: str = "",
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Measure:
@@ -92,7 +92,7 @@ def restraint(
     x_hat: Iterable[np.ndarray],
     x_star: Iterable[np.ndarray],
     finding: str = "",
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
 ) -> Measure:
     """Mean over positives of the share of |x_hat - x| that falls inside the true change (see `true_change`): 1 is
     perfect.
@@ -126,10 +126,10 @@ def restraint(
     return Measure(
         "restraint",
         finding,
-        np.mean(shares),
+        float(np.mean(shares)),
         *mean_interval(shares, clusters, within=(0.0, 1.0)),
         n=len(shares),
-        chance=np.mean(areas),
+        chance=float(np.mean(areas)),
         remark=f"{still} of {seen} pictures left out: nothing changed" if still else "",
         sample=Sample(np.asarray(shares, np.float64), clusters),
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import groups_of, same_masks, same_stack
+from engine.metrics.stacks import Pictures, groups_of, same_masks, same_stack
 
 SIGMA = 1.5  # pixels, Wang et al. 2004
 TRUNCATE = 3.5  # standard deviations: the 11 x 11 window of Wang et al.
@@ -17,12 +15,12 @@ MARGIN = 5  # pixels along the edge, where the window leaves the picture
 
 
 def masked_ssim(
-    x: Sequence[np.ndarray],
-    x_hat: Sequence[np.ndarray],
-    lesion: Sequence[np.ndarray],
+    x: Pictures,
+    x_hat: Pictures,
+    lesion: Pictures,
     data_range: float,
     finding: str = "",
-    groups: Sequence[str] | None = None,
+    groups: Groups = None,
 ) -> Measure:
     """Mean over pictures of the SSIM (Wang et al. 2004) of picture and counterfactual, the lesion removed from both.
 
@@ -68,7 +66,7 @@ def _outside(x: np.ndarray, x_hat: np.ndarray, lesion: np.ndarray, data_range: f
         return np.nan
     fill = x[~lesion].mean(dtype=np.float64)
     pictures = [np.where(lesion, fill, picture.astype(np.float64)) for picture in (x, x_hat)]
-    _, similarity = structural_similarity(
+    _, similarity, *_ = structural_similarity(
         *pictures,
         data_range=data_range,
         gaussian_weights=True,

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from engine.metrics.intervals import Groups
+
+Pictures = np.ndarray | Sequence[np.ndarray]  # (N, H, W), or N of (H, W)
 BLOCK = 2**21  # pixels held at once as float64, 16 MiB
 
 
-def same_stack(**stacks: Sequence[np.ndarray]) -> list[np.ndarray]:
+def same_stack(**stacks: Pictures) -> list[np.ndarray]:
     """Each stack as (N, H, W), all of one shape and finite.
 
     Args:
@@ -29,7 +32,7 @@ def same_stack(**stacks: Sequence[np.ndarray]) -> list[np.ndarray]:
     return list(arrays.values())
 
 
-def same_masks(**stacks: Sequence[np.ndarray]) -> None:
+def same_masks(**stacks: Pictures) -> None:
     """Refuses, with one sentence, a stack that is not bool."""
     for name, stack in stacks.items():
         if np.asarray(stack).dtype != bool:
@@ -43,7 +46,7 @@ def blocks(stack: np.ndarray) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def groups_of(groups: Sequence[str] | None, measured: np.ndarray) -> np.ndarray | None:
+def groups_of(groups: Groups, measured: np.ndarray) -> np.ndarray | None:
     """The groups of the pictures that are kept, (N,) bool; None without groups.
 
     Raises:

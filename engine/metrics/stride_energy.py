@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.metrics.intervals import DRAWS, bootstrap
+from engine.metrics.intervals import DRAWS, Groups, bootstrap
 from engine.metrics.measure import Measure, NotMeasurable
-from engine.metrics.stacks import same_stack
+from engine.metrics.stacks import Pictures, same_stack
 
 PERIODS = (2, 4)  # pixels: the grids that the generators go through
 NEAR = 1.5  # bins around a frequency that belong to it
@@ -17,10 +17,10 @@ RING = (4.0, 9.0)  # bins around it that are its neighbours
 
 
 def stride_energy(
-    maps: Sequence[np.ndarray],
-    films: Sequence[np.ndarray],
+    maps: Pictures,
+    films: Pictures,
     finding: str = "",
-    groups: np.ndarray | None = None,
+    groups: Groups = None,
     periods: Sequence[int] = PERIODS,
     draws: int = DRAWS,
     seed: int = 0,

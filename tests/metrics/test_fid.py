@@ -23,7 +23,7 @@ def test_a_pile_has_no_distance_to_itself_and_the_distance_is_symmetric():
 
 def test_a_shift_counts_its_square_and_a_gain_the_square_of_what_it_adds():
     a = exact(50, 4)
-    assert frechet(a, [*a, 3, 0, 4, 0]) == pytest.approx(25)
+    assert frechet(a, a + np.array([3, 0, 4, 0])) == pytest.approx(25)
     assert frechet(a, 3 * a) == pytest.approx(4 * (3 - 1) ** 2)  # k (s - 1)^2
 
 

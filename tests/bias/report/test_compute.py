@@ -633,7 +633,8 @@ def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for()
     films.severity = np.nan_to_num(films.severity)
     said = missing(bias_report(ITSELF, films, np.arange(N), "group", made))
     assert said == [
-        "No equality of opportunity and equalised odds for finding: which of these patients have the finding is not known."
+        "No equality of opportunity and equalised odds for finding: which of these patients have the finding is not "
+        "known."
     ]
 
 
