@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.conftest import SLOW, only, settled
+from tests.browser.test_explain import TOO_FAINT
 
 TimeoutError = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").TimeoutError
 DRAWN = "pictures => pictures.length && pictures.every(picture => picture.complete && picture.naturalWidth > 0)"
@@ -90,3 +91,14 @@ def test_a_report_that_is_not_wanted_any_more_is_stopped(visit):
     visit.get_by_text("400 films will be shown twice").wait_for(timeout=SLOW)
     visit.get_by_role("button", name="Ask the model").wait_for(timeout=SLOW)
     assert visit.troubles == []
+
+
+def test_small_text_has_enough_contrast_here_and_on_the_pages_beside(visit):
+    assert settled(visit).evaluate(TOO_FAINT) == []
+    fresh = visit.context.new_page()
+    address = visit.url.rpartition("/")[0]
+    for path, there in (("bias", "Ask the model"), ("learned", "What the model learned"), ("models", "The card")):
+        fresh.goto(f"{address}/{path}")
+        fresh.get_by_text(there).last.wait_for(timeout=SLOW)
+        assert settled(fresh).evaluate(TOO_FAINT) == [], path
+    fresh.close()
