@@ -253,7 +253,7 @@ def test_the_first_picture_is_a_drawn_patient_with_the_truth_beside_it_where_a_c
         2,
         2,
     ]  # drawn with the one and not the other
-    assert any(label == "recovery of the truth" for finding in view["findings"] for label, _ in finding["facts"])
+    assert any(label == "recovered" for finding in view["findings"] for label, _ in finding["facts"])
 
 
 def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch):

@@ -332,7 +332,7 @@ def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarra
         "changes": np.ascontiguousarray(whole) if linear else path.changes,
         "facts": facts(explanation, scan)
         + (
-            [("recovery of the truth", recovery_words(recovered(whole, truth)))]
+            [("recovered", recovery_words(recovered(whole, truth)))]
             if truth is not None and truth.any()
             else []
         ),

@@ -93,9 +93,9 @@ def test_a_report_that_is_not_wanted_any_more_is_stopped(visit):
     assert visit.troubles == []
 
 
-def test_small_text_has_enough_contrast_here_and_on_the_pages_beside(visit):
+def test_small_text_has_enough_contrast_here_and_on_the_pages_beside(visit, browser):
     assert settled(visit).evaluate(TOO_FAINT) == []
-    fresh = visit.context.new_page()
+    fresh = browser.new_page(viewport={"width": 1440, "height": 900})
     address = visit.url.rpartition("/")[0]
     for path, there in (("bias", "Ask the model"), ("learned", "What the model learned"), ("models", "The card")):
         fresh.goto(f"{address}/{path}")
