@@ -28,7 +28,8 @@ def read_places(header: Header, picture: Picture, spacing: Spacing, content: str
     """
     shared = header.items("SharedFunctionalGroupsSequence")[:1]
     own = header.items("PerFrameFunctionalGroupsSequence")
-    mm = spacing.mm[-2:] if spacing.mm and spacing.at == "patient" and None not in spacing.mm[-2:] else None
+    row, column = spacing.mm[-2:] if spacing.mm and spacing.at == "patient" else (None, None)
+    mm = None if row is None or column is None else (row, column)
     series = _series(header)
     slices = []
     for index in range(picture.frames):

@@ -47,13 +47,18 @@ class Slice:
 
     series: str
     shape: tuple[int, int]
-    position: tuple[float, float, float] | None = None
+    position: tuple[float, ...] | None = None
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, float] | None = None
     localiser: bool = False
     phase: tuple[tuple[str, str], ...] = ()
     number: int = 0
     content: str = ""
+
+    @property
+    def axes(self) -> np.ndarray:
+        """(2, 3): the directions in which columns and rows are counted; of a slice that says its orientation."""
+        return np.reshape(self.orientation or (0.0,) * 6, (2, 3))
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def _rounded(spacing_mm: tuple[float, float] | None) -> tuple[float, ...]:
 
 def _normal(one: Slice) -> np.ndarray:
     """(3,) unit vector at right angles to rows and columns."""
-    along = np.cross(one.orientation[:3], one.orientation[3:])
+    along = np.cross(*one.axes)
     return along / max(float(np.linalg.norm(along)), 1e-12)
 
 
@@ -132,9 +137,9 @@ def _parallel(slices: Sequence[Slice], group: list[int]) -> list[list[int]]:
     """The group in parts within which rows and columns run the same way."""
     parts: list[list[int]] = []
     for index in group:
-        axes = np.reshape(slices[index].orientation, (2, 3))
+        axes = slices[index].axes
         for part in parts:
-            others = np.reshape(slices[part[0]].orientation, (2, 3))
+            others = slices[part[0]].axes
             if all(_angle(_unit(axis), _unit(other)) <= PARALLEL for axis, other in zip(axes, others, strict=True)):
                 part.append(index)
                 break
@@ -272,7 +277,7 @@ def _stack(slices: Sequence[Slice], group: list[int], along: dict[int, float]) -
     for place, index in zip(places, group, strict=True):
         order[place] = index
     full = np.stack([np.interp(np.arange(len(order)), places, positions[:, axis]) for axis in range(3)], axis=1)
-    step = slice_step(full)
+    step = slice_step(full.tolist())
     if missing := [str(place + 1) for place, index in enumerate(order) if index is None]:
         which = ", ".join(missing[:4]) + (" ..." if len(missing) > 4 else "")
         remarks.append(
@@ -285,8 +290,8 @@ def _stack(slices: Sequence[Slice], group: list[int], along: dict[int, float]) -
     if tilt > UPRIGHT:
         remarks.append(f"gantry tilted by {tilt:.0f} degrees")
     spacing = slices[group[0]].spacing_mm
-    orientation = slices[group[0]].orientation
-    affine = None if spacing is None else volume_affine(full, [orientation], spacing)
+    orientation = slices[group[0]].axes.reshape(-1).tolist()
+    affine = None if spacing is None else volume_affine(full.tolist(), [orientation], spacing)
     return Stack(tuple(order), affine, float(np.linalg.norm(step)), tuple(remarks))
 
 

@@ -153,7 +153,7 @@ def _nifti(data: bytes) -> Volume:
     slope, intercept = header.get_slope_inter()
     slope, intercept = (1.0 if slope is None else float(slope)), (0.0 if intercept is None else float(intercept))
     known = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
-    unit = MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+    unit = MILLIMETRES.get(str(header.get_xyzt_units()[0]), 1.0)
     affine = np.diag([unit, unit, unit, 1.0]) @ header.get_best_affine()
     remarks = () if known else (SIDES_UNKNOWN,)
     return _turned(stored, slope, intercept, LPS_OF_RAS @ affine, known, remarks)

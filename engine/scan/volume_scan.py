@@ -36,16 +36,16 @@ def filled(order: Sequence[int | None], shape: tuple[int, ...], fetch: Fetch, mo
         fetch: (n, H, W) of so many places.
         most: places fetched at a time; 0 for as many as FETCHED allows.
     """
-    pixels = np.empty((len(order), *shape[-2:]), np.float32)
+    pixels = np.empty((len(order), shape[-2], shape[-1]), np.float32)
     most = most or max(1, FETCHED // (shape[-2] * shape[-1]))
-    present = [place for place, index in enumerate(order) if index is not None]
+    present = [(place, index) for place, index in enumerate(order) if index is not None]
     for start in range(0, len(present), most):
         part = present[start : start + most]
-        for place, values in zip(part, fetch([order[place] for place in part]), strict=True):
+        for (place, _), values in zip(part, fetch([index for _, index in part]), strict=True):
             pixels[place] = values
     if len(present) < len(order):
-        darkest = min(float(pixels[place].min()) for place in present)
-        for place in set(range(len(order))) - set(present):
+        darkest = min(float(pixels[place].min()) for place, _ in present)
+        for place in {place for place, index in enumerate(order) if index is None}:
             pixels[place] = darkest
     return pixels
 

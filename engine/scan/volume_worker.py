@@ -119,7 +119,8 @@ def volume(data: bytes, raw: bytes | None = None) -> dict[str, Any]:
         check_length(data, bounds.VOLUME_FILE_BYTES)
         if form_of(data):
             kept = _kept.volume = read_volume_file(data, raw)
-            bounds.check_size(*kept.stored.shape[1:], kept.stored.shape[0], limit=bounds.VOLUME_VOXELS)
+            slices, rows, columns = kept.stored.shape
+            bounds.check_size(rows, columns, slices, limit=bounds.VOLUME_VOXELS)
             known = {"affine": kept.affine, "spacing_mm": kept.spacing_mm, "bits": kept.bits, "remarks": kept.remarks}
             return {"shape": list(kept.stored.shape), "scan": known, "slices": None}
         scan, places = decode_dicom(open_dicom(data))

@@ -54,7 +54,7 @@ class _Looked:
     """What was found in the files, before slices are put together."""
 
     slices: list[Slice] = field(default_factory=list)
-    pixels: list[np.ndarray | None] = field(default_factory=list)  # of the slices, packed
+    pixels: dict[int, np.ndarray] = field(default_factory=dict)  # of the slices, packed, until they are taken
     fields: list[dict[str, Any]] = field(default_factory=list)  # of their scans
     pictures: list[Scan] = field(default_factory=list)
     volumes: list[int] = field(default_factory=list)  # places of files that are volumes by themselves
@@ -173,28 +173,26 @@ def _sort_out(looked: _Looked, place: int, answer: dict[str, Any]) -> None:
             )
         if answer.get("slice"):
             looked.slices.append(_slice(answer["slice"]))
-            looked.pixels.append(pixels)
+            looked.pixels[len(looked.fields)] = pixels
             looked.fields.append(known)
         else:
             looked.pictures.append(scan_of(np.asarray(pixels, np.float32), known))
 
 
 def _slice(plain: dict[str, Any]) -> Slice:
-    return Slice(**plain | {"phase": tuple(map(tuple, plain["phase"]))})
+    known: dict[str, Any] = plain | {"phase": tuple(map(tuple, plain["phase"]))}
+    return Slice(**known)
 
 
 def _of_slices(stack: Stack, looked: _Looked) -> Scan:
     present = [index for index in stack.order if index is not None]
     if len(stack.order) == 1:
-        pixels = looked.pixels[present[0]].astype(np.float32)
+        pixels = looked.pixels.pop(present[0]).astype(np.float32)
         refuse_blank(pixels)
         return scan_of(pixels, looked.fields[present[0]])
-
-    def take(index: int) -> np.ndarray:
-        pixels, looked.pixels[index] = looked.pixels[index], None  # its memory is free from here on
-        return pixels
-
-    pixels = filled(stack.order, looked.pixels[present[0]].shape, lambda places: np.stack([take(i) for i in places]), 1)
+    shape = looked.pixels[present[0]].shape
+    taken = looked.pixels.pop  # so that the memory of each slice is free as soon as it stands in its volume
+    pixels = filled(stack.order, shape, lambda places: np.stack([taken(index) for index in places]), 1)
     return volume_scan(pixels, [looked.fields[index] for index in present], stack)
 
 
@@ -203,7 +201,8 @@ def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, 
     try:
         voxels = files.voxels_of(place)
         opened = files.open_volume(place, voxels)
-        looked.reasons.pop(voxels, None)  # it is no scan by itself
+        if voxels is not None:
+            looked.reasons.pop(voxels, None)  # it is no scan by itself
         size, height, width = opened["shape"]
         looked.voxels += size * height * width
         if looked.voxels > bounds.VOLUME_VOXELS:
