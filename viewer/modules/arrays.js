@@ -1,4 +1,5 @@
-// The arrays of a view, fetched and decoded into grids {data, width, height, frames, scale}; the layout is written in blob.py.
+// The arrays of a view, fetched and decoded into grids {data, width, height, frames, scale}; the layout is written in
+// blob.py.
 
 const STORED = { u2: Uint16Array, i2: Int16Array, f4: Float32Array };
 
@@ -9,7 +10,10 @@ function unfolded(stored, scale, zero) {
   return values;
 }
 
-/** The array behind an entry of the header as a grid {data, width, height, frames, scale}; the layout is written in blob.py. */
+/**
+ * The array behind an entry of the header as a grid {data, width, height, frames, scale}; the layout is written in
+ * blob.py.
+ */
 export function gridOf({ dtype, shape, scale, zero }, body) {
   const [frames, height, width] = shape.length === 3 ? shape : [0, ...shape];
   const stored = new STORED[dtype](body, 0, Math.max(frames, 1) * height * width);

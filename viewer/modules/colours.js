@@ -27,7 +27,8 @@ function rampColour(stops, t) {
 
 /**
  * Colour, already weighted, and what is left for the grey below, for values from -limit to +limit.
- * Weak values stay transparent, so that the picture shows through, the less the higher `lift`; below `threshold` (a share of the limit) nothing is drawn.
+ * Weak values stay transparent, so that the picture shows through, the less the higher `lift`; below `threshold` (a
+ * share of the limit) nothing is drawn.
  */
 export function overlayTable({ opacity, threshold, sequential, opaque, lift = 2.2 }) {
   const tint = new Uint32Array(STEPS);

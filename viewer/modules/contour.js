@@ -1,6 +1,9 @@
 // The outline of a map at a level.
 
-/** The contour of `grid` at `level` as a Path2D in frame fractions, by marching squares; `broken` leaves every other cell out. */
+/**
+ * The contour of `grid` at `level` as a Path2D in frame fractions, by marching squares; `broken` leaves every other
+ * cell out.
+ */
 export function contourPath(grid, level, broken) {
   const path = new Path2D();
   const { data, width, height } = grid;

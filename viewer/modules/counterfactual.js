@@ -39,7 +39,10 @@ const ownProbability = (view, name) =>
     view.selection.amounts.get(name),
   );
 
-/** The probability of the chosen finding with all that is taken away; null while the model is asked about several together. */
+/**
+ * The probability of the chosen finding with all that is taken away; null while the model is asked about several
+ * together.
+ */
 export function probabilityWithout(view) {
   return together(view)
     ? (jointNow(view)?.[view.selection.finding] ?? null)
@@ -83,7 +86,9 @@ export function takenBriefly(view) {
   return count === 1 || (count === 2 && names.length <= LONGEST_NAMES) ? names : `${count} findings`;
 }
 
-/** What the model calls the counterfactual of the selected finding; of several taken away together nobody has a name. */
+/**
+ * What the model calls the counterfactual of the selected finding; of several taken away together nobody has a name.
+ */
 export const ownTitle = (view) =>
   together(view) ? "" : view.content.byName.get(view.selection.finding).counterfactual;
 
@@ -93,7 +98,10 @@ export const titled = (view) => ownTitle(view) || `Without ${takenBriefly(view)}
 /** The same for a screen reader, with everything that is taken away. */
 export const titledInFull = (view) => ownTitle(view) || `Without ${takenWords(view)}`;
 
-/** What the true counterfactual adds to the scan with all that is taken away; null while Python is asked about several together. */
+/**
+ * What the true counterfactual adds to the scan with all that is taken away; null while Python is asked about several
+ * together.
+ */
 export function truthNow(view) {
   if (!together(view)) return view.content.byName.get(view.selection.finding).truth;
   const { jointTruth } = view.content;

@@ -86,7 +86,9 @@ export function drawCurve(view) {
   writeFacts(view, finding, p);
 }
 
-/** Where the decision flips: along the chosen finding's own path, or whether it does with several taken away together. */
+/**
+ * Where the decision flips: along the chosen finding's own path, or whether it does with several taken away together.
+ */
 function writeFlip(view, finding, p, several) {
   const flip = flipOf(finding);
   const call = finding.probability > finding.threshold;

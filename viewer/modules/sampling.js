@@ -50,7 +50,8 @@ export function fittingLevel(levels, region) {
 }
 
 /**
- * Bilinear values of `grid` at every output pixel of `region`, written into `out`. `source` is the grid that a level came from.
+ * Bilinear values of `grid` at every output pixel of `region`, written into `out`. `source` is the grid that a level
+ * came from.
  * Each row of the grid is stretched across once, and the rows between are mixed from the two around them.
  */
 export function sampleGrid(out, grid, region, source = grid) {

@@ -5,7 +5,10 @@ import { setText } from "./dom.js";
 /** The slice `by` further, from 0; the first and the last are the ends. */
 export const sliceAt = (from, by, count) => Math.min(count - 1, Math.max(0, from + by));
 
-/** How many slices a turn of the wheel is: a notch is one; a touchpad's small steps, kept in `slices.rolled`, add up to one. */
+/**
+ * How many slices a turn of the wheel is: a notch is one; a touchpad's small steps, kept in `slices.rolled`, add up to
+ * one.
+ */
 export function rolled(slices, delta) {
   slices.rolled += delta;
   const by = Math.abs(delta) >= 50 ? Math.sign(delta) : Math.trunc(slices.rolled / 50);

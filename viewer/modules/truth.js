@@ -4,7 +4,10 @@ import { fetchGrids, nameOf, scaled } from "./arrays.js";
 import { touch } from "./frames.js";
 import { sourceOf } from "./sampling.js";
 
-/** Fetches what an update names as the truth of its amounts, unless the view has it; a token that has ended is asked for anew. */
+/**
+ * Fetches what an update names as the truth of its amounts, unless the view has it; a token that has ended is asked
+ * for anew.
+ */
 export async function takeTruth(view, { truth, amounts }) {
   const { content, python, life } = view;
   if (!truth) return;

@@ -1,4 +1,5 @@
-// A component of its own: passes what is small (the choice, joint probabilities) from Python to a view that already has its pixels.
+// A component of its own: passes what is small (the choice, joint probabilities) from Python to a view that already
+// has its pixels.
 
 import { views } from "./mounted.js";
 

@@ -60,7 +60,9 @@ const digestOf = (header) => header.arrays[header.scan]?.digest;
 
 const namesOf = (header) => header.findings.map((finding) => finding.name).join("\n");
 
-/** Shows the picture and findings of a new header and its grids; view, window and choice stay when the picture stayed. */
+/**
+ * Shows the picture and findings of a new header and its grids; view, window and choice stay when the picture stayed.
+ */
 export function showHeader(view, header, grids) {
   const { content, dom } = view;
   const before = content.header;

@@ -8,7 +8,9 @@ import { closeView, openView, showHeader } from "./view.js";
 
 const mounted = new WeakMap();
 
-/** Fetches what a header shows and the mount does not have yet, and shows it, unless another header has come meanwhile. */
+/**
+ * Fetches what a header shows and the mount does not have yet, and shows it, unless another header has come meanwhile.
+ */
 async function load(mount, parent, header, wanted) {
   let all;
   if (!mount.view) setText(parent.querySelector(".title"), header.title ?? "");

@@ -1,8 +1,8 @@
 // Zoom and position, the same for all panels: a zoom is {scale, centreX, centreY, aspect, fitted}.
 //
-// `scale` is CSS pixels for each pixel of the scan, `centreX` and `centreY` are what lies in a panel's middle, in pixels of the scan,
-// `aspect` is the height of a pixel over its width, `fitted` says that the whole picture is in sight. A size is
-// {cssWidth, cssHeight} of a panel, a frame is [height, width] of the scan.
+// `scale` is CSS pixels for each pixel of the scan, `centreX` and `centreY` are what lies in a panel's middle, in
+// pixels of the scan, `aspect` is the height of a pixel over its width, `fitted` says that the whole picture is in
+// sight. A size is {cssWidth, cssHeight} of a panel, a frame is [height, width] of the scan.
 
 const LARGEST = 32; // CSS pixels for each pixel of the scan, or four times the fit where that is more
 
@@ -26,7 +26,10 @@ export function placeInPanel({ scale, centreX, centreY, aspect }, size, { x, y }
   return { x: (x - centreX) * scale + size.cssWidth / 2, y: (y - centreY) * scale * aspect + size.cssHeight / 2 };
 }
 
-/** Zooms by `factor` so that what lies under `place` of a panel stays there; zooming out ends at the whole frame, in the middle. */
+/**
+ * Zooms by `factor` so that what lies under `place` of a panel stays there; zooming out ends at the whole frame, in
+ * the middle.
+ */
 export function zoomAround(zoom, size, frame, place, factor) {
   const whole = fitScale(zoom, size, frame);
   const wanted = zoom.scale * factor;
