@@ -8,7 +8,7 @@ from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Job
 from engine.scan import Scan, frame
-from pages.components import ahead, common, detectors, open_scans, scan_list, shelf, volumes, words
+from pages.components import ahead, common, detectors, open_scans, scan_list, scan_words, shelf, volumes, words
 from pages.components.checkpoint_choice import Offers, better, choices, choose, offered, standing, take
 from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
@@ -96,7 +96,7 @@ def result(opened: OpenScan) -> None:
     if not any(common.takes(c, scan.kind, opened.slices) for c in offers.checkpoints):
         kinds = sorted({kind for c in offers.checkpoints for kind in common.kinds_of(c) if kind != "unknown"})
         what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
-        common.line(f"No checkpoint here takes a {words.KINDS[scan.kind]}. {what}", "quiet")
+        common.line(f"No checkpoint here takes a {scan_words.KINDS[scan.kind]}. {what}", "quiet")
         common.worker().keep_only(common.session(), [])
         view(opened, scan, None)
         return
@@ -165,7 +165,7 @@ def _lines(
         common.line(
             "This checkpoint was made for "
             f"{words.made_for(common.kinds_of(checkpoint), volumes.explains_whole(checkpoint))}; this is a "
-            f"{words.KINDS[scan.kind]}. Do not rely on what it says.",
+            f"{scan_words.KINDS[scan.kind]}. Do not rely on what it says.",
             "bad",
         )
     if checkpoint.caution:
@@ -239,7 +239,7 @@ def view(
     blank: BlankFindings | None = None,
 ) -> None:
     """The viewer, with what is known of the scan above it."""
-    title = words.scan_title(scan)
+    title = scan_words.scan_title(scan)
     truth = []
     if opened.drawn_by:
         title = ", ".join(filter(None, (opened.name, scan.tags.get("ViewPosition", ""))))
@@ -256,12 +256,12 @@ def view(
         scan.window,
         findings,
         title=title,
-        badges=[*words.scan_badges(scan), *truth, *badges],
+        badges=[*scan_words.scan_badges(scan), *truth, *badges],
         spacing_mm=scan.plane_spacing_mm,
         pixel_aspect=scan.pixel_aspect,
-        scale_note=words.measured_at(scan),
+        scale_note=scan_words.measured_at(scan),
         method=f"{method.title}, {method.evidence_name}" if method else "",
-        presets=words.window_presets(scan),
+        presets=scan_words.window_presets(scan),
         joint_probabilities=together,
         joint_truth=open_scans.true_change(opened, *amounts) if several_known else None,
         difference_limit=limit,

@@ -25,7 +25,7 @@ from engine.metrics.ssim import masked_ssim
 from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
 from engine.scan import Scan
-from pages.components import words
+from pages.components import scan_words
 from pages.components.shelf import thumbnail
 from viewer import explain_parts
 
@@ -52,7 +52,7 @@ ASKED = {
     "beam": lambda: beam_crop(VOLUME),
     "inside": lambda: inside_crop(VOLUME),
     "thumbnail": lambda: thumbnail(VOLUME, (100, 200)),
-    "window presets": lambda: words.window_presets(SCAN),
+    "window presets": lambda: scan_words.window_presets(SCAN),
     "viewer": lambda: explain_parts(VOLUME, (100, 200), (), title="", key="x"),
     "command's picture": lambda: shown(VOLUME, (100, 200)),
     "command's overlay": lambda: overlaid(VOLUME.astype(np.uint8), VOLUME, 1.0),

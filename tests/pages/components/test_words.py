@@ -231,14 +231,7 @@ def test_a_straight_path_travels_as_one_picture_and_a_bent_one_whole():
     np.testing.assert_allclose(straight.changes, explained().path.changes[2])
 
 
-def test_titles_and_badges_tell_what_the_file_tells():
-    assert words.scan_title(a_scan()) == "Chest radiograph, PA"
-    assert words.scan_badges(a_scan()) == [("40 x 60, 8 bit", "quiet"), ("no pixel spacing", "quiet")]
-    assert words.scan_badges(a_scan((0.2, 0.2)))[1:] == [("0.2 mm a pixel", "quiet")]
-    assert words.scan_badges(a_scan((0.2, 0.2), spacing_at="detector"))[1:] == [
-        ("0.2 mm a pixel at the detector", "quiet")
-    ]
-    assert words.scan_badges(a_scan(remarks=("turned over",)))[-1] == ("turned over", "warn")
+def test_a_badge_says_how_far_a_scan_is_from_the_training_films():
     assert words.likeness_badge((0.5, 2.0)) == ("like the training films (distance 0.25 times the limit)", "good")
     assert words.likeness_badge((8.0, 2.0)) == ("unlike the training films (distance 4.0 times the limit)", "bad")
     assert words.likeness_badge((900.0, 2.0)) == (
@@ -258,11 +251,6 @@ def test_a_model_from_elsewhere_is_not_said_to_know_the_film_or_to_have_a_counte
     assert said.endswith("Whether this one is like those is not known.") and "would" not in said
     view = words.finding_view(stranger, a_scan(), RATES)
     assert view.steps is None and view.changes is None and not view.facts
-
-
-def test_every_window_preset_is_a_window_of_this_picture():
-    for _name, centre, width in words.window_presets(a_scan()):
-        assert width > 0 and 0 <= centre <= 255
 
 
 @pytest.mark.parametrize(

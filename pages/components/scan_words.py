@@ -1,0 +1,56 @@
+"""What a scan's file tells, in words: its title, its badges, and windows to begin with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.preprocessing import two_dimensional
+from engine.scan import Scan
+
+KINDS = {
+    "radiograph": "radiograph",
+    "CT": "CT slice",
+    "MR": "MR slice",
+    "ultrasound": "ultrasound picture",
+    "mammogram": "mammogram",
+    "unknown": "picture of unstated kind",
+}
+
+
+def scan_title(scan: Scan) -> str:
+    """'Chest radiograph, PA', from what the file says of itself."""
+    part = scan.tags.get("BodyPartExamined", "").lower()
+    kind = KINDS[scan.kind]
+    words = f"{part} {kind}".strip() if scan.kind != "unknown" else kind
+    view = scan.tags.get("ViewPosition", "")
+    return words[0].upper() + words[1:] + (f", {view}" if view else "")
+
+
+def scan_badges(scan: Scan) -> list[tuple[str, str]]:
+    """Size, depth, spacing, and what a reader must know of how the file was read, as the viewer's badges."""
+    height, width = scan.pixels.shape[-2:]
+    size = (f"{width} x {height}, {scan.bits} bit", "quiet")
+    remarks = [(remark, "warn") for remark in scan.remarks]
+    if scan.plane_spacing_mm is None:
+        return [size, ("no pixel spacing", "quiet"), *remarks]
+    row, column = scan.plane_spacing_mm
+    spacing = f"{row:.3g} mm a pixel" if abs(row - column) < 1e-3 * row else f"{row:.3g} x {column:.3g} mm a pixel"
+    return [size, (spacing + measured_at(scan), "quiet"), *remarks]
+
+
+def measured_at(scan: Scan) -> str:
+    """What follows a length in millimetres: nothing where it is of the patient."""
+    return " at the detector" if scan.spacing_at == "detector" else ""
+
+
+def window_presets(scan: Scan) -> list[tuple[str, float, float]]:
+    """(name, centre, width), from the picture's own grey levels; no preset changes a pixel."""
+    step = max(1, int(np.sqrt(scan.pixels.size / 250_000)))
+    sample = two_dimensional(scan.pixels, "the scan")[::step, ::step]
+    low, dark, bright, high = (float(v) for v in np.percentile(sample, (1, 5, 60, 99)))
+    presets = []
+    if high > low:
+        presets.append(("1 to 99 %", (low + high) / 2, high - low))
+    if scan.kind in ("radiograph", "unknown") and bright > dark:
+        presets.append(("Lungs", (dark + bright) / 2, bright - dark))
+    return presets
