@@ -35,7 +35,7 @@ def check_findings(name: str, known: Sequence[str], asked: Sequence[str]) -> Non
         ValueError: one of `asked` is not among those that the checkpoint called `name` knows.
     """
     if strange := [finding for finding in asked if finding not in known]:
-        raise ValueError(f"{name} knows nothing of {strange[0]!r}; it knows {', '.join(known)}.")
+        raise ValueError(f"{name} does not know {strange[0]!r}; it knows {', '.join(known)}.")
 
 
 class Model(ABC):
