@@ -249,9 +249,8 @@ def main() -> None:
     listed, shown = st.columns([1, 3.4], gap="medium")
     with listed:
         st.html("<h1 class='title'>Models</h1>")
-        if good:
-            chosen = choose(good)
-        else:
+        chosen = choose(good) if good else ""
+        if not good:
             st.text("No checkpoint is here yet.")
         open_another()
         if notice := st.session_state.pop("models notice", None):

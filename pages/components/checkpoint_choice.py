@@ -135,7 +135,8 @@ def take(offers: Offers, checkpoint: Checkpoint) -> None:
 
 def _keep(made_for: tuple[For, ...], key: str, before: str) -> None:
     """The reader's own change of the list. A browser that only repeats what stood there has chosen nothing."""
-    if (wish := st.session_state.get(key)) is not None and wish != choices().get(made_for[0], before):
+    wish = st.session_state.get(key)
+    if isinstance(wish, str) and wish != choices().get(made_for[0], before):
         choices().update(dict.fromkeys(made_for, wish))
 
 

@@ -32,7 +32,7 @@ def scores(scan: Scan, checkpoints: Iterable[Checkpoint]) -> dict[str, tuple[flo
     missing = [identity for identity in identities if identity not in known]
     if missing:
         known |= _measured(scan, missing)
-    return {identity: known[identity] for identity in identities if known[identity] is not None}
+    return {identity: found for identity in identities if (found := known[identity]) is not None}
 
 
 def known_scores(sha256: str) -> dict[str, tuple[float, float]]:
