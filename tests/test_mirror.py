@@ -67,7 +67,7 @@ ELSEWHERE = {
     "test_app.py": "pages: explain learned; pages.components: ahead open_scans",
     "test_doors.py": "commands: caution",
     "test_package.py": "commands: app",
-    "test_viewer.py": "viewer: blob",
+    "test_viewer.py": "viewer: blob header",
     "worker/test_worker.py": "worker: extension messages server",
 }
 
