@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -99,7 +99,7 @@ class Interventions(ABC):
     name: str
     attributes: Mapping[str, Sequence[str]]
     size: int
-    exact: ClassVar[bool]
+    exact: bool
     quality: Mapping[str, Sequence[Measure]]
     collection: str | None = None
 

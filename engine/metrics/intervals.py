@@ -91,7 +91,7 @@ def _students(mean: float, variance: float, g: int, within: tuple[float, float] 
     return float(low), float(high)
 
 
-def wilson(successes: float, n: float) -> Interval:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """Wilson's score interval of a share, `successes` of `n` (Wilson 1927); sensible also at 0 and at n."""
     if not (n > 0 and 0 <= successes <= n):
         raise ValueError(f"successes must lie between 0 and n, and n above 0, got {successes} of {n}")

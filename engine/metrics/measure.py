@@ -136,6 +136,11 @@ class Measure:
             raise ValueError(f"{self.metric} for {self.subject!r} rests on n = {self.n}, must be at least 1")
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """`low` and `high`, or None where there are none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def about(self) -> tuple[str, ...]:
         """What tells this row from every other of its table: its metric and the fields of `ABOUT`."""
         return (self.metric, *(getattr(self, name) for name in ABOUT))

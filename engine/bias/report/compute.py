@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,7 +33,6 @@ from engine.metrics.composition import composition
 from engine.metrics.intervals import DRAWS, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable, between
 from engine.metrics.subjects import CHANGE, FLIPS, NULL_CHANGE, NULL_FLIPS, Variant
-from engine.registry import Model
 from engine.shortcuts import MARKER
 
 MOST_AFFECTED = 4  # patients that are shown for each finding
@@ -41,8 +40,23 @@ CHUNK = 32  # pictures between two steps of progress
 PARTS = 1000  # of the progress of several attributes together
 
 
+class AskedModel(Protocol):
+    """What a report asks of a model; `engine.registry.Model` has it."""
+
+    @property
+    def findings(self) -> Sequence[str]: ...
+
+    @property
+    def thresholds(self) -> np.ndarray: ...
+
+    @property
+    def checkpoint(self) -> Any: ...
+
+    def predict_proba(self, scans: Any, /) -> np.ndarray: ...
+
+
 def bias_report(
-    model: Model,
+    model: AskedModel,
     collection: Collection,
     indices: np.ndarray,
     attribute: str,
@@ -70,7 +84,7 @@ def bias_report(
 
 
 def measured_report(
-    model: Model,
+    model: AskedModel,
     collection: Collection,
     indices: np.ndarray,
     attribute: str,
@@ -153,7 +167,7 @@ def measured_report(
 
 
 def bias_reports(
-    model: Model,
+    model: AskedModel,
     collection: Collection,
     indices: np.ndarray,
     attributes: Sequence[str],
@@ -168,7 +182,8 @@ def bias_reports(
     for place, attribute in enumerate(attributes):
 
         def within(done: int, every: int, place: int = place) -> None:
-            progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
+            if progress:
+                progress(round(PARTS * (place + done / every) / len(attributes)), PARTS)
 
         within_attribute = within if progress else None
         reports.append(
@@ -196,7 +211,7 @@ def judged(reports: Sequence[BiasReport], asked_before: Sequence[Question] = ())
     return after
 
 
-def size_for(model: Model) -> int | None:
+def size_for(model: AskedModel) -> int | None:
     """Side in pixels of the films that `model` looks at; None where it does not say so, and takes whatever
     it is shown.
     """
@@ -217,7 +232,7 @@ class _Answers:
     exact: bool
 
 
-def _probabilities_of(model: Model, pictures: np.ndarray, step: Callable[[int], None]) -> np.ndarray:
+def _probabilities_of(model: AskedModel, pictures: np.ndarray, step: Callable[[int], None]) -> np.ndarray:
     """(n, C) in chunks, so that something moves while it takes long."""
     found = []
     for start in range(0, len(pictures), CHUNK):
@@ -226,7 +241,7 @@ def _probabilities_of(model: Model, pictures: np.ndarray, step: Callable[[int], 
     return np.concatenate(found).astype(np.float64)
 
 
-def _truth(model: Model, collection: Collection, indices: np.ndarray) -> list[np.ndarray | None]:
+def _truth(model: AskedModel, collection: Collection, indices: np.ndarray) -> list[np.ndarray | None]:
     """(n,) labels of each of the model's findings, NaN where unknown; None for one that the collection is
     not labelled for.
     """
@@ -237,7 +252,7 @@ def _truth(model: Model, collection: Collection, indices: np.ndarray) -> list[np
 
 
 def _measured(
-    model: Model, c: int, answers: _Answers, truth: np.ndarray | None, seed: int, margin: float
+    model: AskedModel, c: int, answers: _Answers, truth: np.ndarray | None, seed: int, margin: float
 ) -> FindingReport:
     """Everything about finding `c` but the verdict."""
     made, patients, n = answers.made, answers.patients, len(answers.indices)

@@ -215,9 +215,7 @@ def axis_limit(report: BiasReport) -> float:
 def caption(report: BiasReport, result: FindingReport) -> str:
     """The interval of one finding in words, for those who cannot see the drawing."""
     between = (
-        ""
-        if result.change.low is None
-        else f", {answers.points(result.change.low)} to {answers.points(result.change.high)}"
+        "" if (ends := result.change.interval) is None else f", {answers.points(ends[0])} to {answers.points(ends[1])}"
     )
     start, end = (short(report.attribute, value) for value in result.pair)
     return (

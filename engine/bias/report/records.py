@@ -147,7 +147,8 @@ class FindingReport:
         """Whether the pictures alone say that it depends, and the test, which does not rest on how they were made, does
         not confirm it.
         """
-        return self.verdict == Verdict.DEPENDS and self.test.corrected_p is not None and self.test.corrected_p > LEVEL
+        corrected_p = None if self.test is None else self.test.corrected_p
+        return self.verdict == Verdict.DEPENDS and corrected_p is not None and corrected_p > LEVEL
 
     @property
     def size(self) -> float:
@@ -156,15 +157,16 @@ class FindingReport:
 
     def moves(self, beyond: float = 0.0) -> bool:
         """Whether the whole interval of the mean change lies further than `beyond` from zero, on one side of it."""
-        return self.change.low is not None and (self.change.low > beyond or self.change.high < -beyond)
+        ends = self.change.interval
+        return ends is not None and (ends[0] > beyond or ends[1] < -beyond)
 
     @property
     def largest_possible_change(self) -> float | None:
         """The furthest end of the intervals of `change` and `flips`: how large a change may be after all; None where
         one is missing.
         """
-        ends = self.change.low, self.change.high, self.flips.high
-        return None if None in ends else max(map(abs, ends))
+        change, flips = self.change.interval, self.flips.interval
+        return None if change is None or flips is None else max(*map(abs, change), abs(flips[1]))
 
     @property
     def within_margin(self) -> bool:
@@ -233,7 +235,7 @@ class FindingReport:
         pair, margin = change.attribute_value, self.equivalence.margin
         rows.append(replace(p, variant=Variant.EQUIVALENCE, attribute_value=pair, limit=margin))
         if self.shown_corrected_p is not None:
-            p = replace(p, limit=max(self.limit, margin))
+            p = replace(p, limit=margin if self.limit is None else max(self.limit, margin))
             rows.append(replace(p, value=self.p_values[1], variant=Variant.SHOWN))
             rows.append(replace(p, value=self.shown_corrected_p, variant=Variant.SHOWN_HOLM))
         if self.unsubtracted is not None and any(trace.shift for trace in self.traces):

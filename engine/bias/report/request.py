@@ -84,7 +84,7 @@ def films(
     known = registered_collection(collection)
     if collection == DRAWN:
         marker = {"marker": Marker()} if request.attribute == "marker" else {}
-        options = marker | known.trained_options(config) | {"count": request.count, "seed": SEED}
+        options: dict[str, Any] = marker | known.trained_options(config) | {"count": request.count, "seed": SEED}
         return (drawn := known.open(**options)), drawn.split("all"), "all"
     if request.root is None:
         raise UnusableCollection(f"Type the folder in which the films of {collection} lie, in their public layout.")

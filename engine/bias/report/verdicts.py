@@ -53,7 +53,7 @@ def findings_stay(row: Measure) -> bool | None:
     sample is too small to say, which bars no verdict and is said beside it. Without an interval the value stands for
     it.
     """
-    low, high = (row.value, row.value) if row.low is None else (row.low, row.high)
+    low, high = row.interval or (row.value, row.value)
     if low >= -MOST_AUC_CHANGE and high <= MOST_AUC_CHANGE:
         return True
     if low > MOST_AUC_CHANGE or high < -MOST_AUC_CHANGE or abs(row.value) > 2 * MOST_AUC_CHANGE:
@@ -192,7 +192,10 @@ def _judged(result: FindingReport, exact: bool) -> FindingReport:
             "are allowed.",
         )
         return replace(result, verdict=Verdict.CANNOT_TELL, reason=reason)
-    if result.test.corrected_p <= LEVEL or (result.shown_corrected_p is not None and result.shown_corrected_p <= LEVEL):
+    by_test, by_pictures = result.test.corrected_p, result.shown_corrected_p
+    if by_test is None:
+        raise ValueError(f"the p value of {result.finding} is not corrected for its family yet")
+    if by_test <= LEVEL or (by_pictures is not None and by_pictures <= LEVEL):
         return replace(result, verdict=Verdict.DEPENDS, reason=None)
     reason = _silence(result, exact)
     return replace(result, verdict=Verdict.CANNOT_TELL if reason else Verdict.NO_SIGN, reason=reason)
@@ -201,7 +204,7 @@ def _judged(result: FindingReport, exact: bool) -> FindingReport:
 def _silence(result: FindingReport, exact: bool) -> Reason | None:
     """Why nothing that was found does not mean nothing there; None where it does."""
     test = result.test
-    if test.overlap < SMALLEST_OVERLAP:
+    if test is not None and test.overlap < SMALLEST_OVERLAP:
         words = f"The rest of the picture nearly determines {test.attribute} (overlap {test.overlap:.2f})."
         return Reason(Why.LITTLE_OVERLAP, words)
     if result.within_margin:

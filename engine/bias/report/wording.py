@@ -91,7 +91,7 @@ def answer(report: BiasReport) -> tuple[str, str]:
             rest.append(f"Also for {each(large[1:])}.")
     elif shown:
         first = headline(report, f"Yes, going by the pictures, for {together(shown)}", shown[0])
-        rest.append(f"{UNCONFIRMED} (corrected p {p_value(shown[0].test.corrected_p)}).")
+        rest.append(f"{UNCONFIRMED} (corrected p {_corrected(shown[0])}).")
     elif small:
         first = headline(report, f"A little, for {together(small[:1])}", small[0])
     elif slight:
@@ -174,7 +174,7 @@ def _spared(spared: Sequence[FindingReport], named_already: bool) -> str:
 
 def headline(report: BiasReport, verdict: str, result: FindingReport) -> str:
     """The verdict, how many decisions change, and how far the probability moves: two sentences, each of one of them."""
-    between = "" if result.flips.low is None else f" ({points(result.flips.low)} to {points(result.flips.high)})"
+    between = _in_brackets(result.flips)
     whose = "" if verdict.endswith(f"for {together([result])}") else f" for {together([result])}"
     return f"{verdict}: {points(result.flips.value)} of 100 decisions change{whose}{between}. {sized(report, result)}"
 
@@ -184,20 +184,20 @@ def sized(report: BiasReport, result: FindingReport) -> str:
     as everywhere.
     """
     start, end = result.pair
-    value, low, high, finding = result.change.value, result.change.low, result.change.high, result.finding.lower()
+    value, interval, finding = result.change.value, result.change.interval, result.finding.lower()
     changed = otherwise(report.attribute, end)
     whose = (
         f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's "
         f"probability of {finding}"
     )
-    if low is not None and (low > 0 or high < 0):
-        ends = sorted((abs(low), abs(high)))
+    if interval is not None and (interval[0] > 0 or interval[1] < 0):
+        ends = sorted(map(abs, interval))
         moved = (
             f"{'rises' if value > 0 else 'falls'} by {points(abs(value))} points on average ({points(ends[0])} to "
             f"{points(ends[1])})"
         )
     else:
-        between = "" if low is None else f" ({points(low)} to {points(high)})"
+        between = _in_brackets(result.change)
         away = points(float(np.abs(result.under[:, 1] - result.under[:, 0]).mean()))
         moved = f"moves by {away} points, up or down, and on average by {points(value)}{between}"
     return f"{whose} {moved}."
@@ -210,8 +210,7 @@ def _before(attribute: str, value: str) -> str:
 
 def of_hundred(share: Measure) -> str:
     """'9 of 100 decisions', with the interval in brackets."""
-    between = "" if share.low is None else f" ({points(share.low)} to {points(share.high)})"
-    return f"{points(share.value)} of 100 decisions{between}"
+    return f"{points(share.value)} of 100 decisions{_in_brackets(share)}"
 
 
 def points(share: float) -> str:
@@ -307,5 +306,16 @@ def p_value(p: float) -> str:
     return "<0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
 
 
+def _corrected(result: FindingReport) -> str:
+    """The corrected p value of the test; "unknown" without one."""
+    p = None if result.test is None else result.test.corrected_p
+    return "unknown" if p is None else p_value(p)
+
+
 def _between(measure: Measure) -> str:
-    return "-" if measure.low is None else f"{points(measure.low)} to {points(measure.high)}"
+    return "-" if (ends := measure.interval) is None else f"{points(ends[0])} to {points(ends[1])}"
+
+
+def _in_brackets(measure: Measure) -> str:
+    """' (2 to 9)', points of 100, or nothing without an interval."""
+    return "" if measure.interval is None else f" ({_between(measure)})"

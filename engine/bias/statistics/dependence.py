@@ -241,5 +241,5 @@ def paired_t_test(predictions: np.ndarray, g: np.ndarray, h: np.ndarray) -> tupl
     difference = predictions * g - predictions * h
     if np.ptp(difference) == 0:
         return 0.0, 1.0
-    found = stats.ttest_1samp(difference, 0.0)
-    return float(found.statistic), float(found.pvalue)
+    t, p = np.asarray(stats.ttest_1samp(difference, 0.0), np.float64)
+    return float(t), float(p)

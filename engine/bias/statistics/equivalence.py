@@ -143,7 +143,7 @@ def subtract_traces(
         slopes[:, a] = -1.0 if labels else -answers[:, a] * (1 - answers[:, a])
         pulls[own, a] = (answers[own, a] - original[own]) / max(-slopes[own, a].sum(), NEAREST)
         index, g = cluster_index(units[own], int(own.sum()))
-        half_width = stats.t.ppf((1 + LEVEL) / 2, g - 1) * math.sqrt(clustered_variance(pulls[own, a], index, g))
+        half_width = float(stats.t.ppf((1 + LEVEL) / 2, g - 1)) * math.sqrt(clustered_variance(pulls[own, a], index, g))
         traces.append(Trace(value, shift, shift - half_width, shift + half_width, points, int(own.sum())))
     return Subtracted(answers, tuple(traces), pulls, slopes)
 
@@ -159,7 +159,7 @@ def _shift(scale: np.ndarray, original: np.ndarray) -> float:
     return (
         LARGEST_TRACE
         if excess(LARGEST_TRACE) >= 0
-        else float(optimize.brentq(excess, -LARGEST_TRACE, LARGEST_TRACE, xtol=1e-10))
+        else float(np.asarray(optimize.brentq(excess, -LARGEST_TRACE, LARGEST_TRACE, xtol=1e-10)))
     )
 
 
@@ -187,7 +187,7 @@ def mean_change(
         return Measure("effect", finding, mean, None, None, n, chance=0.0, **about), Equivalence(margin, 1.0, 1.0)
     error, quantile = (
         math.sqrt(clustered_variance((values - mean) / n, index, g)),
-        stats.t.isf((1 - LEVEL) / 2 / choices, g - 1),
+        float(stats.t.isf((1 - LEVEL) / 2 / choices, g - 1)),
     )
     half_width = quantile * error
     if np.ptp(values) == 0:

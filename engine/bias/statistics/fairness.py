@@ -56,17 +56,13 @@ class FairnessGap:
 
     def measures(self, finding: str, attribute: str) -> list[Measure]:
         """Two rows: the gap as an "effect" and its p value."""
-        most, least = max(self.rates, key=self.rates.get), min(self.rates, key=self.rates.get)
+        most, least = max(self.rates, key=self.rates.__getitem__), min(self.rates, key=self.rates.__getitem__)
         said = f"{most} {self.rates[most]:.3f}, {least} {self.rates[least]:.3f}"
         n = sum(self.n.values())
-        about = {
-            "attribute": attribute,
-            "variant": f"{self.criterion}{'' if self.of == DECISIONS else f' of the {self.of}'}",
-        }
-        return [
-            Measure("effect", finding, self.gap, self.low, self.high, n, chance=0.0, remark=said, **about),
-            Measure("p_value", finding, self.p_value, None, None, n, **about),
-        ]
+        variant = f"{self.criterion}{'' if self.of == DECISIONS else f' of the {self.of}'}"
+        gap = Measure("effect", finding, self.gap, self.low, self.high, n, chance=0.0, remark=said)
+        rows = [gap, Measure("p_value", finding, self.p_value, None, None, n)]
+        return [replace(row, attribute=attribute, variant=variant) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -180,9 +176,9 @@ def group_rates(predictions: np.ndarray, attribute: np.ndarray) -> tuple[dict[st
         y_pred=predictions,
         sensitive_features=np.asarray(attribute, dtype=str),
     ).by_group
-    return {str(name): float(rate) for name, rate in frame["rate"].items()}, {
-        str(name): int(n) for name, n in frame["n"].items()
-    }
+    names = [str(name) for name in frame.index]
+    rates, counts = (np.asarray(frame[column], np.float64) for column in ("rate", "n"))
+    return dict(zip(names, rates.tolist(), strict=True)), dict(zip(names, map(int, counts), strict=True))
 
 
 def log_p_of_equal_means(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None = None) -> float:
@@ -226,7 +222,7 @@ def _gap(criterion: str, strata: Sequence[tuple[np.ndarray, np.ndarray, np.ndarr
         rates, n = group_rates(predictions, attribute)
         if len(rates) < 2:
             raise NotMeasurable(f"{criterion}: there is one group only, {', '.join(rates)}; nothing to compare it with")
-        most, least = max(rates, key=rates.get), min(rates, key=rates.get)
+        most, least = max(rates, key=rates.__getitem__), min(rates, key=rates.__getitem__)
         gap = rates[most] - rates[least]
         if chosen is None or gap > chosen[2]:
             level = 1 - (1 - LEVEL) / (math.comb(len(rates), 2) * len(strata))
@@ -239,6 +235,8 @@ def _gap(criterion: str, strata: Sequence[tuple[np.ndarray, np.ndarray, np.ndarr
         total, freedom = total + statistic, freedom + more
         log_ps.append(log_p)
     log_p = log_ps[0] if len(log_ps) == 1 else float(stats.chi2.logsf(total, freedom))
+    if chosen is None:
+        raise NotMeasurable(f"{criterion}: there are no cases to compare")
     rates, n, gap, low, high = chosen
     return FairnessGap(criterion, rates, n, gap, low, high, math.exp(log_p), log_p / math.log(10))
 
@@ -285,7 +283,7 @@ def _known_variance(values: np.ndarray, patients: np.ndarray | None) -> tuple[fl
     if variance > 1e-12:  # rounding leaves a trace
         return variance, units
     mean, z2 = float(values.mean()), stats.norm.ppf((1 + LEVEL) / 2) ** 2
-    return (mean * (1 - mean) / units + z2 / (4 * units**2)) / (1 + z2 / units) ** 2, units
+    return float((mean * (1 - mean) / units + z2 / (4 * units**2)) / (1 + z2 / units) ** 2), units
 
 
 def _test(predictions: np.ndarray, attribute: np.ndarray, patients: np.ndarray | None) -> tuple[float, int, float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import RBFSampler
@@ -19,6 +19,14 @@ FOLDS = 5
 ALPHAS = tuple(10.0**p for p in range(-1, 6))
 
 
+class Regressor(Protocol):
+    """What every regressor of scikit-learn does."""
+
+    def fit(self, X: Any, y: Any, /) -> Any: ...
+
+    def predict(self, X: Any, /) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Learner:
     """A kind of regression for g and h.
@@ -28,23 +36,28 @@ class Learner:
         products: whether it must be handed the products of A and Z to let the effect of A differ with Z.
     """
 
-    make: Callable[[int], RegressorMixin]
+    make: Callable[[int], Regressor]
     products: bool
 
 
-def _kernel(seed: int) -> RegressorMixin:
-    return make_pipeline(RBFSampler(gamma="scale", n_components=200, random_state=seed), RidgeCV(ALPHAS))
+def _kernel(seed: int) -> Regressor:
+    features = RBFSampler(
+        gamma="scale",  # pyright: ignore[reportArgumentType]  # the stub knows numbers only
+        n_components=200,
+        random_state=seed,
+    )
+    return cast(Regressor, make_pipeline(features, RidgeCV(ALPHAS)))
 
 
-def _boosting(seed: int) -> RegressorMixin:
+def _boosting(seed: int) -> Regressor:
     return HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=8, random_state=seed)
 
 
-def _forest(seed: int) -> RegressorMixin:
+def _forest(seed: int) -> Regressor:
     return RandomForestRegressor(50, min_samples_leaf=10, max_features=1 / 3, random_state=seed)
 
 
-def _mlp(seed: int) -> RegressorMixin:  # the sizes of the authors' code
+def _mlp(seed: int) -> Regressor:  # the sizes of the authors' code
     return MLPRegressor(hidden_layer_sizes=(16, 8, 8), max_iter=300, early_stopping=True, random_state=seed)
 
 
@@ -156,13 +169,13 @@ def joined(attribute: np.ndarray, z: np.ndarray, values: int, products: bool) ->
     return np.concatenate(blocks, axis=1)
 
 
-def fitted(kind: Learner, features: np.ndarray, target: np.ndarray, seed: int) -> RegressorMixin:
+def fitted(kind: Learner, features: np.ndarray, target: np.ndarray, seed: int) -> Regressor:
     """The regression of `kind`, fitted to features (n, k) and target (n,); what it draws comes from `seed`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # an unfinished g costs power, not validity
         return kind.make(seed).fit(features, target)
 
 
-def predicted(model: RegressorMixin, features: np.ndarray) -> np.ndarray:
+def predicted(model: Regressor, features: np.ndarray) -> np.ndarray:
     """(n,) in [0, 1], for features (n, k)."""
     return np.clip(model.predict(features), 0, 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -16,8 +16,23 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-TYPES: Mapping[str, Callable[[int], ClassifierMixin]] = {
-    "linear SVC": lambda seed: LinearSVC(C=1.0, loss="squared_hinge", dual=True, tol=1e-4, random_state=seed),
+
+class Classifier(Protocol):
+    """What every classifier of scikit-learn does."""
+
+    def fit(self, X: Any, y: Any, /) -> Any: ...
+
+    def predict(self, X: Any, /) -> Any: ...
+
+
+TYPES: Mapping[str, Callable[[int], Classifier]] = {
+    "linear SVC": lambda seed: LinearSVC(
+        C=1.0,
+        loss="squared_hinge",
+        dual=True,  # pyright: ignore[reportArgumentType]  # the stub knows "auto" only
+        tol=1e-4,
+        random_state=seed,
+    ),
     "RBF SVC": lambda seed: SVC(C=1.0, kernel="rbf", gamma="scale"),
     "polynomial SVC": lambda seed: SVC(C=1.0, kernel="poly", degree=3, gamma="scale"),
     "logistic regression": lambda seed: LogisticRegression(C=1.0, max_iter=100),
@@ -32,7 +47,7 @@ TYPES: Mapping[str, Callable[[int], ClassifierMixin]] = {
 }
 
 
-def trained(kind: str, x: np.ndarray, finding: np.ndarray, seed: int) -> ClassifierMixin:
+def trained(kind: str, x: np.ndarray, finding: np.ndarray, seed: int) -> Classifier:
     """A classifier of one of `TYPES`, trained on standardised features.
 
     Half of the types have no randomness of their own, so twenty seeds of the authors' study are near copies. Here the
@@ -46,10 +61,11 @@ def trained(kind: str, x: np.ndarray, finding: np.ndarray, seed: int) -> Classif
         raise ValueError(f"{kind}: the training cases all have the same finding, there is nothing to learn")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # Table 1 fixes the number of steps
-        return make_pipeline(StandardScaler(), TYPES[kind](seed)).fit(x[chosen], finding[chosen])
+        classifier = make_pipeline(StandardScaler(), TYPES[kind](seed)).fit(x[chosen], finding[chosen])
+    return cast(Classifier, classifier)
 
 
-def expected_counterfactual_accuracy(classifier: ClassifierMixin, under: np.ndarray, attribute: np.ndarray) -> float:
+def expected_counterfactual_accuracy(classifier: Classifier, under: np.ndarray, attribute: np.ndarray) -> float:
     """ECA (Eq. 8): the share of cases whose label stays when the attribute is set to another value, all others alike
     likely.
 

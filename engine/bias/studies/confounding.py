@@ -21,6 +21,7 @@ from engine.files import write_whole
 from engine.metrics.intervals import cluster_index, share_interval
 from engine.metrics.measure import Measure
 
+KEPT_EVERY = 10  # repetitions
 PICTURES, REGRESSION = "CIT-LR, calibrated", "CIT-LR, calibrated, g from Z alone"
 UNLIKE = 0.5  # log-odds by which the answer to a generated picture differs from the patient's own, at random
 A_PATIENT = 3  # pictures
@@ -177,9 +178,8 @@ def study(
             done += len(found)
             for repetition in repeated(cell, n, preset, len(found)):
                 found.append(repetition)
-                if file is not None:
-                    with file.open("a", encoding="utf-8") as lines:
-                        lines.write(json.dumps(repetition) + "\n")
+                if file is not None and (len(found) % KEPT_EVERY == 0 or len(found) == preset.repetitions):
+                    _keep(file, cell, found)
                 done += 1
                 if progress:
                     progress(done, total)
@@ -193,16 +193,20 @@ def _code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
+def _of(cell: Cell) -> str:
+    """The first line of a file of repetitions: the cell, and the code that measures."""
+    return json.dumps({"cell": cell.name, "code": _code()})
+
+
 def _finished(file: Path | None, cell: Cell) -> list[dict[str, float]]:
-    """Repetitions that an earlier run of the same code kept of this cell; a last line cut short is left out."""
-    if file is None:
-        return []
+    """Repetitions that an earlier run of the same code kept of this cell."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file is not None and file.exists() else []
+    return [json.loads(line) for line in lines[1:]] if lines and lines[0] == _of(cell) else []
+
+
+def _keep(file: Path, cell: Cell, found: Sequence[Mapping[str, float]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    of = json.dumps({"cell": cell.name, "code": _code()})
-    lines = file.read_text(encoding="utf-8").split("\n") if file.exists() else []
-    found = [json.loads(line) for line in lines[1:-1]] if lines and lines[0] == of else []
-    write_whole(file, "\n".join([of, *map(json.dumps, found), ""]))
-    return found
+    write_whole(file, "\n".join([_of(cell), *(json.dumps(repetition) for repetition in found), ""]))
 
 
 def repeated(cell: Cell, n: int, preset: Preset, first: int = 0) -> Iterator[dict[str, float]]:
@@ -217,8 +221,9 @@ def repeated(cell: Cell, n: int, preset: Preset, first: int = 0) -> Iterator[dic
         by_pictures = dependence(*sample, counterfactuals=g, patients=draw.patients, seed=seed)
         alone = dependence(*sample, patients=draw.patients, seed=seed)
         found = {PICTURES: 10**by_pictures.log10_p, REGRESSION: 10**alone.log10_p}
-        if truth is not None:
-            found["misses"] = float(not by_pictures.low <= truth <= by_pictures.high)
+        low, high = by_pictures.low, by_pictures.high
+        if truth is not None and low is not None and high is not None:
+            found["misses"] = float(not low <= truth <= high)
         if seed < preset.compared:
             found |= {name: test(*sample, seed=seed) for name, test in COMPARISONS.items()}
         yield found

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from engine.bias.interventions import Counterfactuals, Interventions, StructuralInterventions, open_interventions
 from engine.bias.report.compute import bias_report
@@ -19,7 +18,7 @@ from engine.bias.report.reasons import Verdict
 from engine.bias.report.records import LEVEL, RELEVANT, FindingReport
 from engine.bias.report.verdicts import RESOLVED
 from engine.bias.statistics.comparisons import COMPARISONS
-from engine.bias.studies.classifiers import trained
+from engine.bias.studies.classifiers import Classifier, trained
 from engine.checkpoints.metrics import Metrics
 from engine.datasets.phantom.collection import Marker, Phantom
 from engine.metrics.intervals import bootstrap, mean_interval, share_interval
@@ -81,7 +80,7 @@ class Pooled:
     that it is shown.
     """
 
-    classifier: ClassifierMixin
+    classifier: Classifier
     seen: np.ndarray
     name: str
     findings: tuple[str, ...] = (FINDING,)
@@ -97,11 +96,8 @@ class Pooled:
     def predict_proba(self, pictures: np.ndarray) -> np.ndarray:
         """(n, 1): probabilities, or labels of a classifier that has none."""
         x = stretched(pooled(pictures)[:, self.seen.ravel()])
-        said = (
-            self.classifier.predict_proba(x)[:, 1]
-            if hasattr(self.classifier, "predict_proba")
-            else self.classifier.predict(x)
-        )
+        graded = getattr(self.classifier, "predict_proba", None)
+        said = self.classifier.predict(x) if graded is None else graded(x)[:, 1]
         return np.asarray(said, np.float32)[:, None]
 
 

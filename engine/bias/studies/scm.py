@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from sklearn.base import ClassifierMixin
 
 from engine.bias.statistics.comparisons import COMPARISONS
 from engine.bias.statistics.dependence import LEVEL, dependence
 from engine.bias.statistics.fairness import log_p_of_equal_means
-from engine.bias.studies.classifiers import TYPES, expected_counterfactual_accuracy, trained
+from engine.bias.studies.classifiers import TYPES, Classifier, expected_counterfactual_accuracy, trained
 from engine.datasets.invariance_scm import KINDS, Cases, StructuralModel
 from engine.datasets.invariance_scm import LEANS as SHAPES
 from engine.metrics.intervals import DRAWS, resamples, share_interval
@@ -111,7 +110,7 @@ class LearnedMechanism:
             residuals.append(cases.x[chosen] - features @ coefficients)
         self.residuals = np.concatenate(residuals)
 
-    def answers(self, classifier: ClassifierMixin, z: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    def answers(self, classifier: Classifier, z: np.ndarray, draws: int, seed: int) -> np.ndarray:
         """(n, m) mean label of X drawn from (a, Z) `draws` times, for every value a with the same noise."""
         features = with_constant(z)
         noise = self.residuals[
@@ -176,7 +175,7 @@ def _tested(
     seed: int,
     world: int,
     name: str,
-    classifier: ClassifierMixin,
+    classifier: Classifier,
     mechanism: LearnedMechanism,
     cases: Cases,
     noise: int,
@@ -235,7 +234,11 @@ def measured(everything: Sequence[Outcome]) -> tuple[list[Measure], list[str]]:
     rows += [rank_correlation(test, drawn, test) for test in TESTS]
     rows += [rank_correlation(CIT, [case for case in drawn if case.kind == kind], f"{CIT}; {kind}") for kind in kinds]
     ahead = [row for row in rows if row.metric == "spearman" and row.variant in (CIT, PARITY, OPPORTUNITY)]
-    apart = min(row.low for row in ahead if row.variant == CIT) > max(row.high for row in ahead if row.variant != CIT)
+    own = [row.interval for row in ahead if row.variant == CIT]
+    others = [row.interval for row in ahead if row.variant != CIT]
+    apart = None not in (*own, *others) and min(ends[0] for ends in own if ends) > max(
+        ends[1] for ends in others if ends
+    )
     constant = sum(case.constant for case in drawn)
     remarks = [
         f"{len(drawn)} classifiers, {len(drawn) // max(len(kinds), 1)} for each structural model, {len(biased)} with "
