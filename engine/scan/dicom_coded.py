@@ -17,13 +17,12 @@ from pydicom.uid import (
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
     RLELossless,
-    UID_dictionary,
 )
 
 from engine.scan import bounds
 from engine.scan.codestreams import check_run_lengths, jpeg_2000_header, jpeg_header, with_whole_spectrum
 from engine.scan.dicom_header import Header
-from engine.scan.dicom_picture import Coded, Picture
+from engine.scan.dicom_picture import Coded, Picture, registered
 from engine.scan.record import UnreadableScan
 
 LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEG2000, JPEGLSNearLossless)
@@ -40,7 +39,7 @@ def as_coded(header: Header, picture: Picture) -> Picture:
     """
     syntax, data = picture.syntax, header.raw(picture.keyword)
     compressed = data.startswith(ITEM)
-    if syntax not in UID_dictionary:
+    if not registered(syntax):
         return picture
     if not syntax.is_encapsulated:
         if compressed and len(data) != picture.native_bytes:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from pydicom.pixels import get_decoder
+from pydicom.pixels import get_decoder  # pyright: ignore[reportPrivateImportUsage]  # where pydicom documents it
 from pydicom.tag import Tag
-from pydicom.uid import JPEGBaseline8Bit, UID_dictionary
+from pydicom.uid import JPEGBaseline8Bit
 
 from engine.scan.dicom_coded import AS_PLAIN
 from engine.scan.dicom_header import Header
-from engine.scan.dicom_picture import Picture
+from engine.scan.dicom_picture import Picture, registered
 from engine.scan.record import UnreadableScan
 from engine.worker import extension
 
@@ -28,7 +28,7 @@ def frames(
         UnreadableScan: when pixels are missing or the encoding has no decoder; otherwise whatever a codec raises.
     """
     data = picture.coded.data if picture.coded else header.raw(picture.keyword)
-    name = picture.syntax.name if picture.syntax in UID_dictionary else "an unknown transfer syntax"
+    name = picture.syntax.name if registered(picture.syntax) else "an unknown transfer syntax"
     try:
         decoder = get_decoder(picture.syntax)
     except NotImplementedError as error:
@@ -48,7 +48,7 @@ def frames(
     }
     if picture.samples > 1:
         options["planar_configuration"] = picture.planar
-    if decoder.is_encapsulated:
+    if picture.coded is not None:
         if picture.coded.offsets:
             options["extended_offsets"] = picture.coded.offsets
         # libjpeg-turbo, behind Pillow, is several times faster where it suffices
@@ -60,7 +60,7 @@ def frames(
     count = 0
     try:
         for array, properties in decoder.iter_array(data, raw=True, **options):
-            differences = properties["photometric_interpretation"].startswith("YBR")
+            differences = str(properties["photometric_interpretation"]).startswith("YBR")
             if watch is not None:
                 watch(array, differences)
             array = array[..., 0] if differences else array
@@ -78,7 +78,7 @@ def frames(
 
 def _stored(array: np.ndarray, picture: Picture) -> np.ndarray:
     """The stored bits of decoded words, as signed or not (PS3.5 8.1.1)."""
-    if picture.above:
+    if picture.above and picture.stored_range is not None:
         return np.clip(array, *picture.stored_range)
     whole_words = (
         picture.coded and picture.coded.depth == picture.bits_allocated

@@ -36,27 +36,27 @@ def read_grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float
         table = None
         remarks.append("stored values: the table that gives their units is damaged")
     units = [table] if table else _units(header, picture)
-    holes = _padding(header, picture)
-    mask = np.zeros(picture.shape, bool) if holes else None
+    padding = _padding(header, picture)
+    padded = None if padding is None else np.zeros(picture.shape, bool)
 
     def stored() -> Iterator[np.ndarray]:
         for index, array in enumerate(frames(header, picture)):
-            if holes:
-                mask[index] = np.isnan(array) if math.isnan(holes[0]) else (array >= holes[0]) & (array <= holes[1])
+            if padding is not None and padded is not None:
+                low, high = padding
+                padded[index] = np.isnan(array) if math.isnan(low) else (array >= low) & (array <= high)
             yield array
 
     pixels = filled(picture, stored(), units)
-    if holes := bool(holes) and bool(mask.any()):
-        mask = mask.reshape(pixels.shape)
-        if mask.all():
-            raise UnreadableScan("Every pixel of the picture is padding; send a picture that shows something.")
+    holes = padded.reshape(pixels.shape) if padded is not None and padded.any() else None
+    if holes is not None and holes.all():
+        raise UnreadableScan("Every pixel of the picture is padding; send a picture that shows something.")
     ends = picture.stored_range
     if ends:
         values = np.concatenate([unit(np.asarray(ends)) for unit in units])
         span = float(values.min()), float(values.max())
     else:
-        real = {"where": ~mask} if holes else {}
-        span = float(pixels.min(**real, initial=np.inf)), float(pixels.max(**real, initial=-np.inf))
+        real = True if holes is None else ~holes
+        span = float(pixels.min(where=real, initial=np.inf)), float(pixels.max(where=real, initial=-np.inf))
     window, voi = _voi(header, signed=not table and span[0] < 0)
     turned, why = _turned(header, picture, voi if window is None else None)
     if window is not None and voi is not None and voi.falls:
@@ -68,8 +68,8 @@ def read_grey(header: Header, picture: Picture) -> tuple[np.ndarray, tuple[float
     if turned:
         np.subtract(np.float32(sum(span)), pixels, out=pixels)
         window = window and (sum(span) - window[0], window[1])
-    if holes:
-        _fill(pixels, mask)
+    if holes is not None:
+        _fill(pixels, holes)
     return pixels, window, tuple(remarks)
 
 
@@ -131,7 +131,8 @@ def _padding(header: Header, picture: Picture) -> tuple[float, float] | None:
         return math.nan, math.nan
     if picture.stored_range is None:
         return min(ends), max(ends)
-    wrap = 1 << int(header.number("BitsAllocated"))  # the word in which the value was written, as signed or not
+    # the word in which the value was written, as signed or not
+    wrap = 1 << int(header.number("BitsAllocated") or picture.bits_allocated)
     ends = [int(end) % wrap for end in ends]
     ends = [end - wrap if picture.signed and end >= wrap // 2 else end for end in ends]
     return min(ends), max(ends)

@@ -11,7 +11,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_preamble, read_sequence
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -44,9 +44,9 @@ PLACE_TAGS = (  # of which nothing is kept: they tell which slices belong togeth
     "PatientID StudyInstanceUID SeriesInstanceUID SeriesNumber InstanceNumber"
     " AcquisitionNumber ImageType EchoNumbers EchoTime DiffusionBValue TemporalPositionIdentifier TriggerTime"
 ).split()
-WANTED = [Tag(name) for name in PICTURE_TAGS + BULK_TAGS + DESCRIBING_TAGS + PLACE_TAGS]
+WANTED: list[BaseTag | int] = [Tag(name) for name in PICTURE_TAGS + BULK_TAGS + DESCRIBING_TAGS + PLACE_TAGS]
 PIXELS = {Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")}
-META = [Tag("TransferSyntaxUID"), Tag("MediaStorageSOPClassUID")]
+META: list[BaseTag | int] = [Tag("TransferSyntaxUID"), Tag("MediaStorageSOPClassUID")]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydicom.uid import UID, MediaStorageDirectoryStorage, UID_dictionary
+from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from engine.scan import bounds
 from engine.scan.dicom_header import Header
@@ -124,8 +124,13 @@ def describe(header: Header, syntax: UID, storage_class: UID) -> Picture:
     return picture
 
 
+def registered(uid: UID) -> bool:
+    """Whether DICOM's registry (PS3.6 annex A) has a name for it."""
+    return uid.name != str(uid)
+
+
 def _no_picture(storage_class: UID) -> str:
-    name = storage_class.name if storage_class in UID_dictionary else "of an unknown kind"
+    name = storage_class.name if registered(storage_class) else "of an unknown kind"
     if storage_class == MediaStorageDirectoryStorage:
         return "This is a DICOMDIR, an index of other files; send one of the pictures that it lists."
     if "Image" in name:

@@ -34,10 +34,10 @@ def read_places(header: Header, picture: Picture, spacing: Spacing, content: str
     slices = []
     for index in range(picture.frames):
         places = [*own[index : index + 1], *shared]
-        position = _numbers(header, places, "PlanePositionSequence", "ImagePositionPatient", 3)
+        place = _numbers(header, places, "PlanePositionSequence", "ImagePositionPatient", 3)
+        of_this_frame = picture.frames == 1 or own  # one for all frames is of the first alone
+        position = (place[0], place[1], place[2]) if place and of_this_frame else None
         orientation = _numbers(header, places, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-        if picture.frames > 1 and not own:
-            position = None  # one for all frames is of the first alone
         kind = _image_type(header, places)
         phase = {"image_type": "\\".join(kind)}
         for name, elements in PHASE_ELEMENTS.items():

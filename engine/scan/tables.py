@@ -92,9 +92,10 @@ def first_table(header: Header, sequence: str, signed: bool) -> Table | None:
 def palette_table(header: Header, signed: bool) -> Table:
     """Palette colour to grey in one table (PS3.3 C.7.6.3.1.5 and C.7.9.2)."""
     channels = []
+    count, first, bits = _descriptor(header, "RedPaletteColorLookupTableDescriptor", signed)
     for colour in ("Red", "Green", "Blue"):
         descriptor, name = (f"{colour}PaletteColorLookupTable{part}" for part in ("Descriptor", "Data"))
-        if colour == "Red" or header.has(descriptor):  # all three are to be the same
+        if colour != "Red" and header.has(descriptor):  # all three are to be the same
             count, first, bits = _descriptor(header, descriptor, signed)
         if header.has(name):
             channels.append(_entries(header, name, count, bits))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from engine.scan import bounds
 from engine.scan.codestreams import CUT_OFF
@@ -142,7 +144,7 @@ def _decode_by_pillow(data: bytes, first: Page) -> list[np.ndarray]:
     if first.bits[0] > (16 if first.samples == 1 else 8) or first.format[0] != UNSIGNED:
         raise UnreadableScan(f"The TIFF file is of a depth that is only read uncompressed or with deflate; {SEND}.")
     arrays = []
-    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+    with cast(TiffImageFile, Image.open(io.BytesIO(data), formats=["TIFF"])) as image:
         for index in range(image.n_frames):
             image.seek(index)
             array = np.asarray(image.convert(PLAIN_MODES[image.mode]) if image.mode in PLAIN_MODES else image)
