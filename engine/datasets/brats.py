@@ -79,7 +79,7 @@ class BraTS(Collection):
         rows = []
         for patient, folder in self._folders.items():
             brain = (self._volume(patient, modality) > 0).sum(axis=(1, 2))
-            tumour = self._volume(patient, "seg").any(axis=(1, 2))
+            tumour = np.asarray(self._volume(patient, "seg").any(axis=(1, 2)))
             if tumour.shape != brain.shape:
                 raise UnusableCollection(f"{folder} holds a volume and outlines of different size.")
             full = np.flatnonzero((brain > 0) & (brain >= least_brain * brain.max()))[::every]
@@ -157,11 +157,12 @@ def _volume_in(folder: Path, patient: str, what: str) -> Path:
 def _read_volume(path: Path) -> np.ndarray:
     """(S, H, W) from below upwards, each slice nose up with the patient's right on the left; read-only."""
     import nibabel  # only loaded by those who need it
+    from nibabel.filebasedimages import ImageFileError
 
     try:
         turned = nibabel.as_closest_canonical(nibabel.load(path))  # axes to the right, front and top
         volume = np.asarray(turned.dataobj)
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+    except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
         raise UnusableCollection(f"{path} cannot be read as a NIfTI volume ({error}); download it again.") from error
     if volume.ndim != 3:
         raise UnusableCollection(f"{path} must hold one volume, got an array of shape {volume.shape}.")

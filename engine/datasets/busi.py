@@ -89,7 +89,7 @@ class BUSI(ClassFolders):
     def annotated(self, finding: str) -> np.ndarray:
         """Indices of the frames with an outline of `finding`."""
         here = np.isin(self.attributes["class"], sorted(self.known_findings[finding]))
-        return np.array([i for i in np.flatnonzero(here) if self._mask_paths(i)], int)
+        return np.array([i for i in np.flatnonzero(here) if self._mask_paths(int(i))], int)
 
     def marks(self, index: int, size: int | None = None) -> np.ndarray:
         """Where calipers, letters or signs are burned into the cropped frame, (size, size) or (H, W) bool;

@@ -88,7 +88,8 @@ class ChestXray8(Collection):
         self.findings = tuple(findings)
         self._paths = _pictures_in(self.root)
         table = _read_table(self.root)
-        table = table[table["Image Index"].isin(self._paths.keys())].reset_index(drop=True)
+        here = table["Image Index"].isin(list(self._paths)).to_numpy(bool)
+        table = table.take(np.flatnonzero(here)).reset_index(drop=True)
         if table.empty:
             raise UnusableCollection(
                 f"None of the pictures listed in the table is in {self.root}/images or images_001/images ..."
@@ -220,7 +221,7 @@ def _read_boxes(path: Path) -> list[Box]:
         raise UnusableCollection(f"{path} must start with the columns Image Index, Finding Label, Bbox [x, y, w, h].")
     boxes = []
     for picture, finding, left, top, width, height in table.itertuples(index=False):
-        finding = {"Infiltrate": "Infiltration"}.get(finding, finding)  # the box list's own spelling
+        finding = "Infiltration" if finding == "Infiltrate" else finding  # the box list's own spelling
         patient = str(int(picture.split("_")[0]))  # 00001280_004.png is the fifth picture of patient 1280
         edges = np.clip(np.array([left, top, left + width, top + height], float) / BOX_GRID, 0, 1)
         boxes.append(Box(picture, patient, finding, *edges.tolist()))

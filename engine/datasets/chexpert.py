@@ -111,7 +111,7 @@ class CheXpert(Collection):
         self.pictures = table["file"].to_numpy(str)
         self.patients = np.array([picture.split("/")[1] for picture in self.pictures])
         self.attributes = {
-            "sex": table["Sex"].map(SEXES).fillna("").to_numpy(str),
+            "sex": table["Sex"].map(SEXES.get).fillna("").to_numpy(str),
             "age": np.array(["" if pd.isna(age) else str(int(age)) for age in table["Age"]], str),
             "view_position": table["AP/PA"].where(table["AP/PA"].isin(["AP", "PA"]), "").to_numpy(str),
         }
@@ -119,7 +119,7 @@ class CheXpert(Collection):
         if people is not None:
             who = people.reindex(self.patients)
             self.attributes["race"] = who["PRIMARY_RACE"].fillna("").map(race_group).to_numpy(str)
-            sex = who["GENDER"].map(SEXES).fillna("").to_numpy(str)
+            sex = who["GENDER"].map(SEXES.get).fillna("").to_numpy(str)
             self.attributes["sex"] = np.where(self.attributes["sex"] == "", sex, self.attributes["sex"])
         self._segmentations = _segmentations(self.root)
         self._memory = memory or PictureMemory()
@@ -229,12 +229,12 @@ def _read_tables(root: Path, findings: Sequence[str]) -> pd.DataFrame:
     whole = whole.reindex(
         columns=list(dict.fromkeys([*whole.columns, "Sex", "Age", "AP/PA"]))
     )  # test tables lack these
-    frontal = whole["file"].str.contains("frontal", na=False)
-    whole = whole[frontal]
+    frontal = whole["file"].str.contains("frontal", na=False).to_numpy(bool)
+    whole = whole.take(np.flatnonzero(frontal))
     present = np.array([(root / file).is_file() for file in whole["file"]], bool)
     if not present.any():
         raise UnusableCollection(f"None of the frontal pictures listed in the tables is under {root}.")
-    return whole[present].reset_index(drop=True)
+    return whole.take(np.flatnonzero(present)).reset_index(drop=True)
 
 
 def _beside(root: Path, names: Sequence[str]) -> list[Path]:

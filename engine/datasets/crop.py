@@ -132,7 +132,7 @@ class Crop:
         """
         return of_cut if self.levels is None else float(self.levels.knots[-1] - self.levels.knots[0])
 
-    def _overlap(self, shape: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """The part that scan and rectangle share, as slices of the scan and of the rectangle."""
         top, left = max(self.top, 0), max(self.left, 0)
         bottom, right = min(self.top + self.height, shape[0]), min(self.left + self.width, shape[1])
@@ -147,7 +147,8 @@ class Crop:
 def whole_crop(pixels: np.ndarray) -> Crop:
     """All of the scan, (H, W), as it is."""
     _check_picture(pixels)
-    return Crop(0, 0, *pixels.shape, np.ones(pixels.shape, bool), 0.0)
+    height, width = pixels.shape
+    return Crop(0, 0, height, width, np.ones(pixels.shape, bool), 0.0)
 
 
 def inside_crop(pixels: np.ndarray) -> Crop:
@@ -178,7 +179,7 @@ def head_mask(pixels: np.ndarray) -> np.ndarray:
     halves = cv2.threshold((grey * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
     side = max(grey.shape)
     head = _without_frame(grey > max(FAINT, halves / 2))
-    head = ndimage.binary_fill_holes(_largest(_morphed(head, cv2.MORPH_CLOSE, 0.02 * side)))
+    head = np.asarray(ndimage.binary_fill_holes(_largest(_morphed(head, cv2.MORPH_CLOSE, 0.02 * side))))
     head = _largest(_morphed(head, cv2.MORPH_OPEN, 0.05 * side))
     if head.mean() < 0.02:
         return np.ones(pixels.shape, bool)

@@ -132,7 +132,8 @@ class Guidance:
             nobody annotated the picture.
         """
         if int(index) in self._own[finding]:
-            return self.collection.mask(index, finding, size).astype(np.float32)
+            mask = self.collection.mask(index, finding, size)
+            return None if mask is None else mask.astype(np.float32)
         return self.pseudo(finding, size) if self.strategy in ("pseudo", "mixed") else None
 
     def pseudo(self, finding: str, size: int) -> np.ndarray:

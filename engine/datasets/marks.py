@@ -65,6 +65,7 @@ def _strokes(
     """
     candidates = ((raised > lifted) & (grey > white)).astype(np.uint8)
     count, pieces, statistics, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
+    pieces = np.asarray(pieces, np.int32)  # as they are
     area = statistics[:, cv2.CC_STAT_AREA]
     beside = (cv2.dilate(candidates, _disc(3)) == 0).astype(np.float32)
     around = cv2.blur(grey * beside, (21, 21)) / np.maximum(cv2.blur(beside, (21, 21)), 1e-3)

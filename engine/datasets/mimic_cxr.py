@@ -88,7 +88,7 @@ class MimicCxr(Collection):
         self.pictures = films["file"].to_numpy(str)
         self.patients = films["subject_id"].to_numpy(str)
         self.attributes = {"view_position": films["ViewPosition"].to_numpy(str)}
-        self.attributes |= self._demographics(None if demographics is None else Path(demographics), films["StudyDate"])
+        self.attributes |= self._demographics(None if demographics is None else Path(demographics), films)
         part = films["split"].to_numpy(str)
         self._parts = {
             "all": np.arange(len(films)),
@@ -121,7 +121,7 @@ class MimicCxr(Collection):
         present = np.array([(self.root / file).is_file() for file in films["file"]], bool)
         if not present.any():
             raise UnusableCollection(f"None of the frontal pictures listed in the tables is under {self.root}/files.")
-        return films[present].reset_index(drop=True)
+        return films.take(np.flatnonzero(present)).reset_index(drop=True)
 
     def _table(self, name: str, more: Sequence[str] = ()) -> pd.DataFrame:
         paths = [
@@ -131,7 +131,7 @@ class MimicCxr(Collection):
             raise UnusableCollection(f"{self.root} has no mimic-cxr-2.0.0-{name}.csv.gz.")
         return _read(paths[0], (*TABLES[name], *more))
 
-    def _demographics(self, folder: Path | None, dates: pd.Series) -> dict[str, np.ndarray]:
+    def _demographics(self, folder: Path | None, films: pd.DataFrame) -> dict[str, np.ndarray]:
         """sex, age and race from MIMIC-IV's two tables; nothing where there are none."""
         import pandas as pd  # slow to load
 
@@ -148,9 +148,9 @@ class MimicCxr(Collection):
             found["sex"] = who["gender"].where(who["gender"].isin(["F", "M"]), "").to_numpy(str)
             # dates of both collections are shifted by the same years, so their difference is the true one
             age = (
-                pd.to_numeric(who["anchor_age"]).to_numpy()
-                + dates.str[:4].astype(float).to_numpy()
-                - pd.to_numeric(who["anchor_year"]).to_numpy()
+                np.asarray(pd.to_numeric(who["anchor_age"]))
+                + films["StudyDate"].str[:4].astype(float).to_numpy()
+                - np.asarray(pd.to_numeric(who["anchor_year"]))
             )
             found["age"] = np.array(["" if np.isnan(years) else str(int(years)) for years in age], str)
         if admissions is not None:
@@ -177,7 +177,7 @@ def _races(path: Path) -> dict[str, str]:
     table = _read(path, ("subject_id", column))
     groups = table.assign(group=table[column].map(race_group))
     groups = groups[groups["group"] != ""].groupby("subject_id")["group"].agg(set)
-    return {patient: next(iter(named)) for patient, named in groups.items() if len(named) == 1}
+    return {str(patient): next(iter(named)) for patient, named in groups.items() if len(named) == 1}
 
 
 def _sought(places: Sequence[Path], table: str) -> Path | None:

