@@ -77,7 +77,8 @@ def machine() -> list[dict]:
 def parts() -> list[dict]:
     """A row for every package that requirements.txt names."""
     rows = []
-    for part in re.findall(r"(?m)^[A-Za-z0-9][\w.-]*", REQUIRED.read_text(encoding="utf-8")):
+    for found in re.finditer(r"(?m)^[A-Za-z0-9][\w.-]*", REQUIRED.read_text(encoding="utf-8")):
+        part = found.group()
         here = _found(IMPORTED.get(part, part.replace("-", "_")))
         version = _version(part) or _version(AS_GOOD.get(part, part)) or "of an unknown version"
         rows.append(

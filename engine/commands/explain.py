@@ -111,15 +111,16 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
             "identity": checkpoint.identity,
             "source": checkpoint.source,
         },
-        "explanations": [record.record() | {"slice_drawn": strongest_slice(record.attribution)} for record in records],
+        "explanations": [record.record() | {"slice_drawn": strongest_slice(whole_map(record))} for record in records],
     }
     stems = file_stems(checkpoint.config["findings"])  # a finding's name comes with a checkpoint and is no path
     with staged(out, marker="explanation.json") as put:
         for record in records:
-            stem, at = stems[record.finding], strongest_slice(record.attribution)
+            attribution = whole_map(record)
+            stem, at = stems[record.finding], strongest_slice(attribution)
             put(f"{stem}.npz", npz(maps_of(record)))
             grey = shown(of_slice(scan.pixels, at), scan.window)
-            put(f"{stem}_evidence.png", png(overlaid(grey, of_slice(record.attribution, at), record.attribution_limit)))
+            put(f"{stem}_evidence.png", png(overlaid(grey, of_slice(attribution, at), record.attribution_limit)))
             if record.counterfactual is not None:
                 put(f"{stem}_without.png", png(shown(of_slice(record.counterfactual, at), scan.window)))
         put("explanation.json", json_text.dumps(text, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
@@ -127,8 +128,8 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
 
 def maps_of(record: Explanation) -> dict[str, np.ndarray]:
     """The large arrays of a record by name; `regions` stacks the masks of its tree, (R, H, W) or (R, S, H, W) bool."""
-    maps = {"attribution": record.attribution}
-    if record.path is not None:
+    maps = {"attribution": whole_map(record)}
+    if record.path is not None and record.counterfactual is not None:
         maps |= {
             "counterfactual": record.counterfactual,
             "steps": record.path.steps,
@@ -137,6 +138,17 @@ def maps_of(record: Explanation) -> dict[str, np.ndarray]:
     if record.regions is not None and (masks := record.regions.masks()):
         maps["regions"] = np.stack(masks)
     return maps
+
+
+def whole_map(record: Explanation) -> np.ndarray:
+    """The attribution map of a record on the scan's grid.
+
+    Raises:
+        ValueError: the record has left its large pictures behind.
+    """
+    if record.attribution is None:
+        raise ValueError(f"the record of {record.finding} has left its attribution map behind")
+    return record.attribution
 
 
 def strongest_slice(attribution: np.ndarray) -> int | None:
@@ -152,7 +164,7 @@ def of_slice(array: np.ndarray, at: int | None) -> np.ndarray:
 def npz(arrays: dict[str, np.ndarray]) -> bytes:
     """The arrays by name as the bytes of a compressed .npz file."""
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]  # none is called allow_pickle
     return file.getvalue()
 
 

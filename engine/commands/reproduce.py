@@ -210,7 +210,7 @@ def training_job(
     guide, words = guided(training.guidance, collection)
     changes, start_from = {**table.changes, **training.changes}, None
     if preset == "demo":
-        changes, start_from = changes | training.demo, training.start_from
+        changes, start_from = {**changes, **training.demo}, training.start_from
     typed = [
         "python",
         "-m",

@@ -89,15 +89,12 @@ def train(
     from engine.training.job import TrainingJob  # brings torch: not before what was typed is known to be sound
     from engine.training.loop import Machine
 
+    if not name:
+        trained_on = f"{method}-{data}{f' against {contrast_class.lower()}' if contrast_class else ''}"
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", trained_on).strip("-")
+        checkpoint_name(name)
     job = TrainingJob(
-        name=name
-        or checkpoint_name(
-            re.sub(
-                r"[^A-Za-z0-9.]+",
-                "-",
-                f"{method}-{data}{f' against {contrast_class.lower()}' if contrast_class else ''}",
-            ).strip("-")
-        ),
+        name=name,
         collection=collection,
         terms=registered_collection(data).terms,
         preset=preset,

@@ -122,7 +122,7 @@ def _interval(
     page.line(across(0), top, across(0), top + ROW)
     page.set_draw_color(*HAND)
     page.set_fill_color(*HAND)
-    if result.change.low is not None:
+    if result.change.low is not None and result.change.high is not None:
         page.line(
             across(max(result.change.low, -axis_limit)), middle, across(min(result.change.high, axis_limit)), middle
         )

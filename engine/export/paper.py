@@ -5,6 +5,7 @@ pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from fpdf import FPDF
@@ -91,7 +92,8 @@ class Paper(FPDF):
     def wrapped(self, text: str, width: float, size: float) -> list[str]:
         """The lines of a paragraph, in Latin 1."""
         self.letters(size)
-        return self.multi_cell(width, size * POINT, latin(text), align="L", dry_run=True, output="LINES")
+        lines = self.multi_cell(width, size * POINT, latin(text), align="L", dry_run=True, output="LINES")
+        return cast(list[str], lines)  # that is what this output gives
 
     def at(
         self, x: float, y: float, text: str, size: float = 6.5, colour=QUIET, align: str = "left", bold: bool = False

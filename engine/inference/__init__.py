@@ -79,7 +79,7 @@ class Inference:
     def close(self) -> None:
         """Ends the process; a later call starts another."""
         with self._lock:
-            if self._line is None:
+            if self._line is None or self._process is None:
                 return
             self._line.close()
             self._line = None
@@ -99,6 +99,8 @@ class Inference:
         """
         self.start()
         line, number = self._line, next(self._numbers)
+        if line is None:  # another thread has closed it at this moment
+            raise Lost
         request, scans = dumped((function, arguments))
         try:
             line.send(("call", number, request))
@@ -129,7 +131,7 @@ class Inference:
                     raise
                 line.send(("go on", number))
             elif kind == "scan":
-                line.send_bytes(memoryview(scans[said[0]].pixels).cast("B"))
+                line.send_bytes(scans[said[0]].pixels.data.cast("B"))
             elif kind == "returned":
                 return loads(said[0])
             else:

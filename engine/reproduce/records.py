@@ -136,13 +136,13 @@ def assembled(
     for wanted in table.rows:
         models = (wanted.model, wanted.than) if isinstance(wanted, Ratio) else (wanted.model,)
         name = " / ".join(models)
-        found = [_find(measured.get(model, ()), wanted) for model in models]
+        found = [row for model in models if (row := _find(measured.get(model, ()), wanted)) is not None]
         remark = next(
             (absent[model] for model in models if model in absent), "it could not be measured on these pictures"
         )
         row = None
-        if all(found):
-            row = ratio(*found, name) if len(found) == 2 else replace(found[0], model=name)
+        if len(found) == len(models):
+            row = ratio(found[0], found[1], name) if len(found) == 2 else replace(found[0], model=name)
             remark = "one of the two is not above 0, so there is no ratio"
         if row is None:
             empty = {"value": None, "low": None, "high": None, "n": 0}
@@ -179,9 +179,9 @@ def ratio(above: Measure, below: Measure, model: str) -> Measure | None:
     ends: tuple = (None, None)
     if above.sample is not None and below.sample is not None and above.sample.pairs_with(below.sample):
         ends = paired_ratio(above.sample.values, below.sample.values, above.sample.groups)
-    elif above.low is not None and below.low is not None:
-        relative = [(row.high - row.low) / (2 * row.value) for row in (above, below)]  # 1.96 standard errors
-        half_width = math.hypot(*relative)
+    elif above.low is not None and above.high is not None and below.low is not None and below.high is not None:
+        relative = (above.high - above.low) / (2 * above.value), (below.high - below.low) / (2 * below.value)
+        half_width = math.hypot(*relative)  # 1.96 standard errors
         ends = value * math.exp(-half_width), value * math.exp(half_width)
     return Measure(
         "effect",

@@ -29,10 +29,11 @@ __all__ = ["Ended", "Exceeded", "Failed", "Limits", "Lost", "Worker", "WorkerErr
 
 OUT_OF_MEMORY = 75  # exit code of a worker that has no room for its arguments
 STARTING = 120.0  # seconds that the server may take to import what it needs
-SETTINGS = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)  # a process with threads is not forked safely
-SETTINGS["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"  # large pages: a film's copies then cost a fifth
+SETTINGS = {
+    # a process with threads is not forked safely
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages: a film's copies then cost a fifth
+}
 SERVE = "import sys; sys.path[:] = {path!r}; from engine.worker.server import serve; serve({fd}, {parent})"
 
 
@@ -113,10 +114,11 @@ class _Server:
         with servers, workers, self.lock:
             for _ in range(2):
                 try:
-                    if self.process is None or self.process.poll() is not None:
-                        self._start()
+                    control = self.control
+                    if control is None or self.process is None or self.process.poll() is not None:
+                        control = self._start()
                     socket.send_fds(
-                        self.control, [json.dumps({"memory": memory}).encode()], [servers.fileno(), workers.fileno()]
+                        control, [json.dumps({"memory": memory}).encode()], [servers.fileno(), workers.fileno()]
                     )
                     return line, data
                 except OSError:  # it has just ended, or cannot be made
@@ -127,10 +129,12 @@ class _Server:
         data.close()
         raise Lost
 
-    def _start(self) -> None:
+    def _start(self) -> socket.socket:
+        """Its end of the line that asks for workers."""
         if self.control is not None:
             self.control.close()
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control = control
         path = [part or os.getcwd() for part in sys.path]
         with theirs:
             self.process = subprocess.Popen(
@@ -139,10 +143,11 @@ class _Server:
                 pass_fds=[theirs.fileno()],
                 env=os.environ | SETTINGS,
             )
+        return control
 
     def stop(self) -> None:
         with self.lock:
-            if self.process is not None:
+            if self.process is not None and self.control is not None:
                 self.control.close()  # it ends its workers and itself
                 try:
                     self.process.wait(2)
@@ -215,7 +220,8 @@ class Worker:
             Lost: it was gone already, or was killed from outside.
             Failed: the function raised another error.
         """
-        if self.gone:
+        data = self._data
+        if data is None or self.gone:
             raise Lost
         request = {
             "function": function,
@@ -226,8 +232,8 @@ class Worker:
         }
         until = time.monotonic() + limits.wall
         try:
-            self._data.settimeout(limits.wall)
-            send(self._data, request)
+            data.settimeout(limits.wall)
+            send(data, request)
         except OSError:
             pass  # it has ended, and how is heard now
         except BaseException:  # interrupted, or nothing that could be sent
@@ -243,6 +249,8 @@ class Worker:
 
     def _heard(self, until: float, limits: Limits) -> Any:
         """The worker's next message. However this ends but by returning it, the worker is gone afterwards."""
+        if self._data is None:
+            raise Lost
         try:
             return receive(self._data, limits.output + LARGEST_TEXT, until)
         except TooLarge:

@@ -77,7 +77,7 @@ def _plain(value: Any, place: Callable[[memoryview], None]) -> Any:
         if not NUMBERS.fullmatch(value.dtype.str):
             raise TypeError(f"an array of {value.dtype} cannot be sent")
         if value.size:
-            place(memoryview(np.asarray(value, order="C").reshape(-1)).cast("B"))
+            place(np.asarray(value, order="C").reshape(-1).data.cast("B"))
         return {"array": [value.dtype.str, list(value.shape)]}
     if isinstance(value, (bytes, bytearray, memoryview)):
         data = memoryview(value).cast("B")
@@ -121,7 +121,7 @@ class _Buffers:
             raise BrokenMessage("the message holds an array that is none")
         self._take(math.prod(shape) * np.dtype(dtype).itemsize)
         array = np.empty(shape, dtype)
-        rest = memoryview(array.reshape(-1)).cast("B") if array.size else memoryview(b"")
+        rest = array.reshape(-1).data.cast("B") if array.size else memoryview(b"")
         while rest.nbytes:
             _wait(self.source, self.until)
             count = self.source.recv_into(rest)
