@@ -1,14 +1,18 @@
-"""Packages whose modules join a registry when they are imported, and what a module brings along when it is."""
+"""Packages whose modules join a registry when they are imported, what a module declares without being imported, and
+what it brings along when it is.
+"""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules, walk_packages
+from types import MappingProxyType
 
 
 @cache
@@ -22,6 +26,40 @@ def import_all(package: str, nested: bool = False) -> None:
     find = walk_packages if nested else iter_modules
     for found in find(root.__path__, f"{package}."):
         import_module(found.name)
+
+
+@cache
+def declared(package: str, constant: str) -> Mapping[str, str]:
+    """Names that the modules directly in `package` declare, each with the module that does, read from their files.
+
+    A module declares them as `constant = ("one", "two")` at its top; one that has no such line declares none.
+
+    Raises:
+        ValueError: two modules declare one name, or a module something else than a tuple of names.
+    """
+    found: dict[str, str] = {}
+    for module in iter_modules(import_module(package).__path__, f"{package}."):
+        for name in _declared(module.name, constant):
+            if name in found:
+                raise ValueError(f"{found[name]} and {module.name} both declare {name!r} in {constant}")
+            found[name] = module.name
+    return MappingProxyType(found)
+
+
+def _declared(module: str, constant: str) -> tuple[str, ...]:
+    spec = find_spec(module)
+    if spec is None or not spec.origin:
+        return ()
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == constant for t in node.targets):
+            try:
+                names = ast.literal_eval(node.value)
+            except ValueError:
+                names = None
+            if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
+                raise ValueError(f'{constant} of {module} must be a tuple of names as they are, such as ("auc",)')
+            return names
+    return ()
 
 
 def packages_imported(module: str) -> set[str]:

@@ -13,10 +13,10 @@ import pytest
 import engine.datasets
 import engine.methods
 import engine.metrics
-from engine import registry
+from engine import discovery, registry
 from engine.checkpoints import limits
 from engine.datasets import registry as collections
-from engine.metrics import measure
+from engine.metrics.measure import metrics
 from engine.scan import Scan
 from tests.places import ROOT
 
@@ -40,7 +40,9 @@ def written(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_methods", dict(registry._methods))
     monkeypatch.setattr(limits, "_limits", dict(limits._limits))
     monkeypatch.setattr(collections, "_registered", dict(collections._registered))
+    discovery.declared.cache_clear()
     yield tmp_path
+    discovery.declared.cache_clear()
     for name in [name for name in sys.modules if re.search(r"\.(brightness|two_folders|centre_distance)\b", name)]:
         del sys.modules[name]
 
@@ -68,8 +70,8 @@ def test_the_dataset_opens_its_folder(written, tmp_path):
         collections.open_collection("two_folders", tmp_path / "nothing")
 
 
-def test_the_metric_measures(written, monkeypatch):
-    monkeypatch.setattr(measure, "METRICS", (*measure.METRICS, "centre_distance"))
+def test_the_metric_measures(written):
+    assert "centre_distance" in metrics() and "engine.metrics.centre_distance" not in sys.modules
     example = import_module("engine.metrics.centre_distance")
     maps, masks = np.zeros((4, 9, 9)), np.zeros((4, 9, 9), bool)
     maps[:, 4, 4], masks[:, 3:6, 3:6] = 1, True

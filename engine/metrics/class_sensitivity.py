@@ -10,6 +10,7 @@ from engine.metrics.classification import known
 from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
+METRICS = ("class_sensitivity",)
 NEGATIVES = 3  # a 2 x 2 grid, section 4.2.2 of Sun et al.
 
 

@@ -13,6 +13,7 @@ from engine.metrics.intervals import DRAWS, Groups, bootstrap_logit, cluster_ind
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN
 
+METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 SMALLEST_RESAMPLED = 10  # patients in a class; below, too few to resample
 
 

@@ -9,6 +9,7 @@ from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.stacks import Pictures, blocks, same_stack
 from engine.metrics.subjects import subject
 
+METRICS = ("composition",)
 REMARK = "mean |change| where nothing was to change, share of the grey range; 0 is perfect"
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from engine.metrics.measure import Measure, NotMeasurable
 
+METRICS = ("confounder_sensitivity",)
+
 
 def confounder_sensitivity(centre: np.ndarray, tag: np.ndarray, finding: str = "", top: float = 0.10) -> Measure:
     """Share of the tag's pixels that are among the `top` strongest of |positive class centre| (section 4.5.1 of Sun et

@@ -10,6 +10,8 @@ from engine.metrics.evidence import share_inside
 from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
+METRICS = ("disease_sensitivity",)
+
 
 def disease_sensitivity(
     pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],

@@ -13,6 +13,7 @@ from engine.metrics.intervals import Groups, Interval, cluster_index, clustered_
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN, subject
 
+METRICS = ("effectiveness",)
 REMARK = "share of counterfactuals in which a classifier finds the value that was asked for"
 
 

@@ -13,6 +13,8 @@ from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import subject
 
+METRICS = ("evidence_on_body",)
+
 
 def evidence_on_body(
     pictures: Iterable[tuple[np.ndarray, np.ndarray]],

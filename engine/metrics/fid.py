@@ -12,6 +12,7 @@ from scipy import stats
 from engine.metrics.intervals import LEVEL, UNKNOWN, Groups, Interval, cluster_index
 from engine.metrics.measure import Measure, NotMeasurable
 
+METRICS = ("fid",)
 FOLDS = 20  # of patients, for the jackknife
 REMARK = "Frechet distance of features of a network trained here, not of Inception: comparable within this table only"
 

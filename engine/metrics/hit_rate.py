@@ -9,6 +9,8 @@ import numpy as np
 from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
+METRICS = ("hit_rate",)
+
 
 def hit_rate(
     pictures: Iterable[tuple[np.ndarray, Sequence[np.ndarray]]],

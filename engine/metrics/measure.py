@@ -10,37 +10,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engine.discovery import declared
 from engine.metrics import subjects
 
-METRICS = (
-    "auc",
-    "accuracy",
-    "sensitivity",
-    "specificity",
-    "class_sensitivity",
-    "disease_sensitivity",
-    "confounder_sensitivity",
-    "iou",
-    "dice",
-    "ncc",
-    "ssim",
-    "non_resemblance",
+METRICS = (  # what is measured outside engine/metrics: statistics, and the bias report
     "cam_precision",
-    "hit_rate",
-    "recovery",
-    "restraint",
-    "evidence_on_body",
-    "composition",
-    "effectiveness",
-    "fid",
     "eca",
     "eca_error",
-    "p_value",
     "effect",
-    "type_1_error",
+    "p_value",
     "power",
     "spearman",
-    "stride_energy",
+    "type_1_error",
 )
 ABOUT = ("finding", "attribute", "attribute_value", "variant", "model")
 
@@ -78,7 +59,7 @@ class Measure:
     """One row of a results table.
 
     Attributes:
-        metric: one of `METRICS`.
+        metric: one of `metrics()`.
         finding: the finding or class that was measured; "" for a row about none or all of them.
         value: finite.
         low, high: ends of the 95 % interval of `value`, both None where nothing was sampled or too little to tell.
@@ -114,8 +95,8 @@ class Measure:
     sample: Sample | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
-        if self.metric not in METRICS:
-            raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {self.metric!r}")
+        if self.metric not in metrics():
+            raise ValueError(f"metric must be one of {', '.join(metrics())}, got {self.metric!r}")
         if (self.low is None) != (self.high is None):
             raise ValueError(
                 f"low and high of {self.metric} must both be given or both be None, got {self.low} and {self.high}"
@@ -185,6 +166,17 @@ class Measure:
             if isinstance(value, bool) or not (isinstance(value, wanted) or (value is None and name in numbers)):
                 raise ValueError(f"{name} of a row cannot be {value!r}")
         return cls(**{"finding": "", "low": None, "high": None} | given)
+
+
+def metrics() -> tuple[str, ...]:
+    """Names of all metrics: what the modules of `engine/metrics` declare in `METRICS`, each beside what it measures.
+
+    None of the modules is imported: a results table is read where the libraries of the measures may be missing.
+
+    Raises:
+        ValueError: two modules declare one name, or a module something else than names.
+    """
+    return tuple(declared("engine.metrics", "METRICS"))
 
 
 def between(first: str, second: str) -> str:

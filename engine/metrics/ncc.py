@@ -8,6 +8,8 @@ from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.stacks import Pictures, blocks, groups_of, same_stack
 
+METRICS = ("ncc",)
+
 
 def correlations(maps: Pictures, truth: Pictures) -> np.ndarray:
     """(N,) float64: mean product of both pictures after centring and division by their SD, as Baumgartner et al. 2018

@@ -10,6 +10,8 @@ from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.stacks import Pictures, blocks, groups_of, same_masks, same_stack
 
+METRICS = ("non_resemblance",)
+
 
 def non_resemblance(
     x: Pictures,

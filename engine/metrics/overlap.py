@@ -15,6 +15,7 @@ from engine.metrics.measure import Measure, NotMeasurable, Sample
 from engine.metrics.stacks import Pictures, blocks, groups_of, same_masks, same_stack
 from engine.metrics.subjects import subject
 
+METRICS = ("iou", "dice")
 LEVELS = 256  # steps between the least and the greatest value, for Otsu's and for the best threshold
 
 

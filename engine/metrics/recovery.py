@@ -11,6 +11,7 @@ from engine.metrics.evidence import share_inside
 from engine.metrics.intervals import DRAWS, Groups, bootstrap, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable, Sample
 
+METRICS = ("recovery", "restraint")
 CHANGED = 0.01  # of a picture's largest true change; less counts as the tail of a soft edge or as noise
 DILATION = 0.02  # of the picture's width
 

@@ -9,6 +9,7 @@ from engine.metrics.intervals import Groups, mean_interval
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.stacks import Pictures, groups_of, same_masks, same_stack
 
+METRICS = ("ssim",)
 SIGMA = 1.5  # pixels, Wang et al. 2004
 TRUNCATE = 3.5  # standard deviations: the 11 x 11 window of Wang et al.
 MARGIN = 5  # pixels along the edge, where the window leaves the picture

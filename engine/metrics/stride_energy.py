@@ -11,6 +11,7 @@ from engine.metrics.intervals import DRAWS, Groups, bootstrap
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.stacks import Pictures, same_stack
 
+METRICS = ("stride_energy",)
 PERIODS = (2, 4)  # pixels: the grids that the generators go through
 NEAR = 1.5  # bins around a frequency that belong to it
 RING = (4.0, 9.0)  # bins around it that are its neighbours

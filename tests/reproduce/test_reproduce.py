@@ -16,7 +16,7 @@ from engine.errors import UsageError
 from engine.methods.attri_net.produce import tiny
 from engine.methods.attri_net.train import PRESETS
 from engine.methods.supervised.produce import tiny as tiny_ceiling
-from engine.metrics.measure import METRICS, Measure, Sample
+from engine.metrics.measure import Measure, Sample, metrics
 from engine.registry import method, open_model
 from engine.reproduce.records import Ratio, Table, Training, Wanted, assembled, ratio
 from engine.reproduce.tables import (
@@ -62,7 +62,7 @@ def test_a_table_is_whole(name):
         model for row in table.rows for model in ((row.model, row.than) if isinstance(row, Ratio) else (row.model,))
     }
     assert asked == {*table.models, *(table.baselines.names if table.baselines else ())}
-    assert all(row.metric in METRICS for row in table.rows)
+    assert all(row.metric in metrics() for row in table.rows)
     assert all(training.guidance in GUIDANCE for training in table.models.values())
     for training in table.models.values():
         entry = method(training.method or table.method)
