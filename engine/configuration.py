@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 FORMAT = 1
 CONFIG_KEYS = ("format", "method", "findings", "network", "preprocessing", "thresholds", "weights_sha256")
@@ -238,7 +238,7 @@ def _check_numbers(value: Any, depth: int = 0) -> None:
         _check_numbers(part, depth + 1)
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[float]:
     """Whether it is a finite number that a float holds."""
     try:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(float(value))

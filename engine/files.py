@@ -65,6 +65,7 @@ def staged(folder: str | Path, marker: str | None = None) -> Iterator[Callable[[
     names: list[str] = []
 
     def put(name: str, data: bytes | str) -> None:
+        assert aside is not None, "the block, which calls this, begins once it is there"
         with open(aside / name, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()

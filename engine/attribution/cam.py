@@ -75,7 +75,7 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-class ClassifierRecipe(DiscrepancyRecipe):
+class ClassifierRecipe(DiscrepancyRecipe[Classifier]):
     """The classifier on one collection with one finding; it shares the batches of the maps it is compared with."""
 
     def __init__(self, collection: Collection, preset: Preset, seed: int = 42):

@@ -16,4 +16,5 @@ def grad_cam(classifier: Classifier, x: Tensor) -> np.ndarray:
     last = [layer for layer in classifier.features if isinstance(layer, nn.Conv2d)][-1]
     explain = LayerGradCam(classifier, last)
     drawn = explain.attribute(x.clone().requires_grad_(), relu_attributions=True)
+    assert isinstance(drawn, Tensor), "one layer with one output has one map"
     return LayerAttribution.interpolate(drawn, tuple(x.shape[2:]), "bilinear")[:, 0].detach().numpy()

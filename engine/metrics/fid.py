@@ -37,8 +37,8 @@ def fid(
     features_a: np.ndarray,
     features_b: np.ndarray,
     variant: str = "",
-    groups_a: Sequence[str] | None = None,
-    groups_b: Sequence[str] | None = None,
+    groups_a: Sequence[str] | np.ndarray | None = None,
+    groups_b: Sequence[str] | np.ndarray | None = None,
     remark: str = REMARK,
     seed: int = 0,
 ) -> Measure:

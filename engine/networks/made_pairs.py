@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -210,6 +211,14 @@ def patients_held_out(collection: Collection) -> set[str]:
     return {*parts[0], *parts[1]}
 
 
+@overload
+def made_pairs_for(pairs: Collection, pupil: Collection, preprocessing: Preprocessing) -> MadePairs: ...
+
+
+@overload
+def made_pairs_for(pairs: Collection | None, pupil: Collection, preprocessing: Preprocessing) -> MadePairs | None: ...
+
+
 def made_pairs_for(pairs: Collection | None, pupil: Collection, preprocessing: Preprocessing) -> MadePairs | None:
     """`MadePairs` of `pairs` for a training on `pupil`, which learns nothing of its own held-back patients; None
     without pairs.
@@ -219,6 +228,6 @@ def made_pairs_for(pairs: Collection | None, pupil: Collection, preprocessing: P
     return MadePairs(pairs, pupil.findings, preprocessing, sorted(patients_held_out(pupil)), pairs.family)
 
 
-def pairs_settings(pairs: MadePairs | None) -> Mapping[str, str]:
+def pairs_settings(pairs: MadePairs | None) -> dict[str, Any]:
     """What a resumed run must share with the one that was stopped."""
     return {} if pairs is None else {"pairs": pairs.name}

@@ -1,14 +1,28 @@
-"""A network that is made only when the weights of a file are its own."""
+"""A network that is made only when the weights of a file are its own, and the layers it is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+def all_of(kind: type[Network], modules: Iterable[nn.Module]) -> list[Network]:
+    """`modules` as what they are: a ModuleList says of its members only that they are modules.
+
+    Raises:
+        TypeError: one is of another kind.
+    """
+    found = []
+    for module in modules:
+        if not isinstance(module, kind):
+            raise TypeError(f"a {type(module).__name__} stands where a {kind.__name__} is needed")
+        found.append(module)
+    return found
 
 
 def with_weights(make: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:

@@ -8,13 +8,15 @@ end with the weights of one process that holds it whole.
 from __future__ import annotations
 
 import json
+import operator
 import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import safetensors.torch
@@ -29,6 +31,8 @@ from engine.files import write_whole
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+    from engine.networks.films import Films
 
 STATE = "state.safetensors"
 BEST = "best.safetensors"
@@ -86,6 +90,24 @@ class Recipe(ABC):
         return np.random.default_rng([self.seed, step, *stream.encode()])
 
 
+class PictureRecipe(Recipe):
+    """A recipe that learns from the pictures of one collection and may begin with the weights of an earlier training.
+
+    Attributes:
+        films: the training pictures as the network sees them.
+    """
+
+    films: Films
+
+    @abstractmethod
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of an earlier training.
+
+        Raises:
+            ValueError: they are of another network.
+        """
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where a training runs.
@@ -102,7 +124,7 @@ class Machine:
 
     def fabric(self, folder: Path) -> Fabric:
         from lightning.fabric import Fabric
-        from lightning.fabric.loggers import TensorBoardLogger
+        from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 
         accelerator = self.accelerator
         if accelerator == "auto":
@@ -111,7 +133,7 @@ class Machine:
             accelerator=accelerator,
             devices=self.devices,
             strategy="ddp" if self.devices > 1 else "auto",
-            precision=self.precision,
+            precision=cast(Any, self.precision),  # Fabric itself refuses a word that is none
             loggers=TensorBoardLogger(root_dir=folder, name="logs", version=""),
         )
 
@@ -122,11 +144,21 @@ def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> Non
     """
     if fabric.world_size == 1:
         return
-    parameters = [p for p in parameters if p.grad is not None]
-    flat = torch.cat([p.grad.flatten() for p in parameters])
-    flat = fabric.all_reduce(flat, reduce_op="mean")
-    for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters])):
-        parameter.grad.copy_(part.view_as(parameter))
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    flat = cast(Tensor, fabric.all_reduce(flat, reduce_op="mean"))  # of a tensor, a tensor
+    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+        gradient.copy_(part.view_as(gradient))
+
+
+def gathered(part: Tensor, fabric: Fabric) -> Tensor:
+    """The whole (N B, ...) of which each of N processes holds a share (B, ...)."""
+    return cast(Tensor, fabric.all_gather(part)).flatten(0, 1) if fabric.world_size > 1 else part
+
+
+def total(losses: Mapping[str, Tensor]) -> Tensor:
+    """The sum of the parts of a loss, first to last."""
+    return reduce(operator.add, losses.values())
 
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer, fabric: Fabric, longest: float | None = None) -> None:

@@ -21,7 +21,7 @@ from engine.networks.films import Films
 from engine.ood import ENOUGH, OutOfDistributionDetector
 from engine.registry import method
 from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
-from engine.training.loop import Recipe, best_weights, facts_of, leave, run
+from engine.training.loop import PictureRecipe, best_weights, facts_of, leave, run
 from engine.training.presets import with_changes
 
 
@@ -121,8 +121,8 @@ class RecipePipeline(Pipeline):
     """A training of one recipe, whose networks called `net` are kept."""
 
     @abstractmethod
-    def recipe(self) -> Recipe:
-        """What is trained; it has `films`, and `start_from` where a training may begin with other weights."""
+    def recipe(self) -> PictureRecipe:
+        """What is trained."""
 
     def prepare(self) -> None:
         self.trained = self.recipe()
@@ -216,5 +216,7 @@ def run_pipeline(pipeline: Pipeline) -> Checkpoint | None:
 
 def _detector(films: Films, collection) -> dict[str, Tensor]:
     """The tensors of a detector fitted to training pictures, its limit from validation."""
-    parts = (films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation"))
-    return {k: torch.as_tensor(v) for k, v in OutOfDistributionDetector.of(*parts).tensors().items()}
+    training, validation = (
+        films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
+    )
+    return {k: torch.as_tensor(v) for k, v in OutOfDistributionDetector.of(training, validation).tensors().items()}

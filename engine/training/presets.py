@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.configuration import setting_name
 
-Preset = TypeVar("Preset")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Preset = TypeVar("Preset", bound="DataclassInstance")
 RUNS = Path("runs")  # half-finished trainings; nothing in it is shipped
 
 
@@ -41,13 +44,13 @@ def with_changes(preset: Preset, changes: Mapping[str, str]) -> Preset:
     return replace(preset, **whole, **changed.get(id(preset), {}))  # all at once: size and pool may only fit together
 
 
-def whole_numbers(sizes: object) -> None:
+def whole_numbers(sizes: DataclassInstance) -> None:
     """Every field of a record of sizes is a whole number above 0, but for those that are words.
 
     Raises:
         ValueError: one is not; the message names it.
     """
-    words = {name for name, field in sizes.__dataclass_fields__.items() if isinstance(field.default, str)}
+    words = {field.name for field in fields(sizes) if isinstance(field.default, str)}
     for name, value in vars(sizes).items():
         if name not in words and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} must be a whole number above 0, got {value!r}")

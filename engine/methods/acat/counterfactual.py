@@ -83,7 +83,7 @@ def latent_counterfactuals(
     going = torch.ones(2 * count, dtype=torch.bool, device=volume.device)
     steps = torch.zeros(2 * count, dtype=torch.long, device=volume.device)
     probability = torch.zeros(2 * count, device=volume.device)
-    probabilities, path = [], [both] if keep_path else None
+    probabilities, path = [], [both]
     for step in range(search.steps + 1):
         rows = going.nonzero()[:, 0]
         with torch.enable_grad():

@@ -183,7 +183,8 @@ class Fusion(nn.Module):
         self.convolution = nn.Conv2d(3, 1, 1)
 
     def forward(self, image: Tensor, masks: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        pooled = torch.cat([F.adaptive_avg_pool2d(mask, image.shape[-2:]) for mask in masks], 1)
+        height, width = image.shape[-2:]
+        pooled = torch.cat([F.adaptive_avg_pool2d(mask, (height, width)) for mask in masks], 1)
         fused = torch.sigmoid(self.convolution(pooled))
         return image + image * fused, fused
 

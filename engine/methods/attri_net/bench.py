@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoints.resolve import shipped
+from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.datasets.phantom.collection import FINDINGS, Phantom
-from engine.methods.attri_net.explain import STEPS, AttriNetModel
+from engine.methods.attri_net.explain import STEPS, AttriNetModel, open_model
 from engine.methods.attri_net.fast import FastAttriNet, suited_precision
 from engine.methods.attri_net.network import HIGHEST, Architecture, AttriNet
 from engine.preprocessing import Preprocessing
-from engine.registry import open_model
 from engine.scan import Scan
 from engine.timing import in_turn, row, timed
 
@@ -44,7 +43,7 @@ def compared(net: AttriNet, picture: np.ndarray, rounds: int, precision: torch.d
     """
     device = torch.device("cpu")
     x = torch.from_numpy(picture)[None, None]
-    plain = net.to(device, memory_format=torch.contiguous_format).eval()
+    plain = net.to(device).to(memory_format=torch.contiguous_format).eval()
     fast = FastAttriNet(plain, precision or suited_precision(device, net.architecture))
     prepared = x.to(memory_format=torch.channels_last)
     plain_s, ours_s, theirs, ours = in_turn(
@@ -72,13 +71,14 @@ def _sample_scan(rounds: int) -> dict | str:
             "explain sample scan: no Attri-Net checkpoint is shipped; train one with python -m engine train attri_net."
         )
     name = "attri-net-phantom" if "attri-net-phantom" in names else names[0]
-    model = open_model(name, "cpu")
+    model = open_model(open_checkpoint(name), "cpu")
     scan = Scan.of(Phantom(SAMPLE + 1, size=512).image(SAMPLE))
-    plain = AttriNet(model.findings, model.net.architecture).eval().requires_grad_(False)
+    plain = AttriNet(tuple(model.findings), model.net.architecture).eval().requires_grad_(False)
     plain.load_state_dict(model.net.state_dict())
 
     def ours() -> Tensor:
-        return torch.tensor(np.stack([record.path.probabilities for record in model.explain(scan)]))
+        paths = [record.path for record in model.explain(scan)]
+        return torch.tensor(np.stack([path.probabilities for path in paths if path is not None]))
 
     plain_s, ours_s, theirs, found = in_turn(lambda: _explained_plainly(plain, model, scan), ours, rounds)
     return row(f"every finding of one scan explained, {name}", ours_s, plain_s, theirs, found)

@@ -153,19 +153,24 @@ def _mean_of(rows: list[Measure], metric: str) -> None:
     parts = [row for row in rows if row.metric == metric]
     if len(parts) < 2:
         return
-    samples = [row.sample for row in parts if row.sample is not None and row.sample.groups is not None]
+    samples = [
+        (row.sample.values, row.sample.groups)
+        for row in parts
+        if row.sample is not None and row.sample.groups is not None
+    ]
+    ends = [(row.low, row.high) for row in parts if row.low is not None and row.high is not None]
+    low, high = UNKNOWN
     if len(samples) == len(parts):
-        interval = mean_of_means_interval([(sample.values, sample.groups) for sample in samples], within=(0.0, 1.0))
-    else:
-        ends = [(row.low, row.high) for row in parts]
-        interval = UNKNOWN if (None, None) in ends else tuple(np.mean(ends, axis=0))
+        low, high = mean_of_means_interval(samples, within=(0.0, 1.0))
+    elif len(ends) == len(parts):
+        low, high = np.mean(ends, axis=0)
     value, chances = (
         float(np.mean([row.value for row in parts])),
         [row.chance for row in parts if row.chance is not None],
     )
     chance = float(np.mean(chances)) if len(chances) == len(parts) else None
     rows.append(
-        Measure(metric, "", value, *interval, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)
+        Measure(metric, "", value, low, high, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)
     )
 
 

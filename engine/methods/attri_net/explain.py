@@ -55,7 +55,7 @@ class AttriNetModel(Model):
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole Attri-Net ({error}); save it again with engine train."
             ) from error
-        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.net.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.precision = suited_precision(self.device, self.net.architecture)
         self._fast = FastAttriNet(self.net, self.precision)
 

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.methods.attri_net.network import HIGHEST, AdaIN, Architecture, AttriNet
+from engine.methods.attri_net.network import HIGHEST, AdaConv, AdaIN, AdaResBlock, Architecture, AttriNet
 from engine.networks.enlarging import ResizeConvolution, doubled
 from engine.networks.precision import suited_to
+from engine.networks.weights import all_of
 
 WIDE = 64  # channels of the first layer (the paper's); at 32 float32 is as quick, at 16 quicker
 
@@ -37,7 +38,7 @@ class FastAttriNet:
         self.precision, self.tasks, self._classifiers = precision, len(net.findings), net.classifiers
         everyone = torch.arange(self.tasks, device=generator.last.weight.device)
         self._embedding = generator.embedding(everyone)  # (C, E)
-        self._down = [(self._kernel(down.layer), self._style(down.norm)) for down in generator.down]
+        self._down = [(self._kernel(down.layer), self._style(down.norm)) for down in all_of(AdaConv, generator.down)]
         self._blocks = [
             (
                 self._kernel(block.first.layer),
@@ -45,10 +46,10 @@ class FastAttriNet:
                 self._kernel(block.second),
                 self._style(block.norm),
             )
-            for block in generator.blocks
+            for block in all_of(AdaResBlock, generator.blocks)
         ]
         self._resized = net.architecture.upsampling == "resized"
-        self._up = [(self._kernel(up.layer), self._style(up.norm)) for up in generator.up]
+        self._up = [(self._kernel(up.layer), self._style(up.norm)) for up in all_of(AdaConv, generator.up)]
         self._last = self._kernel(generator.last)
 
     def opened(self, x: Tensor) -> Tensor:
@@ -93,11 +94,13 @@ class FastAttriNet:
         weight = layer.weight.detach().to(self.precision)
         if isinstance(layer, nn.Conv2d):
             weight = weight.contiguous(memory_format=torch.channels_last)
+        assert not isinstance(layer.padding, str), "every padding of M is a number"
         return weight, layer.stride, layer.padding
 
     def _style(self, norm: AdaIN) -> tuple[Tensor, Tensor]:
         """Scale and shift, (C, channels) each."""
-        return tuple(part.to(self.precision).contiguous() for part in norm.style(self._embedding).chunk(2, dim=1))
+        scale, shift = norm.style(self._embedding).to(self.precision).chunk(2, dim=1)
+        return scale.contiguous(), shift.contiguous()
 
 
 def _convolved(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> Tensor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -67,6 +68,8 @@ class EqualisedLinear(nn.Module):
 class TaskEmbedding(nn.Module):
     """Task index to task code t_c to task embedding t'_c: pixel norm, then eight linear layers (Table 9)."""
 
+    codes: Tensor
+
     def __init__(self, tasks: int, repeat: int, layers: int = 8):
         super().__init__()
         self.register_buffer("codes", torch.eye(tasks).repeat_interleave(repeat, dim=1), persistent=False)  # (C, E)
@@ -94,7 +97,9 @@ class AdaIN(nn.Module):
         return F.instance_norm(x) * scale + shift
 
 
-def convolution(inputs: int, outputs: int, kernel: int, stride: int, padding: int, mode: str) -> nn.Conv2d:
+def convolution(
+    inputs: int, outputs: int, kernel: int, stride: int, padding: int, mode: Literal["zeros", "reflect"]
+) -> nn.Conv2d:
     """A convolution without bias, initialised as in the authors' code (Kaiming normal with slope 2, a gain of 0.63)."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False, padding_mode=mode)
     nn.init.kaiming_normal_(layer.weight, a=2)
@@ -104,7 +109,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int, padding: in
 class AdaConv(nn.Module):
     """Convolution (or its transpose), AdaIN, ReLU."""
 
-    def __init__(self, layer: nn.Module, channels: int, embedding: int):
+    def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d | ResizeConvolution, channels: int, embedding: int):
         super().__init__()
         self.layer, self.norm = layer, AdaIN(channels, embedding)
 
@@ -115,7 +120,7 @@ class AdaConv(nn.Module):
 class AdaResBlock(nn.Module):
     """Two 3x3 convolutions with AdaIN and a skip; ReLU after the first only, none after the sum."""
 
-    def __init__(self, channels: int, embedding: int, mode: str):
+    def __init__(self, channels: int, embedding: int, mode: Literal["zeros", "reflect"]):
         super().__init__()
         self.first = AdaConv(convolution(channels, channels, 3, 1, 1, mode), channels, embedding)
         self.second = convolution(channels, channels, 3, 1, 1, mode)
@@ -224,6 +229,8 @@ class Classifiers(nn.Module):
 
 class Centres(nn.Module):
     """Class centres v of Eq. 5: the running mean attribution map of pictures without (0) and with (1) each finding."""
+
+    value: Tensor
 
     def __init__(self, tasks: int, architecture: Architecture):
         super().__init__()

@@ -29,7 +29,7 @@ from engine.networks.critic import gradient_penalty
 from engine.networks.films import Films
 from engine.networks.made_pairs import emphasis_at, made_pairs_for, pair_loss, pair_recovery, pairs_settings
 from engine.preprocessing import Preprocessing
-from engine.training.loop import Recipe, average_gradients, follow, shard
+from engine.training.loop import PictureRecipe, average_gradients, follow, gathered, shard, total
 from engine.training.presets import at_least_one, not_negative
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Batch:
     guidance: Tensor | None
 
 
-class AttriNetRecipe(Recipe):
+class AttriNetRecipe(PictureRecipe):
     """Attri-Net on one collection.
 
     Args:
@@ -268,7 +268,7 @@ class AttriNetRecipe(Recipe):
         negative = [draw.choice(self.absent[c]) for c in task]
         positive, masks = [], []
         for c in task:
-            finding = self.collection.findings[c]
+            finding = self.collection.findings[int(c)]
             annotated = self.guidance.annotated(finding) if self.guidance else ()
             pool = annotated if draw.random() < p.annotated_share and len(annotated) else self.present[c]
             positive.append(draw.choice(pool))
@@ -283,10 +283,11 @@ class AttriNetRecipe(Recipe):
         if self.guidance is not None and stream == "generator":
             size = p.architecture.size
             for index, c in zip(positive[own_share], task[own_share]):
-                mask = self.guidance.mask(index, self.collection.findings[c], size)
+                mask = self.guidance.mask(index, self.collection.findings[int(c)], size)
                 masks.append(np.ones((size, size), np.float32) if mask is None else mask)
             guidance = move_masks(torch.from_numpy(np.stack(masks))[:, None].float(), grids[1]).to(fabric.device)
-        return Batch(*pictures, torch.from_numpy(task[own_share]).to(fabric.device), guidance)
+        own_negative, own_positive = pictures
+        return Batch(own_negative, own_positive, torch.from_numpy(task[own_share]).to(fabric.device), guidance)
 
     def _critic_step(self, batch: Batch, step: int, k: int, fabric: Fabric, optimiser) -> float:
         with torch.no_grad(), fabric.autocast():
@@ -320,6 +321,7 @@ class AttriNetRecipe(Recipe):
 
     def _pair_loss(self, step: int, fabric: Fabric) -> Tensor:
         p = self.preset
+        assert self.teacher is not None, "no loss on made pairs without them"
         made = self.teacher.batch(self.draw("pairs", step), p.made_pairs, p.augmentation)
         before, change, task = (part[shard(p.made_pairs, fabric)].to(fabric.device) for part in made)
         with fabric.autocast():
@@ -339,7 +341,7 @@ class AttriNetRecipe(Recipe):
             score = self._criticise(batch.positive + positive, batch.task)
         present = torch.cat([torch.zeros_like(batch.task), torch.ones_like(batch.task)])
         centres = self.net.centres.value
-        losses = {
+        losses: dict[str, Tensor] = {
             "adversarial": p.lambda_ad * adversarial_loss(score),
             "classification": p.lambda_cl
             * F.binary_cross_entropy_with_logits(self.net.classifiers(maps, task), present.float()),
@@ -351,15 +353,13 @@ class AttriNetRecipe(Recipe):
             losses["guidance"] = p.lambda_gd * guidance_loss(positive, batch.guidance)
         if self.teacher is not None:
             losses["pairs"] = p.lambda_pairs * self._pair_loss(step, fabric)
-        fabric.backward(sum(losses.values()))  # Eq. 7 of Sun et al. 2025
+        fabric.backward(total(losses))  # Eq. 7 of Sun et al. 2025
         average_gradients(self.net.generator.parameters(), fabric)
         optimiser.step()
         self.critic.requires_grad_(True)
         self.net.classifiers.requires_grad_(True)
         self._classify(maps.detach(), task, present, fabric, optimisers["classifiers"])
-        everyone = maps.detach(), task, present
-        if fabric.world_size > 1:
-            everyone = tuple(fabric.all_gather(part).flatten(0, 1) for part in everyone)
+        everyone = gathered(maps.detach(), fabric), gathered(task, fabric), gathered(present, fabric)
         self.net.centres.update(*everyone, p.centre_rate)
         return {name: float(value.detach()) for name, value in losses.items()}
 
@@ -388,6 +388,7 @@ class AttriNetRecipe(Recipe):
     @torch.no_grad()
     def _recovered(self, fabric: Fabric, count: int = 60) -> float:
         """How much of the true change M makes on made pairs of patients held back from the teacher."""
+        assert self.teacher is not None, "nothing to recover without made pairs"
         before, change, task = self.teacher.batch(self.draw("validation pairs", 0), count, part="validation")
         made = []
         for start in range(0, count, 20):

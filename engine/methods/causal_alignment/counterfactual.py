@@ -72,7 +72,7 @@ def minimise(
         moving = norms[rows] > tolerance
         if not moving.all():
             rows, value, gradient = rows[moving], value[moving], gradient[moving]
-            history = [tuple(part[moving] for part in pair) for pair in history]
+            history = [(s[moving], y[moving], rho[moving]) for s, y, rho in history]
         if not len(rows):
             break
         direction = -_inverse_hessian(gradient, history, 1 / curvature)
@@ -96,7 +96,7 @@ def minimise(
         if stuck.any():
             keep = ~stuck
             rows, value, gradient = rows[keep], value[keep], gradient[keep]
-            history = [tuple(part[keep] for part in pair) for pair in history]
+            history = [(s[keep], y[keep], rho[keep]) for s, y, rho in history]
     return Solution(x.view(shape), norms, taken, torch.ones(shape, dtype=torch.bool, device=x.device))
 
 
@@ -118,18 +118,18 @@ def _backtracked(evaluated, x: Tensor, rows: Tensor, value: Tensor, direction: T
     step = torch.ones_like(value)
     slack = 10 * torch.finfo(value.dtype).eps * value.abs()
     new_value, new_gradient = evaluated(x + direction, rows)
-    for trial in range(most):
-        bad = ~(new_value <= value + 1e-4 * step * slope + slack)
+    bad = ~(new_value <= value + 1e-4 * step * slope + slack)
+    for _ in range(most - 1):
         if not bad.any():
             return step, new_value, new_gradient
-        if trial == most - 1:
-            break
         t, rise = step[bad], new_value[bad] - value[bad]
         shorter = -slope[bad] * t.square() / (2 * (rise - slope[bad] * t))  # the parabola's lowest point
         step[bad] = torch.where(shorter.isfinite(), torch.minimum(torch.maximum(shorter, 0.1 * t), 0.5 * t), 0.1 * t)
         new_value[bad], new_gradient[bad] = evaluated(x[bad] + step[bad][:, None] * direction[bad], rows[bad])
-    step[bad] = 0.0
-    new_value[bad], new_gradient[bad] = evaluated(x[bad], rows[bad])
+        bad = ~(new_value <= value + 1e-4 * step * slope + slack)
+    if bad.any():
+        step[bad] = 0.0
+        new_value[bad], new_gradient[bad] = evaluated(x[bad], rows[bad])
     return step, new_value, new_gradient
 
 
@@ -166,6 +166,7 @@ def minimise_l1(
 
     for _ in range(max_iterations):
         value, gradient = evaluated(ahead[rows], rows)
+        new = slope = gradient  # set by the first try
         for _ in range(30):
             t = lengths[rows].view(spread)
             move = ahead[rows] - t * gradient - x_0[rows]

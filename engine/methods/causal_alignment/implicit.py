@@ -103,9 +103,9 @@ class _Solve(torch.autograd.Function):
         return torch.zeros_like(gradient)
 
     @staticmethod
-    def backward(ctx, upstream: Tensor):
+    def backward(ctx, *upstream: Tensor):
         with torch.enable_grad():
-            return ctx.solve(upstream).detach(), None
+            return ctx.solve(*upstream).detach(), None
 
 
 @torch.no_grad()

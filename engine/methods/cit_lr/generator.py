@@ -133,7 +133,7 @@ class DiffusionInterventions(Interventions):
                 f"{checkpoint.name} is not a whole CIT-LR ({error}); save it again with engine train."
             ) from error
         self.size = config.network.size
-        self.nets.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.nets.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.precision = torch.bfloat16 if self.device.type == "cuda" or bfloat16_in_hardware() else torch.float32
         self.nets.denoiser.to(self.precision)
 

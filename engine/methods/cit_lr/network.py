@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,10 @@ from torch import Tensor, nn
 from engine.methods.cit_lr.beta_vae import BetaVAE
 from engine.methods.cit_lr.blocks import Block, one_hot
 from engine.training.presets import whole_numbers
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.vae import DecoderOutput
+    from diffusers.models.modeling_outputs import AutoencoderKLOutput
 
 LARGEST = 1024  # pixels a side
 TRAIN_STEPS = 1000  # of the noise schedule
@@ -61,17 +66,22 @@ class Autoencoder(nn.Module):
         spread: standard deviation of the means over the training pictures; `encode` divides by it.
     """
 
+    spread: Tensor
+
     def __init__(self, architecture: Architecture):
         super().__init__()
-        from diffusers import AutoencoderKL
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
         w = architecture.encoder_width
+        sizes: dict[str, Any] = {  # diffusers takes tuples of any length, its annotations tuples of one
+            "down_block_types": ("DownEncoderBlock2D",) * 2,
+            "up_block_types": ("UpDecoderBlock2D",) * 2,
+            "block_out_channels": (w, 2 * w),
+        }
         self.net = AutoencoderKL(
             in_channels=4,
             out_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            block_out_channels=(w, 2 * w),
+            **sizes,
             layers_per_block=1,
             latent_channels=architecture.latent,
             norm_num_groups=8,
@@ -81,7 +91,7 @@ class Autoencoder(nn.Module):
 
     def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, 1, H, W) to mean and log variance (B, latent, H / 4, W / 4) of q(z | x)."""
-        found = self.net.encode(F.pixel_unshuffle(x, 2)).latent_dist
+        found = cast("AutoencoderKLOutput", self.net.encode(F.pixel_unshuffle(x, 2))).latent_dist
         return found.mean, found.logvar
 
     def encode(self, x: Tensor) -> Tensor:
@@ -90,7 +100,8 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """The way back; no range is enforced."""
-        return F.pixel_shuffle(self.net.decode(z * self.spread).sample, 2).float()
+        latent = cast("torch.FloatTensor", z * self.spread)
+        return F.pixel_shuffle(cast("DecoderOutput", self.net.decode(latent)).sample, 2).float()
 
 
 class Denoiser(nn.Module):
@@ -113,7 +124,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, architecture: Architecture, values: Sequence[int]):
         super().__init__()
-        from diffusers import UNet2DConditionModel
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
         w = architecture.width
         widths = (w, w * 4 // 3, 2 * w)

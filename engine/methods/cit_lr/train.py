@@ -24,7 +24,7 @@ from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.training_data import Preset, TrainingData, latents_of
 from engine.networks.augmentation import Augmentation
 from engine.networks.precision import fast_autocast
-from engine.training.loop import Recipe, descend, follow, shard
+from engine.training.loop import Recipe, descend, follow, shard, total
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -185,7 +185,7 @@ class AutoencoderPhase(OneNetwork):
             z = mean + (0.5 * log_variance).exp() * torch.from_numpy(noise[shard(count, fabric)]).to(mean)
             made = net.decode(z / net.spread)
         losses = {"pixels": reconstruction_loss(made, x), "prior": self.preset.prior * prior_loss(mean, log_variance)}
-        self.descend(sum(losses.values()), self._optimiser, fabric)
+        self.descend(total(losses), self._optimiser, fabric)
         return {name: float(value.detach()) for name, value in losses.items()}
 
     @property

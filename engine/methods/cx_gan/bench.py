@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoints.resolve import shipped
+from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.datasets.phantom.collection import Phantom
-from engine.methods.cx_gan.explain import CxGanModel
+from engine.methods.cx_gan.explain import CxGanModel, open_model
 from engine.methods.cx_gan.fast import FastMapGenerator
 from engine.methods.cx_gan.network import MapGenerator
 from engine.methods.map_translation.explain import STEPS
 from engine.methods.map_translation.train import translated
 from engine.preprocessing import Preprocessing
-from engine.registry import open_model
 from engine.timing import in_turn, row
 
 PICTURES, SIDE = 32, 128
@@ -32,33 +31,31 @@ def bench(rounds: int = 3, progress: Callable[[str], None] | None = None) -> tup
     names = [name for name in shipped() if name.startswith("cx-gan")]
     if not names:
         return [], ["no CX-GAN checkpoint is shipped; train one with python -m engine train cx_gan."]
-    model = open_model(names[0], "cpu")
+    model = open_model(open_checkpoint(names[0]), "cpu")
     prepared = Preprocessing(SIDE, model.preprocessing.percentile, model.preprocessing.value_range)
     phantom = Phantom(PICTURES)
     pictures = np.stack([prepared.apply(phantom.image(index, SIDE)) for index in range(PICTURES)])
     plain = MapGenerator(model.net.architecture).eval().requires_grad_(False)
     plain.load_state_dict(model.net.state_dict())
 
-    def compared() -> dict:
+    def compared(precision: torch.dtype) -> dict:
         measured = in_turn(
             lambda: _one_by_one(plain, model, pictures), lambda: torch.from_numpy(model.forward(pictures)[1]), rounds
         )
         plain_s, ours_s, theirs, ours = measured
-        name = (
-            f"{PICTURES} pictures of {SIDE} x {SIDE} explained, {names[0]}, "
-            f"{str(model.fast.precision).removeprefix('torch.')}"
-        )
+        name = f"{PICTURES} pictures of {SIDE} x {SIDE} explained, {names[0]}, {str(precision).removeprefix('torch.')}"
         return row(name, ours_s, plain_s, theirs, ours)
 
     if progress:
         progress("batch")
-    rows = [compared()]
+    assert isinstance(model.fast, FastMapGenerator), "CX-GAN looks at pictures with one"
+    rows = [compared(model.fast.precision)]
     if model.fast.precision is torch.float32:
         return rows, []
     if progress:
         progress("batch, float32")
     model.fast = FastMapGenerator(model.net)
-    return [*rows, compared()], [ROUNDED]
+    return [*rows, compared(model.fast.precision)], [ROUNDED]
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from engine.methods.cx_gan.network import Architecture, MapGenerator
 from engine.methods.map_translation.explain import DiscrepancyModel
 
 
-class CxGanModel(DiscrepancyModel):
+class CxGanModel(DiscrepancyModel[MapGenerator]):
     """An opened CX-GAN checkpoint, integrated or cascaded: `network` in its configuration is an `Architecture`."""
 
     def __init__(self, checkpoint: Checkpoint, device: str):

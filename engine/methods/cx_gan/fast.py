@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.methods.cx_gan.network import MapGenerator
+from engine.methods.cx_gan.network import Down, MapGenerator, Up
 from engine.networks.enlarging import doubled
+from engine.networks.weights import all_of
 
 # Row t: which taps of a 3-tap convolution after doubling by nearest neighbour meet in tap t of a transposed one before
 # it.
@@ -29,11 +30,13 @@ class FastMapGenerator:
     @torch.no_grad()
     def __init__(self, net: MapGenerator, precision: torch.dtype = torch.float32):
         self.precision = precision
-        self._down = [(*self._kernel(down.layer.weight, down.layer), *self._affine(down.norm)) for down in net.down]
+        downs, ups = all_of(Down, net.down), all_of(Up, net.up)
+        lasts = all_of(nn.Conv2d, (net.last[0], net.last[2]))
+        self._down = [(*self._kernel(down.layer.weight, down.layer), *self._affine(down.norm)) for down in downs]
         self._smooth = net.architecture.upsampling == "bilinear"
-        kernels = [up.layer.weight if self._smooth else doubling(up.layer.weight) for up in net.up]
-        self._up = [(*self._kernel(kernel, up.layer), *self._affine(up.norm)) for kernel, up in zip(kernels, net.up)]
-        self._last = [self._kernel(last.weight, last) for last in (net.last[0], net.last[2])]
+        kernels = [up.layer.weight if self._smooth else doubling(up.layer.weight) for up in ups]
+        self._up = [(*self._kernel(kernel, up.layer), *self._affine(up.norm)) for kernel, up in zip(kernels, ups)]
+        self._last = [self._kernel(last.weight, last) for last in lasts]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Pictures (B, 1, H, W) to maps (B, 1, H, W), float32."""
@@ -57,9 +60,9 @@ class FastMapGenerator:
 
     def _kernel(self, weight: Tensor, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
         """Weight and bias."""
-        return weight.detach().to(self.precision).contiguous(memory_format=torch.channels_last), layer.bias.detach().to(
-            self.precision
-        )
+        assert layer.bias is not None, "every convolution of M has a bias"
+        kernel = weight.detach().to(self.precision).contiguous(memory_format=torch.channels_last)
+        return kernel, layer.bias.detach().to(self.precision)
 
     def _affine(self, norm: nn.Module) -> tuple[Tensor | None, Tensor | None]:
         """Scale and shift, None where nothing is normalised."""

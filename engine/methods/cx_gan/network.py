@@ -91,16 +91,14 @@ class MapGenerator(nn.Module):
         self.down = nn.ModuleList(Down(i, o) for i, o in zip([1, *widths], widths))
         ups = [*reversed(widths[:-1]), architecture.width]
         skipped = [0, *reversed(widths[:-1])]
-        before = [widths[-1], *ups]
         smooth = architecture.upsampling == "bilinear"
-        self.up = nn.ModuleList(Up(b + s, u, smooth) for b, s, u in zip(before, skipped, ups))
-        self.last = nn.Sequential(
-            nn.Conv2d(architecture.width + 1, architecture.width, 3, 1, 1, padding_mode="reflect"),
-            nn.ReLU(),
-            nn.Conv2d(architecture.width, 1, 3, 1, 1, padding_mode="reflect"),
-        )
-        nn.init.normal_(self.last[-1].weight, std=0.02)
-        nn.init.zeros_(self.last[-1].bias)
+        self.up = nn.ModuleList(Up(b + s, u, smooth) for b, s, u in zip([widths[-1], *ups], skipped, ups))
+        before = nn.Conv2d(architecture.width + 1, architecture.width, 3, 1, 1, padding_mode="reflect")
+        last = nn.Conv2d(architecture.width, 1, 3, 1, 1, padding_mode="reflect")
+        self.last = nn.Sequential(before, nn.ReLU(), last)
+        nn.init.normal_(last.weight, std=0.02)
+        assert last.bias is not None, "a convolution has a bias by default"
+        nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         skips, hidden = [], x

@@ -30,6 +30,5 @@ def produce(job: TrainingJob) -> Checkpoint | None:
 
 def tiny(folder: Path) -> Checkpoint:
     """A small checkpoint with random weights, for tests."""
-    return map_translation.tiny(
-        folder, "cx_gan", MapGenerator(Architecture(size=32, width=4, levels=3, critic_width=4))
-    )
+    architecture = Architecture(size=32, width=4, levels=3, critic_width=4)
+    return map_translation.tiny(folder, "cx_gan", MapGenerator(architecture), architecture)

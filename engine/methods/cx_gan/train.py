@@ -23,7 +23,7 @@ from engine.methods.cx_gan.network import Architecture, CxGan, MapGenerator
 from engine.methods.map_translation.train import DiscrepancyRecipe, Schedule
 from engine.networks.critic import gradient_penalty
 from engine.networks.made_pairs import emphasis_at, made_pairs_for, pair_loss, pair_recovery, pairs_settings
-from engine.training.loop import descend, shard
+from engine.training.loop import descend, gathered, shard, total
 from engine.training.presets import at_least_one, not_negative, yes_or_no
 
 if TYPE_CHECKING:
@@ -110,6 +110,9 @@ class History(nn.Module):
     al. 2017).
     """
 
+    pictures: Tensor
+    held: Tensor
+
     def __init__(self, capacity: int, size: int):
         super().__init__()
         self.register_buffer("pictures", torch.zeros(capacity, 1, size, size))
@@ -129,7 +132,7 @@ class History(nn.Module):
         return shown
 
 
-class CxGanRecipe(DiscrepancyRecipe):
+class CxGanRecipe(DiscrepancyRecipe[MapGenerator]):
     """CX-GAN on one collection with one finding; c+ is the finding, c- its absence.
 
     Args:
@@ -171,12 +174,12 @@ class CxGanRecipe(DiscrepancyRecipe):
         if self._optimisers is None:
             n, adam = self.nets, {"lr": self.preset.learning_rate, "betas": (self.preset.beta1, self.preset.beta2)}
             critic_adam = adam | {"lr": self.preset.critic_rate}
-            forward = n.translate if self.preset.cascaded else n.abnormal_to_normal
+            forward = n.abnormal_to_normal if n.translate is None else n.translate
             self._optimisers = {
                 "generators": torch.optim.Adam([*forward.parameters(), *n.normal_to_abnormal.parameters()], **adam),
                 "discriminators": torch.optim.Adam([*n.normal.parameters(), *n.abnormal.parameters()], **critic_adam),
             }
-            if self.preset.cascaded:
+            if n.residual is not None:
                 self._optimisers["residual generator"] = torch.optim.Adam(n.abnormal_to_normal.parameters(), **adam)
                 self._optimisers["residual discriminator"] = torch.optim.Adam(n.residual.parameters(), **critic_adam)
         return self._optimisers
@@ -201,6 +204,7 @@ class CxGanRecipe(DiscrepancyRecipe):
 
     def _pair_loss(self, step: int, fabric: Fabric) -> Tensor:
         p = self.preset
+        assert self.teacher is not None, "no loss on made pairs without them"
         before, change, task = self.teacher.batch(
             self.draw("pairs", step), p.made_pairs, p.augmentation, mirror=bool(p.mirror)
         )
@@ -223,7 +227,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         if self.has_pairs:
             losses = self._residual_step(normal, abnormal, step, fabric)
         else:
-            forward = self.nets.translate if self.preset.cascaded else self.nets.abnormal_to_normal
+            forward = self.nets.abnormal_to_normal if self.nets.translate is None else self.nets.translate
             losses = self._translation_step(forward, normal, abnormal, step, fabric)
         self.follow(step)
         return losses
@@ -240,7 +244,7 @@ class CxGanRecipe(DiscrepancyRecipe):
             generated_normal, generated_abnormal = abnormal + change, normal + change_back
             reconstruction = generated_normal + n.normal_to_abnormal(generated_normal)
             reconstruction_normal = generated_abnormal + forward(generated_abnormal)
-            losses = {
+            losses: dict[str, Tensor] = {
                 "adversarial_normal": self._generator_loss(n.normal(generated_normal)),
                 "adversarial_abnormal": self._generator_loss(n.abnormal(generated_abnormal)),
                 "cycle": p.lambda_cycle
@@ -250,8 +254,9 @@ class CxGanRecipe(DiscrepancyRecipe):
             }
         if self.teacher is not None and not p.cascaded:  # the cascade's map generator learns in its second phase
             losses["pairs"] = self._pair_loss(step, fabric)
-        descend(sum(losses.values()), optimisers["generators"], fabric)
+        descend(total(losses), optimisers["generators"], fabric)
         _learning(True, n.normal, n.abnormal)
+        loss = 0.0
         for k in range(p.warm_critic_steps if step < p.warm_steps else p.critic_steps):
             if k:
                 normal, abnormal = self.batch(f"critic {k}", step, fabric)
@@ -279,7 +284,7 @@ class CxGanRecipe(DiscrepancyRecipe):
         Args:
             batches: by name, the discriminator or critic with its real and generated pictures (B, 1, H, W).
         """
-        loss, penalty = 0.0, 0.0
+        loss = penalty = torch.zeros((), device=fabric.device)
         for name, (discriminator, real, made) in batches.items():
             made = made.detach()
             if self.preset.wasserstein:
@@ -299,20 +304,21 @@ class CxGanRecipe(DiscrepancyRecipe):
     def _residual_step(self, normal: Tensor, abnormal: Tensor, step: int, fabric: Fabric) -> dict[str, float]:
         """The cascade's second phase, Eq. 5 to 7: pairs (x+, its counterfactual) teach the residual generator."""
         p, n, optimisers = self.preset, self.nets, self.optimisers()
+        assert n.translate is not None and n.residual is not None, "the cascade has both"
         _learning(False, n.residual)
         with torch.no_grad(), fabric.autocast():
             counterfactual = abnormal + n.translate(abnormal)
         with fabric.autocast():
             change, identity_map = n.abnormal_to_normal(torch.cat([abnormal, normal])).chunk(2)
             generated_normal = abnormal + change
-            losses = {
+            losses: dict[str, Tensor] = {
                 "adversarial_normal": self._generator_loss(n.residual(generated_normal)),
                 "residual": p.lambda_residual * residual_loss(counterfactual, generated_normal),
                 "identity": p.lambda_identity * identity_loss(identity_map),
             }
         if self.teacher is not None:
             losses["pairs"] = self._pair_loss(step, fabric)
-        descend(sum(losses.values()), optimisers["residual generator"], fabric)
+        descend(total(losses), optimisers["residual generator"], fabric)
         _learning(True, n.residual)
         loss = self._discriminator_step(
             {"residual": (n.residual, normal, generated_normal)}, "residual discriminator", step, 0, fabric
@@ -320,8 +326,8 @@ class CxGanRecipe(DiscrepancyRecipe):
         return {"discriminators": loss, **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _from_history(self, name: str, made: Tensor, step: int, fabric: Fabric) -> Tensor:
-        everyone = fabric.all_gather(made).flatten(0, 1) if fabric.world_size > 1 else made
-        return self.histories[name](everyone, self.draw(f"history {name}", step))[shard(self.preset.pairs, fabric)]
+        shown = self.histories[name](gathered(made, fabric), self.draw(f"history {name}", step))
+        return shown[shard(self.preset.pairs, fabric)]
 
     def reconstruction(self, abnormal: Tensor, generated_normal: Tensor) -> Tensor:
         return generated_normal + self.nets.normal_to_abnormal(generated_normal)

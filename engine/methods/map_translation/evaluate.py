@@ -235,6 +235,7 @@ def _remark_on(row: Measure) -> str:
     """What a share of the map on the body or on marks means, beside the share of the picture that these are; a model
     that changes marks more than other places is reported as such.
     """
+    assert row.chance is not None, "a share of the map is measured beside that of the picture"
     if row.variant == ON_BODY:
         return f"{1 - row.value:.1%} of the map lies outside the body, which leaves {1 - row.chance:.1%} of the picture"
     where = (

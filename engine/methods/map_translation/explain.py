@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -29,6 +29,7 @@ from engine.scan import Scan
 BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`
 FULL = int(np.flatnonzero(STEPS == 1)[0])
+Net = TypeVar("Net", bound=nn.Module)
 WIDE = 16  # channels of the first layer from which bfloat16 is quicker; the probability then moves by less than 0.01
 
 
@@ -68,7 +69,7 @@ class MapTranslationConfiguration(ModelConfiguration[Any]):
         }
 
 
-class DiscrepancyModel(Model):
+class DiscrepancyModel(Model, Generic[Net]):
     """An opened checkpoint of a method that learns x- = x+ + M(x+) for one finding.
 
     Neither CX-GAN nor VA-GAN holds a classifier. The probability here is a logistic function of the logarithm of the
@@ -94,8 +95,8 @@ class DiscrepancyModel(Model):
         self,
         title: str,
         architecture: Callable[..., Any],
-        generator: Callable[[Any], nn.Module],
-        arranged: Callable[[nn.Module, torch.dtype], Callable[[Tensor], Tensor]],
+        generator: Callable[[Any], Net],
+        arranged: Callable[[Net, torch.dtype], Callable[[Tensor], Tensor]],
         checkpoint: Checkpoint,
         device: str,
     ):
@@ -118,7 +119,7 @@ class DiscrepancyModel(Model):
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole {title} ({error}); save it again with engine train."
             ) from error
-        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.net.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.fast = arranged(self.net, suited_to(self.device, config.network.width, WIDE))
 
     def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -97,13 +97,15 @@ def _fitted(model, collection) -> dict:
     }
 
 
-def tiny(folder: Path, method: str, net: torch.nn.Module, finding: str = "Lesion", seed: int = 0) -> Checkpoint:
-    """A small checkpoint with random weights, for tests."""
+def tiny(
+    folder: Path, method: str, net: torch.nn.Module, architecture: Any, finding: str = "Lesion", seed: int = 0
+) -> Checkpoint:
+    """A small checkpoint with random weights, for tests; `architecture` is the net's."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * (0.3 if parameter.ndim > 1 else 0.05))
-    size = net.architecture.size
+    size = architecture.size
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, size, size)).astype(np.float32)
     detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     return save_checkpoint(
@@ -111,7 +113,7 @@ def tiny(folder: Path, method: str, net: torch.nn.Module, finding: str = "Lesion
         method=method,
         config={
             "findings": [finding],
-            "network": asdict(net.architecture),
+            "network": asdict(architecture),
             "preprocessing": asdict(Preprocessing(size)),
             "data": {"collection": "vagan_synthetic", "kind": "unknown", "guidance": "none"},
             "calibration": {"slope": 1.0, "middle": -1.0},

@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,13 +19,14 @@ from engine.datasets.identity import data_settings
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
-from engine.training.loop import Recipe, follow, shard
+from engine.training.loop import PictureRecipe, follow, shard
 from engine.training.presets import at_least_one
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 Picture = TypeVar("Picture", np.ndarray, Tensor)
+Net = TypeVar("Net", bound=nn.Module)
 FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 
 
@@ -68,7 +69,7 @@ class Schedule:
             )
 
 
-class DiscrepancyRecipe(Recipe):
+class DiscrepancyRecipe(PictureRecipe, Generic[Net]):
     """A training whose result is one map generator M with x- = x+ + M(x+) (Eq. 1 of Zia et al.).
 
     A method adds its networks, its optimisers and its `step`.
@@ -81,7 +82,7 @@ class DiscrepancyRecipe(Recipe):
         average: another of the same.
     """
 
-    def __init__(self, collection: Collection, preset, map_generator: nn.Module, average: nn.Module, seed: int):
+    def __init__(self, collection: Collection, preset, map_generator: Net, average: Net, seed: int):
         self.collection, self.preset, self.seed = collection, preset, seed
         self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
         self.patience = preset.patience

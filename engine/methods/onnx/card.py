@@ -223,7 +223,10 @@ def _card(entries: Mapping[str, Any]) -> Card:
     if silent := [name for name, text in words.items() if not isinstance(text, str) or not text.strip()]:
         raise ValueError(f"{silent[0]} must be a text")
     levels = entries.get("grey_levels")
-    fixed = None if levels is None else _numbers("grey_levels", levels, (2,))
+    fixed = None
+    if levels is not None:
+        low, high = _numbers("grey_levels", levels, (2,))
+        fixed = low, high
     return Card(
         interface=interface,
         preprocessing=Preprocessing(interface.size, percentile=0.0, value_range=0.5, fixed=fixed),

@@ -12,7 +12,9 @@ import numpy as np
 import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError  # comes with onnx
-from onnxruntime.capi import onnxruntime_pybind11_state as states
+from onnxruntime.capi import (
+    onnxruntime_pybind11_state as states,  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
+)
 
 from engine.methods.onnx.card import Interface
 
@@ -24,7 +26,7 @@ MAIN = ("", "")  # stands for the graph among the functions' names
 MOST_OPERATORS = 200_000  # when every function is put where it is called
 MOST_AT_ONCE = 64  # pictures that a network may insist on
 LONGEST_RUN = 120.0  # seconds that one batch may take
-TYPES = {
+TYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.FLOAT: np.float32,
     onnx.TensorProto.FLOAT16: np.float16,
     onnx.TensorProto.DOUBLE: np.float64,

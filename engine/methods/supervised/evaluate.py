@@ -109,11 +109,11 @@ def mean_over(rows: Sequence[Measure], metric: str) -> list[Measure]:
     parts = [row for row in rows if row.metric == metric]
     if len(parts) < 2:
         return []
-    ends = (
-        [None, None]
-        if any(row.low is None for row in parts)
-        else np.mean([(row.low, row.high) for row in parts], axis=0)
-    )
-    chance = None if any(row.chance is None for row in parts) else float(np.mean([row.chance for row in parts]))
+    ends = [(row.low, row.high) for row in parts if row.low is not None and row.high is not None]
+    low, high = np.mean(ends, axis=0) if len(ends) == len(parts) else (None, None)
+    chances = [row.chance for row in parts if row.chance is not None]
+    chance = float(np.mean(chances)) if len(chances) == len(parts) else None
     value = float(np.mean([row.value for row in parts]))
-    return [Measure(metric, "", value, *ends, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)]
+    return [
+        Measure(metric, "", value, low, high, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)
+    ]

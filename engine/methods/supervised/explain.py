@@ -72,7 +72,7 @@ class SupervisedModel(Model):
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole supervised U-Net ({error}); save it again with engine train."
             ) from error
-        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.net.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def map_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Prepared pictures (B, 1, size, size): maps (B, C, size, size) and probabilities (B, C), float32."""
@@ -89,7 +89,8 @@ class SupervisedModel(Model):
     def forward(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Prepared pictures (B, size, size): maps (B, C, size, size) and probabilities (B, C)."""
         found = [self.map_of(some.to(self.device)) for some in torch.from_numpy(pictures)[:, None].split(BATCH)]
-        return tuple(torch.cat(parts).cpu().numpy() for parts in zip(*found))
+        maps, probabilities = (torch.cat(parts).cpu().numpy() for parts in zip(*found))
+        return maps, probabilities
 
     def _predict(self, prepared: np.ndarray) -> np.ndarray:
         return self.forward(prepared)[1]

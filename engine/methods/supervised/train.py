@@ -20,7 +20,7 @@ from engine.networks.enlarging import doubled
 from engine.networks.films import Films
 from engine.networks.made_pairs import emphasis_at, made_pairs_for, pair_loss, pair_recovery, pairs_settings
 from engine.preprocessing import Preprocessing
-from engine.training.loop import Recipe, descend, follow
+from engine.training.loop import PictureRecipe, descend, follow
 from engine.training.presets import at_least_one, not_negative, whole_numbers, yes_or_no
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class SupervisedUNet(nn.Module):
         self.up = nn.ModuleList(Twice(i + o, o) for i, o in zip(reversed(widths[1:]), reversed(widths[:-1])))
         self.last = nn.Conv2d(w, findings, 3, 1, 1, padding_mode="reflect")
         nn.init.normal_(self.last.weight, std=0.02)
+        assert self.last.bias is not None, "a convolution has a bias by default"
         nn.init.zeros_(self.last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ DEMO = Preset(architecture=Architecture(size=128, width=16, levels=4), steps=300
 PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 
 
-class SupervisedRecipe(Recipe):
+class SupervisedRecipe(PictureRecipe):
     """A U-Net on true pairs: those of the collection itself, or of `pairs` in their place.
 
     Args:

@@ -19,6 +19,7 @@ from engine.datasets.collection import Collection
 from engine.methods.map_translation.train import DiscrepancyRecipe, Schedule
 from engine.networks.critic import Critic, gradient_penalty
 from engine.networks.enlarging import ResizeConvolution, check_upsampling
+from engine.networks.weights import all_of
 from engine.training.loop import descend, shard
 from engine.training.presets import at_least_one, not_negative, whole_numbers
 
@@ -107,11 +108,11 @@ def folded(net: MapGenerator, precision: torch.dtype = torch.float32) -> MapGene
         precision: of its layers; tanh, artanh and the picture that is added stay float32.
     """
     copy = deepcopy(net).eval()
-    for stage in (*copy.down, *copy.up):
+    for stage in all_of(nn.Sequential, (*copy.down, *copy.up)):
         for place in (0, 3):
-            stage[place] = fuse_conv_bn_eval(stage[place], stage[place + 1])
-            stage[place + 1] = nn.Identity()
-    return copy.to(precision, memory_format=torch.channels_last).requires_grad_(False)
+            (convolution,), (norm,) = all_of(nn.Conv2d, [stage[place]]), all_of(nn.BatchNorm2d, [stage[place + 1]])
+            stage[place], stage[place + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return copy.to(precision).to(memory_format=torch.channels_last).requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ DEMO = Preset(
 PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
 
 
-class VaGanRecipe(DiscrepancyRecipe):
+class VaGanRecipe(DiscrepancyRecipe[MapGenerator]):
     """VA-GAN on one collection with one finding.
 
     It trains on one device: batch normalisation sees the batch of one process.
