@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typer import BadParameter
 
 from engine.commands import command_line
 from engine.errors import USER_ERRORS, Stopped
 
-UsageError = BadParameter.__base__  # of click, or of typer's own copy of it
+if TYPE_CHECKING:
+    from typer._click.exceptions import UsageError
+else:
+    UsageError = BadParameter.__base__  # of click, or of typer's own copy of it
 
 
 def _program() -> str:
