@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.ood import SIDE, OutOfDistributionDetector, thumbnails
+from engine.ood import FLOOR, SIDE, TENSORS, OutOfDistributionDetector, kept_share, thumbnails
 from engine.preprocessing import Preprocessing
 
 SIZE = 32
@@ -108,3 +108,71 @@ def test_thumbnails_keep_the_mean_and_have_one_size(chests):
 def test_thumbnails_are_made_of_pictures_only(shape):
     with pytest.raises(ValueError, match="picture"):
         thumbnails(np.zeros(shape, np.float32))
+
+
+SIDES = (96, 112, 160, 240)  # of pictures in the network's range
+
+
+def noise(side, seed=0):
+    """(side, side) uniform in the network's range."""
+    return np.random.default_rng(seed).uniform(-0.9, 0.9, (side, side)).astype(np.float32)
+
+
+@pytest.mark.parametrize("side", [48, 120, 240])
+def test_a_thumbnail_keeps_of_white_noise_one_part_in_as_many_pixels_as_it_averages(side):
+    assert kept_share(noise(side)) == pytest.approx((SIDE / side) ** 2, rel=0.2)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_thumbnail_keeps_nearly_all_of_what_is_smooth_or_flat(side):
+    rows, columns = np.mgrid[-0.9 : 0.9 : side * 1j, -0.9 : 0.9 : side * 1j].astype(np.float32)
+    assert kept_share(rows * columns) > 0.95 and kept_share(np.cos(2 * rows)) > 0.95
+    assert kept_share(np.full((side, side), 0.3, np.float32)) == 1
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("contrast", [1.0, 0.1])
+def test_noise_on_a_black_ground_keeps_no_more_than_noise_alone(side, contrast):
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    disc = np.where(np.hypot(x, y) < 0.8, 0.1 + 0.8 * contrast * noise(side), -0.9).astype(np.float32)
+    assert thumbnails(disc[None]).var() > 0.4 * disc.var() and kept_share(disc) < FLOOR / 1.5
+
+
+def test_a_share_is_the_same_in_any_units():
+    picture = noise(100) + np.linspace(-1, 1, 100, dtype=np.float32)
+    assert 0.2 < kept_share(picture) < 0.9
+    assert kept_share(40 * picture - 1000) == pytest.approx(kept_share(picture), rel=1e-3)
+
+
+def test_what_the_thumbnail_does_not_show_cannot_be_alike(chests):
+    """A picture of the training's own, drowned in a grid so fine that its thumbnail stays as it was."""
+    fine = np.stack([Preprocessing(96).apply(chest) for chest in chests[:300]])
+    learned = OutOfDistributionDetector.of(fine[:200], fine[200:])
+    assert learned.floor == FLOOR
+    grid = np.where(np.indices((96, 96)).sum(axis=0) % 2, 5.0, -5.0).astype(np.float32)
+    drowned = fine[0] + grid
+    assert np.allclose(thumbnails(drowned[None]), thumbnails(fine[:1]), atol=1e-4)
+    assert learned.score(fine[0]) <= learned.limit < learned.score(drowned) < np.inf
+    assert learned.score(grid) > learned.limit and np.isfinite(learned.score(grid))
+
+
+def test_pictures_that_are_noise_themselves_stay_alike_where_they_were_learned():
+    pictures = np.stack([noise(120, seed) for seed in range(120)])
+    learned = OutOfDistributionDetector.of(pictures[:60], pictures[60:])
+    again = OutOfDistributionDetector.from_tensors(learned.tensors())
+    assert 0 < learned.floor < 0.03 and again.floor == pytest.approx(learned.floor)
+    assert share_beyond(again, pictures[60:]) <= 0.05
+
+
+def test_what_was_saved_before_there_was_a_floor_has_the_usual_one(learned, chests):
+    saved = learned.tensors()
+    before = OutOfDistributionDetector.from_tensors({**saved, TENSORS + "numbers": saved[TENSORS + "numbers"][:2]})
+    assert before.floor == FLOOR and before.score(chests[0]) == pytest.approx(learned.score(chests[0]), rel=1e-5)
+
+
+@pytest.mark.parametrize("floor", [-0.1, 1.1, float("nan")])
+def test_a_floor_that_is_no_share_is_refused(learned, floor):
+    saved = learned.tensors()
+    numbers = np.append(saved[TENSORS + "numbers"][:2], np.float32(floor))
+    with pytest.raises(ValueError, match="floor must lie in"):
+        OutOfDistributionDetector.from_tensors({**saved, TENSORS + "numbers": numbers})
