@@ -113,7 +113,7 @@ class Configuration:
             )
         for name in self.findings:
             threshold = self.thresholds.get(name)
-            if not _number(threshold) or not 0 <= threshold <= 1:
+            if threshold is None or not _number(threshold) or not 0 <= threshold <= 1:
                 raise UnusableConfiguration(f"must give {name!r:.80} a threshold in [0, 1], got {threshold!r:.80}")
             if self.scales and not (_number(self.scales.get(name)) and self.scales[name] > 0):
                 raise UnusableConfiguration(

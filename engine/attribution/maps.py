@@ -5,6 +5,7 @@ of Zia et al.).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import safetensors.torch
@@ -37,7 +38,7 @@ def measured(
     recipe = cams.trained(collection, size, preset, folder, machine, seed, train)
     if recipe is None:
         return None
-    classifier, finding = recipe.average, collection.findings[0]
+    classifier, finding = cast(cams.Classifier, recipe.average), collection.findings[0]
     normal, abnormal = recipe.parts["train"]
     where = folder / EXPLAINER
     if where.is_file():

@@ -232,9 +232,9 @@ def _name_weights(card: str, sha256: str) -> str:
 
 
 def _stored(value: torch.Tensor | np.ndarray, half: bool) -> np.ndarray:
-    if hasattr(value, "detach"):  # a torch tensor; bfloat16 has no numpy type
-        value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() else value).numpy()
+    if not isinstance(value, np.ndarray):  # a torch tensor; bfloat16 has no numpy type
+        tensor = value.detach().cpu()
+        value = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     array = np.array(value, order="C")
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):  # an overflow becomes infinite, which `examine` refuses

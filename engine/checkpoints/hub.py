@@ -8,13 +8,14 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     HFValidationError,
-    HTTPError,
+    HTTPError,  # pyright: ignore[reportPrivateImportUsage]  # what its documentation says to catch
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
     RevisionResolutionError,
     XetDownloadError,
 )
+from huggingface_hub.hf_api import RepoFile
 
 from engine.checkpoints.format import (
     CARD,
@@ -167,7 +168,8 @@ def _refuse_unless_whole(api: HfApi, repository: str, commit: str, cache: Path) 
     """Asks for the sizes before anything is downloaded; how large the weights may be is the configuration's
     method's to say.
     """
-    sizes = {file.path: file.size for file in api.get_paths_info(repository, [*FILES, METRICS], revision=commit)}
+    there = api.get_paths_info(repository, [*FILES, METRICS], revision=commit)
+    sizes = {file.path: file.size for file in there if isinstance(file, RepoFile)}
     for name in FILES:
         if name not in sizes:
             raise RefusedCheckpoint(
