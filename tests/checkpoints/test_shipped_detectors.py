@@ -29,8 +29,8 @@ def kept(detector, pixels):
 
 
 def noises(side):
-    """Uniform noise, normal noise and, where they are smaller than what a thumbnail shows, specks: (side, side) float32,
-    grey values of eight bits.
+    """Uniform noise, normal noise and, where they are smaller than what a thumbnail shows, specks: (side, side)
+    float32, grey values of eight bits.
     """
     random = np.random.default_rng(side)
     yield random.integers(0, 256, (side, side)).astype(np.float32)
