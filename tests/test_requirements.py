@@ -17,6 +17,8 @@ DISTRIBUTIONS = {
     "openjpeg": "pylibjpeg-openjpeg",
 }
 
+TYPES_ONLY = {"_typeshed"}  # known to type checkers, imported by no program
+
 
 def imported(*folders):
     """Top-level names of other people's packages imported anywhere under `folders`."""
@@ -30,7 +32,8 @@ def imported(*folders):
                 names.add(node.module.split(".")[0])
     ours = {path.stem for path in ROOT.iterdir()}
     return {
-        DISTRIBUTIONS.get(name, name).lower().replace("_", "-") for name in names - set(sys.stdlib_module_names) - ours
+        DISTRIBUTIONS.get(name, name).lower().replace("_", "-")
+        for name in names - set(sys.stdlib_module_names) - TYPES_ONLY - ours
     }
 
 
