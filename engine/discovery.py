@@ -84,9 +84,9 @@ def packages_imported(module: str) -> set[str]:
 
 def _imported(file: Path) -> list[str]:
     """Names of modules, and of what may be modules, in a file's import statements; of the engine's own, those at its
-    top only.
+    top only. What type checkers alone read does not count.
     """
-    tree, names = ast.parse(file.read_text(encoding="utf-8")), []
+    tree, names = _Running().visit(ast.parse(file.read_text(encoding="utf-8"))), []
     own = f"{__name__.split('.')[0]}."
     for node in ast.walk(tree):
         found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -95,6 +95,14 @@ def _imported(file: Path) -> list[str]:
             found = [node.module, *modules]
         names += [name for name in found if node in tree.body or not name.startswith(own)]
     return names
+
+
+class _Running(ast.NodeTransformer):
+    """Leaves out what is there for type checkers only: under `if TYPE_CHECKING`."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        return node.orelse if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" else node
 
 
 def _is_module(package: str, name: str) -> bool:

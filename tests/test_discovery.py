@@ -1,11 +1,13 @@
 """What a package's modules declare is read from their files, and told where it cannot be."""
 
 import sys
+from textwrap import dedent
 from types import MappingProxyType
 
 import pytest
 
-from engine.discovery import declared
+import engine
+from engine.discovery import declared, packages_imported
 
 
 @pytest.fixture
@@ -41,3 +43,20 @@ def test_a_name_that_two_modules_declare_is_refused(package):
 def test_what_is_no_tuple_of_names_is_refused(package, said):
     with pytest.raises(ValueError, match="NAMES of declaring.one must be a tuple of names"):
         declared(package(one=f"NAMES = {said}\n"), "NAMES")
+
+
+def test_what_only_type_checkers_read_is_not_imported(tmp_path, monkeypatch):
+    text = """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            from only_for_checkers import Anything
+        else:
+            import at_run_time
+        def later():
+            if TYPE_CHECKING:
+                import only_for_checkers_too
+            import in_a_function
+    """
+    (tmp_path / "checked.py").write_text(dedent(text), encoding="utf-8")
+    monkeypatch.setattr("engine.__path__", [*engine.__path__, str(tmp_path)])
+    assert packages_imported("engine.checked") == {"at_run_time", "in_a_function"}
