@@ -8,7 +8,7 @@ import shlex
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from threadpoolctl import threadpool_limits
@@ -29,9 +29,11 @@ from engine.reproduce.records import SEED, Table, assembled
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
-from engine.training.job import TrainingJob
-from engine.training.loop import STATE, Machine
 from engine.training.presets import RUNS
+
+if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
+    from engine.training.job import TrainingJob
+    from engine.training.loop import Machine
 
 
 def reproduce(
@@ -83,6 +85,8 @@ def reproduce(
                 f"{', '.join(registered(table_entry.method).presets())}."
             )
     use_threads(threads)
+    from engine.training.loop import Machine
+
     machine = Machine(device, 1, precision or _suited_precision(device))
     everything: list[Measure | dict] = []
     for table_entry in chosen:
@@ -206,6 +210,9 @@ def training_job(
     table: Table, model: str, preset: str, collection: Collection, machine: Machine, runs: Path
 ) -> TrainingJob:
     """The training of one model of a table, the same as the `engine train` command that its card names."""
+    from engine.training.job import TrainingJob
+    from engine.training.loop import STATE
+
     training, name = table.models[model], table.checkpoint(model, preset)
     guide, words = guided(training.guidance, collection)
     changes, start_from = {**table.changes, **training.changes}, None

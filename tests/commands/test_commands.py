@@ -507,7 +507,7 @@ def imported_by(*words, **environment):
     [
         (
             ("explain", "{film}", "--checkpoint", "{start}", "--out", "{out}", "--finding", "Zebra"),
-            "nothing of 'Zebra'",
+            "does not know 'Zebra'",
         ),
         (("explain", "{out}", "--checkpoint", "{start}", "--out", "{out}"), "there is no such scan file"),
         (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{out}"), "There is no checkpoint at 'nowhere'"),
@@ -521,6 +521,12 @@ def test_what_cannot_be_done_is_refused_before_anything_heavy_is_imported(words,
     code, err, modules = imported_by(*(word.format(**places) for word in words))
     assert code in (1, 2) and sentence in err and len(err.strip().splitlines()) == 1
     assert not {"torch", "sklearn", "diffusers", "lightning", "streamlit"} & modules
+
+
+def test_the_list_of_commands_brings_nothing_heavy():
+    code, _, modules = imported_by("--help")
+    assert code == 0 and "engine.commands.reproduce" in modules
+    assert not {"torch", "diffusers", "lightning", "streamlit"} & modules
 
 
 def test_doctor_makes_no_network_unless_it_is_asked_to(start, tmp_path):
