@@ -448,7 +448,7 @@ def test_a_finding_of_which_no_label_is_known_costs_two_criteria_and_not_the_rep
     (one,) = bias_report(ITSELF, films, np.arange(N), "group", made).findings
     assert {*one.associations.decisions} == {"parity"} and one.test.p_value < 1e-6
     assert one.record()["missing_gaps"] == dict.fromkeys(
-        ("opportunity", "odds"), "Nobody knows who of these patients has the finding."
+        ("opportunity", "odds"), "Which of these patients have the finding is not known."
     )
 
 
