@@ -6,20 +6,19 @@ for.
 
 import streamlit as st
 
-ADDRESSES = ("learned", "bias", "models")  # of the pages behind the first
+PAGES = (  # in the order of the sidebar: script, title, address; the first is where a visitor arrives
+    ("pages/explain.py", "Explain", ""),
+    ("pages/learned.py", "What the model learned", "learned"),
+    ("pages/bias.py", "Bias report", "bias"),
+    ("pages/models.py", "Models", "models"),
+)
+ADDRESSES = tuple(address for _, _, address in PAGES if address)
 
 
 def show() -> None:
     """One run of the script: the page that is asked for, and the frame around it."""
-    page = st.navigation(
-        [
-            st.Page("pages/explain.py", title="Explain", default=True),
-            st.Page("pages/learned.py", title="What the model learned", url_path=ADDRESSES[0]),
-            st.Page("pages/bias.py", title="Bias report", url_path=ADDRESSES[1]),
-            st.Page("pages/models.py", title="Models", url_path=ADDRESSES[2]),
-        ],
-        position="hidden",
-    )
+    pages = [st.Page(script, title=title, url_path=at or None, default=not at) for script, title, at in PAGES]
+    page = st.navigation(pages, position="hidden")
 
     from pages.components import common, open_scans
     from server import sessions
@@ -32,10 +31,8 @@ def show() -> None:
             common.style()
             st.html(f"<p class='brand'>Otherwise</p><p class='notice'>{common.NOTICE}</p>")
         with st.container(key="navigation", gap=None):
-            st.page_link("pages/explain.py", label="Explain")
-            st.page_link("pages/learned.py", label="What the model learned")
-            st.page_link("pages/bias.py", label="Bias report")
-            st.page_link("pages/models.py", label="Models")
+            for script, title, _ in PAGES:
+                st.page_link(script, label=title)
 
     with common.app_frame():
         page.run()

@@ -180,7 +180,7 @@ function lookLater(list) {
 const shelfOf = (entries) => JSON.stringify(entries.map((entry) => [entry.id, entry.title]));
 
 /** Asks the server how far each scan is; a tab that nobody looks at asks nothing. Python hears only of a scan that another tab
- * has opened, labelled or closed. */
+ * has opened, labelled or closed, and of the last file of a drop. */
 async function look(list) {
   if (list.asking || list.closed) return;
   list.asking = true;
@@ -191,7 +191,10 @@ async function look(list) {
       const now = shelfOf(entries);
       list.entries = list.naming ? list.entries : entries;
       draw(list);
-      if (now !== list.drawn && now !== list.told && !list.naming) list.changed((list.told = now));
+      const reading = entries.some((entry) => entry.state === "reading");
+      const all = list.reading && !reading; // read: Python says which could not be opened
+      if ((all || (now !== list.drawn && now !== list.told)) && !list.naming) list.changed((list.told = now));
+      list.reading = reading;
     }
   } catch { /* the server is away; the next look tells */ } finally {
     list.asking = false;
@@ -212,6 +215,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.said = said;
     list.address = data.address;
     list.entries = data.entries;
+    list.reading = list.entries.some((entry) => entry.state === "reading");
     list.drawn = shelfOf(data.entries);
     list.wishes ??= data.heard;
     if (data.heard >= list.wishes) list.chosen = data.chosen; // else this was drawn before Python heard of the last wish

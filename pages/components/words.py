@@ -305,7 +305,7 @@ def recovered(change: np.ndarray, truth: np.ndarray) -> float:
 
 def recovery_words(share: float) -> str:
     """'54 % of the true change'; a share below 0 is a change that leads away from the truth."""
-    return f"{100 * share:.0f} % of the true change" if share >= 0 else "none, further from the truth than the scan"
+    return f"{100 * share:.0f} % of the true change" if share >= 0 else "worse than no change"
 
 
 def _slider(explanation: Explanation, scan: Scan, unsure: bool, truth: np.ndarray | None) -> dict:

@@ -274,7 +274,8 @@ def test_a_map_of_changes_is_not_called_evidence_for_the_finding():
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(1.0, "100 % of the true change"), (0.0, "0 % of the true change"), (-0.2, "none, further")]
+    ("share", "said"),
+    [(1.0, "100 % of the true change"), (0.0, "0 % of the true change"), (-0.2, "worse than no change")],
 )
 def test_recovery_is_said_as_a_share_of_the_true_change(share, said):
     assert words.recovery_words(share).startswith(said)
