@@ -70,7 +70,8 @@ def fid(
             "needed"
         )
     value = frechet(*piles)
-    return Measure("fid", "", value, *_jackknife(piles, (groups_a, groups_b), value, seed), n=fewest, remark=remark)
+    interval = _jackknife(piles, (groups_a, groups_b), value, seed)
+    return Measure("fid", "", value, *interval, n=fewest, remark=remark, variant=variant)
 
 
 def _jackknife(piles: list[np.ndarray], groups: Sequence, value: float, seed: int) -> Interval:

@@ -74,3 +74,8 @@ def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match="finite"):
         fid(np.full((50, 5), np.nan), np.zeros((50, 5)))
     assert fid(exact(9, 2), exact(9, 2, seed=1)).low is None  # too few patients to leave out
+
+
+def test_the_row_says_what_was_compared():
+    a, b = (np.random.default_rng(seed).standard_normal((30, 3)) for seed in (0, 1))
+    assert fid(a, b, "alternatives").variant == "alternatives" and fid(a, b).variant == ""
