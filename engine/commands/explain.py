@@ -40,7 +40,8 @@ def explain(
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
     if not scan.exists():
         raise UsageError(
-            "there is no such scan file; give the path of a DICOM, NIfTI, PNG, JPEG or TIFF file, or a folder."
+            f"there is no {scan}; give the path of a DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF file, a folder "
+            "or a zip."
         )
     chosen = open_checkpoint(checkpoint)
     check_findings(chosen.name, chosen.config["findings"], finding or ())  # before anything that takes time
@@ -69,6 +70,8 @@ def explain(
             f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit "
             f"{alike[1]:.2f}. {REMARK}."
         )
+    if model.checkpoint.caution:
+        print(f"Caution: {model.checkpoint.caution}")
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
     for row in rows:
         flip = row["path"] and row["path"]["flip"]

@@ -389,7 +389,10 @@ def test_a_findings_name_is_never_a_path(tmp_path, film, engine):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("explain", "missing.png", "--checkpoint", "{start}", "--out", "{tmp}/out"), "there is no such scan file"),
+        (
+            ("explain", "missing.png", "--checkpoint", "{start}", "--out", "{tmp}/out"),
+            "; give the path of a DICOM, NIfTI, NRRD, MetaImage",
+        ),
         (("explain", "{empty}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "holds no file"),
         (("explain", "{broken}", "--checkpoint", "{start}", "--out", "{tmp}/out"), "."),
         (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{tmp}/out"), "no checkpoint at 'nowhere'"),
@@ -509,7 +512,10 @@ def imported_by(*words, **environment):
             ("explain", "{film}", "--checkpoint", "{start}", "--out", "{out}", "--finding", "Zebra"),
             "does not know 'Zebra'",
         ),
-        (("explain", "{out}", "--checkpoint", "{start}", "--out", "{out}"), "there is no such scan file"),
+        (
+            ("explain", "{out}", "--checkpoint", "{start}", "--out", "{out}"),
+            "; give the path of a DICOM, NIfTI, NRRD, MetaImage",
+        ),
         (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{out}"), "There is no checkpoint at 'nowhere'"),
         (("train", "attri_net", *DATA, "--name", "../evil"), "a checkpoint's name is made of"),
         (("train", "nothing", *DATA), "no method is called 'nothing'"),

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from engine.commands.explain import write_explanations
+from engine.checkpoints.changes import with_caution
+from engine.commands.explain import explain, write_explanations
 from engine.explanation import Explanation
 from engine.regions import Region
 from engine.scan import Scan
+from tests.tiny_checkpoints import tiny
 
 PIXELS = np.random.default_rng(0).uniform(-1000, 400, (5, 24, 30)).astype(np.float32)
 
@@ -50,3 +52,11 @@ def test_a_volume_is_written_with_its_regions_and_the_slice_with_most_evidence(t
     assert np.array_equal(maps["attribution"], attribution) and np.array_equal(maps["regions"], mask[None])
     picture = cv2.imread(str(tmp_path / "out" / "nodule_evidence.png"))
     assert picture.shape == (24, 30, 3) and (np.ptp(picture.astype(int), axis=2) > 0).sum() == mask[3].sum()
+
+
+def test_a_checkpoints_caution_stands_above_what_it_says(tmp_path, capsys):
+    checkpoint = with_caution(tiny(tmp_path / "tiny"), "It heals the scanner.")
+    cv2.imwrite(str(tmp_path / "film.png"), np.random.default_rng(1).integers(0, 256, (90, 80)).astype(np.uint8))
+    explain(tmp_path / "film.png", str(checkpoint.folder), tmp_path / "out", device="cpu")
+    said = capsys.readouterr().out
+    assert said.index("Caution: It heals the scanner.") < said.index("probability")
