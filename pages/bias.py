@@ -17,6 +17,7 @@ from engine.datasets import draws_its_own
 from engine.export.bias_json import bias_json
 from engine.queue import Job
 from pages.components import bias_cards, common
+from pages.components.words import literal
 from viewer import PanelView, linked_panels
 
 DRAWN_ATTRIBUTES = ("sex", "view_position", "marker")
@@ -95,7 +96,7 @@ def wishes(checkpoint: Checkpoint) -> tuple[ReportRequest, bool, DeltaGenerator]
         attribute = st.segmented_control(
             "If only this changed",
             attributes,
-            format_func=lambda a: WORDS.get(a, answers.named(a).capitalize()),
+            format_func=lambda a: literal(WORDS.get(a, answers.named(a).capitalize())),
             key="bias attribute",
             required=True,
             on_change=_keep_attribute,

@@ -10,6 +10,7 @@ from engine.explanation import ClassCentres
 from engine.queue import Job
 from engine.shortcuts import both_numbers
 from pages.components import common
+from pages.components.words import literal
 from viewer import PanelView, linked_panels
 
 CELL = 24  # pixels a side that one weight is drawn with
@@ -60,7 +61,13 @@ def choose_finding(shown: list[tuple[Checkpoint, dict[str, ClassCentres]]]) -> s
     default = before if before in findings else TAGGED if TAGGED in findings else findings[0]
     st.session_state["finding on show"] = default
     finding = st.segmented_control(
-        "Finding", findings, key="finding on show", required=True, on_change=_keep_finding, label_visibility="collapsed"
+        "Finding",
+        findings,
+        format_func=literal,
+        key="finding on show",
+        required=True,
+        on_change=_keep_finding,
+        label_visibility="collapsed",
     )
     st.session_state["learned finding"] = finding
     return finding

@@ -228,7 +228,7 @@ def choose(good: Sequence[Checkpoint]) -> str:
         names = {c.identity: common.label(c) for c in group}
         if state.setdefault(title, None) not in names:
             state[title] = None
-        films = [common.films_of(common.trained_on(c)) for c in group]
+        films = [words.literal(common.films_of(common.trained_on(c))) for c in group]
         others = [other for other in groups if other != title]
         st.radio(
             title, list(names), format_func=names.get, captions=films, key=title, on_change=_only, args=(title, others)

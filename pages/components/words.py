@@ -303,6 +303,11 @@ def recovered(change: np.ndarray, truth: np.ndarray) -> float:
     return float(1 - np.abs(enlarged(change, truth.shape) - truth).mean() / np.abs(truth).mean())
 
 
+def literal(text: str) -> str:
+    """`text` for a control that reads Markdown, shown as it is: a name from a checkpoint must not become a picture."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$:~])", r"\\\1", text)
+
+
 def recovery_words(share: float) -> str:
     """'54 % of the true change'; a share below 0 is a change that leads away from the truth."""
     return f"{100 * share:.0f} % of the true change" if share >= 0 else "worse than no change"
