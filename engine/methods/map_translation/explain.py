@@ -18,13 +18,14 @@ from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.model_configuration import ModelConfiguration
 from engine.datasets.crop import CROPS, Crop
 from engine.explanation import Explanation, Path
-from engine.methods.map_translation.train import FAINTEST, map_size, translated
+from engine.methods.map_translation.train import map_size, translated
 from engine.networks.precision import suited_to
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import enlarged
 from engine.registry import Model
 from engine.scan import Scan
+from engine.training.calibration import FAINTEST
 
 BATCH = 8  # pictures that go through the network at once; the layers of more do not fit the processor's cache
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of `translated`

@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 
 from engine.checkpoints.card import chest_subgroups, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.explanation import fitting_change_limit
 from engine.methods.map_translation.evaluate import fixed_cut, look, measures
 from engine.methods.map_translation.explain import DiscrepancyModel
-from engine.methods.map_translation.train import FAINTEST, DiscrepancyRecipe
+from engine.methods.map_translation.train import DiscrepancyRecipe
 from engine.metrics.classification import youden_threshold
 from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
+from engine.training.calibration import fitted_to_sizes
 from engine.training.pipeline import RecipePipeline
 
 INTENDED = (
@@ -81,11 +81,7 @@ def _fitted(model, collection) -> dict:
     chosen, finding = collection.split("validation"), collection.findings[0]
     chosen = chosen[~np.isnan(collection.labels[chosen, 0])]
     seen, labels = look(model, collection, chosen), collection.labels[chosen, 0]
-    logs = np.log(seen.sizes.astype(np.float64) + FAINTEST)
-    fit = LogisticRegression().fit((logs - logs.mean())[:, None] / max(logs.std(), 1e-6), labels)
-    slope = max(float(fit.coef_[0, 0] / max(logs.std(), 1e-6)), 1e-3)  # a larger map never speaks against the finding
-    middle = float(logs.mean() - fit.intercept_[0] / slope)
-    probabilities = 1 / (1 + np.exp(-slope * (logs - middle)))
+    slope, middle, probabilities = fitted_to_sizes(seen.sizes, labels)
     strength = np.abs(seen.maps[labels == 1].astype(np.float32))
     limit = max(float(np.quantile(strength, 0.995)), 1e-6) / (2 * model.preprocessing.value_range)
     return {

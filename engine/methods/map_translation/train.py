@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Picture = TypeVar("Picture", np.ndarray, Tensor)
 Net = TypeVar("Net", bound=nn.Module)
-FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 
 
 @dataclass(frozen=True)

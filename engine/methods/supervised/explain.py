@@ -20,10 +20,10 @@ from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import enlarged
 from engine.registry import Model
 from engine.scan import Scan
+from engine.training.calibration import FAINTEST
 
 BATCH = 8
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a M(x)
-FAINTEST = 1e-4  # added to a map's size before its logarithm is taken
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 
 from engine.checkpoints.card import chest_subgroups, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.datasets.collection import Collection
 from engine.explanation import fitting_change_limit
 from engine.methods.supervised.evaluate import evaluate, look
-from engine.methods.supervised.explain import FAINTEST, SupervisedModel
+from engine.methods.supervised.explain import SupervisedModel
 from engine.methods.supervised.train import Architecture, SupervisedRecipe, SupervisedUNet
 from engine.metrics.classification import youden_threshold
 from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
+from engine.training.calibration import fitted_to_sizes
 from engine.training.job import TrainingJob
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
@@ -66,13 +66,8 @@ def _fitted(model: SupervisedModel, collection: Collection) -> dict:
     for c, finding in enumerate(model.findings):
         labels = collection.labels[chosen, c]
         known = ~np.isnan(labels)
-        logs = np.log(sizes[known, c].astype(np.float64) + FAINTEST)
-        spread = max(float(logs.std()), 1e-6)
-        fit = LogisticRegression().fit((logs - logs.mean())[:, None] / spread, labels[known])
-        slope = max(float(fit.coef_[0, 0]) / spread, 1e-3)  # a larger map never speaks against the finding
-        middle = float(logs.mean() - fit.intercept_[0] / slope)
+        slope, middle, believed = fitted_to_sizes(sizes[known, c], labels[known])
         calibration[finding] = [round(slope, 6), round(middle, 6)]
-        believed = 1 / (1 + np.exp(-slope * (logs - middle)))
         thresholds[finding] = round(float(youden_threshold(labels[known], believed, finding=finding)), 6)
         strength = np.abs(maps[labels == 1, c].astype(np.float32)) / (2 * model.preprocessing.value_range)
         scales[finding] = float(f"{max(float(np.quantile(strength, 0.995)), 1e-6):.2g}")
