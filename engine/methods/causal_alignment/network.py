@@ -1,0 +1,160 @@
+"""The classifier of causal alignment: a seven-layer CNN f_theta1 from the image to attributes and a two-layer MLP
+f_theta2 from attributes to the diagnosis (sections 4.3 and 5.1 of Liu et al. 2025); without attributes the CNN gives
+the diagnosis itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.training.presets import whole_numbers
+
+LARGEST = 2048  # pixels a side
+LAYERS = 7
+POOLS = ("attention", "mean")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the classifier; the paper names seven layers and two and leaves the widths out.
+
+    Attributes:
+        size: side of the square input in pixels, a multiple of 2 ** halvings.
+        width: channels of the first two convolutions; the next two have twice, the last three four times as many.
+        halvings: how many of the second, fourth and sixth convolutions halve the grid, 1 to 3.
+        hidden: units of the MLP's first layer.
+        pool: "attention" weighs the places of the last features by a softmax of one more 1 x 1 convolution, "mean" all
+            alike.
+    """
+
+    size: int = 96
+    width: int = 16
+    halvings: int = 2
+    hidden: int = 16
+    pool: str = "attention"
+
+    def __post_init__(self):
+        whole_numbers(self)
+        if self.pool not in POOLS:
+            raise ValueError(f"pool must be one of {', '.join(POOLS)}, got {self.pool!r}")
+        if self.halvings > 3 or self.size % 2**self.halvings or not 2 ** (self.halvings + 1) <= self.size <= LARGEST:
+            raise ValueError(
+                f"halvings must be 3 or less and size a multiple of 2 ** halvings, twice that at least and {LARGEST} "
+                f"at most, got {self.halvings} and {self.size}"
+            )
+        if self.width % 4:
+            raise ValueError(f"width must be a multiple of 4, got {self.width}")
+
+
+class PlaceNorm(nn.Module):
+    """Normalises the channels of every place by themselves.
+
+    Norms over a whole picture or batch would carry a marker in one corner to all other places, and to other pictures.
+    Every step is smooth, as the implicit function theorem asks.
+
+    Shape:
+        (B, F, h, w) -> the same.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels, eps=1e-2)  # flat tissue has no contrast, which must not be blown up
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class ImageNetwork(nn.Module):
+    """f_theta1: seven 3 x 3 convolutions, pooling, and one log-odds an output.
+
+    Shape:
+        x (B, 1, H, W) -> (B, outputs).
+    """
+
+    def __init__(self, outputs: int, architecture: Architecture):
+        super().__init__()
+        w = architecture.width
+        widths, layers = [1, w, w, 2 * w, 2 * w, 4 * w, 4 * w, 4 * w], []
+        for place, (before, after) in enumerate(pairwise(widths)):
+            halves = place % 2 == 1 and place // 2 < architecture.halvings
+            layers += [nn.Conv2d(before, after, 3, 2 if halves else 1, 1, bias=False), PlaceNorm(after), nn.SiLU()]
+        self.body = nn.Sequential(*layers)
+        self.last = nn.Linear(4 * w, outputs)
+        self.attention = nn.Conv2d(4 * w, 1, 1, bias=False) if architecture.pool == "attention" else None
+        if self.attention is not None:
+            nn.init.zeros_(self.attention.weight)  # begins as the mean
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last convolution's features (B, F, h, w), on which Grad-CAM looks."""
+        return self.body(x)
+
+    def weights_of_places(self, features: Tensor) -> Tensor:
+        """How much each place counts, (B, h w), adding up to 1."""
+        if self.attention is None:
+            return features.new_full((len(features), features[0, 0].numel()), 1 / features[0, 0].numel())
+        return self.attention(features).flatten(1).softmax(1)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """(B, F, h, w) -> log-odds (B, outputs)."""
+        pooled = torch.einsum("bfp,bp->bf", features.flatten(2), self.weights_of_places(features))
+        return self.last(pooled)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.from_features(self.features(x))
+
+
+class DiagnosisNetwork(nn.Module):
+    """f_theta2: attributes, each a probability in [0, 1], to the log-odds of the diagnosis.
+
+    Shape:
+        a (B, p) -> (B,).
+    """
+
+    def __init__(self, attributes: int, hidden: int):
+        super().__init__()
+        self.first, self.second = nn.Linear(attributes, hidden), nn.Linear(hidden, 1)
+
+    def forward(self, a: Tensor) -> Tensor:
+        return self.second(F.silu(self.first(2 * a - 1)))[:, 0]
+
+
+class CausalAlignmentNetwork(nn.Module):
+    """f_theta2(f_theta1(x)) with p attributes between, or f_theta1(x) alone with none.
+
+    Args:
+        attributes: p, 0 for a plain classifier of the image.
+
+    Shape:
+        x (B, 1, H, W) -> attributes as log-odds (B, p) and the diagnosis as log-odds (B,).
+    """
+
+    def __init__(self, attributes: int, architecture: Architecture):
+        super().__init__()
+        self.architecture, self.attributes = architecture, attributes
+        self.image = ImageNetwork(attributes or 1, architecture)
+        self.diagnosis = DiagnosisNetwork(attributes, architecture.hidden) if attributes else None
+
+    def diagnose(self, a: Tensor) -> Tensor:
+        """Attributes set by hand or read from an image, (B, p) in [0, 1], to the log-odds of the diagnosis (B,).
+
+        Raises:
+            ValueError: the classifier has no attributes.
+        """
+        if self.diagnosis is None:
+            raise ValueError("this classifier goes from the image to the diagnosis; it has no attributes to set.")
+        return self.diagnosis(a)
+
+    def from_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The last convolution's features (B, F, h, w) to log-odds of attributes (B, p) and of the diagnosis (B,)."""
+        odds = self.image.from_features(features)
+        if self.diagnosis is None:
+            return odds[:, :0], odds[:, 0]
+        return odds, self.diagnosis(torch.sigmoid(odds))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.from_features(self.image.features(x))
