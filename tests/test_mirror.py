@@ -36,7 +36,7 @@ ELSEWHERE = {
     "datasets/test_stroke_phantom.py": "datasets: head_ct",
     "export/test_bias_pdf.py": "export: bias_json paper",
     "inference/test_inference.py": "inference: messages process tasks",
-    "methods/acat/test_network.py": "methods.acat: autoencoder",
+    "methods/acat/test_network.py": "networks: autoencoder",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
     "methods/cit_lr/test_generator.py": "methods.cit_lr: blocks evaluate network produce sampling train training_data",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.methods.acat.autoencoder import Autoencoder
+from engine.networks.autoencoder import Autoencoder
 
 NEGATIVE, POSITIVE = 0, 1  # the two targets, along the first axis of what is returned
 

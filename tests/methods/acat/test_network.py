@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.methods.acat.autoencoder import Autoencoder
+from engine.networks.autoencoder import Autoencoder
 from engine.methods.acat.network import ACAT, BACKBONES, Baseline, SaliencyAttention, SliceAttention, halves
 
 SIZES = [(1, 32, 32), (5, 48, 40), (3, 33, 51)]
