@@ -177,13 +177,15 @@ def parse(data: bytes) -> tuple[Header, UID, UID]:
         stream = bounds.CountedStream(bounds.inflate(data[start:], bounds.INFLATED_BYTES, window_bits=-15), budget)
     elif named_syntax:
         _check_byte_order(data[start : start + 6], syntax)
-    seen = []
+    seen: set[BaseTag | int] = set()
 
     def behind_the_pixels(tag, vr, length) -> bool:
-        """True from the first element after the pixels that is not wanted: padding, zeros, another maker's own."""
-        if seen:
-            return tag not in WANTED
-        seen.extend({tag} & PIXELS)
+        """True from the first element after the pixels that is not wanted, or that was there before: padding, zeros,
+        another maker's own, a second picture.
+        """
+        if seen & PIXELS and (tag not in WANTED or tag in seen):
+            return True
+        seen.add(tag)
         return False
 
     header = Header(
@@ -200,15 +202,24 @@ def parse(data: bytes) -> tuple[Header, UID, UID]:
 
 
 def _meta(stream: bounds.CountedStream, data: bytes, by_length: bool = True) -> Header:
-    """The file meta information (group 2) from here to the end that its group length gives, or to the next group."""
+    """The file meta information (group 2) from here to the end that its group length gives, to the first element that
+    was there before, or to the next group.
+    """
     start, end = stream.tell(), math.inf
+    seen: set[BaseTag] = set()
+
+    def behind(tag, vr, length) -> bool:
+        again = by_length and tag in seen
+        seen.add(tag)
+        return again or tag >> 16 != 2 or stream.tell() - 8 >= end
+
     if by_length and data[start : start + 8] == b"\x02\0\0\0UL\x04\0":
         end = start + 12 + int.from_bytes(data[start + 8 : start + 12], "little")
     group = read_dataset(
         stream,
         is_implicit_VR=False,
         is_little_endian=True,
-        stop_when=lambda tag, vr, length: tag >> 16 != 2 or stream.tell() - 8 >= end,
+        stop_when=behind,
         specific_tags=META,
     )
     return Header(group, stream.budget)

@@ -12,6 +12,7 @@ from engine.scan.dicom_header import Header
 from engine.scan.geometry import slice_step, volume_affine
 
 UNEVEN_FRAMES = "its slices are not evenly spaced"
+SAME = 1e-3  # share by which two spacings may differ that were written with a few digits each
 IN_ONE_PLACE = 1e-3  # mm: frames that lie no further apart are a series in time
 
 
@@ -86,7 +87,7 @@ def _plane(header: Header) -> Spacing:
         for name in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
     )
     plane = detector or film
-    if patient and (patient != plane or header.text("PixelSpacingCalibrationType")):
+    if patient and (plane is None or not _same(patient, plane) or header.text("PixelSpacingCalibrationType")):
         return Spacing(patient, "patient")
     if plane:
         enlarged = header.number("EstimatedRadiographicMagnificationFactor")
@@ -95,6 +96,11 @@ def _plane(header: Header) -> Spacing:
         return Spacing(plane, "detector")
     aspect = _pair(header, "PixelAspectRatio")
     return Spacing(None, "patient", aspect[0] / aspect[1] if aspect else None)
+
+
+def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two spacings differ by no more than their rounding: a calibration changes more."""
+    return bool(np.allclose(one, other, rtol=SAME, atol=0))
 
 
 def _pair(header: Header, name: str) -> tuple[float, float] | None:

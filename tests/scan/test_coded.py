@@ -282,6 +282,15 @@ def test_the_first_file_meta_information_counts(syntax, second, group_length):
     assert np.array_equal(read_scan(twice).pixels, STORED)
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
+@pytest.mark.parametrize("second", [ExplicitVRBigEndian, JPEGBaseline8Bit])
+def test_the_first_file_meta_information_counts_without_a_group_length(syntax, second):
+    file = run_lengths(STORED) if syntax == RLELossless else dicom(STORED, syntax)
+    at = meta_end(file)
+    twice = file[:132] + file[144:at] + meta(second) + file[at:]
+    assert np.array_equal(read_scan(twice).pixels, STORED)
+
+
 def test_a_group_length_that_is_wrong_does_no_harm():
     file = dicom(STORED, ImplicitVRLittleEndian)
     for wrong in (0, 20, 10_000, 2**32 - 1):
@@ -299,6 +308,14 @@ def test_the_mark_may_stand_at_the_start(syntax):
 def test_what_stands_behind_the_pixels_is_not_read(syntax, behind):
     file = run_lengths(STORED) if syntax == RLELossless else dicom(STORED, syntax)
     assert np.array_equal(read_scan(file + behind).pixels, STORED)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
+def test_the_first_of_two_pictures_in_a_file_counts(syntax):
+    file = run_lengths(STORED) if syntax == RLELossless else dicom(STORED, syntax)
+    rows, pixels = (b"\x28\0\x10\0US\2\0\x10\0", b"\xe0\x7f\x10\0OW\0\0" + struct.pack("<I", 200) + bytes(200))
+    assert np.array_equal(read_scan(file + pixels).pixels, STORED)
+    assert np.array_equal(read_scan(file + rows + pixels).pixels, STORED)
 
 
 def test_elements_behind_the_pixels_are_not_counted(monkeypatch):

@@ -187,6 +187,7 @@ MAGNIFIED = {"EstimatedRadiographicMagnificationFactor": "2"}
             "patient",
         ),
         (SAME, (0.2, 0.1), "detector"),  # repeated, not calibrated: PS3.3 10.7.1.3
+        ({**SAME, "PixelSpacing": ["0.20004", "0.099995"], **MAGNIFIED}, (0.1, 0.05), "patient"),  # but for rounding
         ({**SAME, **MAGNIFIED}, (0.1, 0.05), "patient"),
         ({**SAME, "PixelSpacingCalibrationType": "FIDUCIAL"}, (0.2, 0.1), "patient"),
         (
