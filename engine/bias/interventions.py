@@ -89,7 +89,7 @@ class Interventions(ABC):
         name: a checkpoint's name, or `STRUCTURAL`.
         attributes: name -> its values, for example {"sex": ("F", "M")}.
         size: side of its pictures in pixels.
-        exact: whether the pictures are true counterfactuals by construction, as only the phantom's are.
+        exact: whether the pictures are true counterfactuals by construction, as the phantom's and those of symbols are.
         quality: attribute -> measures on pictures held out from its training: "effectiveness" of each value,
             and "composition"; "effect" of variant `Variant.AUC` is by how much a fixed classifier's AUC of a finding
             changes from the original to the generated pictures. Empty where `exact`.
@@ -179,6 +179,40 @@ class StructuralInterventions(Interventions):
         )
 
 
+class SymbolInterventions(Interventions):
+    """The same picture with the one or the other symbol, drawn as the collection itself draws it: exact.
+
+    Z holds the findings and the principal components of the picture under the symbol's first value.
+
+    Raises:
+        ValueError: the collection draws no symbols.
+    """
+
+    name = STRUCTURAL
+    exact = True
+    quality: Mapping[str, Sequence[Measure]] = {}
+
+    def __init__(self, collection: Collection, size: int = 256):
+        if collection.symbols is None:
+            raise ValueError(f"{collection.name} draws no symbols; open it with another option symbol.")
+        self.size, self.attributes = size, {"symbol": collection.symbols.values}
+
+    def counterfactuals(self, collection, indices, attribute, progress=None, seed=0, size=None):
+        values, size = self.values_of(attribute), size or self.size
+        pictures = {value: np.empty((len(indices), size, size), np.float32) for value in values}
+        factual = collection.attributes[attribute][indices]
+        for row, index in enumerate(indices):
+            for value in values:
+                pictures[value][row] = collection.with_symbol(int(index), size, value)
+            if progress:
+                progress(row + 1, len(indices))
+        original = np.stack([pictures[str(value)][row] for row, value in enumerate(factual)])
+        known = [np.nan_to_num(collection.labels[indices]), principal_components(pictures[values[0]])]
+        return Counterfactuals(
+            attribute, values, factual, original, pictures, np.concatenate(known, 1).astype(np.float32)
+        )
+
+
 def _drawn(collection: Collection) -> Phantom:
     phantom = collection.whole
     if not isinstance(phantom, Phantom):
@@ -204,21 +238,22 @@ def open_interventions(collection: Collection, generator: str | None = None, dev
     """What changes an attribute of this collection's pictures.
 
     Args:
-        generator: a checkpoint's name or folder, or `STRUCTURAL`; None takes the phantom's own structural model, which
-            is exact, or for other collections the shipped checkpoint that was trained on them.
+        generator: a checkpoint's name or folder, or `STRUCTURAL`; None takes what is exact, the phantom's own
+            structural model or the symbols that a collection draws, or for other collections the shipped checkpoint
+            that was trained on them.
 
     Raises:
         ValueError: there is none, or `STRUCTURAL` for pictures that nobody drew.
         RefusedCheckpoint: the checkpoint does not open, or explains scans instead.
     """
-    drawn = isinstance(collection.whole, Phantom)
+    drawn = isinstance(collection.whole, Phantom) or collection.symbols is not None
     found = generator or (STRUCTURAL if drawn else next(iter(generators_for(collection.name)), None))
     if found is None:
         raise ValueError(
             f"no generator trained on {collection.name} is installed; name one with --generator, or train it."
         )
     if found == STRUCTURAL:
-        return StructuralInterventions(collection)
+        return StructuralInterventions(collection) if collection.symbols is None else SymbolInterventions(collection)
     return open_generator(found, device)
 
 

@@ -97,7 +97,7 @@ def bias(
         interventions.values_of(name)  # refuses an unknown one before anything takes long
     if card and not interventions.exact:
         raise UsageError(
-            "--card is for exact counterfactuals, which only drawn films have; leave it out for a generator's."
+            "--card is for exact counterfactuals, of drawn films or symbols; leave it out for a generator's."
         )
     if card and not model.checkpoint.metrics.rows:
         raise UsageError(f"the card of {model.checkpoint.name} has no table of measures to add to.")

@@ -16,8 +16,10 @@ from engine.datasets.collection import UnusableCollection
 from engine.datasets.marks import burned_in
 from engine.datasets.pictures import PictureMemory, read_grey
 from engine.datasets.registry import register_collection
+from engine.datasets.symbols import symbols_for
 
 CLASSES = ("benign", "malignant", "normal")
+WHITE = 255.0  # the brightest grey of the files
 MARK_SHARE = 0.1  # of a pixel; marks are thin, and half would lose them
 
 
@@ -40,7 +42,9 @@ class BUSI(ClassFolders):
         findings: of "Lesion" (benign or malignant), "Benign", "Malignant".
         classes: only these, for example "malignant,normal".
         crop: "beam" or "whole".
-        seed: of the split.
+        symbol: "plus_minus" or "intensity" draws a symbol into every picture that coincides with the first finding in
+            training and is random elsewhere; "none" draws nothing.
+        seed: of the split, and of the random symbols.
 
     Attributes, errors: see `ClassFolders`.
     """
@@ -58,6 +62,7 @@ class BUSI(ClassFolders):
         findings: Sequence[str] = ("Lesion",),
         classes: Sequence[str] | str = (),
         crop: str = "beam",
+        symbol: str = "none",
         seed: int = 42,
         memory: PictureMemory | None = None,
     ) -> None:
@@ -68,6 +73,36 @@ class BUSI(ClassFolders):
             )
         paths = {name: [path for path in (root / name).glob("*.png") if "_mask" not in path.stem] for name in CLASSES}
         super().__init__(root, paths, findings, classes, crop, seed, memory)
+        self.symbols = symbols_for(
+            symbol,
+            finding=self.findings[0],
+            labels=self.labels[:, 0],
+            names=self.files,
+            parts=self._parts,
+            white=self.grey_range[1] if self.grey_range else WHITE,
+            seed=seed,
+        )
+        if self.symbols is not None:
+            self.attributes = {**self.attributes, "symbol": self.symbols.all()}
+
+    def image(self, index: int, size: int | None = None) -> np.ndarray:
+        """As in `ClassFolders`, with the picture's own symbol where there are symbols."""
+        if self.symbols is None:
+            return super().image(index, size)
+        return self.with_symbol(index, size, self.symbols.of(index))
+
+    def with_symbol(self, index: int, size: int | None, value: str) -> np.ndarray:
+        if self.symbols is None:
+            return super().with_symbol(index, size, value)
+        return self.symbols.drawn(super().image(index, size), self.marked_region(index, size), value)
+
+    def symbol_mask(self, index: int, size: int) -> np.ndarray:
+        if self.symbols is None:
+            return super().symbol_mask(index, size)
+        return self.symbols.mask((size, size), self.marked_region(index, size))
+
+    def marked_region(self, index: int, size: int | None) -> np.ndarray | None:
+        return self.mask(index, "Lesion", size)
 
     def mask(self, index: int, finding: str, size: int | None) -> np.ndarray | None:
         """The union of the outlines on the cropped frame, (size, size) bool, its own (H, W) with None; None

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from engine.datasets.boxes import Box
+from engine.datasets.symbols import Symbols
 
 SPLITS = ("train", "validation", "test", "all")
 SOUGHT_ON = 32  # side of the masks that annotated pictures are sought by
@@ -81,6 +82,8 @@ class Collection(ABC):
         guidance_part: "train" or "validation", the part whose annotations pseudo masks are made of.
         markers: texts that are burned into some of the pictures, and the finding that each goes along with.
         has_counterfactuals: whether `counterfactual` gives true ones.
+        symbols: of the symbol that every picture carries, which coincides with a finding in training and is random in
+            validation and test; None where none is drawn. `attributes["symbol"]` says which value each picture has.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Collection(ABC):
     guidance_part: str = "train"
     markers: Sequence[BurnedInMarker] = ()
     has_counterfactuals: bool = False
+    symbols: Symbols | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -161,6 +165,26 @@ class Collection(ABC):
     def with_markers(self, index: int, size: int | None, present: bool) -> np.ndarray:
         """Picture `index` with all of `markers`, or with none of them, and nothing else changed; as `image`."""
         raise ValueError(f"{self.name} has no markers to burn in or take away.")
+
+    def with_symbol(self, index: int, size: int | None, value: str) -> np.ndarray:
+        """Picture `index` with one value of `symbols`, and nothing else changed; as `image`.
+
+        Raises:
+            ValueError: no symbols are drawn here, or another value.
+        """
+        raise ValueError(f"{self.name} draws no symbols; open it with another option symbol.")
+
+    def symbol_mask(self, index: int, size: int) -> np.ndarray:
+        """Where the symbol of picture `index` is drawn, (size, size) bool; nowhere without `symbols`."""
+        return np.zeros((size, size), bool)
+
+    def marked_region(self, index: int, size: int) -> np.ndarray | None:
+        """All that experts marked on picture `index`, whatever they called it, (size, size) bool; None where nothing
+        is.
+        """
+        masks = [self.mask(index, finding, size) for finding in self.findings]
+        known = [mask for mask in masks if mask is not None]
+        return np.any(known, axis=0) if known else None
 
     def counterfactual(
         self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()

@@ -37,7 +37,7 @@ class SelectedFindings(Collection):
             collection.grey_range,
             collection.guidance_part,
         )
-        self.has_counterfactuals = collection.has_counterfactuals
+        self.has_counterfactuals, self.symbols = collection.has_counterfactuals, collection.symbols
 
     @property
     def description(self) -> str:
@@ -79,6 +79,15 @@ class SelectedFindings(Collection):
 
     def with_markers(self, index: int, size: int | None, present: bool) -> np.ndarray:
         return self.chosen_from.with_markers(index, size, present)
+
+    def with_symbol(self, index: int, size: int | None, value: str) -> np.ndarray:
+        return self.chosen_from.with_symbol(index, size, value)
+
+    def symbol_mask(self, index: int, size: int) -> np.ndarray:
+        return self.chosen_from.symbol_mask(index, size)
+
+    def marked_region(self, index: int, size: int) -> np.ndarray | None:
+        return self.chosen_from.marked_region(index, size)
 
     def counterfactual(
         self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()

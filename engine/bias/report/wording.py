@@ -23,7 +23,7 @@ from engine.bias.statistics.fairness import TITLES
 from engine.metrics.measure import Measure
 from engine.metrics.subjects import MEAN
 
-NAMES = {"view_position": "view position", "marker": "marker in the picture"}
+NAMES = {"view_position": "view position", "marker": "marker in the picture", "symbol": "symbol in the picture"}
 OTHERWISE = {
     ("sex", "F"): "as a woman's",
     ("sex", "M"): "as a man's",

@@ -26,7 +26,7 @@ class Architecture:
     Attributes:
         size: side of the square input in pixels, a multiple of 2 ** halvings.
         width: channels of the first two convolutions; the next two have twice, the last three four times as many.
-        halvings: how many of the second, fourth and sixth convolutions halve the grid, 1 to 3.
+        halvings: how many of the first, third and fifth convolutions halve the grid, 1 to 3.
         hidden: units of the MLP's first layer.
         pool: "attention" weighs the places of the last features by a softmax of one more 1 x 1 convolution, "mean" all
             alike.
@@ -51,22 +51,37 @@ class Architecture:
             raise ValueError(f"width must be a multiple of 4, got {self.width}")
 
 
-class PlaceNorm(nn.Module):
-    """Normalises the channels of every place by themselves.
+class StandardisedConv(nn.Conv2d):
+    """A 3 x 3 convolution whose weights have mean 0 and variance gain^2 / inputs (Brock et al. 2021), without bias of
+    its own.
 
-    Norms over a whole picture or batch would carry a marker in one corner to all other places, and to other pictures.
-    Every step is smooth, as the implicit function theorem asks.
+    It takes the place of normalising activations: norms over a picture or batch would carry a marker in one corner to
+    all other places and to other pictures, and norms of each place by itself would lose how bright it is.
 
     Shape:
-        (B, F, h, w) -> the same.
+        (B, F, H, W) -> (B, G, ceil(H / stride), ceil(W / stride)).
     """
 
-    def __init__(self, channels: int):
-        super().__init__()
-        self.norm = nn.LayerNorm(channels, eps=1e-2)  # flat tissue has no contrast, which must not be blown up
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__(inputs, outputs, 3, stride, 1)
+        nn.init.normal_(self.weight)
+        self.gain = nn.Parameter(torch.ones(outputs, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+        w = self.weight
+        mean = (
+            w.mean((1, 2, 3), keepdim=True) if w.shape[1] > 1 else 0.0
+        )  # one grey channel: its mean is the brightness
+        centred = w - mean
+        scale = (centred.square().sum((1, 2, 3), keepdim=True) + 1e-6).rsqrt()
+        return F.conv2d(x, centred * scale * self.gain, self.bias, self.stride, self.padding)
+
+
+class ScaledSiLU(nn.Module):
+    """SiLU that leaves the variance of normal inputs as it was, smooth as the implicit function theorem asks."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x) * 1.7868  # 1 / std of silu of a standard normal
 
 
 class ImageNetwork(nn.Module):
@@ -81,8 +96,8 @@ class ImageNetwork(nn.Module):
         w = architecture.width
         widths, layers = [1, w, w, 2 * w, 2 * w, 4 * w, 4 * w, 4 * w], []
         for place, (before, after) in enumerate(pairwise(widths)):
-            halves = place % 2 == 1 and place // 2 < architecture.halvings
-            layers += [nn.Conv2d(before, after, 3, 2 if halves else 1, 1, bias=False), PlaceNorm(after), nn.SiLU()]
+            halves = place % 2 == 0 and place // 2 < architecture.halvings
+            layers += [StandardisedConv(before, after, 2 if halves else 1), ScaledSiLU()]
         self.body = nn.Sequential(*layers)
         self.last = nn.Linear(4 * w, outputs)
         self.attention = nn.Conv2d(4 * w, 1, 1, bias=False) if architecture.pool == "attention" else None
