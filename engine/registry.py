@@ -199,7 +199,7 @@ class Trained:
         return packages_imported(f"{type(self).__module__}.{self.opened_by}")
 
     def presets(self) -> Mapping[str, Any]:
-        """Named sizes and schedules; at least "demo" and "paper" for what is trained here."""
+        """Named sizes and schedules; at least "demo", "gpu" and "paper" for what is trained here."""
         return self._module("train").PRESETS if self.trainable else {}
 
     def train(self, job: Any) -> Checkpoint | None:

@@ -71,6 +71,7 @@ class Preset(Schedule):
 
 PRESETS: Mapping[str, Preset] = {
     "paper": Preset(steps=20_000, validate_every=1000),
+    "gpu": Preset(architecture=Architecture(width=16), steps=5000, validate_every=250, learning_rate=5e-4),
     "demo": Preset(architecture=Architecture(width=16), steps=1000, validate_every=100, learning_rate=5e-4),
 }
 

@@ -52,7 +52,11 @@ class Preset:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": Preset(size=96, steps=700, validate_every=100, batch=32)}
+PRESETS: Mapping[str, Preset] = {
+    "paper": Preset(),
+    "gpu": Preset(size=224, steps=4000, validate_every=250, batch=32),
+    "demo": Preset(size=96, steps=700, validate_every=100, batch=32),
+}
 
 
 class ResNet50Recipe(Recipe):

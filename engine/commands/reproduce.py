@@ -38,7 +38,9 @@ if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
 
 def reproduce(
     table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER, *STUDIES]))],
-    preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
+    preset: Annotated[
+        str, typer.Option(help="demo (two CPU cores), gpu (ten minutes of one large GPU) or paper (a GPU for days)")
+    ] = "demo",
     root: Annotated[
         Path | None,
         typer.Option(

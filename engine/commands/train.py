@@ -30,7 +30,9 @@ def train(
     method: Annotated[str, typer.Argument(help="for example attri_net")],
     data: Annotated[str, typer.Option(help=", ".join(collections()))],
     root: Annotated[Path | None, typer.Option(help="the collection's folder")] = None,
-    preset: Annotated[str, typer.Option(help="demo (two CPU cores) or paper (a GPU)")] = "demo",
+    preset: Annotated[
+        str, typer.Option(help="demo (two CPU cores), gpu (ten minutes of one large GPU) or paper (a GPU for days)")
+    ] = "demo",
     name: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +69,10 @@ def train(
     compiled: Annotated[
         bool, typer.Option("--compiled", help="fuse loops with torch.compile; needs a C++ compiler")
     ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="end the training after so many and keep the best weights; all steps when not given"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run that was stopped")] = False,
     out: Annotated[
         Path | None, typer.Option(help="folder that the checkpoint's folder goes into", callback=writable_folder)
@@ -81,6 +87,8 @@ def train(
     registered_collection(data)
     if preset not in entry.presets():
         raise UsageError(f"{method} has no preset {preset!r}; there are {', '.join(entry.presets())}.")
+    if minutes is not None and not minutes > 0:
+        raise UsageError(f"--minutes must be above 0, got {minutes:g}.")
     if contrast_class is not None:
         check_two_classes(entry, finding or ())
     collection = opened(data, root, finding or (), option or (), contrast_class)
@@ -110,6 +118,7 @@ def train(
         compiled=compiled,
         pairs=teacher,
         runs=runs,
+        minutes=minutes,
     )
     checkpoint = entry.train(job)
     if checkpoint is not None:

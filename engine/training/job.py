@@ -24,13 +24,14 @@ class TrainingJob:
     Attributes:
         name: of the checkpoint, and of its folder under `runs` and `checkpoints`.
         collection: what it learns from; `terms` says under which licence.
-        preset: "demo" or "paper".
+        preset: "demo", "gpu" or "paper".
         changes: settings that differ from the preset, as text.
         guidance: an object with `name`, `mask` and `annotated`, or None; `guidance_words` says for the card what it is.
         resume: go on with the run that was stopped.
         start_from: a run or checkpoint whose weights the training begins with, or None.
         pairs: a collection of made pairs that teaches beside the other losses, or None.
         command: what was typed, for the card.
+        minutes: of training after which it ends with what it has; None goes through all steps.
     """
 
     name: str
@@ -49,10 +50,13 @@ class TrainingJob:
     compiled: bool = False
     pairs: Collection | None = None
     runs: Path = field(default=RUNS)
+    minutes: float | None = None
 
     def __post_init__(self):
         if not plain_name(self.name):
             raise ValueError(f"a training's name must be that of a folder, got {self.name!r}.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"minutes must be above 0, got {self.minutes}.")
 
     @property
     def run_folder(self) -> Path:

@@ -193,9 +193,18 @@ def shard(count: int, fabric: Fabric) -> slice:
 
 
 def run(
-    recipe: Recipe, folder: Path, fabric: Fabric, resume: bool = False, save_every_s: float = 120.0
+    recipe: Recipe,
+    folder: Path,
+    fabric: Fabric,
+    resume: bool = False,
+    save_every_s: float = 60.0,
+    minutes: float | None = None,
 ) -> dict[str, float]:
     """Train `recipe` in `folder`, from the start or from where an earlier run was stopped.
+
+    Args:
+        minutes: of training, those before a resume among them, after which it ends with a validation, whatever step it
+            has reached; None goes on to `recipe.steps`.
 
     Returns:
         the best validation scores; the weights that reached them are in `folder / BEST` (see `best_weights`).
@@ -214,17 +223,20 @@ def run(
     first, best, before = 0, {"score": -float("inf"), "step": -1}, 0.0
     if state.exists():
         first, best, before = _restore(state, recipe, optimisers)
+    limit = float("inf") if minutes is None else 60 * minutes
+    last = recipe.steps if before < limit else first
     stop = _StopOnSignal()
     shown = {"disable": not fabric.is_global_zero, "mininterval": 2.0}
     began = saved = time.monotonic()
     with stop, tqdm(total=recipe.steps, initial=first, unit="step", **shown) as bar:
-        for step in range(first, recipe.steps):
+        for step in range(first, last):
             losses = recipe.step(step, fabric)
             bar.update()
             if step % 10 == 0:
                 bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})
                 fabric.log_dict({f"loss/{name}": value for name, value in losses.items()}, step=step)
-            if (step + 1) % recipe.validate_every == 0 or step + 1 == recipe.steps:
+            out_of_time = fabric.broadcast(before + time.monotonic() - began >= limit)
+            if (step + 1) % recipe.validate_every == 0 or step + 1 == recipe.steps or out_of_time:
                 scores = recipe.validate(fabric)
                 fabric.log_dict({f"validation/{name}": value for name, value in scores.items()}, step=step)
                 if fabric.is_global_zero:
@@ -242,6 +254,7 @@ def run(
                 or step + 1 == recipe.steps
                 or stop_requested
                 or patience_exceeded
+                or out_of_time
             )
             if fabric.broadcast(due):
                 if fabric.is_global_zero:
@@ -252,6 +265,9 @@ def run(
                 raise Stopped(f"stopped after step {step + 1}; --resume goes on from there.")
             if patience_exceeded:
                 bar.write(f"no better score in {recipe.patience} validations: ended after step {step + 1}.")
+                break
+            if out_of_time:
+                bar.write(f"{minutes:g} minutes are over: ended after step {step + 1}.")
                 break
     return best
 

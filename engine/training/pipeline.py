@@ -130,7 +130,7 @@ class RecipePipeline(Pipeline):
             self.trained.start_from(starting_weights(self.job))
 
     def fit(self, fabric: Fabric) -> None:
-        run(self.trained, self.job.run_folder, fabric, resume=self.job.resume)
+        run(self.trained, self.job.run_folder, fabric, resume=self.job.resume, minutes=self.job.minutes)
 
     @property
     def films(self) -> Films:

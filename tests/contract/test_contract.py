@@ -47,7 +47,7 @@ def test_every_method_declares_what_it_offers():
         for text in (entry.title, entry.paper, entry.evidence_name):
             assert isinstance(text, str) and text
         assert all(isinstance(flag, bool) for flag in (entry.signed, entry.counterfactuals, entry.has_centres))
-        assert {"demo", "paper"} <= {*entry.presets()} or not entry.trainable
+        assert {"demo", "gpu", "paper"} <= {*entry.presets()} or not entry.trainable
 
 
 @pytest.mark.parametrize("name", SCANS)

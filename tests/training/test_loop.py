@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from engine.files import unfinished
+from engine.training import loop
 from engine.training.loop import BEST, STATE, Machine, Recipe, Stopped, UnusableRun, best_weights, facts_of, run, shard
 
 CPU = Machine("cpu")
@@ -130,6 +131,35 @@ def test_a_finished_run_can_be_given_more_steps(tmp_path):
     longer, whole = Line(steps=10), Line(steps=10)
     trained(Line(steps=6), tmp_path / "run")
     trained(longer, tmp_path / "run", resume=True)
+    trained(whole, tmp_path / "whole")
+    assert torch.equal(longer.line.weight, whole.line.weight)
+
+
+class Clock:
+    """A clock that a test sets; `time.sleep` and the rest stay."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+def test_a_training_ends_when_its_minutes_are_over_with_a_validation_and_can_be_given_more(tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(loop, "time", clock)
+
+    def a_minute_each(step):
+        clock.now += 60
+
+    short, again, longer, whole = (Line(steps=8, validate_every=8) for _ in range(4))
+    for recipe in (short, again, longer):
+        recipe.before_step = a_minute_each
+    best = trained(short, tmp_path / "run", minutes=3)
+    assert (facts_of(tmp_path / "run")["step"], facts_of(tmp_path / "run")["seconds"]) == (3, 180)
+    assert best["step"] == 3 and torch.equal(best_weights(tmp_path / "run")["line.weight"], short.line.weight)
+    assert trained(again, tmp_path / "run", resume=True, minutes=3) == best and clock.now == 180
+    trained(longer, tmp_path / "run", resume=True, minutes=100)
     trained(whole, tmp_path / "whole")
     assert torch.equal(longer.line.weight, whole.line.weight)
 

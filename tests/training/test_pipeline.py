@@ -41,6 +41,13 @@ def job(tmp_path):
     )
 
 
+def test_minutes_that_are_none_are_refused_and_those_given_end_the_training(job):
+    with pytest.raises(ValueError, match="minutes must be above 0, got 0"):
+        replace(job, minutes=0)
+    checkpoint = run_pipeline(SupervisedPipeline(replace(job, changes=CHANGES | {"steps": "5000"}, minutes=1e-4)))
+    assert checkpoint is not None and checkpoint.config["training"]["steps_done"] == 1
+
+
 def test_what_is_measured_is_the_calibrated_model_and_the_checkpoint_holds_both(job):
     class Watched(SupervisedPipeline):
         def calibrated(self, model):

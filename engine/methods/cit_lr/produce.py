@@ -71,11 +71,14 @@ class CitLrPipeline(Pipeline):
 
     def fit(self, fabric: Fabric) -> None:
         job, nets = self.job, self.nets
+        steps = {name: getattr(self.preset, f"{name}_steps") for name in PHASES}
         for name, phase in PHASES.items():
             if name == "disentangler":
                 nets.guidance = _guidance(nets, self.data, self.preset, fabric.device)
             recipe = phase(self.data, self.preset, nets, job.seed)
-            run(recipe, job.run_folder / name, fabric, resume=job.resume)
+            # of the minutes that were given a phase gets its share of the steps
+            minutes = None if job.minutes is None else job.minutes * steps[name] / sum(steps.values())
+            run(recipe, job.run_folder / name, fabric, resume=job.resume, minutes=minutes)
             recipe.part.load_state_dict(best_weights(job.run_folder / name))
             if isinstance(recipe, DenoiserPhase):
                 nets.denoiser.load_state_dict(recipe.average.state_dict())

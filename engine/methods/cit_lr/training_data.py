@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -104,7 +104,20 @@ DEMO = Preset(
     strength=0.8,
     num_steps=8,
 )
-PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
+GPU = replace(
+    DEMO,
+    architecture=Architecture(size=128, encoder_width=64, latent=8, width=144, oracle_width=32),
+    oracle_steps=4000,
+    autoencoder_steps=6000,
+    denoiser_steps=20_000,
+    disentangler_steps=500,
+    beta_vae_steps=3000,
+    batch=32,
+    autoencoder_rate=5e-4,
+    disentangled=1024,
+    num_steps=12,
+)
+PRESETS: Mapping[str, Preset] = {"paper": Preset(), "gpu": GPU, "demo": DEMO}
 
 
 class TrainingData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,7 +102,16 @@ DEMO = Preset(
     averaging=0.99,
     keep_last=1,
 )
-PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
+GPU = replace(
+    DEMO,
+    architecture=Architecture(size=192, width=32, critic_width=32),
+    steps=10_000,
+    validate_every=500,
+    pairs=8,
+    learning_rate=3e-4,
+    critic_rate=3e-4,
+)
+PRESETS: Mapping[str, Preset] = {"paper": Preset(), "gpu": GPU, "demo": DEMO}
 
 
 class History(nn.Module):

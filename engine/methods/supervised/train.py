@@ -5,7 +5,7 @@ labels).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,7 +144,8 @@ class Preset:
 
 
 DEMO = Preset(architecture=Architecture(size=128, width=16, levels=4), steps=3000, validate_every=250, made_pairs=8)
-PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
+GPU = replace(DEMO, architecture=Architecture(), steps=20_000, validate_every=500, made_pairs=16)
+PRESETS: Mapping[str, Preset] = {"paper": Preset(), "gpu": GPU, "demo": DEMO}
 
 
 class SupervisedRecipe(PictureRecipe):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -155,7 +155,8 @@ DEMO = Preset(
     warm_steps=5,
     warm_critic_steps=20,
 )
-PRESETS: Mapping[str, Preset] = {"paper": Preset(), "demo": DEMO}
+GPU = replace(DEMO, steps=3000, validate_every=250, pairs=16, critic_steps=5)
+PRESETS: Mapping[str, Preset] = {"paper": Preset(), "gpu": GPU, "demo": DEMO}
 
 
 class VaGanRecipe(DiscrepancyRecipe[MapGenerator]):
