@@ -178,6 +178,7 @@ class Trained:
         largest_weights: bytes of the weights file that a checkpoint of it may have.
         two_classes: whether it can learn one finding against another, rather than against its absence.
         made_pairs: whether pairs of a picture and its true counterfactual can teach it beside its other losses.
+        dimensions: of the scans it takes: 2 for pictures (H, W), 3 for volumes (S, H, W).
         opened_by: the module that opens a checkpoint.
     """
 
@@ -188,6 +189,7 @@ class Trained:
     largest_weights: ClassVar[int] = LARGEST_WEIGHTS
     two_classes: ClassVar[bool] = False
     made_pairs: ClassVar[bool] = False
+    dimensions: ClassVar[int] = 2
     opened_by: ClassVar[str] = "explain"
 
     def open(self, checkpoint: Checkpoint, device: str) -> Any:
@@ -233,7 +235,6 @@ class Method(Trained):
 
     Attributes:
         kinds: the scan kinds it takes; empty for any.
-        dimensions: of the scans it takes: 2 for pictures (H, W), 3 for volumes (S, H, W).
         signed: whether its maps have two signs; others hold nothing below 0, where their colour bar begins.
         counterfactuals: whether it makes them.
         has_centres: whether it has class centres and weights to show.
@@ -242,7 +243,6 @@ class Method(Trained):
     """
 
     kinds: ClassVar[Sequence[str]] = ()
-    dimensions: ClassVar[int] = 2
     signed: ClassVar[bool]
     counterfactuals: ClassVar[bool]
     has_centres: ClassVar[bool]

@@ -9,7 +9,7 @@ import typer
 
 from engine.checkpoints.format import Checkpoint
 from engine.commands.outputs import writable
-from engine.commands.shared import opened, options_used
+from engine.commands.shared import check_dimensions, opened, options_used
 from engine.datasets import SPLITS, Collection, collections
 from engine.errors import UsageError
 from engine.registry import Generator, open_generator, open_model
@@ -49,6 +49,7 @@ def evaluate(
     collection = opened(
         data, root, model.findings, option or (), model.checkpoint.config.get("contrast_class"), trained
     )
+    check_dimensions(entry, collection)
     elsewhere = measured_elsewhere(model.checkpoint, collection)
     if tuple(collection.findings) != tuple(model.findings):
         raise UsageError(

@@ -12,6 +12,7 @@ from engine.datasets import Collection, RegisteredCollection, registered_collect
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
 from engine.errors import UsageError
+from engine.registry import Trained
 
 
 def use_threads(threads: int | None) -> None:
@@ -44,6 +45,16 @@ def options_used(collection: Collection, given: Sequence[str], checkpoint: Check
         whose["as given" if name in settings(given) else f"as {checkpoint.name} was trained"].append(f"{name}={value}")
     said = [f"{', '.join(options)} {how}" for how, options in whose.items() if options]
     return [f"{collection.name} was opened with {' and '.join(said)}"] if said else []
+
+
+def check_dimensions(entry: Trained, collection: Collection) -> None:
+    """Refuses volumes for a method of pictures, and pictures for a method of volumes."""
+    words = {2: "single pictures", 3: "volumes"}
+    if entry.dimensions != collection.dimensions:
+        raise UsageError(
+            f"{entry.title} learns from {words[entry.dimensions]}; {collection.name} holds "
+            f"{words[collection.dimensions]}."
+        )
 
 
 def settings(pairs: Sequence[str]) -> dict[str, str]:

@@ -66,6 +66,7 @@ class Collection(ABC):
     Attributes:
         name: as on the command line, for example ``"chestxray8"``.
         kind: a `Scan.kind`.
+        dimensions: 2 where `image` and its like are pictures (H, W), 3 where they are volumes (S, H, W).
         findings: the C finding names, in the order of the label columns.
         labels: (N, C) float32; 1 present, 0 absent, NaN unknown.
         patients: (N,) str; pictures of one patient (or one group of look-alikes) share it.
@@ -88,6 +89,7 @@ class Collection(ABC):
 
     name: str
     kind: str = "radiograph"
+    dimensions: int = 2
     findings: Sequence[str]
     labels: np.ndarray
     patients: np.ndarray
@@ -119,7 +121,7 @@ class Collection(ABC):
     @abstractmethod
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """Picture `index` as (H, W) float32 in the scanner's own units; resized to (size, size), aspect not kept, when
-        `size` is given.
+        `size` is given. A volume is (S, H, W), of as many slices for every index, and its slices are resized.
         """
 
     @abstractmethod

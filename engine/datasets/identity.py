@@ -102,6 +102,8 @@ def _pictures(collection: Collection) -> list[list[float]]:
     seen = []
     for index in train[np.linspace(0, len(train) - 1, min(LOOKED_AT, len(train))).astype(int)]:
         picture = np.asarray(collection.image(int(index), SIDE), np.float64)
+        if picture.ndim == 3:
+            picture = picture.mean(axis=0)
         picture = (picture - picture.min()) / max(np.ptp(picture), 1e-9)
         means = picture.reshape(BLOCKS, SIDE // BLOCKS, BLOCKS, SIDE // BLOCKS).mean(axis=(1, 3))
         seen.append([round(float(mean), 5) for mean in means.ravel()])

@@ -90,7 +90,8 @@ class RegisteredCollection:
         """The collection.
 
         Args:
-            root: its folder, in the public layout; none for collections that draw their own pictures.
+            root: its folder, in the public layout; a collection that draws its own pictures takes none, or the folder
+                of what it draws in.
             given: what its constructor takes.
 
         Raises:
@@ -99,7 +100,8 @@ class RegisteredCollection:
         """
         if self.needs_folder and root is None:
             raise UnusableCollection(f"{self.name} is read from a folder: give its root.")
-        collection = self.opens(root, **given) if self.needs_folder else self.opens(**given)
+        read = self.needs_folder or (root is not None and "root" in self._parameters)
+        collection = self.opens(**({"root": root} if read else {}), **given)
         collection.options = {
             name: value
             for name, value in given.items()
@@ -146,12 +148,12 @@ def collections() -> Mapping[str, RegisteredCollection]:
 
 
 def registered_collection(name: str) -> RegisteredCollection:
-    """The one called `name`.
+    """The one called `name`; hyphens stand for underscores.
 
     Raises:
         ValueError: there is none; the message names those there are.
     """
-    known = collections()
+    known, name = collections(), name.replace("-", "_")
     if name not in known:
         raise ValueError(f"no collection is called {name!r}; known are {', '.join(known)}")
     return known[name]

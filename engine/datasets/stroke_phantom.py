@@ -14,6 +14,7 @@ and brainstem belong to none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,20 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from engine.datasets.head_ct import AIR, Atlas, Grid, Patient, atlas, attenuation, in_head, sampled, scanned, to_atlas
+from engine.datasets.head_ct import (
+    AIR,
+    SLAB,
+    Atlas,
+    Grid,
+    Patient,
+    atlas,
+    attenuation,
+    in_head,
+    nearest,
+    sampled,
+    scanned,
+    to_atlas,
+)
 
 TERRITORIES = ("left MCA", "left ACA", "left PCA", "right MCA", "right ACA", "right PCA")
 SHARES = np.array([0.38, 0.05, 0.07, 0.38, 0.05, 0.07])  # of lesions; most strokes are of the middle cerebral artery
@@ -90,10 +104,7 @@ def draw_lesion(random: np.random.Generator, territory: int, size: int, root: Pa
     stretch = random.uniform(0.7, 1.4, 3)
     grid = np.indices(allowed.shape, dtype=np.float32)
     distance = np.sqrt(sum(((grid[k] - centre[k]) / stretch[k]) ** 2 for k in range(3)))
-    rough = ndimage.zoom(
-        random.normal(0, 1, (14, 14, 12)).astype(np.float32), np.array(allowed.shape) / (14, 14, 12), order=1
-    )
-    rough = rough[tuple(slice(n) for n in allowed.shape)]
+    rough = _stretched(random.normal(0, 1, (14, 14, 12)).astype(np.float32), allowed.shape)
     voxel_ml = STEP**3 * float(np.prod(average.scale)) / 1000
     wanted = random.uniform(*np.log(VOLUMES_ML[size]))
     count = max(3, min(int(np.exp(wanted) / voxel_ml), len(places)))
@@ -120,18 +131,60 @@ def _allowed_voxels(random: np.random.Generator, territory: int, root: Path | No
     labels = territories(root)[::STEP, ::STEP, ::STEP]
     grid = np.indices(labels.shape, dtype=np.float32)
     for axis in range(3):
-        grid[axis] += ndimage.zoom(
-            random.normal(0, 2.2, (6, 6, 6)).astype(np.float32), np.array(labels.shape) / 6, order=1
-        )
-    moved = ndimage.map_coordinates(labels, grid, order=0, mode="constant")
+        grid[axis] += _stretched(random.normal(0, 2.2, (6, 6, 6)).astype(np.float32), labels.shape)
     same_side = (labels - 1) // 3 == territory // 3
-    return (moved == territory + 1) & same_side & (labels > 0)
+    return (nearest(labels, grid) == territory + 1) & same_side & (labels > 0)
+
+
+def _stretched(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """A small array linearly interpolated to `shape`, corners on corners."""
+    for axis, count in enumerate(shape):
+        places = np.linspace(0, values.shape[axis] - 1, count, dtype=np.float32)
+        below = np.minimum(places.astype(np.intp), values.shape[axis] - 2)
+        share = (places - below).reshape([-1 if k == axis else 1 for k in range(values.ndim)])
+        low = np.take(values, below, axis)
+        values = low + share * (np.take(values, below + 1, axis) - low)
+    return values
 
 
 @lru_cache(maxsize=2)
 def _tissue(root: Path | None) -> np.ndarray:
     hu = ndimage.gaussian_filter(atlas(root).hu, 1.0)[::STEP, ::STEP, ::STEP]
     return (hu > 20) & (hu < 48) & (atlas(root).distance[::STEP, ::STEP, ::STEP] < -1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known of a patient before a head is drawn.
+
+    Attributes:
+        patient: seed of `Patient.draw`.
+        ill: whether there is a stroke.
+        strokes: (place in `TERRITORIES`, place in `SIZES`) of one or two, which a healthy patient would have had.
+        random: draws the lesions.
+    """
+
+    patient: int
+    ill: bool
+    strokes: tuple[tuple[int, int], ...]
+    random: np.random.Generator
+
+    @classmethod
+    def of(cls, seed: int, index: int) -> Plan:
+        """Patient `index` of the stream `seed`: half of them have a stroke, one in twelve of those on both sides."""
+        random = np.random.default_rng([seed, index])
+        ill, both = bool(random.random() < 0.5), bool(random.random() < 1 / 12)
+        patient, territory, size = int(random.integers(2**31)), int(random.choice(6, p=SHARES)), int(random.integers(4))
+        strokes = ((territory, size),)
+        if both:
+            strokes += (((territory + 3) % 6, int(random.integers(3))),)
+        return cls(patient, ill, strokes, random)
+
+    @property
+    def side(self) -> str:
+        """One of `SIDES`."""
+        sides = {territory // 3 for territory, _ in self.strokes}
+        return "none" if not self.ill else "both" if len(sides) == 2 else SIDES[1 + sides.pop()]
 
 
 @dataclass(frozen=True)
@@ -142,12 +195,14 @@ class Case:
         hu: (S, H, W) float32.
         healthy: (S, H, W), the same head, noise and all, without lesions: the true counterfactual.
         mask: (S, H, W) of bool, where at least half of a voxel is ischaemic.
+        territory: (S, H, W) uint8, 1 + the place in `TERRITORIES` in the middle of each voxel, 0 outside of them.
         lesions: one or two, none of a healthy patient.
     """
 
     hu: np.ndarray
     healthy: np.ndarray
     mask: np.ndarray
+    territory: np.ndarray
     lesions: tuple[Lesion, ...]
 
     @property
@@ -157,24 +212,15 @@ class Case:
 
 
 def case(seed: int, index: int, grid: Grid, root: Path | None = None, present: bool | None = None) -> Case:
-    """Patient `index` of the stream `seed`: half of them have a stroke, one in twelve of those on both sides.
+    """The patient that `Plan.of` plans.
 
     Args:
-        present: with or without, whatever the stream says.
+        present: with or without the strokes, whatever the plan says.
     """
-    random = np.random.default_rng([seed, index])
-    ill = bool(random.random() < 0.5)
-    both = bool(random.random() < 1 / 12)
-    patient = Patient.draw(int(random.integers(2**31)))
-    ill = ill if present is None else present
-    lesions: tuple[Lesion, ...] = ()
-    if ill:
-        territory = int(random.choice(6, p=SHARES))
-        lesions = (draw_lesion(random, territory, int(random.integers(4)), root),)
-        if both:
-            other = (territory + 3) % 6
-            lesions += (draw_lesion(random, other, int(random.integers(3)), root),)
-    return rendered(patient, lesions, grid, root)
+    plan = Plan.of(seed, index)
+    ill = plan.ill if present is None else present
+    lesions = tuple(draw_lesion(plan.random, *stroke, root) for stroke in plan.strokes) if ill else ()
+    return rendered(Patient.draw(plan.patient), lesions, grid, root)
 
 
 def rendered(patient: Patient, lesions: tuple[Lesion, ...], grid: Grid, root: Path | None = None) -> Case:
@@ -183,6 +229,7 @@ def rendered(patient: Patient, lesions: tuple[Lesion, ...], grid: Grid, root: Pa
     points = grid.points()
     voxels = to_atlas(patient, points, average)
     head = in_head(voxels, average)
+    territory = nearest(territories(root), voxels[:, :, len(SLAB) // 2])
     voxels = voxels[:, head]  # (3, n)
 
     def recorded(hu: np.ndarray) -> np.ndarray:
@@ -192,7 +239,7 @@ def rendered(patient: Patient, lesions: tuple[Lesion, ...], grid: Grid, root: Pa
 
     healthy = recorded(attenuation(patient, voxels, average))
     if not lesions:
-        return Case(healthy, healthy.copy(), np.zeros(healthy.shape, bool), ())
+        return Case(healthy, healthy.copy(), np.zeros(healthy.shape, bool), territory, ())
     pushed = _swollen(voxels, lesions, average)
     hu, amount = attenuation(patient, pushed, average), np.zeros(head.shape, np.float32)
     for lesion in lesions:
@@ -200,7 +247,7 @@ def rendered(patient: Patient, lesions: tuple[Lesion, ...], grid: Grid, root: Pa
         part *= np.clip((hu - 14) / 6, 0, 1) * np.clip((60 - hu) / 10, 0, 1)  # fluid and bone lose nothing
         hu = hu - part * (lesion.depth + BLURRED * (hu - MEAN_HU))
         amount[head] = np.maximum(amount[head], part)
-    return Case(recorded(hu), healthy, amount.mean(1) >= 0.5, lesions)
+    return Case(recorded(hu), healthy, amount.mean(1) >= 0.5, territory, lesions)
 
 
 def _swollen(voxels: np.ndarray, lesions: tuple[Lesion, ...], average: Atlas) -> np.ndarray:

@@ -2,7 +2,7 @@
 of a collection.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tests.datasets.test_chexpert import write_folder as write_chexpert
 from tests.datasets.test_chexpert import write_segmentations
 from tests.datasets.test_implants import chest
 from tests.datasets.test_mimic_cxr import write_folder as write_mimic
+from tests.datasets.test_stroke_phantom import write_atlas
 from tests.datasets.test_tuberculosis import write_folder as write_tuberculosis
 from tests.datasets.test_vindr import write_folder as write_vindr
 
@@ -42,6 +43,7 @@ def chexpert(root: Path) -> None:
 SAMPLES: dict[str, tuple[Callable[[Path], object] | None, dict]] = {
     "phantom": (None, {"count": 40, "size": SIDE, "marker": "R", "marker_share": 50}),
     "vagan_synthetic": (None, {"count": 50}),
+    "stroke_phantom": (write_atlas, {"count": 20, "size": SIDE, "slices": 3}),
     "chestxray8": (lambda root: write_nih(root, boxes=[("00000001_000.png", "Effusion", 0, 0, 99, 99)]), {}),
     "chexpert": (chexpert, {}),
     "mimic_cxr": (write_mimic, {}),
@@ -55,16 +57,18 @@ SAMPLES: dict[str, tuple[Callable[[Path], object] | None, dict]] = {
 
 
 @pytest.fixture(scope="module", params=list(collections()))
-def opened(request, tmp_path_factory) -> Collection:
+def opened(request, tmp_path_factory) -> Iterator[Collection]:
     if request.param not in SAMPLES:
         pytest.fail(f"{request.param} has no miniature in {Path(__file__).name}: add one to SAMPLES")
     write, options = SAMPLES[request.param]
     root = tmp_path_factory.mktemp(request.param)
     if write:
         write(root)
-    collection = open_collection(request.param, root if write else None, **options)
-    assert collection.options == options
-    return collection
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OTHERWISE_CACHE", str(root / "cache"))
+        collection = open_collection(request.param, root if write else None, **options)
+        assert collection.options == options
+        yield collection
 
 
 @pytest.fixture(scope="module", params=["as it is", "one finding", "two classes"])
@@ -76,6 +80,11 @@ def collection(request, opened) -> Collection:
     if len(opened.findings) < 2:
         pytest.skip(f"{opened.name} has one finding")
     return TwoClass(opened, *opened.findings[:2])
+
+
+def sized(collection):
+    """The shape of what is asked for at SIDE: (SIDE, SIDE), or of a volume (S, SIDE, SIDE)."""
+    return (*collection.image(0).shape[:-2], SIDE, SIDE)
 
 
 def test_names_labels_and_patients_have_their_shapes(collection, opened):
@@ -97,7 +106,16 @@ def test_what_is_a_choice_is_said_in_words_that_are_known(collection, opened):
     )
     assert collection.grey_range is None or collection.grey_range[0] < collection.grey_range[1]
     assert all(isinstance(finding, str) for finding in collection.family)
-    for name in ("crop", "grouping", "grey_range", "guidance_part", "family", "markers", "has_counterfactuals"):
+    for name in (
+        "crop",
+        "grouping",
+        "grey_range",
+        "guidance_part",
+        "family",
+        "markers",
+        "has_counterfactuals",
+        "dimensions",
+    ):
         assert getattr(collection, name) == getattr(opened, name), f"{name} is that of what was chosen from"
 
 
@@ -113,8 +131,8 @@ def test_no_patient_is_in_two_parts(collection):
 
 def test_pictures_come_in_the_size_that_was_asked_for(collection):
     picture = collection.image(0, SIDE)
-    assert picture.shape == (SIDE, SIDE) and picture.dtype == np.float32 and np.isfinite(picture).all()
-    assert collection.image(0).ndim == 2
+    assert picture.shape == sized(collection) and picture.dtype == np.float32 and np.isfinite(picture).all()
+    assert collection.image(0).ndim == collection.dimensions
 
 
 def test_annotations_are_masks_of_the_size_that_was_asked_for(collection):
@@ -123,7 +141,7 @@ def test_annotations_are_masks_of_the_size_that_was_asked_for(collection):
         assert annotated.ndim == 1 and annotated.dtype.kind == "i" and set(annotated) <= set(range(len(collection)))
         for index in map(int, annotated[:2]):
             mask, regions = collection.mask(index, finding, SIDE), collection.regions(index, finding, SIDE)
-            assert mask.shape == (SIDE, SIDE) and mask.dtype == bool
+            assert mask.shape == sized(collection) and mask.dtype == bool
             assert regions and (np.any(regions, axis=0) == mask).all()
         without = next((i for i in range(len(collection)) if i not in annotated), None)
         if without is not None and collection.mask(without, finding, SIDE) is None:
@@ -154,7 +172,7 @@ def test_a_counterfactual_is_a_picture_or_a_sentence(collection):
     index = int(np.flatnonzero(collection.labels[:, 0] == 1)[0])
     same, other = collection.counterfactual(index, SIDE), collection.counterfactual(index, SIDE, without=(finding,))
     assert np.array_equal(same, collection.image(index, SIDE))
-    assert other.shape == (SIDE, SIDE) and other.dtype == np.float32 and not np.array_equal(same, other)
+    assert other.shape == sized(collection) and other.dtype == np.float32 and not np.array_equal(same, other)
 
 
 def test_a_marker_is_burned_in_or_there_is_none(collection):

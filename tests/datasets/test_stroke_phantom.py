@@ -14,14 +14,19 @@ from engine.datasets.stroke_phantom import SIZES, TERRITORIES, VOLUMES_ML, case,
 SMALL = Grid(slices=5, size=64, pixel=3.2, spacing=20.0)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """A folder with an egg of 32 HU that has two ventricles, where the atlas is looked for."""
-    folder = tmp_path_factory.mktemp("atlas")
+def write_atlas(folder):
+    """An egg of 32 HU that has two ventricles, where the atlas is looked for."""
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in (150, 190, 160)), indexing="ij")
     hu = np.where(x**2 + y**2 + z**2 < 0.9, 32.0, 0.0)
     hu[((np.abs(x) - 0.12) / 0.06) ** 2 + (y / 0.25) ** 2 + ((z - 0.15) / 0.15) ** 2 < 1] = 8.0
     nibabel.save(nibabel.Nifti1Image(hu.astype(np.float32), np.eye(4)), folder / "ct_brain_atlas_1mm.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder with the egg of `write_atlas`."""
+    folder = tmp_path_factory.mktemp("atlas")
+    write_atlas(folder)
     yield folder
     for cached in (atlas, territories, stroke_phantom._tissue):
         cached.cache_clear()

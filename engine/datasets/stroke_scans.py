@@ -1,0 +1,199 @@
+"""`stroke_phantom`, a collection of drawn heads with and without an infarct, kept on disk once they have been drawn.
+
+Heads and infarcts are those of `engine.datasets.stroke_phantom`. A head takes a fifth of a second; so each is drawn
+when it is first asked for, with its neighbours, and kept in the cache of `engine.datasets.source_archives`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Collection as Names
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from engine.datasets.collection import SPLITS, Collection, split_by_patient
+from engine.datasets.head_ct import Grid
+from engine.datasets.pictures import resized
+from engine.datasets.registry import register_collection
+from engine.datasets.source_archives import cache_folder
+from engine.datasets.stroke_phantom import SIZES, TERRITORIES, Plan, case
+from engine.files import write_whole
+
+FINDINGS = ("Infarct",)
+FIELD_MM, COVERED_MM = 204.8, 110.0  # side of a slice, and what all slices together span
+SHARES = {"train": 0.6, "validation": 0.1, "test": 0.3}  # drawn heads cost little: many to measure on
+TOGETHER = 16  # heads drawn and kept in one file
+REMEMBERED = 8  # such files held in memory
+DRAWING = 1  # raised whenever a head of one seed changes, so that older files are left alone
+MOST = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Heads:
+    """Heads drawn together: hu (n, S, H, W) int16, mask (n, S, H, W) of bool, territory (n, S, H, W) uint8."""
+
+    hu: np.ndarray
+    mask: np.ndarray
+    territory: np.ndarray
+
+    @classmethod
+    def drawn(cls, seed: int, indices: range, grid: Grid, root: Path | None) -> _Heads:
+        cases = [case(seed, index, grid, root) for index in indices]
+        return cls(
+            np.stack([one.hu for one in cases]).astype(np.int16),
+            np.stack([one.mask for one in cases]),
+            np.stack([one.territory for one in cases]),
+        )
+
+    def packed(self) -> bytes:
+        file = io.BytesIO()
+        np.savez_compressed(file, hu=self.hu, mask=np.packbits(self.mask, -1), territory=self.territory)
+        return file.getvalue()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> _Heads:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            hu = stored["hu"]
+            mask = np.unpackbits(stored["mask"], axis=-1, count=hu.shape[-1]).astype(bool)
+            return cls(hu, mask, stored["territory"])
+
+
+@register_collection(
+    "stroke_phantom",
+    title="drawn heads",
+    kind="CT",
+    terms="Drawn by `engine/datasets/stroke_phantom.py` in the brain atlas of TotalSegmentator 2.18.0 (Wasserthal et "
+    "al. 2023, Apache-2.0), an average of many heads; no single patient.",
+    needs_folder=False,
+)
+class StrokePhantom(Collection):
+    """`count` drawn patients, one CT of the head each; half of them have an infarct, left, right or on both sides.
+
+    Patient i depends on the seed and i alone.
+
+    Args:
+        count: how many, at most a million.
+        seed: another seed, other patients.
+        size: side of a slice in pixels, 32 to 512.
+        slices: how many, evenly from the base of the brain to the vertex.
+        root: a folder that holds TotalSegmentator's source archive or the atlas; the cache or pip when not given.
+
+    Attributes:
+        attributes: ``side`` ("none", "left", "right", "both"), ``territory`` (of the first infarct, "left MCA" ...)
+            and ``lesion_size`` (of the largest, "very small" to "large"); "" without one.
+        grey_range: HU that a network's range should span: from fluid to what is brighter than any brain.
+    """
+
+    findings = FINDINGS
+    dimensions = 3
+    has_counterfactuals = True
+    grey_range = (5.0, 55.0)
+
+    def __init__(
+        self, count: int = 3000, seed: int = 1, size: int = 64, slices: int = 11, root: Path | None = None
+    ) -> None:
+        if not 1 <= count <= MOST:
+            raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
+        if not 32 <= size <= 512 or not 1 <= slices <= 110:
+            raise ValueError(f"size must be 32 to 512 and slices 1 to 110, got {size} and {slices}")
+        self.seed, self.size, self.slices, self._root = seed, size, slices, root
+        self.grid = Grid(slices, size, FIELD_MM / size, COVERED_MM / slices)
+        plans = [Plan.of(seed, index) for index in range(count)]
+        ill = np.array([plan.ill for plan in plans])
+        self.labels = ill.astype(np.float32)[:, None]
+        self.patients = np.array([f"stroke-{seed}-{index:06d}" for index in range(count)])
+        self.attributes: Mapping[str, np.ndarray] = {
+            "side": np.array([plan.side for plan in plans]),
+            "territory": np.array([TERRITORIES[plan.strokes[0][0]] if plan.ill else "" for plan in plans]),
+            "lesion_size": np.array([SIZES[max(s for _, s in plan.strokes)] if plan.ill else "" for plan in plans]),
+        }
+        self._parts = split_by_patient(self.patients, SHARES, seed)
+        self._recent: OrderedDict[int, _Heads] = OrderedDict()
+
+    @property
+    def description(self) -> str:
+        """Seed, number of patients and size."""
+        return (
+            f"drawn heads ({self.name}), patients of seed {self.seed}, {len(self)} in all, "
+            f"{self.slices} slices of {self.size} x {self.size}"
+        )
+
+    def image(self, index: int, size: int | None = None) -> np.ndarray:
+        """(S, H, W) float32 in HU, lowest slice first, rows to the back, columns to the patient's left."""
+        heads, place = self._heads(index)
+        return self._sized(heads.hu[place].astype(np.float32), size)
+
+    def split(self, name: str) -> np.ndarray:
+        """60 % train, 10 % validation, 30 % test of the patients."""
+        if name not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
+        return np.arange(len(self)) if name == "all" else self._parts[name].copy()
+
+    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
+        """(S, size, size) bool, where the infarct is; None in a patient without one."""
+        if not self.labels[index, self.findings.index(finding)]:
+            return None
+        heads, place = self._heads(index)
+        return self._sized(heads.mask[place].astype(np.float32), size) >= 0.5
+
+    def annotated(self, finding: str) -> np.ndarray:
+        return np.flatnonzero(self.labels[:, self.findings.index(finding)] == 1)
+
+    def territory_map(self, index: int) -> np.ndarray:
+        """(S, H, W) uint8: 1 + the place in `TERRITORIES` of each voxel, 0 outside of them."""
+        heads, place = self._heads(index)
+        return heads.territory[place]
+
+    def stroke_territories(self, index: int) -> tuple[int, ...]:
+        """Places in `TERRITORIES` of the patient's infarcts; none in a healthy one."""
+        plan = Plan.of(self.seed, index)
+        return tuple(territory for territory, _ in plan.strokes) if plan.ill else ()
+
+    def counterfactual(
+        self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()
+    ) -> np.ndarray:
+        """The same head, noise and all, without its infarct or with the one that it would have had; as `image`."""
+        for names in (without, with_):
+            if isinstance(names, str) or set(names) - set(FINDINGS):
+                raise ValueError(f"findings must be a collection of names out of {', '.join(FINDINGS)}; got {names!r}")
+        if without and with_:
+            raise ValueError("an infarct cannot be taken away and added at once")
+        ill = bool(self.labels[index, 0])
+        if not (without if ill else with_):
+            return self.image(index, size)
+        made = case(self.seed, index, self.grid, self._root, present=True)
+        return self._sized(made.healthy if without else made.hu, size)
+
+    def _heads(self, index: int) -> tuple[_Heads, int]:
+        """The heads drawn together with `index`, and where it is among them."""
+        chunk, place = divmod(int(index), TOGETHER)
+        heads = self._recent.get(chunk)
+        if heads is None:
+            heads = self._kept(chunk)
+            self._recent[chunk] = heads
+            while len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)
+        return heads, place
+
+    def _kept(self, chunk: int) -> _Heads:
+        folder = f"{self.seed}-{self.slices}x{self.size}-{DRAWING}"
+        file = cache_folder() / "stroke_phantom" / folder / f"{chunk:05d}.npz"
+        if file.is_file():
+            try:
+                return _Heads.unpacked(file.read_bytes())
+            except (OSError, ValueError, KeyError, BadZipFile):
+                pass  # damaged: drawn anew
+        start = chunk * TOGETHER
+        heads = _Heads.drawn(self.seed, range(start, start + TOGETHER), self.grid, self._root)
+        write_whole(file, heads.packed())
+        return heads
+
+    def _sized(self, volume: np.ndarray, size: int | None) -> np.ndarray:
+        if size is None or size == volume.shape[-1]:
+            return volume
+        return np.stack([resized(plane, size) for plane in volume])
