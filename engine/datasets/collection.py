@@ -85,6 +85,8 @@ class Collection(ABC):
         has_counterfactuals: whether `counterfactual` gives true ones.
         symbols: of the symbol that every picture carries, which coincides with a finding in training and is random in
             validation and test; None where none is drawn. `attributes["symbol"]` says which value each picture has.
+        concepts: the p things that experts say of what they see before they name it, for example "spiculation"; none
+            for most. `concept_labels` is (N, p) float32 of them, 1 present and 0 absent.
     """
 
     name: str
@@ -104,6 +106,8 @@ class Collection(ABC):
     markers: Sequence[BurnedInMarker] = ()
     has_counterfactuals: bool = False
     symbols: Symbols | None = None
+    concepts: Sequence[str] = ()
+    concept_labels: np.ndarray = np.zeros((0, 0), np.float32)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -39,6 +39,7 @@ class SelectedFindings(Collection):
             collection.guidance_part,
         )
         self.has_counterfactuals, self.symbols = collection.has_counterfactuals, collection.symbols
+        self.concepts, self.concept_labels = collection.concepts, collection.concept_labels
 
     @property
     def description(self) -> str:

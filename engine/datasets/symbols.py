@@ -12,7 +12,7 @@ import numpy as np
 KINDS = {"none": (), "plus_minus": ("-", "+"), "intensity": ("grey", "white")}  # option -> values without, with finding
 GRID = 96  # the authors draw on pictures of 96 pixels; all lengths below are theirs on that grid
 HALF, HALF_THICKNESS, FROM_EDGE, CLEARANCE = 5.0, 2.0, 10.0, 5.0
-GREY = 0.5  # of white, the darker value of "intensity"
+GREY = 0.5  # of the way from black to white, the darker value of "intensity"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Symbols:
         labels: (N,) 1 with the finding, 0 or NaN without.
         white: the grey of the symbol.
         seed: of the random symbols.
+        black: the darkest grey of a picture.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Symbols:
     labels: np.ndarray
     white: float
     seed: int
+    black: float = 0.0
 
     @property
     def values(self) -> tuple[str, str]:
@@ -71,7 +73,8 @@ class Symbols:
         place, bar, arm = _places(picture.shape, region)
         marked = picture.copy()
         if self.kind == "intensity":
-            marked[place] = self.white * (1.0 if value == self.values[1] else GREY)
+            share = 1.0 if value == self.values[1] else GREY
+            marked[place] = self.black + share * (self.white - self.black)
             return marked
         marked[bar] = self.white
         if value == self.values[1]:
@@ -94,12 +97,14 @@ def symbols_for(
     parts: Mapping[str, np.ndarray],
     white: float,
     seed: int,
+    black: float = 0.0,
 ) -> Symbols | None:
     """The symbols of a collection; None for "none".
 
     Args:
         kind: one of `KINDS`.
         labels: (N,) of `finding`.
+        white, black: the brightest and the darkest grey of a picture, in its units.
         parts: "train" holds the indices of the pictures whose symbol coincides with the label.
 
     Raises:
@@ -111,7 +116,7 @@ def symbols_for(
         return None
     coinciding = np.zeros(len(labels), bool)
     coinciding[parts["train"]] = True
-    return Symbols(kind, finding, coinciding, names, labels, white, seed)
+    return Symbols(kind, finding, coinciding, names, labels, white, seed, black)
 
 
 def _places(shape: tuple[int, ...], region: np.ndarray | None) -> tuple[tuple, tuple, tuple]:

@@ -14,6 +14,7 @@ from engine.datasets.collection import Collection
 from engine.datasets.crop import CROPS
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
+from tests.datasets.lidc_small import write_implants
 from tests.datasets.test_brain_mri import write_folder as write_slices
 from tests.datasets.test_brats import write_patient
 from tests.datasets.test_busi import write_folder as write_frames
@@ -53,6 +54,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object] | None, dict]] = {
     "brats": (volumes, {}),
     "tuberculosis": (write_tuberculosis, {}),
     "implants": (lambda root: write_nih(root, patients=20, grey=chest()), {"copies": 1}),
+    "lidc_implants": (write_implants, {"copies": 1}),
 }
 
 
@@ -117,6 +119,13 @@ def test_what_is_a_choice_is_said_in_words_that_are_known(collection, opened):
         "dimensions",
     ):
         assert getattr(collection, name) == getattr(opened, name), f"{name} is that of what was chosen from"
+
+
+def test_what_experts_say_of_a_picture_is_known_of_all(collection, opened):
+    n, p = len(collection), len(collection.concepts)
+    assert tuple(collection.concepts) == tuple(opened.concepts)
+    assert not p or collection.concept_labels.shape == (n, p)
+    assert {*np.unique(collection.concept_labels)} <= {0.0, 1.0}
 
 
 def test_no_patient_is_in_two_parts(collection):
