@@ -3,7 +3,8 @@
 Outline: the contours of all readers through the middle of the nodule, averaged over readers and over the slices that a
 slice of the chest holds. Inside, by the median ratings: attenuation and ground glass (texture), calcium
 (calcification), width of the edge (margin), spicules (spiculation), undulation of the edge beyond what the contours
-have (lobulation), contrast (subtlety). Malignancy is never drawn: whatever tells of it does so through the outline and these six.
+have (lobulation), contrast (subtlety). Malignancy is never drawn: whatever tells of it does so through the outline and
+these six.
 
 Numbers are those of radiology's textbooks and of the Fleischner Society's glossary (Hansell et al. 2008): solid tissue
 is near 30 HU, ground glass adds 200 to 350 HU to lung and lets vessels show, calcium is above 200 HU. Simplified: one
