@@ -90,7 +90,8 @@ def chest(source: Source, root: Path | None = None) -> Chest:
     seen = np.stack([cv2.resize(s.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for s in tumour]) > 0
     lung = _lungs(fine, thickness)
     if seen.any():
-        lung &= ndimage.distance_transform_edt(~seen, sampling=(thickness, 1, 1)) > KEEP_OFF_MM
+        away = np.asarray(ndimage.distance_transform_edt(~seen, sampling=(thickness, 1, 1)))
+        lung &= away > KEEP_OFF_MM
     shows = lung.any(axis=(1, 2))
     noise, reach = _noise(fine[shows])
     return Chest(source.name, fine[shows], lung[shows], thickness, noise, reach)

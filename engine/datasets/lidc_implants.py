@@ -142,7 +142,7 @@ class LIDCImplants(NoduleCrops):
         here = NodulePicture(*(square(part, corner, side, 0) for part in drawn.parts))
         noise = noise_like(where.noise_hu, where.noise_reach_mm, side, random)
         picture = here.on(bare, ndimage.gaussian_filter(lung.astype(np.float32), 0.7), noise)
-        axes = tuple(np.flatnonzero(random.random(2) < 0.5))  # mirrored, as lungs have no side that counts
+        axes = tuple(np.flatnonzero(random.random(2) < 0.5).tolist())  # mirrored, as lungs have no side that counts
         return Implant(*(np.ascontiguousarray(np.flip(part, axes)) for part in (picture, bare, here.outline & lung)))
 
 

@@ -78,7 +78,7 @@ def middle_outline(nodule: Nodule, thickness_mm: float) -> np.ndarray:
     for reading in slices:
         layers = [_filled(contours, scale, shift, side) for contours in reading.values()]
         drawn.append(np.mean(layers, axis=0) if layers else np.zeros((side, side), np.float32))
-    return np.mean(drawn, axis=0, dtype=np.float32)
+    return np.stack(drawn).mean(axis=0).astype(np.float32)
 
 
 def middle_z(nodule: Nodule) -> float:
@@ -148,9 +148,8 @@ def _of(rating: int) -> int:
 
 def _depth(inside: np.ndarray) -> np.ndarray:
     """mm below the edge, negative outside."""
-    return np.asarray(
-        (ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)) * STEP_MM, np.float32
-    )
+    below, beyond = (np.asarray(ndimage.distance_transform_edt(part), np.float32) for part in (inside, ~inside))
+    return (below - beyond) * STEP_MM
 
 
 def _angles(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
