@@ -9,7 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test lint test-without-browser lint-js test-js fuzz bench-load bench-volumes wheel environment test-environment chromium clean
+.PHONY: help app test lint test-without-browser lint-js test-js postgresql fuzz bench-load bench-volumes wheel environment test-environment chromium clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -17,10 +17,10 @@ help:
 app: environment
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
 
-test: test-environment chromium
+test: test-environment chromium postgresql
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
-test-without-browser: test-environment
+test-without-browser: test-environment postgresql
 	$(BIN)/python -m pytest -q --ignore=tests/browser $(PYTEST_ARGS)
 
 # pyright brings its own node, as a wheel.
@@ -81,6 +81,14 @@ chromium:
 	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; \
 	  else false; fi; } || { \
 	  echo "The browser tests need Chromium: install it (apt-get install chromium), or run make test-without-browser." >&2; exit 1; }
+
+# The store of reviews is tested on PostgreSQL too; the tests start a server of their own. Without it they skip those, and say so.
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql; \
+	  else false; fi; } || \
+	  echo "The store is not tested on PostgreSQL, as it cannot be had here (apt-get install postgresql)." >&2
 
 clean:
 	rm -rf $(VENV)

@@ -55,6 +55,9 @@ ELSEWHERE = {
     "pages/components/test_volumes.py": "pages.components: explaining",
     "pages/test_bias.py": "bias.report: request; pages.components: bias_cards",
     "reproduce/test_reproduce.py": "commands: reproduce; reproduce: records tables",
+    "review/test_database.py": "review.migrations: env; review.migrations.versions: first_tables; review: tables; "
+    "commands: review",
+    "review/test_store.py": "review: cases log",
     "scan/test_coded.py": "scan: codestreams dicom_coded dicom_frames",
     "scan/test_grey.py": "scan: dicom dicom_grey dicom_picture tables",
     "scan/test_hostile.py": "scan: bounds decoder one_file",

@@ -11,7 +11,20 @@ from typer.main import get_command
 
 from engine import __version__
 
-COMMANDS = ("app", "doctor", "explain", "train", "evaluate", "reproduce", "bias", "bench", "adopt", "caution", "push")
+COMMANDS = (
+    "app",
+    "doctor",
+    "explain",
+    "train",
+    "evaluate",
+    "reproduce",
+    "bias",
+    "bench",
+    "adopt",
+    "caution",
+    "push",
+    "review",
+)
 
 
 class _OneByOne(TyperGroup):

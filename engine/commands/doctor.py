@@ -21,6 +21,7 @@ IMPORTED = {
     "scikit-image": "skimage",
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
+    "SQLAlchemy": "sqlalchemy",
     "fpdf2": "fpdf",
     "markdown-it-py": "markdown_it",
     "protobuf": "google.protobuf",
