@@ -69,10 +69,15 @@ class Preprocessing:
             low, high = resized.min(), resized.max()
         return float(low), float(low + 1 if _alike(low, high) else high)
 
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W) in the scan's units to (size, size) float32 in [-value_range, value_range]."""
+    def apply(self, pixels: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
+        """(H, W) in the scan's units to (size, size) float32 in [-value_range, value_range].
+
+        Args:
+            like: (H', W'), another picture whose grey values say what is mapped to the ends: the same patient's, so
+                that the two can be compared pixel by pixel.
+        """
         resized = self.resized(pixels)
-        low, high = self.ends(resized)
+        low, high = self.ends(resized if like is None else self.resized(like))
         return np.clip(
             (resized - low) * (2 * self.value_range / (high - low)) - self.value_range,
             -self.value_range,

@@ -93,6 +93,11 @@ class Model(ABC):
         ]
         return np.concatenate([np.empty((0, len(self.findings)), np.float32), *answers])
 
+    def predict_prepared(self, prepared: np.ndarray) -> np.ndarray:
+        """The same of scans as `preprocess` gives them, or changed from there, (n, ...): (n, C) float32."""
+        parts = [self._predict(prepared[start : start + self.batch]) for start in range(0, len(prepared), self.batch)]
+        return np.concatenate([np.empty((0, len(self.findings)), np.float32), *parts])
+
     def pixels_of(self, scan: Scan | np.ndarray) -> np.ndarray:
         """The pixels of a scan that the model takes: (H, W), or (S, H, W) for a method of volumes.
 

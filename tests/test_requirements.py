@@ -15,6 +15,7 @@ DISTRIBUTIONS = {
     "google": "protobuf",
     "markdown_it": "markdown-it-py",
     "openjpeg": "pylibjpeg-openjpeg",
+    "pytorch_grad_cam": "grad-cam",
 }
 
 TYPES_ONLY = {"_typeshed"}  # known to type checkers, imported by no program

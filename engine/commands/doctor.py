@@ -17,6 +17,7 @@ from engine.errors import UsageError
 
 REQUIRED = Path(__file__).resolve().parent.parent.parent / "requirements.txt"
 IMPORTED = {
+    "grad-cam": "pytorch_grad_cam",
     "scikit-learn": "sklearn",
     "scikit-image": "skimage",
     "opencv-python-headless": "cv2",

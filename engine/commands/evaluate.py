@@ -1,18 +1,24 @@
-"""python -m engine evaluate METHOD: every measure that the method's paper reports, with 95 % intervals."""
+"""python -m engine evaluate METHOD: every measure that the method's paper reports, or those asked for, with 95 %
+intervals.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from tqdm import tqdm
 
 from engine.checkpoints.format import Checkpoint
 from engine.commands.outputs import writable
 from engine.commands.shared import check_dimensions, opened, options_used
 from engine.datasets import SPLITS, Collection, collections
 from engine.errors import UsageError
-from engine.registry import Generator, open_generator, open_model
+from engine.metrics.measure import Measure, NotMeasurable
+from engine.registry import Generator, Model, open_generator, open_model
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
 
@@ -33,6 +39,14 @@ def evaluate(
             "--default-options", help="leave out the options of the collection that the checkpoint was trained with"
         ),
     ] = False,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="measure these instead of what the method's paper reports: a metric, or a group (faithfulness, "
+            "localisation, robustness, sanity, counterfactual, truth); each beside a random map"
+        ),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="with --metric: pictures a finding")] = 32,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
@@ -41,7 +55,9 @@ def evaluate(
 
     if split not in SPLITS:
         raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
-    entry = registered(method)
+    entry, names = registered(method), asked(metric or ())
+    if names and isinstance(entry, Generator):
+        raise UsageError(f"{entry.title} explains no scans, so there is no map to measure; leave --metric out.")
     model = (open_generator if isinstance(entry, Generator) else open_model)(checkpoint, device)
     if model.checkpoint.method != entry.name:
         raise UsageError(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
@@ -59,11 +75,53 @@ def evaluate(
     indices = collection.split(split)
     if not len(indices):
         raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
-    rows, remarks = entry.evaluate(model, collection, indices)
+    rows, remarks = (
+        judged(model, collection, indices, names, most) if names else entry.evaluate(model, collection, indices)
+    )
     used = options_used(collection, option or (), model.checkpoint)
     print(show(rows, [*elsewhere, *used, *remarks, *both_numbers(rows)]))
     if json:
         write_json(json, "evaluate", rows)
+
+
+def asked(names: Sequence[str]) -> list[str]:
+    """The metrics that `--metric` names, none where it is not given.
+
+    Raises:
+        UsageError: neither a metric nor a group.
+    """
+    if not names:
+        return []
+    from engine.attribution.measures import chosen
+
+    try:
+        return chosen(names)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def judged(
+    model: Model, collection: Collection, indices: np.ndarray, names: Sequence[str], most: int
+) -> tuple[list[Measure], list[str]]:
+    """Rows and remarks of `--metric`, as any explainer is measured.
+
+    Raises:
+        UsageError: a model of volumes, or one that does not say how it prepares a picture.
+    """
+    from engine.attribution.explainer import ModelExplainer
+    from engine.attribution.measures import measured
+
+    try:
+        explainer = ModelExplainer(model)
+    except NotMeasurable as reason:
+        raise UsageError(str(reason)) from reason
+    with tqdm(unit="measure", mininterval=2.0) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return measured(explainer, collection, indices, names, most, progress=progress)
 
 
 def measured_elsewhere(checkpoint: Checkpoint, collection: Collection) -> list[str]:

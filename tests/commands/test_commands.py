@@ -203,6 +203,21 @@ def test_evaluate_prints_every_measure_and_writes_the_same_as_json(trained, engi
         assert f"| {row['metric']} | {row['subject']} |" in card
 
 
+def test_metrics_are_asked_for_by_name_or_group_each_beside_a_random_map(trained, engine, tmp_path):
+    checkpoint, rows = trained[0] / "out" / "small", tmp_path / "rows.json"
+    evaluate = "evaluate", "attri_net", "--checkpoint", checkpoint, *DATA, "--device", "cpu"
+    code, _, err = engine(*evaluate, "--metric", "sparseness", "--metric", "truth", "--most", "2", "--json", rows)
+    assert code == 0, err
+    found = json.loads(rows.read_text())["rows"]
+    assert {row["metric"] for row in found} == {"sparseness", "recovery", "restraint"}
+    assert {row["n"] for row in found if row.get("finding")} == {2}
+    for metric in ("sparseness", "recovery"):
+        at_random = [row for row in found if row["metric"] == metric and "random map" in row.get("variant", "")]
+        assert len(at_random) * 2 == len([row for row in found if row["metric"] == metric])
+    code, _, err = engine(*evaluate, "--metric", "bleu")
+    assert code != 0 and "no metric or group is called 'bleu'" in err and "faithfulness" in err
+
+
 def test_a_checkpoint_is_not_measured_on_scans_of_another_kind(engine, tmp_path):
     lesions = method("cx_gan").tiny(tmp_path / "lesions").folder  # of vagan_synthetic, whose finding BUSI has as well
     frames = write_frames(tmp_path / "busi")

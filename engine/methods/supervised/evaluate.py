@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from engine.datasets.collection import Collection
@@ -12,10 +10,11 @@ from engine.metrics.classification import accuracy, auc, mean_auc, sensitivity, 
 from engine.metrics.composition import composition
 from engine.metrics.disease_sensitivity import disease_sensitivity
 from engine.metrics.hit_rate import hit_rate
+from engine.metrics.means import mean_over
 from engine.metrics.measure import Measure, collected
 from engine.metrics.recovery import recovery, restraint
 from engine.metrics.stride_energy import stride_energy
-from engine.metrics.subjects import MEAN_OVER_FINDINGS, Variant
+from engine.metrics.subjects import Variant
 from engine.preprocessing import Preprocessing
 
 MOST_COUNTERFACTUALS = 300  # positives a finding whose true counterfactual is drawn
@@ -100,20 +99,3 @@ def true_counterfactuals(prep: Preprocessing, collection: Collection, indices: n
             )
         )
     return np.stack(found)
-
-
-def mean_over(rows: Sequence[Measure], metric: str) -> list[Measure]:
-    """The mean over findings, its interval the mean of theirs, which holds under any dependence; nothing
-    for fewer than two.
-    """
-    parts = [row for row in rows if row.metric == metric]
-    if len(parts) < 2:
-        return []
-    ends = [(row.low, row.high) for row in parts if row.low is not None and row.high is not None]
-    low, high = np.mean(ends, axis=0) if len(ends) == len(parts) else (None, None)
-    chances = [row.chance for row in parts if row.chance is not None]
-    chance = float(np.mean(chances)) if len(chances) == len(parts) else None
-    value = float(np.mean([row.value for row in parts]))
-    return [
-        Measure(metric, "", value, low, high, n=sum(row.n for row in parts), chance=chance, variant=MEAN_OVER_FINDINGS)
-    ]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from engine.networks.autoencoder import Autoencoder
 from engine.methods.acat.network import ACAT, BACKBONES, Baseline, SaliencyAttention, SliceAttention, halves
+from engine.networks.autoencoder import Autoencoder
 
 SIZES = [(1, 32, 32), (5, 48, 40), (3, 33, 51)]
 
