@@ -21,6 +21,7 @@ class Region:
         mask: where it is, bool, read-only, (H, W) or (S, H, W) on the scan's own grid; None for what has no place, and
             in a record without its large pictures.
         parts: the regions below it.
+        counterfactual: the score that it has in the counterfactual; None where the method gives none.
 
     Raises:
         ValueError: when a field is not as described.
@@ -31,6 +32,7 @@ class Region:
     score: float
     mask: np.ndarray | None = None
     parts: tuple[Region, ...] = ()
+    counterfactual: float | None = None
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.strip():
@@ -41,6 +43,10 @@ class Region:
             )
         if not np.isfinite(self.score):
             raise ValueError(f"the score of region {self.name!r} must be finite, got {self.score}")
+        if self.counterfactual is not None and not np.isfinite(self.counterfactual):
+            raise ValueError(
+                f"the counterfactual score of region {self.name!r} must be finite, got {self.counterfactual}"
+            )
         if self.mask is not None:
             if self.mask.dtype != bool or self.mask.ndim not in (2, 3):
                 raise ValueError(
@@ -77,14 +83,18 @@ class Region:
         return replace(self, mask=None, parts=tuple(part.without_masks() for part in self.parts))
 
     def record(self) -> dict:
-        """The tree ready for JSON; `mask` is a place in `masks`, null for what has none."""
+        """The tree ready for JSON; `mask` is a place in `masks`, null for what has none; `counterfactual` stands where
+        there is one.
+        """
         places = {id(region): place for place, region in enumerate(r for r in self.walk() if r.mask is not None)}
 
         def region_record(region: Region) -> dict:
+            otherwise = region.counterfactual
             return {
                 "name": region.name,
                 "level": region.level,
                 "score": round(float(region.score), 6),
+                **({} if otherwise is None else {"counterfactual": round(float(otherwise), 6)}),
                 "mask": places.get(id(region)),
                 "parts": [region_record(part) for part in region.parts],
             }

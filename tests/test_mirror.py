@@ -25,6 +25,7 @@ ELSEWHERE = {
     "commands/test_bench.py": "engine: timing; methods.attri_net: bench; methods.cit_lr: bench; methods.cx_gan: bench",
     "commands/test_commands.py": "engine: errors __main__; commands: doctor evaluate outputs shared train",
     "contract/test_contract.py": "engine: registry; checkpoints: detector; methods.attri_net: __init__ explain; "
+    "methods.causal_alignment: __init__; "
     "methods.cit_lr: __init__; methods.cx_gan: __init__ explain; methods.onnx: __init__ explain; "
     "methods.supervised: explain; methods.va_gan: explain",
     "datasets/phantom/test_collection.py": "datasets.phantom: acquisition anatomy build findings",
@@ -40,6 +41,7 @@ ELSEWHERE = {
     "methods/acat/test_network.py": "networks: autoencoder",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
+    "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures produce",
     "methods/cit_lr/test_generator.py": "methods.cit_lr: blocks evaluate network produce sampling train training_data",
     "methods/map_translation/test_produce.py": "training: job; methods.map_translation: evaluate; methods.cx_gan: "
     "evaluate produce; methods.va_gan: evaluate produce",

@@ -46,6 +46,12 @@ def test_the_tree_is_written_as_json_and_points_to_its_masks():
     }
 
 
+def test_a_counterfactual_score_is_written_where_there_is_one():
+    region = Region("Image", "image", 0.9, None, (Region("Margin", "attribute", 0.75, counterfactual=0.25),))
+    assert "counterfactual" not in region.record() and region.record()["parts"][0]["counterfactual"] == 0.25
+    assert region.without_masks().parts[0].counterfactual == 0.25
+
+
 def test_without_masks_names_and_scores_stay():
     bare = nodule().without_masks()
     assert bare.masks() == [] and [r.name for r in bare.walk()] == [r.name for r in nodule().walk()]
@@ -69,6 +75,7 @@ def test_a_region_cannot_be_changed_afterwards():
         ({"level": "organ"}, "must be one of image, attribute, diagnosis"),
         ({"score": float("nan")}, "must be finite"),
         ({"score": float("inf")}, "must be finite"),
+        ({"counterfactual": float("nan")}, "counterfactual score of region 'Image' must be finite"),
         ({"mask": MASK.astype(np.float32)}, "bool"),
         ({"mask": MASK[0]}, r"\(H, W\) or \(S, H, W\)"),
         ({"parts": (Region("a", "attribute", 1), Region("a", "attribute", 2))}, "different names"),

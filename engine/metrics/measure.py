@@ -14,7 +14,6 @@ from engine.discovery import declared
 from engine.metrics import subjects
 
 METRICS = (  # what is measured outside engine/metrics: statistics, and the bias report
-    "cam_precision",
     "eca",
     "eca_error",
     "effect",

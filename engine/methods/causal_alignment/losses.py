@@ -17,6 +17,18 @@ def alignment_loss(counterfactual: Tensor, x: Tensor, mask: Tensor) -> Tensor:
     return ((counterfactual - x) * (1 - mask)).abs().flatten(1).sum(1).mean()
 
 
+def outside_share(counterfactual: Tensor, x: Tensor, mask: Tensor, least: float = 1e-3) -> Tensor:
+    """Eq. 3 in shares: 1/n sum_i |(x*_i - x_i) (1 - m_i)|_1 / |x*_i - x_i|_1, from 0 to 1.
+
+    Args:
+        counterfactual, x, mask: see `alignment_loss`.
+        least: added below, so that no change is no misalignment.
+    """
+    change = (counterfactual - x).abs()
+    outside, whole = (change * (1 - mask)).flatten(1).sum(1), change.flatten(1).sum(1)
+    return (outside / (whole + least)).mean()
+
+
 def attribute_loss(logits: Tensor, attributes: Tensor, weights: Tensor | None = None) -> Tensor:
     """L_ce(f_theta1(x), a) of Eq. 5: binary cross-entropy, the mean over pictures and attributes.
 

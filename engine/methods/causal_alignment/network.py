@@ -5,6 +5,7 @@ the diagnosis itself.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,14 +68,14 @@ class StandardisedConv(nn.Conv2d):
         nn.init.normal_(self.weight)
         self.gain = nn.Parameter(torch.ones(outputs, 1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         w = self.weight
         mean = (
             w.mean((1, 2, 3), keepdim=True) if w.shape[1] > 1 else 0.0
         )  # one grey channel: its mean is the brightness
         centred = w - mean
         scale = (centred.square().sum((1, 2, 3), keepdim=True) + 1e-6).rsqrt()
-        return F.conv2d(x, centred * scale * self.gain, self.bias, self.stride, self.padding)
+        return F.conv2d(input, centred * scale * self.gain, self.bias, self.stride, self.padding)
 
 
 class ScaledSiLU(nn.Module):
@@ -105,19 +106,18 @@ class ImageNetwork(nn.Module):
             nn.init.zeros_(self.attention.weight)  # begins as the mean
 
     def features(self, x: Tensor) -> Tensor:
-        """The last convolution's features (B, F, h, w), on which Grad-CAM looks."""
-        return self.body(x)
-
-    def weights_of_places(self, features: Tensor) -> Tensor:
-        """How much each place counts, (B, h w), adding up to 1."""
+        """The last features (B, F, h, w), each place weighed as it counts; their mean goes into the last layer, so that
+        the Grad-CAM of these is how the log-odds are made up (but for their constant).
+        """
+        hidden = self.body(x)
         if self.attention is None:
-            return features.new_full((len(features), features[0, 0].numel()), 1 / features[0, 0].numel())
-        return self.attention(features).flatten(1).softmax(1)
+            return hidden
+        weights = self.attention(hidden).flatten(2).softmax(2)  # (B, 1, h w), adding up to 1
+        return hidden * (weights * weights.shape[2]).view(len(x), 1, *hidden.shape[2:])
 
     def from_features(self, features: Tensor) -> Tensor:
         """(B, F, h, w) -> log-odds (B, outputs)."""
-        pooled = torch.einsum("bfp,bp->bf", features.flatten(2), self.weights_of_places(features))
-        return self.last(pooled)
+        return self.last(features.mean((2, 3)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.from_features(self.features(x))
@@ -138,7 +138,26 @@ class DiagnosisNetwork(nn.Module):
         return self.second(F.silu(self.first(2 * a - 1)))[:, 0]
 
 
-class CausalAlignmentNetwork(nn.Module):
+class RegionClassifier(nn.Module, ABC):
+    """What all classifiers offer that stand in one table with causal alignment.
+
+    Shape:
+        x (B, 1, H, W) -> attributes as log-odds (B, p), p = 0 where there are none, and the diagnosis as log-odds (B,).
+    """
+
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """x (B, 1, H, W) to the features (B, F, h, w) on which Grad-CAM looks."""
+
+    @abstractmethod
+    def from_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """These to log-odds of attributes (B, p) and of the diagnosis (B,)."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.from_features(self.features(x))
+
+
+class CausalAlignmentNetwork(RegionClassifier):
     """f_theta2(f_theta1(x)) with p attributes between, or f_theta1(x) alone with none.
 
     Args:
@@ -164,12 +183,31 @@ class CausalAlignmentNetwork(nn.Module):
             raise ValueError("this classifier goes from the image to the diagnosis; it has no attributes to set.")
         return self.diagnosis(a)
 
+    def features(self, x: Tensor) -> Tensor:
+        return self.image.features(x)
+
     def from_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The last convolution's features (B, F, h, w) to log-odds of attributes (B, p) and of the diagnosis (B,)."""
         odds = self.image.from_features(features)
         if self.diagnosis is None:
             return odds[:, :0], odds[:, 0]
         return odds, self.diagnosis(torch.sigmoid(odds))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.from_features(self.image.features(x))
+
+def grad_cam(net: RegionClassifier, x: Tensor, sign: Tensor) -> Tensor:
+    """Grad-CAM (Selvaraju et al. 2017) of the diagnosis: what speaks for it where `sign` is 1, against it where it is
+    -1.
+
+    Args:
+        x: (B, 1, H, W).
+        sign: (B,) of 1 and -1, the decisions that are explained.
+
+    Returns:
+        (B, h, w), not negative, on the grid of the last features.
+    """
+    with torch.no_grad():
+        features = net.features(x)
+    features.requires_grad_()
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(net.from_features(features)[1].sum(), features)
+    drawn = (slope.mean((2, 3), keepdim=True) * features.detach()).sum(1)
+    return F.relu(drawn * sign.view(-1, 1, 1))

@@ -1,0 +1,118 @@
+"""From a training job to a checkpoint of causal alignment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.checkpoints.card import placeholder_card
+from engine.checkpoints.format import Checkpoint, save_checkpoint
+from engine.explanation import fitting_change_limit
+from engine.methods.causal_alignment.evaluate import evaluate
+from engine.methods.causal_alignment.explain import CausalAlignmentModel
+from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork
+from engine.methods.causal_alignment.pictures import RegionPictures
+from engine.methods.causal_alignment.train import CausalAlignmentRecipe
+from engine.metrics.classification import youden_threshold
+from engine.ood import OutOfDistributionDetector
+from engine.preprocessing import Preprocessing
+from engine.training.job import TrainingJob
+from engine.training.pipeline import RecipePipeline, run_pipeline
+
+ALIGNED = (
+    "Research and teaching: to see a classifier whose counterfactuals were held to the region that radiologists "
+    "marked, and how much of its answer still follows what lies beside. Not for diagnosis."
+)
+UNALIGNED = (
+    "Research and teaching: to see how a classifier falls for a symbol that coincides with the diagnosis in training. "
+    "It was trained without any alignment, on purpose. Not for diagnosis, and not as a classifier."
+)
+
+
+class CausalAlignmentPipeline(RecipePipeline):
+    """The classifier of causal alignment."""
+
+    name = "causal_alignment"
+
+    def recipe(self) -> CausalAlignmentRecipe:
+        return CausalAlignmentRecipe(self.job.collection, self.preset, self.job.seed)
+
+    @property
+    def aligned(self) -> bool:
+        return bool(self.preset.lambda_image or (self.preset.lambda_attributes and self._concepts))
+
+    @property
+    def _concepts(self) -> list[str]:
+        return list(self.job.collection.concepts) if self.preset.hierarchical else []
+
+    def configuration(self) -> dict:
+        return {
+            "concepts": self._concepts,
+            "counterfactual": {
+                "alpha_image": self.preset.alpha_image,
+                "alpha_attributes": self.preset.alpha_attributes,
+            },
+            "scales": dict.fromkeys(self.job.collection.findings, 1.0),
+        }
+
+    def calibrated(self, model: CausalAlignmentModel) -> dict:
+        """From validation pictures with random symbols: operating point by Youden's index, and colour scales."""
+        collection, (finding,) = self.job.collection, model.findings
+        chosen = collection.split("validation")
+        chosen = chosen[~np.isnan(collection.labels[chosen, 0])]
+        pictures = RegionPictures(collection, model.preprocessing)
+        own = pictures.at_random(chosen)
+        seen = np.concatenate([pictures.under(chosen[k : k + 1], str(value)) for k, value in enumerate(own)])
+        _, p = model.forward(seen)
+        threshold = float(youden_threshold(collection.labels[chosen, 0], p[:, 0], finding=finding))
+        otherwise, _ = model.counterfactuals(seen, np.zeros(len(seen)))
+        span = 2 * model.preprocessing.value_range
+        largest = float(np.quantile(np.abs(otherwise - seen) / span, 0.995))
+        return {
+            "thresholds": {finding: round(threshold, 6)},
+            "scales": {finding: float(f"{max(largest, 1e-6):.2g}")},
+            "change_limit": fitting_change_limit(otherwise - seen, span),
+        }
+
+    def measured(self, model: CausalAlignmentModel):
+        rows, remarks = evaluate(model, self.job.collection, self.job.collection.split("test"))
+        return rows, remarks, []
+
+    def intended(self) -> str:
+        return ALIGNED if self.aligned else UNALIGNED
+
+
+def produce(job: TrainingJob) -> Checkpoint | None:
+    """Train (or go on training), choose the operating point on validation, measure on test, save.
+
+    Raises:
+        ValueError: guidance is asked for, several findings, or settings or a start that do not fit.
+    """
+    return run_pipeline(CausalAlignmentPipeline(job))
+
+
+def tiny(folder: Path, seed: int = 0, concepts: tuple[str, ...] = ("margin", "spiculation")) -> Checkpoint:
+    """A small checkpoint with random weights, for tests."""
+    torch.manual_seed(seed)
+    net = CausalAlignmentNetwork(len(concepts), Architecture(size=16, width=4, halvings=1, hidden=4))
+    with torch.no_grad():
+        net.image.last.weight.mul_(10)
+    pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, 16, 16)).astype(np.float32)
+    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
+    config = {
+        "findings": ["Malignant"],
+        "concepts": list(concepts),
+        "counterfactual": {"alpha_image": 0.05, "alpha_attributes": 0.05},
+        "network": asdict(net.architecture),
+        "preprocessing": asdict(Preprocessing(16)),
+        "data": {"collection": "lidc_implants", "kind": "unknown", "guidance": "none"},
+        "thresholds": {"Malignant": 0.5},
+        "scales": {"Malignant": 0.2},
+    }
+    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | {
+        k: torch.as_tensor(v) for k, v in detector.tensors().items()
+    }
+    return save_checkpoint(folder, method="causal_alignment", config=config, weights=weights, card=placeholder_card())
