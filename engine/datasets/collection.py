@@ -160,6 +160,16 @@ class Collection(ABC):
         """Which pixels of picture `index` show the patient, (size, size) or (H, W) bool; None where it is not known."""
         return None
 
+    def organ(self, index: int, size: int | None = None) -> np.ndarray | None:
+        """Where the findings of picture `index` could lie at all, (size, size) or (H, W) bool, of a volume with its
+        slices; None where it is not known.
+        """
+        return None
+
+    def position(self, index: int) -> int:
+        """Where in its organ a slice lies, as the number of a stratum; -1 where it is not known or lies outside."""
+        return -1
+
     def marks(self, index: int, size: int | None = None) -> np.ndarray | None:
         """Where calipers, letters or signs are burned in, (size, size) or (H, W) bool; None where it is not known."""
         return None

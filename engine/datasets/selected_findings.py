@@ -73,6 +73,12 @@ class SelectedFindings(Collection):
     def body(self, index: int, size: int | None = None) -> np.ndarray | None:
         return self.chosen_from.body(index, size)
 
+    def organ(self, index: int, size: int | None = None) -> np.ndarray | None:
+        return self.chosen_from.organ(index, size)
+
+    def position(self, index: int) -> int:
+        return self.chosen_from.position(index)
+
     def marks(self, index: int, size: int | None = None) -> np.ndarray | None:
         return self.chosen_from.marks(index, size)
 

@@ -14,15 +14,18 @@ from engine.datasets.collection import Collection
 from engine.datasets.crop import CROPS
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
-from tests.datasets.lidc_small import write_implants
+from tests.datasets.lidc_small import write_chests, write_implants
 from tests.datasets.test_brain_mri import write_folder as write_slices
 from tests.datasets.test_brats import write_patient
 from tests.datasets.test_busi import write_folder as write_frames
 from tests.datasets.test_chestxray8 import write_folder as write_nih
 from tests.datasets.test_chexpert import write_folder as write_chexpert
 from tests.datasets.test_chexpert import write_segmentations
+from tests.datasets.test_covid_ct_md import write_sample as write_slices_of_ct
 from tests.datasets.test_implants import chest
+from tests.datasets.test_ist3 import write_folder as write_heads
 from tests.datasets.test_mimic_cxr import write_folder as write_mimic
+from tests.datasets.test_mosmed import write_folder as write_studies
 from tests.datasets.test_stroke_phantom import write_atlas
 from tests.datasets.test_tuberculosis import write_folder as write_tuberculosis
 from tests.datasets.test_vindr import write_folder as write_vindr
@@ -52,6 +55,10 @@ SAMPLES: dict[str, tuple[Callable[[Path], object] | None, dict]] = {
     "busi": (write_frames, {}),
     "brain_mri": (write_slices, {}),
     "brats": (volumes, {}),
+    "lung_phantom": (write_chests, {"count": 40, "size": SIDE, "slices": 3}),
+    "mosmed": (write_studies, {"slices": 3}),
+    "ist3": (write_heads, {"slices": 3}),
+    "covid_ct_md": (write_slices_of_ct, {}),
     "tuberculosis": (write_tuberculosis, {}),
     "implants": (lambda root: write_nih(root, patients=20, grey=chest()), {"copies": 1}),
     "lidc_implants": (write_implants, {"copies": 1}),
