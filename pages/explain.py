@@ -13,7 +13,7 @@ from pages.components.checkpoint_choice import Offers, better, choices, choose, 
 from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import Entry, OpenScan
-from viewer import BlankFindings, explain_state, explain_view
+from viewer import BlankFindings, VolumePlace, explain_state, explain_view
 
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
 
@@ -25,7 +25,7 @@ def on_show(opened: OpenScan) -> int:
 
 def explain(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str) -> Job:
     """The worker's job for this scan, the slice on show, and checkpoint."""
-    return common.ask(*explaining(opened, scan, checkpoint, device, on_show(opened)))
+    return common.ask(*explaining(opened, scan, checkpoint, device))
 
 
 def predict_counterfactual(
@@ -51,7 +51,7 @@ def explain_ahead(opened: OpenScan) -> None:
         if not any(common.takes(c, other.scan.kind, other.slices) for c in offers.checkpoints):
             return None
         checkpoint, index = standing(offers, made), other.slices // 2 if other.slices > 1 else 0
-        return checkpoint.identity, *explaining(other, frame(other.scan, index), checkpoint, device, index)
+        return checkpoint.identity, *explaining(other, frame(other.scan, index), checkpoint, device)
 
     def ended(entry: Entry, work: ahead.Work, job: Job) -> None:
         if job.error is None:
@@ -75,7 +75,7 @@ def explain_ahead(opened: OpenScan) -> None:
 def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, explained: Explained) -> None:
     """The answer on show is kept as long as the scan is, so that it stands there at once when the reader comes back."""
     common.worker().ask(
-        *explaining(opened, scan, checkpoint, common.device(), on_show(opened)),
+        *explaining(opened, scan, checkpoint, common.device()),
         asker=ahead.asker(shelf.mine()),
         background=True,
     )
@@ -251,8 +251,11 @@ def view(
     amounts = explain_state(VIEW, findings, _turn(opened))["amounts"]
     several_known = len(amounts) > 1 and bool(findings) and all(finding.truth is not None for finding in findings)
     limit, grey_range = (explained.difference if explained else None) or (None, None)
+    voxels = open_scans.chosen_volume(opened)
+    by_slice = checkpoint is not None and not volumes.explains_whole(checkpoint)
+    place = VolumePlace(opened.scan.spacing_mm, opened.scan.affine, on_show(opened), by_slice)
     explain_view(
-        scan.pixels,
+        scan.pixels if voxels is None else voxels,
         scan.window,
         findings,
         title=title,
@@ -261,7 +264,7 @@ def view(
         pixel_aspect=scan.pixel_aspect,
         scale_note=scan_words.measured_at(scan),
         method=f"{method.title}, {method.evidence_name}" if method else "",
-        presets=scan_words.window_presets(scan),
+        presets=scan_words.window_presets(opened.scan),
         joint_probabilities=together,
         joint_truth=open_scans.true_change(opened, *amounts) if several_known else None,
         difference_limit=limit,
@@ -269,7 +272,8 @@ def view(
         noun=words.noun(scan.kind),
         picture=_turn(opened),
         blank=blank,
-        slices=open_scans.place_of(opened),
+        volume=None if voxels is None else place,
+        model=checkpoint.identity if checkpoint else "",
         on_slice=lambda index: open_scans.turn_slice(opened, index),
         key=VIEW,
     )

@@ -3,7 +3,8 @@ only.
 
 What goes through a session's socket holds up everything else that the session has to say, and is kept by Streamlit
 besides; so no array does. An address is `/pixels/TOKEN`. It lives for ten minutes after the last run of the page that
-shows it, or until that page shows something else or is closed. Of a volume, every slice may have an address of its own.
+shows it, or until that page shows something else or is closed. A volume is never one message: its slices lie under one
+token, `/pixels/TOKEN/FIRST/COUNT`, a few at a time, and are written when they are asked for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -22,13 +24,24 @@ from server import readers, sessions
 
 PATH = "/pixels/"
 LIFETIME = 600.0  # seconds
+MOST_BYTES = 4 << 20  # of several parts in one message; one alone may be larger
 MOMENT = 10.0
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
+class Parts(Protocol):
+    """Something that is fetched part by part."""
+
+    def __len__(self) -> int: ...
+
+    def part(self, index: int) -> bytes:
+        """Part `index` of 0 to len - 1."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Lent:
-    data: bytes
+    data: bytes | Parts
     reader: str | None
     session: str
     until: float
@@ -48,7 +61,7 @@ class PixelStore:
         self._lent: dict[str, _Lent] = {}
         self._lock = threading.Lock()
 
-    def lend(self, chunks: Sequence[bytes], reader: str | None, session: str) -> list[str]:
+    def lend(self, chunks: Sequence[bytes | Parts], reader: str | None, session: str) -> list[str]:
         """A new token for each of `chunks`, for this reader's requests only."""
         tokens, until = [secrets.token_urlsafe(24) for _ in chunks], self._clock() + self.lifetime
         with self._lock:
@@ -80,11 +93,26 @@ class PixelStore:
         self.take_back(tokens)
         return new
 
-    def get(self, token: str, reader: str | None) -> bytes | None:
-        """The bytes, or None for a token that is unknown, has ended, or is another reader's: nobody learns which."""
+    def get(self, token: str, reader: str | None, parts: tuple[int, int] | None = None) -> bytes | None:
+        """The bytes, or None for a token that is unknown, has ended, or is another reader's: nobody learns which.
+
+        Args:
+            parts: (first, how many), of what is lent in parts; such a thing has no bytes as a whole, and no more than
+                MOST_BYTES of several parts.
+        """
         with self._lock:
             lent = self._lent.get(token)
-        return lent.data if lent and lent.reader == reader and lent.until > self._clock() else None
+        if lent is None or lent.reader != reader or lent.until <= self._clock():
+            return None
+        if isinstance(lent.data, bytes):
+            return lent.data if parts is None else None
+        first, count = parts or (0, 0)
+        if not 0 < count <= len(lent.data) - first:
+            return None
+        chunk = lent.data.part(first)
+        if count > 1 and count * len(chunk) > MOST_BYTES:
+            return None
+        return b"".join([chunk, *(lent.data.part(k) for k in range(first + 1, first + count))])
 
     def forget_session(self, session: str) -> None:
         with self._lock:
@@ -101,13 +129,14 @@ sessions.when_one_leaves(STORE.forget_session)
 sessions.at_every_look(STORE.forget_ended)
 
 
-def lend(chunks: Sequence[bytes]) -> list[str]:
+def lend(chunks: Sequence[bytes | Parts]) -> list[str]:
     """Tokens for this session's page."""
     return STORE.lend(chunks, readers.current(), sessions.current())
 
 
 async def _answer(request: Request) -> Response:
-    data = STORE.get(request.path_params["token"], readers.of_request(request.scope))
+    reader, asked = readers.of_request(request.scope), request.path_params
+    data = STORE.get(asked["token"], reader, (asked["first"], asked["count"]) if "first" in asked else None)
     if data is None:
         return PlainTextResponse(
             "These pixels are not here any more; the page asks for them anew.", 404, headers=HEADERS
@@ -116,5 +145,5 @@ async def _answer(request: Request) -> Response:
 
 
 def routes() -> list[Route]:
-    """The address under which pixels are served."""
-    return [Route(PATH + "{token}", _answer, methods=["GET"])]
+    """The addresses under which pixels are served."""
+    return [Route(PATH + address, _answer, methods=["GET"]) for address in ("{token}", "{token}/{first:int}/{count:int}")]

@@ -28,6 +28,7 @@ from viewer.blob import (
     checked_state,
 )
 from viewer.header import explain_parts, panels_parts
+from viewer.volume import VolumePixels, VolumePlace
 
 __all__ = [
     "VISIBLE_CHANGE",
@@ -35,6 +36,8 @@ __all__ = [
     "BlankFindings",
     "FindingView",
     "PanelView",
+    "VolumePixels",
+    "VolumePlace",
     "explain_parts",
     "explain_state",
     "explain_view",
@@ -91,7 +94,7 @@ def explain_state(key: str, findings: Sequence[FindingView], picture: str = "") 
 
 
 def explain_view(
-    pixels: np.ndarray,
+    pixels: np.ndarray | VolumePixels,
     window: tuple[float, float],
     findings: Sequence[FindingView],
     *,
@@ -109,15 +112,17 @@ def explain_view(
     noun: str = "picture",
     picture: str = "",
     blank: BlankFindings | None = None,
-    slices: tuple[int, int] | None = None,
+    volume: VolumePlace | None = None,
     on_slice: Callable[[int], None] | None = None,
+    model: str = "",
     height: int | None = None,
     key: str,
 ) -> dict:
     """The Explain page's middle: findings, four linked panels, and the counterfactual slider.
 
     Args:
-        pixels: (H, W) float32, in the scan's units.
+        pixels: (H, W) float32, in the scan's units, or a volume, whose slices are fetched one by one, those in the
+            middle first.
         window: (centre, width) to start with, same units.
         findings: in the order of the list; without any, the scan alone is shown.
         title, badges: the line above; a badge is (words, 'quiet' | 'good' | 'warn' | 'bad').
@@ -137,9 +142,10 @@ def explain_view(
         picture: says which scan this is. Another one begins with its own first finding and its own view; what was
             chosen is dropped.
         blank: what is shown in place of `findings`, which are then empty.
-        slices: (which one this is, from 0, and how many there are) for a slice of a volume; wheel and arrow keys then
-            ask for another.
-        on_slice: is told which slice is asked for, before the script runs again.
+        volume: how a volume lies in the patient, and what its findings are about.
+        on_slice: is told of which slice findings are asked for, before the script runs again; only where
+            `volume.findings_of_slice`.
+        model: says which model's findings these are: what is remembered of one is not shown of another.
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
 
@@ -162,7 +168,8 @@ def explain_view(
         noun=noun,
         picture=picture,
         blank=blank,
-        slices=slices,
+        volume=volume,
+        model=model,
         height=height,
         key=key,
     )
@@ -176,7 +183,7 @@ def explain_view(
             "joint": None if joint_probabilities is None else dict(joint_probabilities),
             "truth": _lent_truth(joint_truth, key),
         },
-        lambda: _turn_slice(key, slices, on_slice),
+        lambda: _turn_slice(key, len(pixels), on_slice),
     )
     return explain_state(key, findings, picture)
 
@@ -195,17 +202,11 @@ def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None =
     return {}
 
 
-def _turn_slice(key: str, slices: tuple[int, int] | None, on_slice: Callable[[int], None] | None) -> None:
-    """Passes on which slice the browser asks for, if it is one of those there are."""
+def _turn_slice(key: str, count: int, on_slice: Callable[[int], None] | None) -> None:
+    """Passes on which of `count` slices the browser asks for, if it is one of those there are."""
     mounted = st.session_state.get(key)
     wish = mounted.get("slice") if isinstance(mounted, Mapping) else None
-    if (
-        slices is not None
-        and on_slice is not None
-        and isinstance(wish, int)
-        and not isinstance(wish, bool)
-        and 0 <= wish < slices[1]
-    ):
+    if on_slice is not None and isinstance(wish, int) and not isinstance(wish, bool) and 0 <= wish < count:
         on_slice(wish)
 
 

@@ -3,6 +3,7 @@
 The header goes as JSON. Every array goes by itself, as little-endian bytes, and is fetched only by a view that does not
 have it yet. An entry of `header["arrays"]` says of each: `dtype` ('u2', 'i2' or 'f4'), `shape`, `scale` and `zero`, so
 that value = stored * scale + zero keeps the unit of what was packed, and the `digest` by which a view knows it again.
+A volume is fetched in as many `parts` as it has slices (viewer/volume.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from viewer.volume import MapVolume, VolumePixels
 
 LARGEST_AMOUNT = 1.5
 VISIBLE_CHANGE = 0.0125  # of the grey range: below it a pixel does not count as changed
@@ -29,11 +32,13 @@ class FindingView:
         verdict: plain words under the bar, for example 'above its operating point (0.47)'.
         sentence: one sentence of plain language, shown while the finding is selected.
         evidence: (h, w) float32, signed, on the model's own grid, which covers the whole scan; enlarged bilinearly.
+            (s, h, w) for a volume that the model reads as a whole.
         evidence_limit: the colour bar runs from -limit to +limit, in `evidence_unit`.
         steps, probabilities: (K,) the counterfactual slider, rising from 0 to at most 1.5, and the model's probability
             there.
         changes: in the scan's units. (h, w): the frame at a is scan + a * change.
             (K, h, w): the frame at steps[k] is scan + changes[k], interpolated between.
+            (s, h, w) or (K, s, h, w) where the evidence is (s, h, w).
             Steps, probabilities and changes are None together where a method offers no counterfactual.
         facts: what stands beside the slider, as (label, value).
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
@@ -67,7 +72,8 @@ class FindingView:
         for what, value in (("probability", self.probability), ("threshold", self.threshold)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{what} of {self.name} must lie in [0, 1], got {value}")
-        _check_picture(f"evidence of {self.name}", self.evidence)
+        axes = 3 if self.of_volume else 2
+        _check_picture(f"evidence of {self.name}", self.evidence, axes)
         _check_limit(f"evidence_limit of {self.name}", self.evidence_limit)
         if self.truth is not None:
             _check_picture(f"truth of {self.name}", self.truth)
@@ -87,13 +93,23 @@ class FindingView:
         if not np.all((probabilities >= 0) & (probabilities <= 1)):
             raise ValueError(f"probabilities of {self.name} must lie in [0, 1]")
         changes = np.asarray(self.changes)
-        if changes.ndim == 3:
+        if changes.ndim == axes + 1:
             if len(changes) != len(steps):
                 raise ValueError(
                     f"changes of {self.name} must hold one frame a step, got {len(changes)} for {len(steps)} steps"
                 )
-            changes = changes.reshape(-1, changes.shape[-1])
-        _check_picture(f"changes of {self.name}", changes)
+            changes = changes.reshape(-1, *changes.shape[2:])
+        _check_picture(f"changes of {self.name}", changes, axes)
+        if self.of_volume and changes.shape[-2:] != self.evidence.shape[-2:]:
+            raise ValueError(
+                f"changes of {self.name} must have shape (s, {self.evidence.shape[1]}, {self.evidence.shape[2]}), as its "
+                f"evidence, got {changes.shape}"
+            )
+
+    @property
+    def of_volume(self) -> bool:
+        """Whether it is about a volume as a whole."""
+        return np.ndim(self.evidence) == 3
 
 
 @dataclass(frozen=True)
@@ -165,10 +181,11 @@ def full_window(pixels: np.ndarray) -> tuple[float, float]:
     return (low + high) / 2, max(high - low, 1e-6)
 
 
-def _check_picture(what: str, picture: np.ndarray) -> None:
+def _check_picture(what: str, picture: np.ndarray, axes: int = 2) -> None:
     picture = np.asarray(picture)
-    if picture.ndim != 2 or min(picture.shape) < 2:
-        raise ValueError(f"{what} must have shape (h, w), at least 2 x 2, got {picture.shape}")
+    if picture.ndim != axes or min(picture.shape[-2:]) < 2 or not len(picture):
+        shape = "(h, w)" if axes == 2 else "(s, h, w)"
+        raise ValueError(f"{what} must have shape {shape}, at least 2 x 2, got {picture.shape}")
     if not np.isfinite(picture).all():
         raise ValueError(f"{what} must be finite")
 
@@ -217,40 +234,48 @@ class Packer:
     """Collects the arrays of one view."""
 
     def __init__(self):
-        self._arrays: list[tuple[str, np.ndarray]] = []
+        self._arrays: list[tuple[str, np.ndarray | VolumePixels, bool]] = []
 
-    def _add(self, dtype: str, array: np.ndarray) -> int:
-        self._arrays.append((dtype, np.asarray(array)))
+    def _add(self, dtype: str, array: np.ndarray | VolumePixels, volume: bool) -> int:
+        self._arrays.append((dtype, array if isinstance(array, VolumePixels) else np.asarray(array), volume))
         return len(self._arrays) - 1
 
-    def pixels(self, pixels: np.ndarray) -> int:
-        """Takes a picture, to be sent in 16 bits; whole numbers that fit are kept exactly.
+    def pixels(self, pixels: np.ndarray | VolumePixels) -> int:
+        """Takes a picture or a volume, to be sent in 16 bits; whole numbers that fit are kept exactly.
 
         Returns its place among the arrays.
         """
-        return self._add("u2", pixels)
+        return self._add("u2", pixels, isinstance(pixels, VolumePixels))
 
-    def map(self, values: np.ndarray) -> int:
+    def map(self, values: np.ndarray, volume: bool = False) -> int:
         """Takes a signed map, to be sent as it is, in 32 bits."""
-        return self._add("f4", values)
+        return self._add("f4", values, volume)
 
-    def change(self, values: np.ndarray) -> int:
+    def change(self, values: np.ndarray, volume: bool = False) -> int:
         """Takes one or several signed frames, to be sent in 16 bits, with zero kept exactly zero."""
-        return self._add("i2", values)
+        return self._add("i2", values, volume)
 
     def holds_the_same(self, other: Packer) -> bool:
         """Whether both hold the very same arrays, in the same order: a comparison that costs nothing."""
         ours, theirs = self._arrays, other._arrays
-        return len(ours) == len(theirs) and all(a is b and s == t for (s, a), (t, b) in zip(ours, theirs, strict=True))
+        return len(ours) == len(theirs) and all(
+            a is b and s == t for (s, a, _), (t, b, _) in zip(ours, theirs, strict=True)
+        )
 
-    def arrays(self) -> tuple[list[dict], list[bytes]]:
-        """An entry and the bytes of every array."""
+    def arrays(self) -> tuple[list[dict], list[bytes | VolumePixels | MapVolume]]:
+        """An entry of every array, and its bytes; a volume has them by its slices."""
         entries, chunks = [], []
-        for dtype, array in self._arrays:
-            stored, scale, zero = _ENCODERS[dtype](array)
-            chunks.append(np.ascontiguousarray(stored, dtype=f"<{dtype}").tobytes())
-            digest = hashlib.blake2b(chunks[-1], digest_size=12).hexdigest()
-            entries.append({"dtype": dtype, "shape": list(array.shape), "scale": scale, "zero": zero, "digest": digest})
+        for dtype, array, volume in self._arrays:
+            if volume:
+                chunk = array if isinstance(array, VolumePixels) else MapVolume(array, dtype)
+                entry = {"scale": chunk.scale, "zero": chunk.zero, "digest": chunk.digest, "parts": len(chunk)}
+            else:
+                stored, scale, zero = _ENCODERS[dtype](array)
+                chunk = np.ascontiguousarray(stored, dtype=f"<{dtype}").tobytes()
+                digest = hashlib.blake2b(chunk, digest_size=12).hexdigest()
+                entry = {"scale": scale, "zero": zero, "digest": digest}
+            chunks.append(chunk)
+            entries.append({"dtype": dtype, "shape": list(array.shape), **entry})
         return entries, chunks
 
 

@@ -1,5 +1,5 @@
 """The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels,
-small, sidebar, slices, truth) shows its other sides.
+small, sidebar, truth, volume, slow, alone) shows its other sides.
 """
 
 import sys
@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from server import doors, sessions
 from viewer import FindingView, PanelView, explain_state, explain_view, linked_panels
+from viewer.demo_volume import show_volume
 
 
 def smooth_noise(rng, shape, cells):
@@ -248,6 +249,9 @@ def main():
         return
     if "sidebar" in wishes:
         st.sidebar.title("Otherwise")
+    if "volume" in wishes:
+        size = (int(st.query_params.get(name, default)) for name, default in (("slices", 60), ("side", 192)))
+        return show_volume(wishes, *size)
     findings = [] if "empty" in wishes else list(findings_of(320 if large else 256))
     if "many" in wishes:
         findings += [
@@ -291,7 +295,6 @@ def main():
         presets=[("Lungs", 1400.0, 1900.0), ("Bones", 2900.0, 2200.0)],
         joint_probabilities=joint,
         joint_truth=joint_truth_of(len(state["amounts"])) if "truth" in wishes and joint else None,
-        slices=(5, 320) if "slices" in wishes else None,
         key="explain",
     )
     st.html(f"<p data-runs='{st.session_state.runs}' hidden></p>")

@@ -16,6 +16,7 @@ from viewer.blob import (
     check_window,
     full_window,
 )
+from viewer.volume import VolumePixels, VolumePlace
 
 
 def explain_parts(
@@ -35,7 +36,8 @@ def explain_parts(
     noun="picture",
     picture="",
     blank=None,
-    slices=None,
+    volume=None,
+    model="",
     height=None,
     key,
 ) -> tuple[Packer, dict]:
@@ -43,14 +45,21 @@ def explain_parts(
 
     Raises ValueError where they disagree.
     """
-    pixels = np.asarray(pixels, dtype=np.float32)
-    if pixels.ndim != 2 or min(pixels.shape) < 2 or not np.isfinite(pixels).all():
-        raise ValueError(f"pixels must have shape (H, W), at least 2 x 2, and be finite, got {pixels.shape}")
+    place = None
+    if isinstance(pixels, VolumePixels):
+        place = (volume or VolumePlace()).header(pixels.shape)
+    else:
+        pixels = np.asarray(pixels, dtype=np.float32)
+        if pixels.ndim != 2 or min(pixels.shape) < 2 or not np.isfinite(pixels).all():
+            raise ValueError(f"pixels must have shape (H, W), at least 2 x 2, and be finite, got {pixels.shape}")
     check_window(window)
+    whole = place is not None and not place["findings_of_slice"]
+    if any(finding.of_volume != whole for finding in findings):
+        raise ValueError("findings of a volume belong to a volume, findings of a picture to a picture or to a slice")
     names = [finding.name for finding in findings]
     if len(set(names)) != len(names):
         raise ValueError(f"findings must have different names, got {names}")
-    grids = {finding.changes.shape[-2:] for finding in findings if finding.changes is not None}
+    grids = {finding.changes.shape[-3 if whole else -2 :] for finding in findings if finding.changes is not None}
     if grids and any(finding.changes is None for finding in findings):
         raise ValueError("either every finding of a view has a counterfactual or none has")
     if len(grids) > 1:
@@ -65,7 +74,7 @@ def explain_parts(
 
     packer = Packer()
     grey_range = float(grey_range or window[1])
-    header = _header("explain", pixels.shape, spacing_mm, key, height)
+    header = _header("explain", pixels.shape[-2:], spacing_mm, key, height)
     header |= {
         "pixel_aspect": float(pixel_aspect),
         "scale_note": scale_note,
@@ -79,7 +88,8 @@ def explain_parts(
         "grey_range": grey_range,
         "visible_change": VISIBLE_CHANGE * grey_range,
         "picture": picture,
-        "slices": None if slices is None else {"index": int(slices[0]), "count": int(slices[1])},
+        "volume": place,
+        "model": model,
         "blank": None if blank is None else asdict(replace(blank, names=list(blank.names))),
         "scan": packer.pixels(pixels),
         "findings": [
@@ -89,14 +99,14 @@ def explain_parts(
                 "threshold": float(finding.threshold),
                 "verdict": finding.verdict,
                 "sentence": finding.sentence,
-                "evidence": packer.map(finding.evidence),
+                "evidence": packer.map(finding.evidence, whole),
                 "limit": float(finding.evidence_limit),
                 "unit": finding.evidence_unit,
                 "sequential": bool(finding.sequential),
                 "unsure": bool(finding.unsure),
                 "counterfactual": finding.counterfactual,
                 "title": finding.evidence_title,
-                **(_path(finding, packer) if grids else {"changes": None}),
+                **(_path(finding, packer, whole) if grids else {"changes": None}),
                 "truth": packer.change(finding.truth) if truth else None,
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
             }
@@ -157,16 +167,17 @@ def _header(kind: str, shape: tuple[int, int], spacing_mm, key: str, height: int
     }
 
 
-def _path(finding: FindingView, packer: Packer) -> dict:
+def _path(finding: FindingView, packer: Packer, volume: bool) -> dict:
     return {
         "steps": [round(float(step), 6) for step in finding.steps],
         "probabilities": [round(float(p), 6) for p in finding.probabilities],
-        "changes": packer.change(finding.changes),
+        "changes": packer.change(finding.changes, volume),
     }
 
 
-def _presets(pixels: np.ndarray, window: tuple[float, float], presets) -> list:
+def _presets(pixels: np.ndarray | VolumePixels, window: tuple[float, float], presets) -> list:
     for _, centre, width in presets:
         check_window((centre, width))
-    own = [("Start window", *window), ("Full range", *full_window(pixels))]
+    ends = pixels if isinstance(pixels, np.ndarray) else np.array([pixels.low, pixels.high])
+    own = [("Start window", *window), ("Full range", *full_window(ends))]
     return [[name, float(centre), float(width)] for name, centre, width in [*own, *presets]][:9]

@@ -31,17 +31,19 @@ class Explained:
 
 
 def explaining(
-    opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str, index: int
+    opened: OpenScan, scan: Scan, checkpoint: Checkpoint, device: str
 ) -> tuple[tuple, Callable[[Progress], Explained]]:
-    """Key and work of the worker's job for this scan, slice `index` of the opened one, and checkpoint."""
+    """Key and work of the worker's job for this scan, a slice of the opened one, and checkpoint; for a checkpoint of
+    volumes it is the same job for every slice.
+    """
+    whole = volumes.explains_whole(checkpoint)
     drawn = only_drawn(checkpoint, opened.drawn_by)
     rates = checkpoint.metrics.rows
     signed = common.method_of(checkpoint).signed
 
     def work(progress):
-        if volumes.explains_whole(checkpoint):
-            whole = volumes.records(checkpoint, device, opened.scan, progress)
-            records = [volumes.at_slice(record, index, opened.slices) for record in whole]
+        if whole:
+            records = volumes.records(checkpoint, device, opened.scan, progress)
         else:
             records = common.model_of(checkpoint, device).explain(scan, progress=progress)
         records = [replace(record, only_drawn=drawn) for record in records]
@@ -52,7 +54,9 @@ def explaining(
             )
         )
         views = tuple(
-            words.finding_view(
+            volumes.finding_view(record, opened.scan, rates, not place, signed)
+            if whole
+            else words.finding_view(
                 record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding), signed
             )
             for place, record in enumerate(records)
@@ -61,6 +65,6 @@ def explaining(
         difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
         return Explained(views, records[0].in_distribution, records[0].like_training is False, difference)
 
-    words_rest_on = (scan.window, scan.spacing_mm, scan.spacing_at, checkpoint.metrics, drawn)
-    slice_of = (opened.scan.sha256, index) if volumes.explains_whole(checkpoint) else None
-    return ("explain", scan.sha256, slice_of, checkpoint.identity, device, words_rest_on), work
+    explained = opened.scan if whole else scan
+    words_rest_on = (explained.window, explained.spacing_mm, explained.spacing_at, checkpoint.metrics, drawn)
+    return ("explain", explained.sha256, checkpoint.identity, device, words_rest_on), work

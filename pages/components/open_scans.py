@@ -18,6 +18,7 @@ from engine.scan import Scan, frame, read_scan
 from pages.components import reading, shelf
 from pages.components.shelf import Entry, OpenScan
 from server import sessions
+from viewer import VolumePixels
 
 SAMPLE = "RG1_UNCR.dcm"  # of the package pydicom-data
 PHANTOM_SIZE, PHANTOM_SEED = 512, 2  # the seed of no checkpoint's training data
@@ -151,6 +152,14 @@ def chosen() -> OpenScan | None:
     if shown_scan is None or shown_scan[0] is not entry:
         shown_scan = belongings["scan on show"] = (entry, entry.opened())
     return shown_scan[1] if shown_scan[1].name == entry.title else replace(shown_scan[1], name=entry.title)
+
+
+def chosen_volume(opened: OpenScan) -> VolumePixels | None:
+    """The voxels of the scan on show as the viewer shows them; None for a single picture."""
+    entry = chosen_entry()
+    if opened.slices == 1 or entry is None or entry.packed is None:
+        return None
+    return entry.packed.volume
 
 
 def chosen_slice(opened: OpenScan) -> Scan:

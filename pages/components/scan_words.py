@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.preprocessing import two_dimensional
 from engine.scan import Scan
 
+CT_WINDOWS = (  # name, level and width in Hounsfield units
+    ("Brain", 40.0, 80.0),
+    ("Stroke", 32.0, 8.0),
+    ("Lung", -600.0, 1500.0),
+    ("Bone", 400.0, 1800.0),
+    ("Soft tissue", 50.0, 400.0),
+)
 KINDS = {
     "radiograph": "radiograph",
     "CT": "CT slice",
@@ -44,11 +50,13 @@ def measured_at(scan: Scan) -> str:
 
 
 def window_presets(scan: Scan) -> list[tuple[str, float, float]]:
-    """(name, centre, width), from the picture's own grey levels; no preset changes a pixel."""
-    step = max(1, int(np.sqrt(scan.pixels.size / 250_000)))
-    sample = two_dimensional(scan.pixels, "the scan")[::step, ::step]
-    low, dark, bright, high = (float(v) for v in np.percentile(sample, (1, 5, 60, 99)))
-    presets = []
+    """(name, centre, width): those of CT, in Hounsfield units, and others from the grey levels of the picture or of a
+    volume's middle slice; no preset changes a pixel.
+    """
+    plane = scan.pixels if scan.pixels.ndim == 2 else scan.pixels[len(scan.pixels) // 2]
+    step = max(1, int(np.sqrt(plane.size / 250_000)))
+    low, dark, bright, high = (float(v) for v in np.percentile(plane[::step, ::step], (1, 5, 60, 99)))
+    presets = list(CT_WINDOWS) if scan.kind == "CT" else []
     if high > low:
         presets.append(("1 to 99 %", (low + high) / 2, high - low))
     if scan.kind in ("radiograph", "unknown") and bright > dark:

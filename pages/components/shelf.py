@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -24,6 +25,7 @@ from engine.scan import Scan
 from server import readers, sessions
 from server.doors import SETTINGS
 from server.settings import MEGABYTE
+from viewer.volume import VolumePixels
 
 MOST = 1200  # scans of one reader
 SMALL = 64  # pixels of a thumbnail's longer side
@@ -90,6 +92,11 @@ class Packed:
     @property
     def nbytes(self) -> int:
         return self.stored.nbytes
+
+    @cached_property
+    def volume(self) -> VolumePixels:
+        """The voxels of a volume as a viewer shows them: the very same record every time, and no copy."""
+        return VolumePixels.of(self.stored, self.zero, self.rest["sha256"])
 
     def scan(self) -> Scan:
         pixels = self.stored

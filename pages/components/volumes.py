@@ -1,19 +1,22 @@
-"""A volume that a method explains as a whole: its records are made once, and shown slice by slice."""
+"""A volume that a method explains as a whole: its records are made once, and shown on all its slices."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from engine.checkpoints.format import Checkpoint
 from engine.explanation import Explanation
+from engine.metrics.measure import Measure
 from engine.preprocessing import plane_at
 from engine.queue import Progress
-from engine.scan import Scan
-from pages.components import common
+from engine.scan import Scan, frame
+from pages.components import common, words
+from viewer import VISIBLE_CHANGE, FindingView
 
 KEPT = 4  # volumes whose records are kept while their slices are turned
 _cache: OrderedDict[tuple[str, str, str], list[Explanation]] = OrderedDict()  # by scan, checkpoint and device
@@ -38,6 +41,62 @@ def records(checkpoint: Checkpoint, device: str, volume: Scan, progress: Progres
         while len(_cache) > KEPT:
             _cache.popitem(last=False)
     return list(found)
+
+
+def strongest_slice(record: Explanation, count: int) -> int:
+    """On which of a volume's `count` slices, from 0, the evidence is strongest."""
+    sizes = np.abs(record.evidence).max(axis=(1, 2))
+    return min(count - 1, int((int(np.argmax(sizes)) + 0.5) * count / len(sizes)))
+
+
+def finding_view(record: Explanation, volume: Scan, rates: Sequence[Measure], first: bool, signed: bool) -> FindingView:
+    """What the viewer needs of the record of a volume: maps on every slice, and in words what lies on the slice where
+    the evidence is strongest.
+
+    Args:
+        first: at the head of the list, see `words.finding_view`.
+        signed: whether the method's maps have two signs.
+    """
+    count = len(volume.pixels)
+    index = strongest_slice(record, count)
+    flat = words.finding_view(
+        at_slice(record, index, count), frame(volume, index), rates, first, record.only_drawn, signed=signed
+    )
+    if flat.unsure:
+        return replace(flat, evidence=np.zeros_like(record.evidence), **_changes(record, np.zeros_like))
+    where = f"The evidence is strongest on slice {index + 1} of {count}; a place that is named is on that slice."
+    return replace(
+        flat,
+        sentence=f"{flat.sentence} {where}" if record.positive else flat.sentence,
+        evidence=record.evidence,
+        facts=_facts(record, volume),
+        **_changes(record),
+    )
+
+
+def _changes(record: Explanation, made: Callable[[np.ndarray], np.ndarray] = np.ascontiguousarray) -> dict:
+    """The changes of a path on all slices: the one at a = 1 where the others are shares of it."""
+    path = record.path
+    if path is None:
+        return {}
+    whole = words.full_change(record)
+    linear = np.allclose(path.changes, path.steps[:, None, None, None] * whole, atol=1e-4 * path.grey_range)
+    return {"changes": made(whole if linear else path.changes)}
+
+
+def _facts(record: Explanation, volume: Scan) -> list[tuple[str, str]]:
+    """How large the change of a volume is that takes the finding away fully (a = 1)."""
+    if record.path is None:
+        return []
+    share = words.changed_share(record)
+    rows = [("changed at a = 1", f"{100 * share:.1f} % of the volume")]
+    if volume.spacing_mm is not None and None not in volume.spacing_mm:
+        millilitres = share * volume.pixels.size * np.prod(volume.spacing_mm) / 1000
+        rows.append(("that is", f"{millilitres:,.1f} ml"))
+    rows.append(("counted from", f"{100 * VISIBLE_CHANGE:.2g} % of the grey range"))
+    largest = float(np.abs(words.full_change(record)).max())
+    rows.append(("largest change", f"{100 * largest / record.path.grey_range:.0f} % of the grey range"))
+    return rows
 
 
 def at_slice(record: Explanation, index: int, count: int) -> Explanation:

@@ -61,3 +61,44 @@ def test_what_a_session_was_lent_goes_with_it():
     (mine,), (other,) = pixels.lend([b"a"], "reader", "one"), pixels.lend([b"b"], "reader", "two")
     pixels.forget_session("one")
     assert pixels.get(mine, "reader") is None and pixels.get(other, "reader") == b"b"
+
+
+class Slices:
+    """Something in parts, that counts which are written."""
+
+    def __init__(self, count, size):
+        self.count, self.size, self.written = count, size, []
+
+    def __len__(self):
+        return self.count
+
+    def part(self, index):
+        self.written.append(index)
+        return bytes([index]) * self.size
+
+
+def test_a_volume_is_fetched_in_parts_and_written_only_when_asked_for():
+    pixels, clock = store()
+    slices = Slices(5, 3)
+    (token,) = pixels.lend([slices], "reader", "session")
+    assert slices.written == []
+    assert pixels.get(token, "reader", (4, 1)) == b"\x04\x04\x04"
+    assert pixels.get(token, "reader", (1, 2)) == b"\x01\x01\x01\x02\x02\x02"
+    assert slices.written == [4, 1, 2]
+    for parts in (None, (5, 1), (4, 2), (0, 6), (0, 0), (2, -1)):
+        assert pixels.get(token, "reader", parts) is None
+    assert pixels.get(token, "another", (0, 1)) is None
+    (film,) = pixels.lend([b"film"], "reader", "session")
+    assert pixels.get(film, "reader", (0, 1)) is None
+    clock.now = 60.0
+    (new,) = pixels.renewed([token])
+    assert new != token and pixels.get(new, "reader", (0, 1)) == b"\x00\x00\x00"
+
+
+def test_no_message_holds_more_of_a_volume_than_a_few_megabytes():
+    pixels, _ = store()
+    (token,) = pixels.lend([Slices(40, 1 << 20)], "reader", "session")
+    assert len(pixels.get(token, "reader", (0, 4))) == 4 << 20
+    assert pixels.get(token, "reader", (0, 5)) is None and pixels.get(token, "reader", (0, 40)) is None
+    (large,) = pixels.lend([Slices(2, 8 << 20)], "reader", "session")
+    assert len(pixels.get(large, "reader", (1, 1))) == 8 << 20, "one slice is never refused for its size"

@@ -1,5 +1,7 @@
 // The arrays of a view, fetched and decoded into grids {data, width, height, frames, scale}; the layout is written in
-// blob.py.
+// blob.py. A volume is there at once, and its slices arrive later: see arrivals.js.
+
+import { volumeOf } from "./volume.js";
 
 const STORED = { u2: Uint16Array, i2: Int16Array, f4: Float32Array };
 
@@ -29,19 +31,27 @@ export async function fetchGrids(arrays, kept) {
   const all = new Map();
   for (const entry of arrays) {
     const name = nameOf(entry);
-    if (!all.has(name)) all.set(name, kept.get(name) ?? fetchGrid(entry));
+    if (!all.has(name)) all.set(name, kept.get(name) ?? (entry.parts ? volumeOf(entry) : fetchGrid(entry)));
   }
   const grids = await Promise.all(all.values());
   return new Map([...all.keys()].map((name, i) => [name, grids[i]]));
 }
 
-/** One array; rejects when its token has ended. */
-async function fetchGrid(entry) {
-  const prefix = new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
-  const answer = await fetch(`${prefix}pixels/${entry.token}`, { credentials: "same-origin", cache: "no-store" });
-  if (!answer.ok) throw new Error(await answer.text());
-  return gridOf(entry, await answer.arrayBuffer());
+/** Tells volumes that are here already under which tokens their slices can be fetched now. */
+export function renewTokens(arrays, kept) {
+  for (const entry of arrays) if (entry.parts && kept.has(nameOf(entry))) kept.get(nameOf(entry)).token = entry.token;
 }
+
+/** The bytes under a token, or under a token and a part of it; rejects with `ended` when the token has ended. */
+export async function fetchBytes(address) {
+  const prefix = new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
+  const answer = await fetch(`${prefix}pixels/${address}`, { credentials: "same-origin", cache: "no-store" });
+  if (!answer.ok) throw Object.assign(new Error(await answer.text()), { ended: answer.status === 404 });
+  return answer.arrayBuffer();
+}
+
+/** One array; rejects when its token has ended. */
+const fetchGrid = async (entry) => gridOf(entry, await fetchBytes(entry.token));
 
 /** A grid of changes as they were sent, in the scan's units. */
 export const scaled = ({ data, scale, ...grid }) => ({

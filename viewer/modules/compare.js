@@ -2,11 +2,13 @@
 
 import { setText } from "./dom.js";
 import { touch } from "./frames.js";
+import { PROJECTION_LETTERS } from "./projection.js";
 
 export function showTools(view) {
   for (const [tool, { button, name, range }] of view.dom.buttons) {
     if (tool.on) button.setAttribute("aria-pressed", String(Boolean(tool.on(view))));
     if (tool.id === "overlay") setText(name, `Overlay ${Math.round(100 * view.overlay.opacity)} %`);
+    if (tool.id === "slab") setText(name, view.slab.mode ? `${PROJECTION_LETTERS[view.slab.mode]} ${view.slab.mm} mm` : "Slab");
     if (tool.id === "threshold")
       setText(
         name,
@@ -17,7 +19,8 @@ export function showTools(view) {
     if (!range) continue;
     range.hidden = !(tool.range.shown?.(view) ?? tool.on(view));
     range.value = tool.range.get(view);
-    range.style.setProperty("--share", `${100 * tool.range.get(view)}%`);
+    const { least = 0, most = 1 } = tool.range;
+    range.style.setProperty("--share", `${(100 * (tool.range.get(view) - least)) / (most - least)}%`);
   }
   view.dom.stage.classList.toggle("windowing", view.levels.dragging);
 }

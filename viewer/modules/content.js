@@ -1,6 +1,8 @@
 // What a panel shows at the moment.
 
 import { truthNow } from "./counterfactual.js";
+import { answerArrived, changeOf, evidenceOf } from "./cuts.js";
+import { elsewhere } from "./slices.js";
 
 /** What a panel shows right now: the blink and the plain scan replace its content. */
 export function contentOf(view, panel) {
@@ -16,7 +18,9 @@ const OF_THE_TRUTH = ["truth", "true-difference"];
 export function blankWords(view, panel) {
   const { header, byName } = view.content;
   if (header.blank) return header.blank.words;
+  if (elsewhere(view)) return "the model is asked about this slice";
   if (byName.get(view.selection.finding)?.unsure) return "no result";
+  if (view.content.scan && !answerArrived(view, panel)) return "on its way";
   return OF_THE_TRUTH.includes(panel.kind) && truthNow(view) === null ? "working" : "";
 }
 
@@ -26,12 +30,13 @@ export function mapOf(view, panel) {
     return { map: panel.map, limit: panel.spec.limit, unit: panel.spec.unit, sequential: panel.spec.sequential };
   if (["difference", "true-difference"].includes(panel.kind))
     return {
-      map: panel.kind === "difference" ? view.content.change : truthNow(view),
+      map: panel.kind === "difference" ? changeOf(view, panel.plane) : truthNow(view),
       limit: view.content.header.difference_limit,
       unit: "of the grey range",
       sequential: false,
       percent: 100 / view.content.header.grey_range,
     };
   const finding = view.content.byName.get(view.selection.finding);
-  return { map: finding.evidence, limit: finding.limit, unit: finding.unit, sequential: finding.sequential };
+  const { limit, unit, sequential } = finding;
+  return { map: evidenceOf(view, finding, panel.plane), limit, unit, sequential };
 }

@@ -3,25 +3,25 @@
 import { greyOf, overlayTable } from "./colours.js";
 import { contentOf, mapOf } from "./content.js";
 import { contourPath } from "./contour.js";
-import { takenAway, truthNow } from "./counterfactual.js";
+import { truthNow } from "./counterfactual.js";
+import { changeOf, levelsOf, scanOf } from "./cuts.js";
 import { currentWindow } from "./levels.js";
 import { paintDim, paintGrey, paintMap } from "./paint.js";
 import { layoutPanels } from "./panels.js";
-import { addChange } from "./path.js";
 import { write } from "./readout.js";
 import { fittingLevel, sampleGrid, visibleRegion } from "./sampling.js";
 
 const OTHER_DIM = 0.2;
 const BLANK_DIM = 0.28;
 
-function sampled(view, source) {
-  const stamp = `${view.drawing.seen} ${source.grid.version}`;
+function sampled(view, source, plane) {
+  const { region } = plane;
+  const stamp = `${plane.seen} ${source.grid.version}`;
   if (source.stamp === stamp) return source.buffer;
   const needed = view.drawing.size.width * view.drawing.size.height;
   if (source.buffer?.length !== needed) source.buffer = new Float32Array(needed);
-  if (source.levels)
-    sampleGrid(source.buffer, fittingLevel(source.levels, view.drawing.region), view.drawing.region, source.grid);
-  else sampleGrid(source.buffer, source.grid, view.drawing.region);
+  if (source.levels) sampleGrid(source.buffer, fittingLevel(source.levels, region), region, source.grid);
+  else sampleGrid(source.buffer, source.grid, region);
   source.stamp = stamp;
   return source.buffer;
 }
@@ -29,11 +29,11 @@ function sampled(view, source) {
 export function draw(view) {
   if (!view.drawing.size || view.life.closed) return;
   const began = performance.now();
-  if (!view.drawing.region) {
-    view.drawing.region = visibleRegion(view.zoom, view.drawing.size, view.content.header.frame);
-    view.drawing.seen++;
+  for (const plane of view.planes) {
+    if (plane.region) continue;
+    plane.region = visibleRegion(plane.zoom, view.drawing.size, plane.frame);
+    plane.seen++;
   }
-  if (view.content.changeStale) sumChanges(view);
   let drawn = 0;
   for (const panel of view.content.panels) {
     if (!panel.dirty || !panel.shown) continue;
@@ -45,7 +45,7 @@ export function draw(view) {
   if (drawn) {
     view.dom.root.dataset.redrawMs = spent.toFixed(2);
     view.dom.root.dataset.panelsDrawn = drawn;
-    view.dom.root.dataset.zoom = view.zoom.scale.toFixed(4);
+    view.dom.root.dataset.zoom = view.planes[0].zoom.scale.toFixed(4);
     view.dom.root.dataset.frames = Number(view.dom.root.dataset.frames ?? 0) + 1;
   }
   if (
@@ -60,27 +60,18 @@ export function draw(view) {
   write(view);
 }
 
-function sumChanges(view) {
-  const sum = view.content.change.grid;
-  sum.data.fill(0);
-  for (const name of takenAway(view)) {
-    const finding = view.content.byName.get(name);
-    addChange(sum.data, view.content.grids[finding.changes], finding.steps, view.selection.amounts.get(name));
-  }
-  sum.version++;
-  view.content.changeStale = false;
-  let changed = 0;
-  for (const value of sum.data) changed += Math.abs(value) > view.content.header.visible_change;
-  view.content.changedShare = changed / sum.data.length;
-}
+/** Whether a grid is shown so small that a level with fewer pixels is the better start. */
+const shrinks = ({ grid }, region) => region.ax * grid.width > 1.5;
 
 function paintPanel(view, panel) {
-  const { dots, context, image } = panel;
-  const { region } = view.drawing;
+  const { dots, context, image, plane } = panel;
+  const { region } = plane;
   const content = contentOf(view, panel);
   const grey = greyOf(currentWindow(panel.window, view.levels), view.levels.invert);
   const all = view.drawing.size.width;
-  const base = panel.base && sampled(view, panel.base);
+  const scan = scanOf(view, panel);
+  if (scan && view.content.scan && shrinks(scan, region)) levelsOf(scan);
+  const base = scan && sampled(view, scan, plane);
   dots.fill(0xff000000);
   const split =
     view.compare.swipe && panel.divider && content !== "scan" && content !== "blank"
@@ -92,16 +83,16 @@ function paintPanel(view, panel) {
   } else if (content === "blank") {
     paintDim(dots, region, base, grey, BLANK_DIM, 0, all);
   } else if (content === "without") {
-    paintGrey(dots, region, base, sampled(view, view.content.change), grey, split, all);
+    paintGrey(dots, region, base, sampled(view, changeOf(view, plane), plane), grey, split, all);
   } else if (content === "truth") {
-    paintGrey(dots, region, base, sampled(view, truthNow(view)), grey, 0, all);
+    paintGrey(dots, region, base, sampled(view, truthNow(view), plane), grey, 0, all);
   } else if (content === "difference" || content === "true-difference") {
     const table = overlayTable({ opacity: 1, threshold: 0, lift: 6 });
     paintMap(
       dots,
       region,
       base,
-      sampled(view, mapOf(view, panel).map),
+      sampled(view, mapOf(view, panel).map, plane),
       view.content.header.difference_limit,
       table,
       grey,
@@ -118,20 +109,23 @@ function paintPanel(view, panel) {
         sequential,
         opaque: !base,
       });
-      paintMap(dots, region, base, sampled(view, map), limit, table, grey, 1, split, all);
+      paintMap(dots, region, base, sampled(view, map, plane), limit, table, grey, 1, split, all);
     } else paintGrey(dots, region, base, null, grey, 0, all);
   }
   context.putImageData(image, 0, 0);
+  if (view.content.scan) paintMissing(view, panel, scan.missing);
   if (view.overlay.contour && ["evidence", "without", "free"].includes(content)) strokeContour(view, panel, split);
 }
 
 function strokeContour(view, panel, split) {
   const { map, limit, sequential } = mapOf(view, panel);
-  const { region, size } = view.drawing;
+  const { size } = view.drawing;
   const { context } = panel;
+  const { region } = panel.plane;
   if (!map) return;
-  if (map.contourAt !== view.overlay.threshold) {
-    map.contourAt = view.overlay.threshold;
+  const contourAt = `${view.overlay.threshold} ${map.grid.version}`;
+  if (map.contourAt !== contourAt) {
+    map.contourAt = contourAt;
     map.above = contourPath(map.grid, view.overlay.threshold * limit, false);
     map.below = sequential ? new Path2D() : contourPath(map.grid, -view.overlay.threshold * limit, true);
   }
@@ -162,4 +156,34 @@ function strokeContour(view, panel, split) {
     context.stroke(path);
   }
   context.restore();
+}
+
+/** Hatches the parts of a plane whose slices have not arrived: nobody shall take them for air. */
+function paintMissing(view, { plane, context }, missing) {
+  const { region } = plane;
+  const along = plane.down === 0 ? [region.ay, region.by] : [region.ax, region.bx];
+  const count = plane.frame[plane.down === 0 ? 0 : 1];
+  context.fillStyle = hatch(view, context);
+  const [left, top, wide, high] = [region.left, region.top, region.right - region.left, region.bottom - region.top];
+  if (missing === true) return context.fillRect(left, top, wide, high);
+  for (const [first, end] of missing) {
+    const [from, to] = [first, end].map((k) => Math.round((k / count - along[1]) / along[0] + 0.5));
+    if (plane.down === 0) context.fillRect(left, from, wide, to - from);
+    else context.fillRect(from, top, to - from, high);
+  }
+}
+
+function hatch(view, context) {
+  if (view.drawing.hatch) return view.drawing.hatch;
+  const tile = new OffscreenCanvas(8, 8);
+  const brush = tile.getContext("2d");
+  brush.fillStyle = "#141b24";
+  brush.fillRect(0, 0, 8, 8);
+  brush.strokeStyle = "#2b3a4c";
+  for (const shift of [-8, 0, 8]) {
+    brush.moveTo(shift, 8);
+    brush.lineTo(shift + 8, 0);
+  }
+  brush.stroke();
+  return (view.drawing.hatch = context.createPattern(tile, "repeat"));
 }

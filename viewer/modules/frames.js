@@ -11,15 +11,22 @@ export function touch(view, ...kinds) {
     });
 }
 
+/** Another slice along an axis: marks the panels of the plane that it shows. */
+export function touchPlanes(view, axis) {
+  const before = view.content.panels.filter((panel) => panel.dirty);
+  touch(view);
+  for (const panel of view.content.panels) panel.dirty = panel.plane.axis === axis || before.includes(panel);
+}
+
 /** Zoom or position changed: everything is sampled again. */
 export function viewMoved(view) {
-  view.drawing.region = null;
+  for (const plane of view.planes) plane.region = null;
   touch(view);
 }
 
 /** What is taken away changed. */
 export function changeMoved(view) {
-  view.content.changeStale = Boolean(view.content.change);
+  view.content.changeStamp++;
   touch(view, "without", "difference");
 }
 

@@ -2,9 +2,12 @@
 
 import { setSwipe } from "./compare.js";
 import { layoutPanels, maximise } from "./panels.js";
-import { turnByWheel } from "./slices.js";
+import { fromPlane } from "./planes.js";
+import { goToPlace, placeOf, showSlices, turnByWheel } from "./slices.js";
 import { moveCross, panBy, windowBy, zoomAt } from "./viewport.js";
 import { placeInFrame } from "./zoom.js";
+
+const STILL = 4; // CSS pixels that a click may move
 
 /** Where in a panel a pointer event fell, in CSS pixels from its upper left corner. */
 function insidePanel(panel, event) {
@@ -46,9 +49,14 @@ export function listenToHands(view) {
     if (!panel) return;
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 24 : event.deltaMode === 2 ? 240 : 1;
-    if (view.content.header.slices && !event.ctrlKey) return turnByWheel(view, event.deltaY * lines);
+    if (view.content.scan && !event.ctrlKey) return turnByWheel(view, event.deltaY * lines, panel.plane.axis);
     view.pointer.moving = true;
-    zoomAt(view, insidePanel(panel, event), Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)));
+    zoomAt(
+      view,
+      panel.plane,
+      insidePanel(panel, event),
+      Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)),
+    );
     restSoon(view);
   };
 
@@ -67,7 +75,7 @@ export function listenToHands(view) {
         : event.button === 2 || (event.button === 0 && view.levels.dragging)
           ? "window"
           : "pan";
-    drag = { tool, panel, x: event.clientX, y: event.clientY };
+    drag = { tool, panel, x: event.clientX, y: event.clientY, still: true };
     view.pointer.moving = true;
     stage.dataset.drag = tool;
   };
@@ -78,24 +86,27 @@ export function listenToHands(view) {
       if (held.size === 2) pinch(view, drag.panel, held, event);
       held.set(event.pointerId, { x: event.clientX, y: event.clientY });
       if (held.size === 2) return;
+      drag.still &&= Math.hypot(event.clientX - drag.x, event.clientY - drag.y) <= STILL;
       const dx = event.clientX - before.x;
       const dy = event.clientY - before.y;
       if (drag.tool === "window") windowBy(view, dx, dy);
       else if (drag.tool === "swipe") setSwipe(view, insidePanel(drag.panel, event).x / view.drawing.size.cssWidth);
-      else panBy(view, dx, dy);
+      else panBy(view, drag.panel.plane, dx, dy);
       if (drag.tool !== "pan") return;
     }
     const panel = drag?.panel ?? panelUnder(view, event);
     view.pointer.panel = panel;
+    if (panel && view.layout.three) return pointAt(view, panel.plane);
     if (!panel || !view.crosshair.on) return;
-    const at = placeInFrame(view.zoom, view.drawing.size, insidePanel(panel, event));
-    const [height, width] = view.content.header.frame;
-    moveCross(view, at.x / width, at.y / height);
+    const { u, v } = underPointer(view, panel, event);
+    moveCross(view, panel.plane, u, v);
   };
 
   const release = (event) => {
     held.delete(event.pointerId);
     if (held.size) return;
+    if (drag?.still && drag.tool === "pan" && event.type === "pointerup" && view.layout.three)
+      crossAt(view, drag.panel, event);
     drag = null;
     delete stage.dataset.drag;
     rest(view);
@@ -107,6 +118,26 @@ export function listenToHands(view) {
   stage.ondblclick = (event) => maximise(view, panelUnder(view, event));
 }
 
+/** Where in a panel's frame a pointer event fell, as shares {u, v}. */
+function underPointer(view, panel, event) {
+  const { zoom, frame } = panel.plane;
+  const at = placeInFrame(zoom, view.drawing.size, insidePanel(panel, event));
+  return { u: at.x / frame[1], v: at.y / frame[0] };
+}
+
+/** Keys and scrubber turn the plane under the pointer. */
+function pointAt(view, { axis }) {
+  if (view.slices.axis === axis) return;
+  view.slices.axis = axis;
+  showSlices(view);
+}
+
+/** A click moves the crosshair, and with it the planes that it lies in. */
+function crossAt(view, panel, event) {
+  const { u, v } = underPointer(view, panel, event);
+  if (moveCross(view, panel.plane, u, v)) goToPlace(view, fromPlane(panel.plane, { u, v }, placeOf(view)));
+}
+
 /** Two fingers: their distance zooms, their middle pans. */
 function pinch(view, panel, held, event) {
   const [a, b] = [...held.values()];
@@ -115,6 +146,6 @@ function pinch(view, panel, held, event) {
   const far = (p) => Math.hypot(p.x - other.x, p.y - other.y);
   const now = { x: event.clientX, y: event.clientY };
   const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
-  panBy(view, (now.x - own.x) / 2, (now.y - own.y) / 2);
-  zoomAt(view, insidePanel(panel, middle), far(now) / Math.max(1, far(own)));
+  panBy(view, panel.plane, (now.x - own.x) / 2, (now.y - own.y) / 2);
+  zoomAt(view, panel.plane, insidePanel(panel, middle), far(now) / Math.max(1, far(own)));
 }

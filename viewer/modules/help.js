@@ -4,11 +4,14 @@ import { make } from "./dom.js";
 import { QUIET_TOOLS, TOOLS, has } from "./tools.js";
 
 const KEY_ROWS = (view) => [
-  ...(view.content.header.slices
+  ...(view.content.scan
     ? [
         ["arrows up, down", "the slice before, the next (on the list: the finding)"],
         ["Page up, down", "ten slices"],
-        ["wheel", "slices; with the control key, zoom at the pointer"],
+        ["Home, End", "the first slice, the last"],
+        ["wheel", "slices of the plane under the pointer; with the control key, zoom there"],
+        ["scrubber", "drag beside the panels: any slice; the strip shows the strongest evidence on each"],
+        [", and .", "a thinner slab, a thicker one"],
       ]
     : [
         ["arrows up, down", "the finding before, the next"],
@@ -17,6 +20,9 @@ const KEY_ROWS = (view) => [
   ["arrows left, right", "take away less, more (with the control key, a tenth)"],
   ["Home, End", "on the slider: nothing taken away, as much as can be"],
   ["N, P", "the next scan of the list, the one before"],
+  ["F2", "on the list of scans: gives the scan a label"],
+  ["shift arrows", "move the crosshair"],
+  ["1 to 9", `windows: ${view.content.header.presets.map(([name]) => name.toLowerCase()).join(", ")}`],
   ["drag", "move the picture"],
   ["right drag", "window (across) and level (up and down)"],
   ["Esc", "close, or show all panels again"],

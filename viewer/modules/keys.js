@@ -4,9 +4,10 @@ import { fade, setPlain, setSwipe } from "./compare.js";
 import { closeHelp, openHelp } from "./help.js";
 import { maximise } from "./panels.js";
 import { selectNext, undo } from "./selection.js";
-import { turnSlices } from "./slices.js";
+import { fromPlane, inPlane } from "./planes.js";
+import { goToPlace, goToSlice, placeOf, turnSlices } from "./slices.js";
 import { stepAmount } from "./slider.js";
-import { QUIET_TOOLS, TOOLS, has, useTool } from "./tools.js";
+import { QUIET_TOOLS, TOOLS, has, thicken, useTool } from "./tools.js";
 import { fitView, moveCross, preset } from "./viewport.js";
 
 /** The view that keys go to: the one with the focus, or, when nothing has it, the one last pointed at. */
@@ -94,10 +95,13 @@ function pressed(view, event) {
   if (key === "f") return (fitView(view), true);
   if (key === "[" || key === "]") return (fade(view, key === "]" ? 0.05 : -0.05), true);
   if (/^[1-9]$/.test(key)) return preset(view, Number(key) - 1);
-  if ((key === "PageUp" || key === "PageDown") && view.content.header.slices)
+  if ((key === "PageUp" || key === "PageDown") && view.content.scan)
     return (turnSlices(view, key === "PageUp" ? -10 : 10), true);
   if ((key === "Home" || key === "End") && target === view.dom.thumb)
     return (stepAmount(view, key === "Home" ? -2 : 2), true);
+  if ((key === "Home" || key === "End") && view.content.scan)
+    return (goToSlice(view, key === "Home" ? 0 : Infinity), true);
+  if ((key === "," || key === ".") && view.content.scan) return (thicken(view, key === "." ? 1 : -1), true);
   const tool = [...TOOLS, ...QUIET_TOOLS].find((tool) => tool.key === key && has(view, tool.needs));
   if (!tool) return false;
   useTool(view, tool);
@@ -110,16 +114,25 @@ function arrow(view, event, target) {
   if (target.closest(".tools, .menu") || target.tagName === "INPUT") return false;
   if (target.classList.contains("divider") && across)
     return (setSwipe(view, view.compare.swipeAt + across * 0.02), true);
-  if (event.shiftKey) {
-    const step = 4 / view.zoom.scale;
-    const [height, width] = view.content.header.frame;
-    const cross = view.crosshair.at ?? { u: 0.5, v: 0.5 };
-    return (moveCross(view, cross.u + (across * step) / width, cross.v + (down * step) / height), true);
-  }
-  if (view.content.header.slices && down && target !== view.dom.thumb && target !== view.dom.listbox)
+  if (event.shiftKey) return (stepCross(view, across, down), true);
+  if (view.content.scan && target === view.dom.scrubber) return (turnSlices(view, across + down), true);
+  if (view.content.scan && down && target !== view.dom.thumb && target !== view.dom.listbox)
     return (turnSlices(view, down), true);
   if (!view.content.findings.length) return false;
   if (target === view.dom.thumb && down) return (stepAmount(view, -down * 0.05), true);
   if (down) return (selectNext(view, down), true);
   return (view.content.change && stepAmount(view, across * (event.ctrlKey ? 0.1 : 0.01)), true);
+}
+
+/** Moves the crosshair a few pixels across and down the plane that was last pointed at. */
+function stepCross(view, across, down) {
+  const { layout, slices, planes, crosshair, content } = view;
+  const plane = planes[layout.three ? slices.axis : 0];
+  const [height, width] = plane.frame;
+  const middle = content.scan ? placeOf(view) : [0.5, 0.5, 0.5];
+  const { u, v } = inPlane(plane, crosshair.at ?? middle);
+  const step = 4 / plane.zoom.scale;
+  const to = { u: u + (across * Math.max(step, layout.three ? 1 : 0)) / width };
+  to.v = v + (down * Math.max(step / plane.zoom.aspect, layout.three ? 1 : 0)) / height;
+  if (moveCross(view, plane, to.u, to.v) && layout.three) goToPlace(view, fromPlane(plane, to, placeOf(view)));
 }

@@ -3,6 +3,7 @@
 import { scaled } from "./arrays.js";
 import { make } from "./dom.js";
 import { viewMoved } from "./frames.js";
+import { picturePlane, planesOf, sideBySide } from "./planes.js";
 import { pyramid, sourceOf } from "./sampling.js";
 import { fitView } from "./viewport.js";
 
@@ -14,7 +15,7 @@ export function buildPanels(view) {
   view.dom.stage.replaceChildren();
   view.drawing.maximised = null;
   view.pointer.panel = null;
-  view.content.change = null;
+  view.content.change = false;
   const bases = new Map();
   const baseOf = (index) => {
     if (index === null) return null;
@@ -22,31 +23,15 @@ export function buildPanels(view) {
     return bases.get(index);
   };
   if (header.kind === "explain") {
-    const scan = baseOf(header.scan);
-    const offered = header.findings[0];
-    const blank = header.blank;
-    const changes = blank ? blank.counterfactuals : offered && offered.changes !== null;
-    const truth = blank ? blank.truth : offered && offered.truth !== null;
-    const kinds =
-      !offered && !blank
-        ? ["scan"]
-        : changes && truth
-          ? ["scan", "without", "truth", "evidence", "difference", "true-difference"]
-          : changes
-            ? ["scan", "evidence", "without", "difference"]
-            : ["scan", "evidence"];
-    view.content.panels = kinds.map((kind) => ({ kind, base: scan, window: header.windows[0], map: null }));
-    for (const finding of view.content.findings) {
-      finding.evidence = sourceOf(grids[finding.evidence]);
-      if (finding.truth !== null) finding.truth = sourceOf(scaled(grids[finding.truth]));
-    }
-    if (offered && offered.changes !== null) {
-      const { width, height } = grids[view.content.findings[0].changes];
-      view.content.change = sourceOf({ data: new Float32Array(width * height), width, height, factor: 1, version: 0 });
-    }
+    const scan = view.content.scan ? null : baseOf(header.scan);
+    view.content.change = Boolean(header.findings[0] && header.findings[0].changes !== null);
+    view.content.panels = shownKinds(view).map(([kind, plane]) => {
+      return { kind, plane, base: scan, window: header.windows[0], map: null };
+    });
   } else {
     view.content.panels = header.panels.map((spec, i) => ({
       kind: "free",
+      plane: view.planes[0],
       spec,
       base: baseOf(spec.base),
       window: header.windows[i],
@@ -54,24 +39,68 @@ export function buildPanels(view) {
     }));
   }
   view.content.panels.forEach((panel, index) => buildPanel(view, panel, index));
-  view.content.changeStale = Boolean(view.content.change);
+  view.content.changeStamp++;
+}
+
+/** Gives the findings of a new header their maps, in place of their places among the arrays. */
+export function takeMaps({ content: { findings, grids } }) {
+  for (const finding of findings) {
+    const evidence = grids[finding.evidence];
+    finding.evidence = evidence.volume ? evidence : sourceOf(evidence);
+    if (finding.truth !== null) finding.truth = sourceOf(scaled(grids[finding.truth]));
+  }
+}
+
+/** The planes of a header's picture or volume, new for each picture. */
+export function layPlanes(view) {
+  const { spacing_mm: spacing, pixel_aspect: aspect, frame, volume } = view.content.header;
+  const high = spacing ? spacing[0] / spacing[1] : (aspect ?? 1);
+  view.planes = volume ? planesOf(volume, high) : [picturePlane(frame, high)];
+}
+
+/** What the panels show, in their order: [kind, plane]. */
+function shownKinds(view) {
+  const { header } = view.content;
+  const [own] = view.planes;
+  const offered = header.findings[0];
+  const { blank } = header;
+  const changes = blank ? blank.counterfactuals : Boolean(offered) && offered.changes !== null;
+  const truth = blank ? blank.truth : Boolean(offered) && offered.truth !== null;
+  if (view.layout.three && view.content.scan) {
+    const planes = sideBySide(view.planes);
+    if (!offered && !blank) return planes.map((plane) => ["scan", plane]);
+    const kinds = changes ? ["evidence", "without"] : ["evidence"];
+    if (!header.volume.findings_of_slice) return kinds.flatMap((kind) => planes.map((plane) => [kind, plane]));
+    return [...kinds.map((kind) => [kind, own]), ...planes.filter((plane) => plane !== own).map((p) => ["scan", p])];
+  }
+  const kinds =
+    !offered && !blank
+      ? ["scan"]
+      : changes && truth
+        ? ["scan", "without", "truth", "evidence", "difference", "true-difference"]
+        : changes
+          ? ["scan", "evidence", "without", "difference"]
+          : ["scan", "evidence"];
+  return kinds.map((kind) => [kind, own]);
 }
 
 function buildPanel(view, panel, index) {
   panel.canvas = make("canvas", "", { role: "img" });
   panel.context = panel.canvas.getContext("2d", { alpha: false });
   panel.title = make("b");
-  panel.subtitle = make("span");
+  panel.subtitle = make("span", "notes");
   panel.low = [make("div"), make("div")];
   panel.acrossLine = make("div", "cross across");
   panel.downLine = make("div", "cross down");
   panel.veil = make("div", "veil");
   panel.film = make("div", "film", {}, panel.canvas, panel.acrossLine, panel.downLine, panel.veil);
+  for (const [side, letter] of Object.entries(panel.plane.letters ?? {}))
+    panel.film.append(make("div", `letter ${side}`, { "aria-hidden": "true" }, letter));
   panel.under = make("div", "under", { "aria-hidden": "true" });
   panel.element = make(
     "div",
     "panel",
-    { "data-kind": panel.kind, "data-index": index },
+    { "data-kind": panel.kind, "data-index": index, "data-plane": panel.plane.name.toLowerCase() },
     make("div", "name", {}, panel.title, panel.subtitle, panel.low[0]),
     panel.film,
     panel.under,
@@ -93,7 +122,7 @@ function buildPanel(view, panel, index) {
     });
     panel.film.append(panel.divider);
   }
-  if (panel.kind === "scan" && view.content.header.spacing_mm) {
+  if ((panel.kind === "scan" || (view.layout.three && panel.kind === "without")) && view.content.header.spacing_mm) {
     panel.scale = make("div", "scale", {}, make("span"));
     panel.under.append(panel.scale);
   }
@@ -111,14 +140,17 @@ export function layoutPanels(view) {
   const gap = 6;
   const strips = STRIPS;
   if (!shown.length || width < 40 || height < 40) return;
-  const [frameHeight, frameWidth] = view.content.header.frame;
+  const extents = [...new Set(shown.map(({ plane }) => plane))].map(({ frame, mm }) => [
+    frame[0] * mm[0],
+    frame[1] * mm[1],
+  ]);
   let best = { scale: -1 };
   let whole = null; // whole: two rows, of panels that belong together
   for (let columns = 1; columns <= shown.length; columns++) {
     const rows = Math.ceil(shown.length / columns);
     const w = Math.floor((width - gap * (columns - 1)) / columns);
     const h = Math.floor((height - gap * (rows - 1)) / rows) - strips;
-    const scale = Math.min(w / frameWidth, h / (frameHeight * view.zoom.aspect));
+    const scale = Math.min(...extents.map(([high, wide]) => Math.min(w / wide, h / high)));
     if (scale > best.scale) best = { scale, w, h, columns };
     if (shown.length % 2 === 0 && columns === shown.length / 2 && shown.length >= 4) whole = { scale, w, h, columns };
   }
@@ -149,7 +181,7 @@ export function layoutPanels(view) {
     panel.image = panel.context.createImageData(view.drawing.size.width, view.drawing.size.height);
     panel.dots = new Uint32Array(panel.image.data.buffer);
   }
-  if (view.zoom.fitted) fitView(view);
+  if (view.planes[0].zoom.fitted) fitView(view);
   viewMoved(view);
 }
 

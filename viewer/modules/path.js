@@ -12,6 +12,18 @@ export function along(steps, values, a) {
   return values[right - 1] + (values[right] - values[right - 1]) * t;
 }
 
+/** What amount `a` of a path is made of: [frame, weight] of the two frames around it, or the one frame times `a`. */
+export function framesAt(frames, steps, a) {
+  if (!frames) return [[0, a]];
+  let right = 1;
+  while (right < frames - 1 && steps[right] < a) right++;
+  const t = Math.min(1, Math.max(0, (a - steps[right - 1]) / (steps[right] - steps[right - 1])));
+  return [
+    [right - 1, 1 - t],
+    [right, t],
+  ];
+}
+
 /** Adds amount `a` of a finding's change to `sum`: a * change, or between the two nearest frames of its path. */
 export function addChange(sum, change, steps, a) {
   const { data, scale, frames } = change;
@@ -21,13 +33,11 @@ export function addChange(sum, change, steps, a) {
     for (let i = 0; i < n; i++) sum[i] += data[i] * k;
     return;
   }
-  let right = 1;
-  while (right < frames - 1 && steps[right] < a) right++;
-  const t = Math.min(1, Math.max(0, (a - steps[right - 1]) / (steps[right] - steps[right - 1])));
-  const p = (right - 1) * n;
+  const [[left, before], [right, after]] = framesAt(frames, steps, a);
+  const p = left * n;
   const q = right * n;
-  const k = (1 - t) * scale;
-  const l = t * scale;
+  const k = before * scale;
+  const l = after * scale;
   for (let i = 0; i < n; i++) sum[i] += data[p + i] * k + data[q + i] * l;
 }
 

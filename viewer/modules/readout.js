@@ -3,10 +3,13 @@
 import { rampGradient } from "./colours.js";
 import { blankWords, contentOf, mapOf } from "./content.js";
 import { ownTitle, probabilityNow, takenBriefly, titled, titledInFull, together, truthNow } from "./counterfactual.js";
-import { setText } from "./dom.js";
+import { make, setText } from "./dom.js";
 import { currentWindow } from "./levels.js";
+import { changeOf, scanOf, slabOf } from "./cuts.js";
 import { digitsFor, lower, percent, signed } from "./numbers.js";
 import { pixelAt, valueAt } from "./sampling.js";
+import { inPlane } from "./planes.js";
+import { lengthOf } from "./volume.js";
 import { placeInPanel } from "./zoom.js";
 
 function quadrant(u, v) {
@@ -26,23 +29,57 @@ function peakOf(grid) {
 
 const truthTitle = (view) => `The truth without ${takenBriefly(view)}`;
 
-/** Title, subtitle, the lower right lines, and what a screen reader hears, for one panel as it stands. */
+/** "x 12  y 30", of a volume with its slice: the voxel under the crosshair. */
+function placeWords(view, at) {
+  const { scan } = view.content;
+  const [height, width] = view.content.header.frame;
+  const [x, y] = [Math.floor(at[2] * width), Math.floor(at[1] * height)];
+  return `x ${x}  y ${y}${scan && view.layout.three ? `  slice ${Math.floor(at[0] * lengthOf(scan, 0)) + 1}` : ""}`;
+}
+
+/** "75 of 148", or "maximum of 74 to 78 of 148 (10 mm)": the slice or slab that a plane shows. */
+function sliceWords(view, plane) {
+  const count = lengthOf(view.content.scan, plane.axis);
+  if (!view.slab.mode) return view.layout.three ? `${view.slices.at[plane.axis] + 1} of ${count}` : "";
+  const [first, last] = slabOf(view, plane);
+  return `${view.slab.mode} of ${first + 1} to ${last + 1} of ${count}`;
+}
+
+/** What stands on a panel, `wordsOf` it, with the plane and the slice that a panel of a volume shows. */
+function captionOf(view, panel) {
+  const words = wordsOf(view, panel);
+  if (!view.content.scan) return words;
+  const { plane } = panel;
+  const slice = sliceWords(view, plane);
+  const scan = scanOf(view, panel);
+  const waiting = scan.missing === true ? `slice ${view.slices.at[plane.axis] + 1} is on its way` : "";
+  const part = scan.taken[0] < scan.taken[1] && scan.taken[0] ? `${scan.taken[0]} of ${scan.taken[1]} slices here` : "";
+  const own = view.layout.three ? [plane.name, lower(words.title)] : [words.title];
+  return {
+    ...words,
+    title: own[0],
+    notes: [...own.slice(1), slice, part, ...words.notes],
+    veil: waiting || words.veil,
+    label: [view.layout.three ? `${plane.name}.` : "", words.label, slice].filter(Boolean).join(" "),
+  };
+}
+
+/** Title, notes, the lower right lines, and what a screen reader hears, for one panel as it stands. */
 function wordsOf(view, panel) {
   const content = contentOf(view, panel);
   const [centre, width] = currentWindow(panel.window, view.levels);
   const spanDigits = digitsFor(width);
   const windowWords = `W ${width.toFixed(spanDigits)}  L ${centre.toFixed(spanDigits)}`;
-  const cross = view.crosshair.at;
-  const grid = panel.base?.grid;
-  const place =
-    cross &&
-    `x ${Math.floor(cross.u * view.content.header.frame[1])}  y ${Math.floor(cross.v * view.content.header.frame[0])}`;
+  const { plane } = panel;
+  const cross = view.crosshair.at && inPlane(plane, view.crosshair.at);
+  const grid = scanOf(view, panel)?.grid;
+  const place = cross && placeWords(view, view.crosshair.at);
   const scanValue = cross && grid && pixelAt(grid, cross.u, cross.v);
   const scanDigits = grid && (grid.whole ? 0 : spanDigits);
   const scanWords = cross && grid ? `${place}: ${scanValue.toFixed(scanDigits)}` : "";
   if (content === "scan") {
     const why = view.compare.plain && panel.kind !== "scan" ? "plain" : panel.kind === "without" ? "blinking" : "";
-    return { title: "Scan", subtitle: why, low: [windowWords, scanWords], label: `The scan as it is. ${windowWords}` };
+    return { title: "Scan", notes: [why], low: [windowWords, scanWords], label: `The scan as it is. ${windowWords}` };
   }
   if (content === "blank") {
     const words = blankWords(view, panel);
@@ -53,17 +90,20 @@ function wordsOf(view, panel) {
       truth: together(view) ? truthTitle(view) : "The truth",
       "true-difference": "True difference",
     }[panel.kind];
-    return { title, subtitle: "", low: ["", ""], veil: words, label: `${title}: ${words}.` };
+    return { title, notes: [], low: ["", ""], veil: words, label: `${title}: ${words}.` };
   }
   if (content === "without") {
     const value = cross
-      ? `${place}: ${(scanValue + valueAt(view.content.change.grid, cross.u, cross.v)).toFixed(scanDigits)}`
+      ? `${place}: ${(scanValue + valueAt(changeOf(view, plane).grid, cross.u, cross.v)).toFixed(scanDigits)}`
       : "";
     const p = probabilityNow(view);
     const title = titled(view);
     return {
       title,
-      subtitle: `${together(view) ? "" : `a = ${view.selection.amounts.get(view.selection.finding).toFixed(2)}`}${view.compare.swipe ? "  scan to the left" : ""}`,
+      notes: [
+        together(view) ? "" : `a = ${view.selection.amounts.get(view.selection.finding).toFixed(2)}`,
+        view.compare.swipe ? "scan to the left" : "",
+      ],
       low: [p, value],
       label: `The scan ${lower(titledInFull(view))}. ${p}`,
     };
@@ -73,7 +113,7 @@ function wordsOf(view, panel) {
       ? `${place}: ${(scanValue + valueAt(truthNow(view).grid, cross.u, cross.v)).toFixed(scanDigits)}`
       : "";
     const title = truthTitle(view);
-    return { title, subtitle: "as drawn", low: ["", value], label: `${title}, drawn from the same patient.` };
+    return { title, notes: ["as drawn"], low: ["", value], label: `${title}, drawn from the same patient.` };
   }
   const { map, limit, unit, percent: perUnit = 0 } = mapOf(view, panel);
   const digits = digitsFor(limit);
@@ -82,39 +122,42 @@ function wordsOf(view, panel) {
     !cross || !map ? "" : perUnit ? `${signed(under * perUnit, 1)} %` : `${signed(under, digits)} ${unit}`;
   if (content === "difference") {
     const name = ownTitle(view) ? "counterfactual" : "without";
+    const changed = percent(changeOf(view, plane).share);
     return {
       title: "Difference",
-      subtitle: `${name} \u2212 scan`,
-      low: [`changed ${percent(view.content.changedShare)} of the ${view.content.header.noun}`, mapWords],
-      label: `Difference, ${name} minus scan: ${percent(view.content.changedShare)} of the ${view.content.header.noun} changed.`,
+      notes: [`${name} \u2212 scan`],
+      low: [`changed ${changed} of the ${view.content.header.noun}`, mapWords],
+      label: `Difference, ${name} minus scan: ${changed} of the ${view.content.header.noun} changed.`,
     };
   }
   if (content === "true-difference")
     return {
       title: "True difference",
-      subtitle: "truth \u2212 scan",
+      notes: ["truth \u2212 scan"],
       low: ["", mapWords],
       label: `True difference, the truth without ${takenBriefly(view)} minus scan.`,
     };
   if (content === "evidence") {
     const peak = peakOf(map.grid);
-    const subtitle =
-      view.content.header.method +
-      (view.overlay.on ? "" : ", overlay off") +
-      (view.compare.swipe ? ", scan to the left" : "");
+    const notes = [
+      view.overlay.on ? "" : "overlay off",
+      view.compare.swipe ? "scan to the left" : "",
+      view.content.header.method,
+      view.overlay.on ? `one scale for all ${view.content.header.noun}s` : "",
+    ];
     const title =
       view.content.byName.get(view.selection.finding).title || `Evidence for ${lower(view.selection.finding)}`;
     return {
       title,
-      subtitle,
-      low: [view.overlay.on ? `one scale for all ${view.content.header.noun}s` : "", mapWords],
+      notes,
+      low: ["", mapWords],
       label: `${title}, ${view.content.header.method}. Strongest ${signed(peak.value, digits)} ${unit}, ${peak.where}.`,
     };
   }
   const { title, subtitle, alt } = panel.spec;
   return {
     title,
-    subtitle,
+    notes: [subtitle],
     low: [mapWords, scanWords || (cross ? place : "")],
     label: [alt, subtitle].filter(Boolean).join(", "),
   };
@@ -127,16 +170,25 @@ export function write(view) {
 
   for (const panel of view.content.panels) {
     if (!panel.shown) continue;
-    const { title, subtitle, low, label, veil = "" } = wordsOf(view, panel);
+    const { title, notes, low, label, veil = "" } = captionOf(view, panel);
     setText(panel.veil, veil);
     setText(panel.title, title);
-    setText(panel.subtitle, subtitle);
+    writeNotes(panel, notes.filter(Boolean));
     low.forEach((line, i) => setText(panel.low[i], line));
     if (panel.canvas.getAttribute("aria-label") !== label) panel.canvas.setAttribute("aria-label", label);
     writeBar(view, panel);
     if (panel.divider) placeDivider(view, panel);
     if (panel.scale) placeScale(view, panel);
   }
+}
+
+/** The notes beside a title; each that does not fit whole is left out, and all of them show under the pointer. */
+function writeNotes(panel, notes) {
+  const all = notes.join(", ");
+  if (panel.notes === all) return;
+  panel.notes = all;
+  panel.subtitle.replaceChildren(...notes.map((note) => make("span", "", {}, note)));
+  panel.subtitle.title = all;
 }
 
 function writeBar(view, panel) {
@@ -170,7 +222,7 @@ function placeDivider(view, panel) {
 
 /** A bar of a round number of millimetres, 60 to 150 CSS pixels long. */
 function placeScale(view, panel) {
-  const perPixel = view.content.header.spacing_mm[1] / view.zoom.scale;
+  const perPixel = view.content.header.spacing_mm[1] / view.planes[0].zoom.scale;
   const long = [1, 2, 5, 10, 20, 50, 100, 200].findLast((mm) => mm / perPixel <= 150) ?? 1;
   panel.scale.style.width = `${long / perPixel}px`;
   setText(panel.scale.firstChild, `${long} mm${view.content.header.scale_note ?? ""}`);
@@ -180,10 +232,11 @@ function placeScale(view, panel) {
 function placeCross(view) {
   const { at, on } = view.crosshair;
   const { size } = view.drawing;
-  const [height, width] = view.content.header.frame;
-  const { x, y } = at ? placeInPanel(view.zoom, size, { x: at.u * width, y: at.v * height }) : { x: -1, y: -1 };
-  const visible = on && at && x >= 0 && y >= 0 && x <= size.cssWidth && y <= size.cssHeight;
   for (const panel of view.content.panels) {
+    const [height, width] = panel.plane.frame;
+    const { u, v } = at ? inPlane(panel.plane, at) : { u: -1, v: -1 };
+    const { x, y } = placeInPanel(panel.plane.zoom, size, { x: u * width, y: v * height });
+    const visible = on && at && x >= 0 && y >= 0 && x <= size.cssWidth && y <= size.cssHeight;
     panel.downLine.hidden = panel.acrossLine.hidden = !visible;
     if (!visible) continue;
     panel.downLine.style.transform = `translateX(${x}px)`;

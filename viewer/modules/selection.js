@@ -4,6 +4,7 @@ import { showChoice } from "./choice.js";
 import { amountsNow } from "./counterfactual.js";
 import { say } from "./dom.js";
 import { changeMoved, touch } from "./frames.js";
+import { showSlices } from "./slices.js";
 import { takeTruth } from "./truth.js";
 import { largest } from "./path.js";
 
@@ -14,6 +15,7 @@ export function selectFinding(view, name) {
   showChoice(view);
   changeMoved(view);
   touch(view);
+  showSlices(view);
   sendSoon(view);
 }
 

@@ -1,6 +1,12 @@
-// Turning through the slices of a volume: `slices.wanted` is ahead of the pictures until the hand rests.
+// Turning through a volume: `slices.at` is the present [slice, row, column], `slices.axis` the one that the scrubber and
+// the keys turn.
 
 import { setText } from "./dom.js";
+import { crossMoved, touchPlanes } from "./frames.js";
+import { drawScrubber } from "./scrubber.js";
+import { complete, lengthOf } from "./volume.js";
+
+const ASK_AFTER = 220; // milliseconds that the hand rests before the model is asked about another slice
 
 /** The slice `by` further, from 0; the first and the last are the ends. */
 export const sliceAt = (from, by, count) => Math.min(count - 1, Math.max(0, from + by));
@@ -16,31 +22,71 @@ export function rolled(slices, delta) {
   return by;
 }
 
-/** Turns to the slice `by` further; Python is asked for it when the hand rests. */
-export function turnSlices(view, by) {
-  const { slices, timers, life } = view;
-  const { index, count } = view.content.header.slices;
-  slices.wanted = sliceAt(slices.wanted ?? index, by, count);
-  showSlice(view);
-  clearTimeout(timers.turning);
-  timers.turning = setTimeout(
-    () => !life.closed && slices.wanted !== view.content.header.slices?.index && view.python.turn(slices.wanted),
-    90,
-  );
+/** The middle of every axis. */
+export const middleOf = (volume) => [0, 1, 2].map((axis) => lengthOf(volume, axis) >> 1);
+
+/** The axis that keys and scrubber turn: that of the panel last pointed at, where several planes are on show. */
+export const turnedAxis = (view) => (view.layout.three ? view.slices.axis : 0);
+
+/** Turns to the slice `by` further along an axis. */
+export function turnSlices(view, by, axis = turnedAxis(view)) {
+  goToSlice(view, view.slices.at[axis] + by, axis);
+}
+
+/** Shows slice `index`, or the nearest there is. */
+export function goToSlice(view, index, axis = turnedAxis(view)) {
+  const { slices, crosshair, content } = view;
+  const count = lengthOf(content.scan, axis);
+  const to = sliceAt(index, 0, count);
+  if (to === slices.at[axis]) return;
+  slices.at[axis] = to;
+  if (crosshair.at) crosshair.at[axis] = (to + 0.5) / count;
+  touchPlanes(view, axis);
+  crossMoved(view);
+  showSlices(view);
+  if (axis === 0) askSoon(view);
 }
 
 /** Turns by a movement of the wheel, in CSS pixels. */
-export function turnByWheel(view, delta) {
+export function turnByWheel(view, delta, axis) {
   const by = rolled(view.slices, delta);
-  if (by) turnSlices(view, by);
+  if (by) turnSlices(view, by, axis);
 }
 
-export function showSlice(view) {
-  const { index, count } = view.content.header.slices;
-  const at = view.slices.wanted ?? index;
-  const { range, words } = view.dom.slices;
-  setText(words, `Slice ${at + 1} of ${count}`);
-  range.value = at;
-  range.style.setProperty("--share", `${(100 * at) / Math.max(1, count - 1)}%`);
-  range.setAttribute("aria-valuetext", `${at + 1} of ${count}`);
+/** Moves every plane through a place, [slice, row, column] as shares of the axes. */
+export function goToPlace(view, place) {
+  place.forEach((share, axis) => {
+    const count = lengthOf(view.content.scan, axis);
+    goToSlice(view, Math.floor(share * count), axis);
+  });
+}
+
+/** The place that all planes of a view cross in. */
+export const placeOf = ({ content, slices }) =>
+  slices.at.map((index, axis) => (index + 0.5) / lengthOf(content.scan, axis));
+
+/** Whether findings are on show that are about another slice. */
+export const elsewhere = ({ content, slices }) =>
+  Boolean(content.header.volume?.findings_of_slice) && slices.at[0] !== content.header.volume.index;
+
+/** Asks Python about the present slice when the hand rests, where the model reads one slice at a time. */
+export function askSoon(view) {
+  const { timers, life } = view;
+  clearTimeout(timers.turning);
+  if (!elsewhere(view)) return;
+  timers.turning = setTimeout(() => !life.closed && elsewhere(view) && view.python.turn(view.slices.at[0]), ASK_AFTER);
+}
+
+/** Writes which slice is on show, and what has not arrived. */
+export function showSlices(view) {
+  const { content, dom, slices } = view;
+  if (!content.scan) return;
+  const axis = turnedAxis(view);
+  const count = lengthOf(content.scan, axis);
+  const name = view.layout.three ? view.planes[axis].name : "Slice";
+  const here = complete(content.scan) ? "" : `, ${content.scan.arrived} here`;
+  setText(dom.slices, `${name} ${slices.at[axis] + 1} of ${count}${here}`);
+  dom.root.classList.toggle("elsewhere", elsewhere(view));
+  dom.root.dataset.arrived = content.scan.arrived;
+  drawScrubber(view, axis, name);
 }

@@ -6,6 +6,7 @@ export function startingLook() {
     levels: { shift: 0, stretch: 1, invert: false, dragging: false },
     overlay: { on: true, opacity: 0.65, threshold: 0.25, thresholdOn: false, contour: false },
     compare: { blink: false, blinkPhase: 0, swipe: false, swipeAt: 0.5, plain: false },
+    slab: { mode: "", mm: 10 },
   };
 }
 
@@ -13,14 +14,19 @@ export function startingLook() {
  * The state of a view, by what it is about.
  *
  * dom        its elements
- * content    what Python sent: header, grids, findings, panels; and `change`, the sum of what is taken away
+ * content    what Python sent: header, grids, findings, panels; `scan`, the volume; `change`, whether there are
+ *            counterfactuals; `changeStamp` counts what was taken away; `seen`, evidence by finding and slice
  * selection  which finding is shown, which are taken away too, how much of each, and what stood before, for undo
- * zoom       see zoom.js
+ * planes     see planes.js; each has its zoom, see zoom.js
+ * layout     whether three planes stand side by side
+ * slab       see projection.js: which projection, "" for none, and how thick
  * levels     see levels.js; `dragging`: a drag with the left button sets them
  * overlay    of evidence over the scan
  * compare    scan against counterfactual: blink, swipe, plain scan
- * crosshair  `at` {u, v}, a share of the frame, or null
+ * crosshair  `at` [slice, row, column], shares of the axes, or null
  * slices     see slices.js
+ * scrubber   what it shows
+ * arrivals   how many slices are being fetched
  * pointer    the panel under it; whether it is moving something; whether Space is held
  * drawing    sizes, the next frame, and what was drawn last
  * python     `send` the choice, `turn` the slice, the latest `news`, whether the reader `handled` this view
@@ -49,6 +55,7 @@ export function stateOf(root) {
       cards: new Map(),
       buttons: new Map(),
       slices: null,
+      scrubber: find(".scrubber"),
     },
     content: {
       header: null,
@@ -56,22 +63,24 @@ export function stateOf(root) {
       findings: [],
       byName: new Map(),
       panels: [],
-      change: null,
-      changeStale: false,
-      changedShare: 0,
+      scan: null,
+      change: false,
+      changeStamp: 0,
+      seen: new Map(),
       jointTruth: null,
       loaded: 0,
     },
     selection: { finding: null, wanted: null, amounts: new Map(), also: new Set(), past: [], burst: null },
-    zoom: { scale: 1, centreX: 0, centreY: 0, aspect: 1, fitted: true },
+    planes: [],
+    layout: { three: false },
     ...startingLook(),
     crosshair: { at: null, on: true },
-    slices: { wanted: null, rolled: 0 },
+    slices: { at: [0, 0, 0], axis: 0, rolled: 0 },
+    scrubber: { key: "", count: 1 },
+    arrivals: { running: 0 },
     pointer: { panel: null, moving: false, holding: false },
     drawing: {
       size: null,
-      region: null,
-      seen: 0,
       frame: 0,
       crossFrame: 0,
       coarse: false,
@@ -82,7 +91,7 @@ export function stateOf(root) {
       write: null,
     },
     python: { send: null, turn: null, again: null, news: null, handled: false },
-    timers: { sending: 0, turning: 0, resting: 0, blinking: 0 },
+    timers: { sending: 0, turning: 0, resting: 0, blinking: 0, arriving: 0 },
     life: { closed: false, deaf: null, resized: null, windowResized: null },
   };
 }

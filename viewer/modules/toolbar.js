@@ -4,7 +4,7 @@ import { showTools } from "./compare.js";
 import { make } from "./dom.js";
 import { openHelp } from "./help.js";
 import { buildPresets } from "./presets.js";
-import { showSlice, turnSlices } from "./slices.js";
+import { showSlices } from "./slices.js";
 import { TOOLS, has, useTool } from "./tools.js";
 
 export function buildToolbar(view) {
@@ -38,9 +38,9 @@ export function buildToolbar(view) {
     if (tool.range) {
       entry.range = make("input", "small", {
         type: "range",
-        min: "0",
-        max: "1",
-        step: "0.05",
+        min: String(tool.range.least ?? 0),
+        max: String(tool.range.most ?? 1),
+        step: String(tool.range.step ?? 0.05),
         "aria-label": tool.range.name,
       });
       entry.range.oninput = () => {
@@ -52,19 +52,10 @@ export function buildToolbar(view) {
     view.dom.buttons.set(tool, entry);
   }
   view.dom.slices = null;
-  if (view.content.header.slices) {
-    const range = make("input", "small slices", {
-      type: "range",
-      min: "0",
-      max: String(view.content.header.slices.count - 1),
-      step: "1",
-      "aria-label": "Slice",
-    });
-    range.oninput = () =>
-      turnSlices(view, Number(range.value) - (view.slices.wanted ?? view.content.header.slices.index));
-    view.dom.slices = { range, words: make("span", "tool slice") };
-    view.dom.tools.append(view.dom.slices.words, range);
-    showSlice(view);
+  if (view.content.scan) {
+    view.dom.slices = make("span", "tool slice");
+    view.dom.tools.append(view.dom.slices);
+    showSlices(view);
   }
   const more = make(
     "button",

@@ -5,9 +5,11 @@ import { setPlain, showTools, toggleBlink } from "./compare.js";
 import { say } from "./dom.js";
 import { changeMoved, crossMoved, touch } from "./frames.js";
 import { layoutPanels, maximise } from "./panels.js";
+import { PROJECTIONS, THICKNESS } from "./projection.js";
 import { startAmount } from "./path.js";
 import { remember, sendSoon, undo } from "./selection.js";
 import { startingLook } from "./state.js";
+import { togglePlanes } from "./three.js";
 import { actualSize, fitView } from "./viewport.js";
 
 /** Every tool: its key as pressed and as written, its name, what it does, and, for switches, whether it is on. */
@@ -34,6 +36,37 @@ export const TOOLS = [
     run: (view) => {
       view.levels.invert = !view.levels.invert;
       touch(view);
+    },
+  },
+  {
+    id: "planes",
+    key: "v",
+    label: "Planes",
+    help: "axial, coronal and sagittal side by side; a click moves the crosshair",
+    needs: "volume",
+    on: (view) => view.layout.three,
+    run: togglePlanes,
+  },
+  {
+    id: "slab",
+    key: "g",
+    label: "Slab",
+    help: "project a slab: its maximum, mean, minimum, or off; , and . make it thinner, thicker",
+    needs: "volume",
+    on: (view) => view.slab.mode !== "",
+    run: (view) => {
+      view.slab.mode = PROJECTIONS[(PROJECTIONS.indexOf(view.slab.mode) + 1) % PROJECTIONS.length];
+      touch(view);
+      say(view, view.slab.mode ? `${slabWords(view)} projection` : "No projection");
+    },
+    range: {
+      name: "Thickness of the slab in millimetres",
+      ...{ least: THICKNESS.least, most: THICKNESS.most, step: THICKNESS.step },
+      get: (view) => view.slab.mm,
+      set: (view, mm) => {
+        view.slab.mm = mm;
+        touch(view);
+      },
     },
   },
   {
@@ -158,10 +191,11 @@ export const QUIET_TOOLS = [
 ];
 
 export function has(view, need) {
-  if (view.content.header.blank && need !== "base") return !need; // their buttons stand there, and wait
+  if (view.content.header.blank && need !== "base" && need !== "volume") return !need; // their buttons stand there, and wait
+  if (need === "volume") return Boolean(view.content.scan);
   if (need === "findings") return view.content.findings.length > 0;
   if (need === "change") return Boolean(view.content.change);
-  if (need === "base") return view.content.panels.some((panel) => panel.base);
+  if (need === "base") return Boolean(view.content.scan) || view.content.panels.some((panel) => panel.base);
   if (need === "overlay")
     return view.content.findings.length > 0 || view.content.panels.some((panel) => panel.map && panel.base);
   if (need === "map") return view.content.findings.length > 0 || view.content.panels.some((panel) => panel.map);
@@ -171,7 +205,20 @@ export function has(view, need) {
 export function useTool(view, tool) {
   tool.run(view);
   showTools(view);
-  if (tool.on) say(view, `${tool.label} ${tool.on(view) ? "on" : "off"}`);
+  if (tool.on && tool.id !== "slab") say(view, `${tool.label} ${tool.on(view) ? "on" : "off"}`);
+}
+
+/** "maximum 10 mm" */
+export const slabWords = ({ slab }) => `${slab.mode} ${slab.mm} mm`;
+
+/** Makes the slab thicker, or thinner, by steps of the slider. */
+export function thicken(view, by) {
+  const { least, most, step } = THICKNESS;
+  view.slab.mm = Math.min(most, Math.max(least, view.slab.mm + by * step));
+  view.slab.mode ||= PROJECTIONS[1];
+  touch(view);
+  showTools(view);
+  say(view, `${slabWords(view)} projection`);
 }
 
 function resetAll(view) {

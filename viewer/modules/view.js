@@ -7,10 +7,13 @@ import { draw } from "./drawing.js";
 import { buildFindings } from "./findings.js";
 import { listenToHands } from "./gestures.js";
 import { listenToKeys } from "./keys.js";
-import { buildPanels, layoutPanels } from "./panels.js";
+import { fetchSlices } from "./arrivals.js";
+import { buildPanels, layPlanes, layoutPanels, takeMaps } from "./panels.js";
 import { startAmount } from "./path.js";
 import { write } from "./readout.js";
+import { listenToScrubber, rememberSlice } from "./scrubber.js";
 import { sendSoon } from "./selection.js";
+import { askSoon, goToSlice, middleOf, showSlices } from "./slices.js";
 import { listenToSlider } from "./slider.js";
 import { startingLook, stateOf } from "./state.js";
 import { buildToolbar } from "./toolbar.js";
@@ -22,10 +25,12 @@ export function openView(parent) {
   listenToHands(view);
   listenToSlider(view);
   listenToKeys(view);
+  listenToScrubber(view, goToSlice);
   view.life.resized = new ResizeObserver(() => {
     fitHeight(view);
     layoutPanels(view);
     if (view.selection.finding !== null) drawCurve(view);
+    if (view.content.header) showSlices(view);
   });
   view.life.resized.observe(view.dom.stage);
   view.life.resized.observe(view.dom.curve);
@@ -53,10 +58,12 @@ function scrollerOf(element) {
 /** Which picture a header is about; view and window stay while it is the same. */
 const pictureOf = (header) =>
   header.picture
-    ? `${header.picture} ${header.frame}`
+    ? `${header.picture} ${header.volume?.shape ?? header.frame}`
     : JSON.stringify([header.frame, header.windows, digestOf(header)]);
 
-const digestOf = (header) => header.arrays[header.scan]?.digest;
+/** What findings are about: the picture, the volume, or one slice of it. */
+const digestOf = (header) =>
+  `${header.arrays[header.scan]?.digest} ${header.volume?.findings_of_slice ? header.volume.index : ""}`;
 
 const namesOf = (header) => header.findings.map((finding) => finding.name).join("\n");
 
@@ -68,31 +75,47 @@ export function showHeader(view, header, grids) {
   const before = content.header;
   const samePicture = before && pictureOf(before) === pictureOf(header);
   const sameChoice = samePicture && digestOf(before) === digestOf(header) && namesOf(before) === namesOf(header);
-  Object.assign(content, { header, grids, findings: header.findings, loaded: content.loaded + 1 });
+  const scan = header.volume ? grids[header.scan] : null;
+  Object.assign(content, { header, grids, findings: header.findings, scan, loaded: content.loaded + 1 });
   dom.root.dataset.kind = header.kind;
   dom.root.classList.toggle("alone", !header.findings.length && !header.blank);
   dom.root.classList.toggle("quiet", Boolean(header.blank));
   dom.root.classList.toggle("still", Boolean(header.blank && !header.blank.counterfactuals));
   dom.root.dataset.blank = header.blank?.words ?? "";
-  if (!samePicture || view.slices.wanted === header.slices?.index) view.slices.wanted = null; // until then the hand is ahead of the pictures
   if (!samePicture) beginAnew(view);
+  if (!samePicture || before.model !== header.model) content.seen.clear();
   if (!sameChoice) beginChoice(view);
   writeHead(view);
+  takeMaps(view);
   buildPanels(view);
   buildFindings(view);
+  rememberSlice(view);
   buildToolbar(view);
   fitHeight(view);
   layoutPanels(view);
   showChoice(view);
+  showSlices(view);
+  fetchSlices(view);
+  askSoon(view); // the hand may be further than the answer
   if (view.python.handled && !sameChoice && view.selection.finding !== null) sendSoon(view); // what Python remembers were other amounts
 }
 
 /** Another picture: look, zoom and choice begin anew. */
 function beginAnew(view) {
-  const { spacing_mm: spacing, pixel_aspect: aspect } = view.content.header;
+  const { content, dom, layout } = view;
   Object.assign(view, startingLook());
   Object.assign(view.crosshair, { at: null, on: true });
-  Object.assign(view.zoom, { aspect: spacing ? spacing[0] / spacing[1] : (aspect ?? 1), fitted: true });
+  layPlanes(view);
+  if (!content.scan) layout.three = false;
+  dom.root.classList.toggle("volume", Boolean(content.scan));
+  dom.root.classList.toggle("three", layout.three);
+  dom.scrubber.hidden = !content.scan;
+  if (content.scan) {
+    Object.assign(view.slices, { at: middleOf(content.scan), axis: 0 });
+    view.slices.at[0] = content.header.volume.index;
+    dom.scrubber.setAttribute("aria-valuemin", 1);
+    delete dom.root.dataset.firstSlice;
+  }
   view.selection.wanted = null;
   view.python.handled = false;
 }
@@ -125,4 +148,5 @@ export function closeView(view) {
   clearInterval(view.timers.blinking);
   clearTimeout(view.timers.sending);
   clearTimeout(view.timers.turning);
+  clearTimeout(view.timers.arriving);
 }

@@ -1,6 +1,7 @@
 // The component as Streamlit mounts it: fetches what a header shows, and shows it.
 
-import { fetchGrids, nameOf } from "./arrays.js";
+import { fetchSlices } from "./arrivals.js";
+import { fetchGrids, nameOf, renewTokens } from "./arrays.js";
 import { setText } from "./dom.js";
 import { views } from "./mounted.js";
 import { hearNews } from "./selection.js";
@@ -50,6 +51,8 @@ export default function mountViewer({ data, parentElement, setStateValue, setTri
   mount.turn = (index) => setTriggerValue("slice", index);
   mount.askAgain = () => setTriggerValue("again", true);
   if (mount.view) Object.assign(mount.view.python, { send: mount.send, turn: mount.turn, again: mount.askAgain });
+  renewTokens(header.arrays, mount.kept);
+  if (mount.view) fetchSlices(mount.view);
   const wanted = JSON.stringify({ ...header, arrays: header.arrays.map(nameOf) });
   if (mount.wanted !== wanted) {
     mount.wanted = wanted;

@@ -2,6 +2,8 @@
 declares itself.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,23 +47,34 @@ def test_a_record_of_a_volume_shows_what_lies_on_a_slice(checkpoint):
             assert np.array_equal(flat.path.probabilities, record.path.probabilities)
 
 
-def test_the_page_asks_once_for_all_slices_and_draws_an_unsigned_bar(checkpoint, monkeypatch):
+def test_the_page_asks_once_for_all_slices_and_shows_maps_on_each_of_them(checkpoint, monkeypatch):
     opened = OpenScan("a", scan_for(VolumeMethod(), 40, 48))
     model = Counted(checkpoint)
     monkeypatch.setattr(common, "model_of", lambda checkpoint, device: model)
     shown, keys = [], set()
     for index in range(SLICES):
-        key, work = explaining(opened, frame(opened.scan, index), checkpoint, "cpu", index)
+        key, work = explaining(opened, frame(opened.scan, index), checkpoint, "cpu")
         keys.add(key)
         shown.append(work(lambda done, every: None))
-    assert model.asked == 1 and len(keys) == SLICES
+    assert model.asked == 1 and len(keys) == 1
+    records = {r.finding: r for r in model.model.explain(opened.scan)}
     for explained in shown:
         assert {view.name for view in explained.findings} == {*FINDINGS}
-        assert all(view.sequential and view.evidence.shape == (8, 8) for view in explained.findings)
-    first, last = (
-        next(view for view in explained.findings if view.name == "Nodule") for explained in (shown[0], shown[-1])
-    )
-    assert first.probability == last.probability and not np.array_equal(first.evidence, last.evidence)
+        for view in explained.findings:
+            assert view.sequential and view.of_volume
+            assert np.array_equal(view.evidence, records[view.name].evidence)
+            assert np.allclose(view.changes, records[view.name].path.changes[-1], atol=1e-3)
+
+
+def test_the_sentence_of_a_volume_names_the_slice_with_the_strongest_evidence(checkpoint):
+    scan = scan_for(VolumeMethod(), 40, 48)
+    records = [replace(r, probability=0.9) for r in open_model(checkpoint, "cpu").explain(scan)]
+    for record in records:
+        view = volumes.finding_view(record, scan, (), True, False)
+        depth = int(np.argmax(record.evidence.max(axis=(1, 2))))
+        shown = [k for k in range(SLICES) if depth / 3 <= (k + 0.5) / SLICES <= (depth + 1) / 3]
+        assert any(f"strongest on slice {k + 1} of {SLICES}" in view.sentence for k in shown)
+        assert ("changed at a = 1" in dict(view.facts)) and "of the volume" in dict(view.facts)["changed at a = 1"]
 
 
 def test_a_checkpoint_of_volumes_takes_volumes_of_its_kind_only(checkpoint):
