@@ -146,4 +146,6 @@ async def _answer(request: Request) -> Response:
 
 def routes() -> list[Route]:
     """The addresses under which pixels are served."""
-    return [Route(PATH + address, _answer, methods=["GET"]) for address in ("{token}", "{token}/{first:int}/{count:int}")]
+    return [
+        Route(PATH + address, _answer, methods=["GET"]) for address in ("{token}", "{token}/{first:int}/{count:int}")
+    ]

@@ -17,7 +17,7 @@ ELSEWHERE = {
     "bias/statistics/test_summary.py": "bias.statistics: dependence",
     "browser/test_explain.py": "pages.components: drop_anywhere",
     "browser/test_scan_list.py": "pages.components: scan_list",
-    "browser/test_viewer.py": "viewer: demo",
+    "browser/test_viewer.py": "viewer: demo demo_volume",
     "checkpoints/test_metrics.py": "checkpoints: changes old_rows",
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",

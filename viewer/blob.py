@@ -102,8 +102,8 @@ class FindingView:
         _check_picture(f"changes of {self.name}", changes, axes)
         if self.of_volume and changes.shape[-2:] != self.evidence.shape[-2:]:
             raise ValueError(
-                f"changes of {self.name} must have shape (s, {self.evidence.shape[1]}, {self.evidence.shape[2]}), as its "
-                f"evidence, got {changes.shape}"
+                f"changes of {self.name} must lie on the same grid as its evidence, {self.evidence.shape}, got "
+                f"{changes.shape}"
             )
 
     @property

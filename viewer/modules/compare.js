@@ -8,7 +8,8 @@ export function showTools(view) {
   for (const [tool, { button, name, range }] of view.dom.buttons) {
     if (tool.on) button.setAttribute("aria-pressed", String(Boolean(tool.on(view))));
     if (tool.id === "overlay") setText(name, `Overlay ${Math.round(100 * view.overlay.opacity)} %`);
-    if (tool.id === "slab") setText(name, view.slab.mode ? `${PROJECTION_LETTERS[view.slab.mode]} ${view.slab.mm} mm` : "Slab");
+    if (tool.id === "slab")
+      setText(name, view.slab.mode ? `${PROJECTION_LETTERS[view.slab.mode]} ${view.slab.mm} mm` : "Slab");
     if (tool.id === "threshold")
       setText(
         name,

@@ -12,6 +12,8 @@ import { inPlane } from "./planes.js";
 import { lengthOf } from "./volume.js";
 import { placeInPanel } from "./zoom.js";
 
+const NARROW = 400; // CSS pixels
+
 function quadrant(u, v) {
   const across = u < 0.38 ? "left" : u > 0.62 ? "right" : "middle";
   const down = v < 0.38 ? "upper" : v > 0.62 ? "lower" : "central";
@@ -201,7 +203,8 @@ function writeBar(view, panel) {
   const end = perUnit ? `${Number((limit * perUnit).toPrecision(3))} %` : Number(limit.toPrecision(3));
   setText(bar.top, `+${end}`);
   setText(bar.bottom, sequential ? "0" : `\u2212${end}`);
-  setText(bar.unit, unit);
+  const told = view.drawing.size.cssWidth < NARROW && panel.low[1].textContent.includes(unit);
+  setText(bar.unit, told ? "" : unit); // beside the value under the crosshair there is no room for it twice
   if (bar.sequential !== sequential) {
     bar.sequential = sequential;
     bar.ramp.style.background = rampGradient(sequential);
