@@ -102,7 +102,7 @@ class FindingView:
         _check_picture(f"changes of {self.name}", changes, axes)
         if self.of_volume and changes.shape[-2:] != self.evidence.shape[-2:]:
             raise ValueError(
-                f"changes of {self.name} must lie on the same grid as its evidence, {self.evidence.shape}, got "
+                f"changes of {self.name} must have shape and grid of its evidence, {self.evidence.shape}, got "
                 f"{changes.shape}"
             )
 

@@ -95,7 +95,7 @@ def test_what_cannot_be_is_refused_with_a_sentence():
             explain_parts(pixels, WINDOW, findings, title="CT", volume=place, key="k")
     with pytest.raises(ValueError, match="a volume must be"):
         VolumePixels.of(voxels()[0], 0.0, "sha")
-    with pytest.raises(ValueError, match="same grid as its evidence"):
+    with pytest.raises(ValueError, match="grid of its evidence"):
         FindingView(
             **{**{name: getattr(whole, name) for name in whole.__dataclass_fields__}, "changes": whole.changes[..., 1:]}
         )
