@@ -12,7 +12,9 @@ FOLDERS = ("engine", "pages", "server", "viewer")
 
 # Test file -> the modules that it covers and that have none of their own.
 ELSEWHERE = {
-    "attribution/test_maps.py": "attribution: cam cxplain grad_cam intensity",
+    "attribution/test_maps.py": "attribution: cam cxplain intensity",
+    "attribution/test_rivals.py": "attribution: grad_cam grad_cam_plus_plus guided_backpropagation "
+    "integrated_gradients last_features latent_gradient latent_shift lime score_cam segments shap",
     "bias/report/test_compute.py": "bias.report: family notes records verdicts wording",
     "bias/statistics/test_summary.py": "bias.statistics: dependence",
     "browser/test_explain.py": "pages.components: drop_anywhere",

@@ -69,12 +69,16 @@ class ResNet50Recipe(Recipe):
         self.collection, self.preset, self.seed = collection, preset, seed
         self.steps, self.validate_every = preset.steps, preset.validate_every
         torch.manual_seed(seed)
-        self.net = network(len(collection.findings)).to(memory_format=torch.channels_last)
+        self.net = self.network(len(collection.findings)).to(memory_format=torch.channels_last)
         self.films = Films(collection, Preprocessing(preset.size, preset.percentile, preset.value_range))
         self.train = collection.split("train")
         if len(self.train) < preset.batch:
             raise ValueError(f"a batch of {preset.batch} needs as many training pictures; there are {len(self.train)}.")
         self._optimiser = None
+
+    def network(self, findings: int) -> nn.Module:
+        """What is trained, with random weights: (B, 1, size, size) to (B, findings) log-odds."""
+        return network(findings)
 
     def modules(self) -> Mapping[str, nn.Module]:
         return {"net": self.net}

@@ -21,15 +21,22 @@ from engine.commands.train import guided
 from engine.datasets import registered_collection
 from engine.datasets.collection import Collection
 from engine.datasets.selected_findings import SelectedFindings
-from engine.errors import UsageError
+from engine.errors import USER_ERRORS, UsageError
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproduce.records import SEED, Table, assembled
+from engine.reproduce.comparisons import COMPARISONS, MOST, compared, means
+from engine.reproduce.judged import NOTE, draw, judged
+from engine.reproduce.records import SEED, Table, assembled, suffix
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
 from engine.training.presets import RUNS
+
+JUDGED, ALL = "metrics-judged", "all"
+KNOWN_TRUTH = ("methods-phantom", "methods-implants")  # comparisons on films of which the truth is known
+NAMES = (*TABLES, *TOGETHER, *STUDIES, *COMPARISONS, JUDGED, ALL)
+FOLDERS = {"implants": "chestxray8"}  # whose films a collection is made of, where it is not its own
 
 if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
     from engine.training.job import TrainingJob
@@ -37,7 +44,7 @@ if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help=", ".join([*TABLES, *TOGETHER, *STUDIES]))],
+    table: Annotated[str, typer.Argument(help=", ".join(NAMES))],
     preset: Annotated[
         str, typer.Option(help="demo (two CPU cores), gpu (ten minutes of one large GPU) or paper (a GPU for days)")
     ] = "demo",
@@ -63,8 +70,10 @@ def reproduce(
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
 ) -> None:
     """Ours beside the paper's: one row a measure and model."""
-    if table not in (*TABLES, *TOGETHER, *STUDIES):
-        raise UsageError(f"no table is called {table!r}; there are {', '.join([*TABLES, *TOGETHER, *STUDIES])}.")
+    if table not in NAMES:
+        raise UsageError(f"no table is called {table!r}; there are {', '.join(NAMES)}.")
+    if table == ALL:
+        return _everything(preset, root, train, device, threads, precision, runs, json)
     if table in STUDIES:
         keeps = "runs" in signature(import_module(STUDIES[table]).study).parameters
         unused = {
@@ -79,6 +88,11 @@ def reproduce(
         return _study(table, preset, generator, device, threads, json, runs if keeps else None)
     if generator:
         raise UsageError(f"{table} makes no counterfactuals of attributes; --generator is for invariance-phantom.")
+    if table in (*COMPARISONS, JUDGED):
+        if preset not in MOST:
+            raise UsageError(f"{table} has no preset {preset!r}; there are {', '.join(MOST)}.")
+        use_threads(threads)
+        return _compared(table, preset, root, train, device, precision, runs, json)
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for table_entry in chosen:
         if preset not in registered(table_entry.method).presets():
@@ -101,11 +115,105 @@ def reproduce(
         write_json(json, "reproduce", everything)
 
 
+def _compared(
+    table: str,
+    preset: str,
+    root: Path | None,
+    train: bool,
+    device: str,
+    precision: str | None,
+    runs: Path,
+    json: Path | None,
+) -> None:
+    """Methods side by side on the same films, or what these tell of the measures."""
+    from engine.training.loop import Machine
+
+    machine = Machine(device, 1, precision or "32-true")
+    names = [table] if table in COMPARISONS else [name for name in KNOWN_TRUTH if root or name == KNOWN_TRUTH[0]]
+    rows: list[Measure] = []
+    remarks = (
+        [] if table in COMPARISONS or root else ["give --root, the folder of ChestX-ray8, to judge on implants too"]
+    )
+    for name in names:
+        comparison = COMPARISONS[name]
+        known = registered_collection(comparison.data)
+        collection = opened(
+            comparison.data, root if known.needs_folder else None, comparison.findings, comparison.options
+        )
+        with tqdm(unit="method") as bar:
+
+            def progress(done: int, total: int, bar: tqdm = bar) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            found, missing = compared(name, preset, collection, machine, runs, train, progress)
+        if table == JUDGED:
+            rows += judged(found, known.title)
+            remarks += [f"{known.title}: {reason}" for reason in missing]
+        else:
+            rows += means(found)
+            remarks += [*missing, *dict.fromkeys(remark for entrant in found for remark in entrant.remarks)]
+    if table == JUDGED and rows:
+        draw(rows, runs / f"{JUDGED}{suffix(preset)}.png")
+        remarks.append(f"as a picture: {runs / f'{JUDGED}{suffix(preset)}.png'}")
+    print(show(rows, [*remarks, NOTE if table == JUDGED else COMPARISONS[table].note]))
+    if json:
+        write_json(json, "reproduce", rows)
+
+
+def _everything(
+    preset: str,
+    root: Path | None,
+    train: bool,
+    device: str,
+    threads: int | None,
+    precision: str | None,
+    runs: Path,
+    json: Path | None,
+) -> None:
+    """Every table, one after the other, and what is missing of each; a table that cannot be made stops no other.
+
+    Args:
+        root: the folder that holds the collections' folders by name.
+        json: a folder's worth: each table beside it, `NAME-TABLE.json`.
+    """
+    said: list[str] = []
+    for name in (name for name in NAMES if name != ALL and name not in TOGETHER):
+        print(f"\n{name}\n{'=' * len(name)}")
+        study = name in STUDIES
+        if study and not train:
+            said.append(f"{name}: makes its own data and models; leave --no-train out to have it")
+            continue
+        own = COMPARISONS[name].data if name in COMPARISONS else TABLES[name].data if name in TABLES else ""
+        own = own or ("implants" if name == JUDGED else "")
+        needs = bool(own) and registered_collection(own).needs_folder
+        where = root / FOLDERS.get(own, own) if root is not None and needs else None
+        keeps = not study or "runs" in signature(import_module(STUDIES[name]).study).parameters
+        beside = None if json is None else json.with_name(f"{json.stem}-{name}.json")
+        try:
+            reproduce(
+                name,
+                preset,
+                where if not (name == JUDGED and where is not None and not where.is_dir()) else None,
+                train,
+                device if not (study and device == "cuda") else "auto",
+                threads,
+                None if study else precision,
+                runs if keeps else RUNS,
+                None,
+                beside,
+            )
+        except USER_ERRORS as reason:
+            said.append(f"{name}: {reason}")
+            print(reason)
+    print("\n" + ("Missing:\n" + "\n".join(said) if said else "Nothing is missing."))
+
+
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
     """The collection's folder: `root` itself, or, where several collections are asked for, its folder of the
     collection's name.
     """
-    return root / table.data if several and root is not None else root
+    return root / FOLDERS.get(table.data, table.data) if several and root is not None else root
 
 
 def _measured(
