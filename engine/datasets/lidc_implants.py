@@ -98,6 +98,7 @@ class LIDCImplants(NoduleCrops):
             self._of_chest[self._parts[PART_OF[source.name]]] = source
         self.attributes = {**self.attributes, "chest": np.array([source.name for source in self._of_chest], str)}
         self._drawn = lru_cache(maxsize=64)(self._draw)
+        self._outlines: dict[int, np.ndarray] = {}
 
     def implant(self, index: int) -> Implant:
         """Picture `index` with and without its nodule."""
@@ -128,7 +129,9 @@ class LIDCImplants(NoduleCrops):
         return self.marked(index, bare.copy() if size is None else resized(bare, size))
 
     def outline(self, index: int) -> np.ndarray:
-        return self.implant(index).outline
+        if int(index) not in self._outlines:  # small, and asked for more often than pictures
+            self._outlines[int(index)] = self.implant(index).outline
+        return self._outlines[int(index)]
 
     def _draw(self, index: int) -> Implant:
         nodule, random = self.nodules[index], np.random.default_rng([self.seed, index])

@@ -81,6 +81,19 @@ def middle_outline(nodule: Nodule, thickness_mm: float) -> np.ndarray:
     return np.stack(drawn).mean(axis=0).astype(np.float32)
 
 
+def share_of_readers(nodule: Nodule, z: float, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) float32 on the scan's own pixels: the share of the readers whose contour on slice z holds a pixel."""
+    drawn = np.zeros(shape, np.float32)
+    for reading in nodule.readings:
+        contours = [c for c in reading.contours if abs(c.z_mm - z) < 1e-3]
+        inside = np.zeros(shape, np.uint8)
+        for contour in sorted(contours, key=lambda c: not c.inclusion):
+            columns, rows = contour.points.T
+            inside[polygon(rows, columns, shape)] = contour.inclusion
+        drawn += inside / np.float32(len(nodule.readings))
+    return drawn
+
+
 def middle_z(nodule: Nodule) -> float:
     """The slice in mm nearest to the middle of what the readers outlined."""
     levels = np.array(sorted({c.z_mm for reading in nodule.readings for c in reading.contours if c.inclusion}))

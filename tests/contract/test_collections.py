@@ -24,6 +24,7 @@ from tests.datasets.test_chexpert import write_segmentations
 from tests.datasets.test_covid_ct_md import write_sample as write_slices_of_ct
 from tests.datasets.test_implants import chest
 from tests.datasets.test_ist3 import write_folder as write_heads
+from tests.datasets.test_lidc import write_lidc
 from tests.datasets.test_mimic_cxr import write_folder as write_mimic
 from tests.datasets.test_mosmed import write_folder as write_studies
 from tests.datasets.test_stroke_phantom import write_atlas
@@ -61,6 +62,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object] | None, dict]] = {
     "covid_ct_md": (write_slices_of_ct, {}),
     "tuberculosis": (write_tuberculosis, {}),
     "implants": (lambda root: write_nih(root, patients=20, grey=chest()), {"copies": 1}),
+    "lidc": (write_lidc, {}),
     "lidc_implants": (write_implants, {"copies": 1}),
 }
 

@@ -159,7 +159,8 @@ class RegionRecipe(PictureRecipe):
         self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
         self.net, self.average = net, deepcopy(net)
         self.pictures = RegionPictures(
-            collection, Preprocessing(preset.architecture.size, preset.percentile, preset.value_range)
+            collection,
+            Preprocessing(preset.architecture.size, preset.percentile, preset.value_range, collection.grey_range),
         )
         self.films = self.pictures.films
         labels = collection.labels[self.pictures.train, 0]

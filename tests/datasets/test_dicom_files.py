@@ -1,0 +1,32 @@
+"""DICOM files of a download: found, read, and refused in a sentence."""
+
+import numpy as np
+import pytest
+
+from engine.datasets.collection import UnusableCollection
+from engine.datasets.dicom_files import folders, headers, read
+from tests.scan.series_files import ct_slice, head
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "1.dcm").write_bytes(ct_slice(head()[6], (0, 0, 5)))
+    (tmp_path / "a" / "b" / "2.dcm").write_bytes(b"no picture")
+    (tmp_path / "a" / "notes.txt").write_text("")
+    return tmp_path
+
+
+def test_folders_are_those_that_hold_files(root):
+    assert folders(root) == [root / "a" / "b"]
+
+
+def test_headers_are_of_dicom_files_only(root):
+    ((path, header),) = headers(root / "a" / "b", ["ImagePositionPatient"])
+    assert path.name == "1.dcm" and float(header.ImagePositionPatient[2]) == 5
+
+
+def test_a_file_is_read_in_its_units_and_a_damaged_one_is_named(root):
+    assert np.array_equal(read(root / "a" / "b" / "1.dcm").pixels, head()[6])
+    with pytest.raises(UnusableCollection, match=r"2\.dcm cannot be read"):
+        read(root / "a" / "b" / "2.dcm")
