@@ -57,6 +57,7 @@ export function draw(view) {
     view.drawing.coarse = true; // sharp again as soon as the hand rests
     layoutPanels(view);
   }
+  view.marks?.draw();
   write(view);
 }
 

@@ -45,7 +45,7 @@ export function openHelp(view) {
         "",
         {},
         ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => has(view, tool.needs)).map(of),
-        ...KEY_ROWS(view).map(([key, text]) => row(key, text)),
+        ...[...KEY_ROWS(view), ...(view.marks?.rows ?? [])].map(([key, text]) => row(key, text)),
       ),
     ),
   );

@@ -82,6 +82,7 @@ function pressed(view, event) {
     else return key !== " " && key !== "Enter";
     return true;
   }
+  if (view.marks?.key(event)) return true;
   if ((event.ctrlKey || event.metaKey) && key === "z") return view.content.change && (undo(view), true);
   if (event.metaKey || event.altKey || (event.ctrlKey && !key.startsWith("Arrow"))) return false;
   if (key.startsWith("Arrow")) return arrow(view, event, target);

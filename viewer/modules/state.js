@@ -31,6 +31,7 @@ export function startingLook() {
  * drawing    sizes, the next frame, and what was drawn last
  * python     `send` the choice, `turn` the slice, the latest `news`, whether the reader `handled` this view
  * timers     by what they wait for
+ * marks      what is drawn on it (equipping.js), or null
  * life       what ends with the view
  */
 export function stateOf(root) {
@@ -92,6 +93,7 @@ export function stateOf(root) {
     },
     python: { send: null, turn: null, again: null, news: null, handled: false },
     timers: { sending: 0, turning: 0, resting: 0, blinking: 0, arriving: 0 },
+    marks: null,
     life: { closed: false, deaf: null, resized: null, windowResized: null },
   };
 }

@@ -3,6 +3,7 @@
 import { fetchSlices } from "./arrivals.js";
 import { fetchGrids, nameOf, renewTokens } from "./arrays.js";
 import { setText } from "./dom.js";
+import { equip } from "./equipping.js";
 import { views } from "./mounted.js";
 import { hearNews } from "./selection.js";
 import { closeView, openView, showHeader } from "./view.js";
@@ -40,6 +41,7 @@ async function load(mount, parent, header, wanted) {
   const slot = views.get(header.key) ?? {};
   Object.assign(slot, { view, hear: (news) => mount.shown === mount.wanted && hearNews(view, news) });
   views.set(header.key, slot);
+  equip(view, header.key);
   if (slot.news && slot.news !== view.python.news) hearNews(view, slot.news);
 }
 
