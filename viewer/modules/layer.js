@@ -198,7 +198,7 @@ function briefly(view, drawing, mark, all, quick) {
 
 /** Label and measurement at the upper right of a mark. */
 function writeBeside(view, drawing, context, mark, plane, place, colour, quick = false) {
-  if (mark.open && mark.points.length < 2) return;
+  if (mark.open && mark.points.length < 3) return; // nothing to measure yet
   const { ratio, width } = view.drawing.size;
   const [top, left, bottom, right] = boxAround(mark);
   const corners = [shownAt(plane, [top, left]), shownAt(plane, [bottom, right])].map((at) => onCanvas(place, at));

@@ -12,7 +12,11 @@ export default function mountMarks({ data, parentElement, setStateValue }) {
   const drawing = drawingOf(data.to);
   drawing.send = (message) => setStateValue("drawn", message);
   if (!mounted.has(parentElement)) {
-    const write = buildColumn(root, drawing);
+    const writeColumn = buildColumn(root, drawing);
+    const write = () => {
+      writeColumn();
+      root.dataset.unsaved = String(unsaved(drawing));
+    };
     mounted.set(parentElement, write);
     drawing.listeners.add(write);
     root.addEventListener("keydown", (event) => {
@@ -25,8 +29,6 @@ export default function mountMarks({ data, parentElement, setStateValue }) {
   hear(drawing, data);
   const view = views.get(data.to)?.view;
   if (view) equip(view, data.to);
-  root.dataset.acked = String(data.acked);
-  root.dataset.unsaved = String(unsaved(drawing));
   return () => {
     drawing.listeners.delete(mounted.get(parentElement));
     mounted.delete(parentElement);

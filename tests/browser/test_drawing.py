@@ -1,0 +1,217 @@
+"""Drawing in a real browser: every instrument by pointer and by key, what Python gets, what is written beside."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+MARKS = """() => {
+  const find = (node, name) => {
+    for (const one of node.querySelectorAll("*")) {
+      if (one.classList?.contains(name)) return one;
+      const inner = one.shadowRoot && find(one.shadowRoot, name);
+      if (inner) return inner;
+    }
+    return null;
+  };
+  return find(document.body, "marks").dataset;
+}"""
+
+
+class Board:
+    """The column and the film, as a reader uses them."""
+
+    def __init__(self, page):
+        self.page, self.keys = page, page.keyboard
+        box = page.locator(".film").first.bounding_box()
+        self.middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def at(self, dx, dy):
+        return self.middle[0] + dx, self.middle[1] + dy
+
+    def drag(self, *places):
+        self.page.mouse.move(*self.at(*places[0]))
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*self.at(*place), steps=3)
+        self.page.mouse.up()
+
+    def click(self, *places):
+        for place in places:
+            self.page.mouse.click(*self.at(*place))
+
+    def saved(self, count):
+        """Waits until Python has that many marks, and everything that was drawn."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator(".mark")).to_have_count(count, timeout=60_000)
+        self.page.wait_for_function(
+            f"n => ({MARKS})().unsaved === 'false' && document.querySelector('#kept')?.textContent === String(n)",
+            arg=count,
+            timeout=60_000,
+        )
+
+    def words(self, place=-1):
+        return self.page.locator(".mark").nth(place).inner_text()
+
+    def pressed(self):
+        return self.page.locator(".instrument[aria-pressed=true]").evaluate_all(
+            "all => all.map(x => x.dataset.instrument)"
+        )
+
+
+@pytest.fixture
+def board(page, serve):
+    page.goto(serve("viewer/demo_drawing.py") + "/?size=1200x700")
+    page.locator(".layer").first.wait_for(timeout=120_000)
+    page.wait_for_timeout(500)
+    yield Board(page)
+    assert page.troubles == []
+
+
+def test_each_instrument_draws_what_it_is_named_after(board):
+    board.keys.press("Shift+B")
+    board.drag((-80, -120), (20, 30))
+    board.saved(1)
+    assert board.words().startswith("Box") and "mm² at the detector, mean" in board.words()
+    board.keys.press("Shift+L")
+    board.drag((-100, 0), (100, 0))
+    board.saved(2)
+    zoom = float(board.page.locator(".viewer").get_attribute("data-zoom"))
+    length = float(re.search(r"([\d.]+) mm at the detector", board.words())[1])
+    assert length == pytest.approx(200 / zoom * 0.05, rel=0.02)
+    board.keys.press("Shift+A")
+    board.click((0, -100), (0, 0), (100, 0))
+    board.saved(3)
+    assert "90.0°" in board.words()
+    board.keys.press("Shift+E")
+    board.drag((50, 50), (90, 110))
+    board.keys.press("Shift+F")
+    board.drag((-20, 100), (20, 100), (20, 150), (-20, 150))
+    board.keys.press("Shift+R")
+    board.drag((-150, 60), (-120, 90))
+    board.keys.press("Shift+P")
+    board.click((-150, 150), (-100, 150), (-100, 190))
+    board.keys.press("Enter")
+    board.saved(7)
+    kinds = board.page.locator(".mark b").all_inner_texts()
+    assert kinds == ["Box", "Length", "Angle", "Ellipse", "Freehand", "Brush", "Polygon"]
+
+
+def test_a_stroke_joins_the_brush_in_hand_and_alt_takes_from_it(board):
+    area = lambda: float(re.search(r"([\d.]+) mm²", board.words())[1])
+    board.keys.press("Shift+R")
+    board.drag((-50, 0), (50, 0))
+    board.saved(1)
+    once = area()
+    board.drag((-50, 60), (50, 60))
+    board.page.wait_for_function(f"() => ({MARKS})().unsaved === 'false'")
+    assert board.page.locator(".mark").count() == 1 and area() == pytest.approx(2 * once, rel=0.05)
+    board.keys.down("Alt")
+    board.drag((-90, 60), (90, 60))
+    board.keys.up("Alt")
+    assert area() == pytest.approx(once, rel=0.05)
+    board.keys.press("Shift+R")
+    board.keys.press("Escape")
+    assert board.pressed() == ["choose"]
+
+
+def test_what_is_drawn_is_moved_changed_labelled_deleted_and_brought_back(board):
+    board.keys.press("Shift+B")
+    board.drag((-80, -80), (-20, -20))
+    board.keys.press("Escape")
+    area = lambda: float(re.search(r"([\d.]+) mm²", board.words())[1])
+    board.saved(1)
+    before = area()
+    board.drag((-20, -20), (40, 40))  # its lower right corner
+    board.saved(1)
+    assert area() == pytest.approx(4 * before, rel=0.05)
+    board.drag((-20, -80), (0, -60))  # its upper edge, which moves the whole
+    assert area() == pytest.approx(4 * before, rel=0.05)
+    board.page.locator(".label").fill("Mass")
+    board.page.locator(".label").press("Enter")
+    board.saved(1)
+    assert board.words().startswith("Mass")
+    board.page.locator(".stage").focus()
+    board.keys.press("Delete")
+    board.saved(0)
+    board.keys.press("Control+z")
+    board.saved(1)
+    assert board.words().startswith("Mass")
+    for _ in range(4):
+        board.keys.press("Control+z")
+    board.saved(0)
+    for _ in range(4):
+        board.keys.press("Control+Shift+z")
+    board.saved(1)
+    assert board.words().startswith("Mass")
+
+
+def test_without_a_pointer_enter_sets_corners_at_the_crosshair(board):
+    board.page.locator(".stage").focus()
+    board.keys.press("Shift+ArrowRight")
+    board.keys.press("Shift+L")
+    board.keys.press("Enter")
+    for _ in range(10):
+        board.keys.press("Shift+ArrowRight")
+    board.keys.press("Enter")
+    board.saved(1)
+    assert "mm at the detector" in board.words()
+    board.keys.press("Shift+P")
+    for key in ("ArrowDown", "ArrowLeft"):
+        board.keys.press("Enter")
+        for _ in range(12):
+            board.keys.press(f"Shift+{key}")
+    board.keys.press("Enter")
+    board.keys.press("Shift+Enter")
+    board.saved(2)
+
+
+def test_a_hand_that_draws_neither_moves_the_picture_nor_paints_it_again(board):
+    zoom = board.page.locator(".viewer").get_attribute("data-frames")
+    board.keys.press("Shift+F")
+    board.drag((-60, -60), (60, -60), (60, 60), (-60, 60))
+    board.saved(1)
+    assert board.page.locator(".viewer").get_attribute("data-frames") == zoom
+
+
+def test_the_shutter_and_the_magnifier_change_no_mark(board):
+    lit = """canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+      let n = 0; for (let i = 3; i < c.length; i += 4) n += c[i] > 0; return n / (c.length / 4) }"""
+    standing, hand = (board.page.locator(f".layer.{name}").first for name in ("marks", "hand"))
+    assert standing.evaluate(lit) == hand.evaluate(lit) == 0
+    board.keys.press("Shift+S")
+    board.drag((-60, -60), (60, 60))
+    board.page.wait_for_timeout(200)
+    assert standing.evaluate(lit) > 0.9
+    board.keys.press("Shift+S")
+    board.keys.press("Shift+G")
+    board.page.mouse.move(*board.at(10, 10))
+    board.page.wait_for_timeout(200)
+    assert standing.evaluate(lit) == 0 and 0.01 < hand.evaluate(lit) < 0.3
+    board.keys.press("Escape")
+    board.page.wait_for_timeout(200)
+    assert hand.evaluate(lit) == 0 and board.page.locator(".mark").count() == 0
+
+
+def test_every_instrument_has_a_name_and_stands_in_the_list_of_keys(board):
+    names = board.page.locator(".instrument span").all_inner_texts()
+    assert len(names) == len(set(names)) >= 13
+    board.page.locator(".stage").focus()
+    board.keys.press("?")
+    listed = board.page.locator(".help dd").all_inner_texts()
+    assert all(any(words.startswith(f"{name}:") for words in listed) for name in names)
+    board.keys.press("Escape")
+
+
+def test_where_nobody_may_draw_it_says_why_and_nothing_is_drawn(page, serve):
+    page.goto(serve("viewer/demo_drawing.py") + "/?size=1200x700&locked=1&marks=3")
+    page.locator(".layer").first.wait_for(timeout=120_000)
+    board = Board(page)
+    assert page.locator(".why").inner_text() == "Nobody may draw here."
+    board.keys.press("Shift+B")
+    board.drag((-80, -80), (-20, -20))
+    board.keys.press("Delete")
+    assert page.locator(".mark").count() == 3 and page.troubles == []
+    assert page.locator(".instrument[data-instrument=box]").is_disabled()
