@@ -396,4 +396,5 @@ STUDIES = {  # tables without a checkpoint of their own: the module that has PRE
     "invariance-scm": "engine.bias.studies.scm",
     "invariance-phantom": "engine.bias.studies.phantom",
     "invariance-confounding": "engine.bias.studies.confounding",
+    "causal-alignment-attributes": "engine.methods.causal_alignment.lidc_attributes",
 }
