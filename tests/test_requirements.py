@@ -16,6 +16,8 @@ DISTRIBUTIONS = {
     "markdown_it": "markdown-it-py",
     "openjpeg": "pylibjpeg-openjpeg",
     "pytorch_grad_cam": "grad-cam",
+    "fhir": "fhir.resources",
+    "dicomanonymizer": "dicom-anonymizer",
 }
 
 TYPES_ONLY = {"_typeshed"}  # known to type checkers, imported by no program

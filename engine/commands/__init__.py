@@ -15,6 +15,7 @@ COMMANDS = (
     "app",
     "doctor",
     "explain",
+    "export",
     "train",
     "evaluate",
     "reproduce",

@@ -26,6 +26,7 @@ IMPORTED = {
     "fpdf2": "fpdf",
     "markdown-it-py": "markdown_it",
     "protobuf": "google.protobuf",
+    "dicom-anonymizer": "dicomanonymizer",
     "pydicom-data": "data_store",
     "pylibjpeg-libjpeg": "libjpeg",
     "pylibjpeg-openjpeg": "openjpeg",

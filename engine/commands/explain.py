@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import io
 import json as json_text
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import typer
 
 from engine import __version__
 from engine.checkpoints.detector import only_drawn
+from engine.checkpoints.format import Checkpoint
 from engine.checkpoints.resolve import open_checkpoint
 from engine.commands.outputs import writable, writable_folder
 from engine.errors import UsageError
 from engine.explanation import Explanation
+from engine.export.pictures import overlaid, png, shown
 from engine.files import file_stems, staged
-from engine.preprocessing import two_dimensional
 from engine.registry import check_findings, method, open_model
 from engine.scan import Scan, frame, read_scans
+from engine.scan.source import SourceRecord, read_sources
 from engine.tables import write_json
 
 REMARK = "Research use only, not for diagnosis"
@@ -38,6 +40,28 @@ def explain(
     json: Annotated[Path | None, typer.Option(help="write the table's numbers here", callback=writable)] = None,
 ) -> None:
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
+    read, _, checked, records = explained(scan, checkpoint, finding, series, slice, device)
+    write_explanations(out, read, checked, records)
+    rows = [record.record() for record in records]
+    say(checked, records)
+    if json:
+        write_json(json, "explain", rows)
+
+
+def explained(
+    scan: Path,
+    checkpoint: str,
+    finding: Sequence[str] | None,
+    series: int | None,
+    slice: int | None,
+    device: str,
+    sources: bool = False,
+) -> tuple[Scan, SourceRecord | None, Checkpoint, list[Explanation]]:
+    """(the scan, its study where `sources` asks for that, the checkpoint, what it says), from what was typed.
+
+    Raises:
+        UsageError, UnreadableScan, RefusedCheckpoint, ValueError: in one sentence.
+    """
     if not scan.exists():
         raise UsageError(
             f"there is no {scan}; give the path of a DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF file, a folder "
@@ -47,6 +71,7 @@ def explain(
     check_findings(chosen.name, chosen.config["findings"], finding or ())  # before anything that takes time
     found = read_scans(scan)
     read = found.one(series)
+    source = read_sources(scan, found)[found.place(series)] if sources else None
     for note in found.notes:
         print(note)
     if slice is not None:
@@ -54,32 +79,34 @@ def explain(
             read = frame(read, slice)
         except IndexError as error:
             raise UsageError(f"there is no {error}.") from error
+        source = source.at(slice) if source is not None and len(source.slices) > 1 else source
     model = open_model(chosen, device)
     drawn_only = only_drawn(model.checkpoint)
     records = [replace(record, only_drawn=drawn_only) for record in model.explain(read, finding or None)]
-    write_explanations(out, read, model.checkpoint, records)
-    rows = [record.record() for record in records]
+    return read, source, model.checkpoint, records
+
+
+def say(checkpoint: Checkpoint, records: Sequence[Explanation]) -> None:
+    """Prints how far to trust the records, and a line for each."""
     alike = records[0].in_distribution
     if alike is None:
-        elsewhere = "" if method(model.checkpoint.method).trainable else ": the model was trained elsewhere"
+        elsewhere = "" if method(checkpoint.method).trainable else ": the model was trained elsewhere"
         print(f"Whether the scan is like the training pictures is not known{elsewhere}. {REMARK}.")
-    elif drawn_only:
-        print(f"UNLIKE the training pictures: {model.checkpoint.name} was trained on drawn pictures only. {REMARK}.")
+    elif records[0].only_drawn:
+        print(f"UNLIKE the training pictures: {checkpoint.name} was trained on drawn pictures only. {REMARK}.")
     else:
         print(
             f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit "
             f"{alike[1]:.2f}. {REMARK}."
         )
-    if model.checkpoint.caution:
-        print(f"Caution: {model.checkpoint.caution}")
+    if checkpoint.caution:
+        print(f"Caution: {checkpoint.caution}")
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
-    for row in rows:
+    for row in (record.record() for record in records):
         flip = row["path"] and row["path"]["flip"]
         call = "positive" if row["positive"] else "negative"
         flips = "-" if flip is None else f"{flip:.2f}"
         print(f"{row['finding']:<22}{row['probability']:>12.3f}{row['threshold']:>12.3f}{call:>10}{flips:>12}")
-    if json:
-        write_json(json, "explain", rows)
 
 
 def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanation]) -> None:
@@ -169,30 +196,3 @@ def npz(arrays: dict[str, np.ndarray]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]  # none is called allow_pickle
     return file.getvalue()
-
-
-def png(picture: np.ndarray) -> bytes:
-    """(H, W) or (H, W, 3) BGR uint8 as the bytes of a PNG file.
-
-    Raises:
-        UsageError: OpenCV cannot write a picture of that size.
-    """
-    done, data = cv2.imencode(".png", picture)
-    if not done:
-        raise UsageError(f"a picture of {picture.shape[1]} x {picture.shape[0]} pixels cannot be written as PNG.")
-    return data.tobytes()
-
-
-def shown(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """(H, W) in scan units through a window (centre, width) to uint8; a volume is refused with a ValueError."""
-    two_dimensional(pixels, "a picture")
-    centre, width = window
-    return np.clip((pixels - centre) / width * 255 + 127.5, 0, 255).astype(np.uint8)
-
-
-def overlaid(grey: np.ndarray, attribution: np.ndarray, limit: float) -> np.ndarray:
-    """(H, W) uint8 under a signed map on the fixed scale +-limit, orange for and blue against; (H, W, 3) BGR uint8."""
-    two_dimensional(attribution, "a map")
-    strength = np.clip(np.abs(attribution) / limit, 0, 1)[..., None] * 0.75
-    colour = np.where(attribution[..., None] >= 0, (60.0, 146.0, 232.0), (240.0, 155.0, 91.0))
-    return (grey[..., None] * (1 - strength) + colour * strength).astype(np.uint8)

@@ -72,7 +72,9 @@ def read_scans(source: Source) -> Found:
     if isinstance(source, (list, tuple)) and len(source) == 1:
         source = source[0] if isinstance(source[0], bytes) else source[0][1]
     if isinstance(source, bytes) and not is_archive(source) and (scan := _picture(source)) is not None:
-        return Found((scan,))
+        return Found(
+            (scan,), places=(tuple((0, frame) for frame in range(len(scan.pixels) if scan.pixels.ndim == 3 else 1)),)
+        )
     return read_volumes(source)
 
 

@@ -12,6 +12,7 @@ from engine.scan.archive import is_archive
 from engine.scan.decoder import Decoder
 from engine.scan.one_file import check_length
 from engine.scan.record import UnreadableScan
+from engine.scan.source_header import START
 
 Source = Path | str | bytes | Sequence[bytes | tuple[str, bytes]]
 
@@ -43,6 +44,15 @@ class Files:
     def voxels_name(self, place: int) -> str:
         """See `volume_worker.voxels_name`."""
         return self.decoder.call("voxels_name", self._files[place].read())
+
+    def headers(self, places: Sequence[int]) -> list[dict[str, list[str]] | None]:
+        """See `volume_worker.headers`; the start of a file is sent, and the rest where that is not enough."""
+        found = []
+        for place in places:
+            data = self._files[place].read()
+            start = self.decoder.call("headers", [data[:START]])[0]
+            found.append(start or (self.decoder.call("headers", [data])[0] if len(data) > START else None))
+        return found
 
     def batches(self) -> Iterator[list[int]]:
         """All places, in parts of some megabytes."""
@@ -89,6 +99,10 @@ class ZipFiles(Files):
     def open_volume(self, place: int, raw: int | None) -> dict[str, Any]:
         """See `volume_worker.member_volume`."""
         return self._call("member_volume", place, raw)
+
+    def headers(self, places: Sequence[int]) -> list[dict[str, list[str]] | None]:
+        """See `volume_worker.member_headers`."""
+        return self._call("member_headers", list(places))
 
     def voxels_name(self, place: int) -> str:
         """See `volume_worker.member_voxels_name`."""

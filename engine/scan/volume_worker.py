@@ -19,6 +19,7 @@ from engine.scan.dicom import decode_dicom, has_grey_frames, open_dicom
 from engine.scan.metaimage import is_metaimage, voxels_file
 from engine.scan.one_file import check_length, damage_as_unreadable, decode_file, is_dicom, refuse_blank
 from engine.scan.record import Scan, UnreadableScan
+from engine.scan.source_header import headers as headers_of
 from engine.scan.volume_files import Volume, form_of, read_volume_file
 from engine.worker import extension
 
@@ -157,6 +158,16 @@ def voxels_name(data: bytes) -> str:
 def member_voxels_name(index: int) -> str:
     """As `voxels_name`, of a file in the archive."""
     return voxels_name(_member(index))
+
+
+def headers(contents: Sequence[bytes]) -> list[dict[str, list[str]] | None]:
+    """See `source_header.headers`."""
+    return headers_of(contents)
+
+
+def member_headers(indices: Sequence[int]) -> list[dict[str, list[str]] | None]:
+    """As `headers`, of files in the archive."""
+    return [headers_of([_member(index)])[0] for index in indices]
 
 
 def _member(index: int) -> bytes:

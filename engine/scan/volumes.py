@@ -18,6 +18,7 @@ from engine.scan.volume_scan import checked_scan, described, filled, scan_of, vo
 from engine.scan.volume_source import Files, Source, open_source
 
 MOST = 24  # volumes of one source that are opened
+Places = tuple[tuple[int, int] | None, ...]  # (file, frame), both from 0, of every slice; None for one that is missing
 CRASHES = 3  # files that end their decoder; after more of them the source is refused
 
 
@@ -28,10 +29,13 @@ class Found:
     Attributes:
         scans: volumes, then single pictures; the largest first. Each has remarks of its own.
         notes: what was left out or taken apart, a sentence each.
+        places: of each scan, which file of the source, in the order of `open_source`, and which frame of it each slice
+            came from.
     """
 
     scans: tuple[Scan, ...]
     notes: tuple[str, ...] = ()
+    places: tuple[Places, ...] = ()
 
     def one(self, which: int | None = None) -> Scan:
         """The only scan, or of several the one in place `which`, from 0.
@@ -39,6 +43,10 @@ class Found:
         Raises:
             UnreadableScan: there is none in that place, or there are several and it is not said which; with a list.
         """
+        return self.scans[self.place(which)]
+
+    def place(self, which: int | None = None) -> int:
+        """Where that scan stands in `scans`; arguments and errors as for `one`."""
         count = len(self.scans)
         if which is None and count > 1:
             each = "; ".join(f"{place}: {described(scan)}" for place, scan in enumerate(self.scans[:9]))
@@ -46,7 +54,7 @@ class Found:
             raise UnreadableScan(f"There are {count} scans in it ({each}{more}); say which one, with --series.")
         if which is not None and not 0 <= which < count:
             raise UnreadableScan(f"There is no scan {which} in it; there are 0 to {count - 1}.")
-        return self.scans[which or 0]
+        return which or 0
 
 
 @dataclass
@@ -56,7 +64,8 @@ class _Looked:
     slices: list[Slice] = field(default_factory=list)
     pixels: dict[int, np.ndarray] = field(default_factory=dict)  # of the slices, packed, until they are taken
     fields: list[dict[str, Any]] = field(default_factory=list)  # of their scans
-    pictures: list[Scan] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)  # that they are in
+    pictures: list[tuple[Scan, Places]] = field(default_factory=list)
     volumes: list[int] = field(default_factory=list)  # places of files that are volumes by themselves
     reasons: dict[int, str] = field(default_factory=dict)  # why files were left out, by their places
     refused: list[str] = field(default_factory=list)  # why volumes were
@@ -85,13 +94,14 @@ def read_volumes(source: Source, in_process: bool = False) -> Found:
         looked = _look_at(files)
         opened = [one for place in looked.volumes for one in _open_volume(files, place, looked)]
     notes: list[str] = []
-    scans = [scan for scan, _ in opened]
-    notes += [note for _, more in opened for note in more]
+    scans = [(scan, places) for scan, places, _ in opened]
+    notes += [note for *_, more in opened for note in more]
     stacks, said = arrange(looked.slices)
     notes += said
     for stack in stacks[:MOST]:
         try:
-            scans.append(_of_slices(stack, looked))
+            places = tuple(None if index is None else (looked.files[index], 0) for index in stack.order)
+            scans.append((_of_slices(stack, looked), places))
         except UnreadableScan as reason:
             looked.refused.append(str(reason))
     scans += looked.pictures
@@ -106,8 +116,8 @@ def read_volumes(source: Source, in_process: bool = False) -> Found:
         count = len(reasons)
         first = Counter(reasons).most_common(1)[0][0]
         notes.append(f"{count} {'file was' if count == 1 else 'files were'} left out: {first}")
-    scans.sort(key=lambda scan: -(len(scan.pixels) if scan.pixels.ndim == 3 else 0))
-    return Found(tuple(scans), tuple(dict.fromkeys(notes)))
+    scans.sort(key=lambda one: -(len(one[0].pixels) if one[0].pixels.ndim == 3 else 0))
+    return Found(tuple(scan for scan, _ in scans), tuple(dict.fromkeys(notes)), tuple(places for _, places in scans))
 
 
 def read_volume(source: Source, which: int | None = None, in_process: bool = False) -> Scan:
@@ -175,8 +185,9 @@ def _sort_out(looked: _Looked, place: int, answer: dict[str, Any]) -> None:
             looked.slices.append(_slice(answer["slice"]))
             looked.pixels[len(looked.fields)] = pixels
             looked.fields.append(known)
+            looked.files.append(place)
         else:
-            looked.pictures.append(scan_of(np.asarray(pixels, np.float32), known))
+            looked.pictures.append((scan_of(np.asarray(pixels, np.float32), known), ((place, 0),)))
 
 
 def _slice(plain: dict[str, Any]) -> Slice:
@@ -196,7 +207,7 @@ def _of_slices(stack: Stack, looked: _Looked) -> Scan:
     return volume_scan(pixels, [looked.fields[index] for index in present], stack)
 
 
-def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, list[str]]]:
+def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, Places, list[str]]]:
     """The scans in a file of one or more volumes, each with its notes; why there are none is among the `refused`."""
     try:
         voxels = files.voxels_of(place)
@@ -222,7 +233,8 @@ def _open_volume(files: Files, place: int, looked: _Looked) -> list[tuple[Scan, 
                 scans.append(volume_scan(pixels, [opened["scan"]], stack))
         if len(stacks) > MOST:
             notes.append(f"{len(stacks) - MOST} further volumes were left out; send one at a time.")
-        return [(scan, notes) for scan in scans]
+        of_slices = [tuple(None if frame is None else (place, frame) for frame in stack.order) for stack in stacks]
+        return [(scan, places, notes) for scan, places in zip(scans, of_slices)]
     except (worker.Ended, UnreadableScan) as error:
         looked.refused.append(_sentence(error))
         return []

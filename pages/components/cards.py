@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from markdown_it import MarkdownIt
 
-from engine.metrics.measure import Measure
+from engine.answers import rate
+
+__all__ = ["rate", "to_html"]
 
 # A card comes from wherever its checkpoint does: no markup of its own, and no picture, which would be fetched from
 # wherever it points.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-
-
-def rate(rows: Sequence[Measure], metric: str, finding: str) -> Measure | None:
-    """The row for `metric` of `finding`, where its interval is known too."""
-    wanted = (metric, finding, "", "", "", "")
-    return next((row for row in rows if row.about == wanted and row.low is not None), None)
 
 
 def to_html(card: str) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 
 import numpy as np
 
+from engine.answers import NoAnswer, log_odds, no_answer, rate
 from engine.explanation import Explanation
 from engine.metrics.measure import Measure
 from engine.preprocessing import enlarged, two_dimensional
 from engine.scan import Scan
-from pages.components.cards import rate
 from pages.components.scan_words import measured_at
 from viewer import VISIBLE_CHANGE, FindingView
 
-INDIFFERENT = 0.05  # of log-odds: less is no answer
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
 COUNTED = frozenset(
@@ -24,12 +22,6 @@ COUNTED = frozenset(
 )  # last words that take an article
 FRONTAL = ("PA", "AP")  # view positions in which, by convention, the patient faces the reader
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
-
-
-def log_odds(probability: float) -> float:
-    """Of a probability, which is kept a millionth away from 0 and 1."""
-    p = min(max(float(probability), 1e-6), 1 - 1e-6)
-    return float(np.log(p / (1 - p)))
 
 
 def degree(probability: float, threshold: float) -> str:
@@ -148,26 +140,6 @@ def sentence(
     if explanation.contrast_class is not None:
         words.append(f"It has seen {finding} and {explanation.contrast_class.lower()} {what}s only.")
     return " ".join(filter(None, words))
-
-
-class NoAnswer(StrEnum):
-    """Why a model's answer about a finding means nothing."""
-
-    INDIFFERENT = "it stands at the operating point, whatever is taken away"
-    AUC_HOLDS_CHANCE = "the interval of its AUC on pictures that it was not trained on holds chance"
-
-
-def no_answer(explanation: Explanation, rates: Sequence[Measure]) -> NoAnswer | None:
-    """Why this answer means nothing; None where it may mean something."""
-    path, threshold = explanation.path, log_odds(explanation.threshold)
-    if path is not None:
-        moves = log_odds(path.probabilities.max()) - log_odds(path.probabilities.min())
-        if max(moves, abs(log_odds(explanation.probability) - threshold)) < INDIFFERENT:
-            return NoAnswer.INDIFFERENT
-    auc = rate(rates, "auc", explanation.finding)
-    if auc is not None and auc.chance is not None and auc.low <= auc.chance:
-        return NoAnswer.AUC_HOLDS_CHANCE
-    return None
 
 
 def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: str = "film") -> str:

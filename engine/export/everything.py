@@ -1,0 +1,61 @@
+"""Everything of one export as JSON, but for the pictures and what names a person."""
+
+from __future__ import annotations
+
+import json
+
+from engine import __version__
+from engine.export.result import NOTICE, Result
+from engine.export.study import Study
+from engine.review.records import to_json
+
+OF_A_PERSON = ("PatientSex", "PatientAge", "Manufacturer")
+
+
+def everything_json(result: Result, study: Study, notes: tuple[str, ...] = ()) -> str:
+    """{notice, version, made, scan, study, model, settings, findings, annotations, readings, opinions, notes}."""
+    scan, image = result.scan, study.images[0]
+    tags = {name: value for name, value in scan.tags.items() if not (result.de_identified and name in OF_A_PERSON)}
+    written = {
+        "notice": NOTICE,
+        "version": __version__,
+        "made": None if result.de_identified else result.when.isoformat(timespec="seconds"),
+        "de_identified": result.de_identified,
+        "scan": {
+            "sha256": scan.sha256,
+            "kind": scan.kind,
+            "shape": list(scan.pixels.shape),
+            "spacing_mm": scan.spacing_mm,
+            "spacing_at": scan.spacing_at,
+            "affine": None if scan.affine is None else scan.affine.tolist(),
+            "window": list(scan.window),
+            "bits": scan.bits,
+            "remarks": list(scan.remarks),
+            "tags": tags,
+        },
+        "study": {
+            "of_its_own": study.is_new,
+            "StudyInstanceUID": str(image.StudyInstanceUID),
+            "SeriesInstanceUID": str(image.SeriesInstanceUID),
+            "SOPInstanceUID": [
+                study.frames.get(str(one.SOPInstanceUID), ("", str(one.SOPInstanceUID)))[1] for one in study.images
+            ],
+        },
+        "model": {
+            "name": result.model.name,
+            "method": result.model.method,
+            "title": result.model.title,
+            "identity": result.model.identity,
+            "weights_sha256": result.model.weights_sha256,
+            "collection": result.model.collection,
+            "caution": result.model.caution,
+        },
+        "settings": result.settings,
+        "findings": [one.record.record() | {"boxes": [list(box) for box in one.boxes]} for one in result.findings],
+        "left_out": list(result.left_out),
+        "annotations": [to_json(one) for one in result.annotations],
+        "readings": [to_json(one) for one in result.readings],
+        "opinions": [to_json(one) for one in result.opinions],
+        "notes": list(notes),
+    }
+    return json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
