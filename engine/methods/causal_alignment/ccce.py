@@ -69,6 +69,27 @@ class DiagnosisTable:
         prior = LogisticRegression(C=1.0, max_iter=1000).fit(a, y).predict_proba(cells)[:, 1].reshape(shape)
         return cls(tuple(attributes), cases, positives, (positives + smoothing * prior) / (cases + smoothing))
 
+    @classmethod
+    def of_counts(cls, attributes: Sequence[str], cases: Sequence[int], positives: Sequence[int]) -> DiagnosisTable:
+        """From the 2^p numbers of cases and of positives, as `counts` gives them.
+
+        Raises:
+            ValueError: another number of them, numbers below 0, more positives than cases, or one diagnosis only.
+        """
+        shape = (2,) * len(attributes)
+        n, k = np.asarray(cases), np.asarray(positives)
+        if n.shape != (2 ** len(attributes),) or k.shape != n.shape or n.dtype.kind != "i" or k.dtype.kind != "i":
+            raise ValueError(f"{len(attributes)} attributes have {2 ** len(attributes)} whole numbers of cases.")
+        if (k < 0).any() or (k > n).any():
+            raise ValueError("positives must be 0 or more, and no more than there are cases.")
+        cells = np.indices(shape).reshape(len(shape), -1).T
+        a = np.repeat(np.concatenate([cells, cells]), np.concatenate([k, n - k]), axis=0)
+        return cls.fit(attributes, a, np.repeat([1, 0], [k.sum(), (n - k).sum()]))
+
+    def counts(self) -> dict[str, list[int]]:
+        """Cases and positives of all 2^p cells, the last attribute changing fastest; ready for JSON."""
+        return {"cases": self.cases.ravel().tolist(), "positives": self.positives.ravel().tolist()}
+
     def ccce(self, a: Sequence[int], y: int, subset: Sequence[int]) -> float:
         """CCCE(S) of a person with attributes `a` and diagnosis `y`, S given by its places; 0 or below: S accounts for
         nothing.

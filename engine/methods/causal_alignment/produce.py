@@ -38,7 +38,8 @@ class CausalAlignmentPipeline(RecipePipeline):
     name = "causal_alignment"
 
     def recipe(self) -> CausalAlignmentRecipe:
-        return CausalAlignmentRecipe(self.job.collection, self.preset, self.job.seed)
+        self.aligning = CausalAlignmentRecipe(self.job.collection, self.preset, self.job.seed)
+        return self.aligning
 
     @property
     def aligned(self) -> bool:
@@ -49,7 +50,9 @@ class CausalAlignmentPipeline(RecipePipeline):
         return list(self.job.collection.concepts) if self.preset.hierarchical else []
 
     def configuration(self) -> dict:
+        table = self.aligning.table
         return {
+            **({} if table is None else {"diagnosis_table": table.counts()}),
             "concepts": self._concepts,
             "counterfactual": {
                 "alpha_image": self.preset.alpha_image,

@@ -233,12 +233,13 @@ class CausalAlignmentRecipe(RegionRecipe):
         torch.manual_seed(seed)
         self.network = CausalAlignmentNetwork(len(self.concepts), preset.architecture)
         super().__init__(collection, preset, self.network, seed)
-        self.causal, self.attribute_weights = None, None
+        self.causal, self.attribute_weights, self.table = None, None, None
         if self.concepts:
             train = self.pictures.train
             a, y = collection.concept_labels[train], collection.labels[train, 0]
             causal = np.zeros_like(collection.concept_labels)
-            causal[train] = DiagnosisTable.fit(self.concepts, a, y).causal_attributes(a, y)
+            self.table = DiagnosisTable.fit(self.concepts, a, y)
+            causal[train] = self.table.causal_attributes(a, y)
             self.causal = torch.from_numpy(causal)
             present = np.clip(a.mean(0), 0.02, 0.98)
             self.attribute_weights = torch.tensor(np.stack([0.5 / (1 - present), 0.5 / present]), dtype=torch.float32)

@@ -77,3 +77,20 @@ def test_coverage_counts_people_in_cells_with_enough_cases():
 def test_what_cannot_be_is_refused(a, y, words):
     with pytest.raises(ValueError, match=words):
         DiagnosisTable.fit(NAMES, a, y)
+
+
+def test_a_table_is_the_same_again_from_its_counts():
+    a, y, _ = people(500)
+    table = DiagnosisTable.fit(NAMES, a, y)
+    again = DiagnosisTable.of_counts(NAMES, **table.counts())
+    assert np.array_equal(again.cases, table.cases) and np.array_equal(again.positives, table.positives)
+    assert np.allclose(again.probability, table.probability, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("cases", "positives"),
+    [([1] * 7, [0] * 7), ([1] * 8, [2] + [0] * 7), ([1] * 8, [-1] + [0] * 7), ([0.5] * 8, [0] * 8)],
+)
+def test_counts_that_cannot_be_are_refused(cases, positives):
+    with pytest.raises(ValueError, match="cases"):
+        DiagnosisTable.of_counts(NAMES, cases, positives)
