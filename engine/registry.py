@@ -98,6 +98,12 @@ class Model(ABC):
         parts = [self._predict(prepared[start : start + self.batch]) for start in range(0, len(prepared), self.batch)]
         return np.concatenate([np.empty((0, len(self.findings)), np.float32), *parts])
 
+    def run_network(self, prepared: np.ndarray) -> None:
+        """One pass of a scan, as `preprocess` gives it, through the modules of the network, for who watches them; a
+        method that answers by another arrangement of the same weights runs its plain modules here.
+        """
+        self._predict(prepared[None])
+
     def pixels_of(self, scan: Scan | np.ndarray) -> np.ndarray:
         """The pixels of a scan that the model takes: (H, W), or (S, H, W) for a method of volumes.
 

@@ -26,6 +26,7 @@ from engine.explanation import ClassCentres, Explanation
 from engine.inference import tasks
 from engine.inference.messages import dumped, loads
 from engine.scan import Scan
+from engine.similar.describe import Description
 
 Progress = Callable[[int, int], None]
 SERVE = "import sys; sys.path[:] = {path!r}; from engine.inference.process import serve; serve({fd})"
@@ -176,6 +177,10 @@ class RemoteModel:
 
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         return self.inference.call(tasks.predict_counterfactual, self.checkpoint, self.device, scan, dict(amounts))
+
+    def described(self, scan: Scan, layer: str) -> Description:
+        """As `engine.similar.describe.describe`."""
+        return self.inference.call(tasks.described, self.checkpoint, self.device, scan, layer)
 
     def centres(self) -> list[ClassCentres]:
         return self.inference.call(tasks.centres, self.checkpoint, self.device)

@@ -11,6 +11,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.registry import Model, open_model
 from engine.scan import Scan
+from engine.similar.describe import Description, describe
 
 Progress = Callable[[int, int], None]
 MODELS = 6  # open at a time, those used last
@@ -45,6 +46,11 @@ def predict_counterfactual(
 ) -> dict[str, float]:
     """The probability of every finding with several taken away together."""
     return model_of(checkpoint, device).predict_counterfactual(scan, amounts)
+
+
+def described(progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, layer: str) -> Description:
+    """What the checkpoint makes of a scan, as an index of similar cases compares it."""
+    return describe(model_of(checkpoint, device), scan, layer or None)
 
 
 def centres(progress: Progress, checkpoint: Checkpoint, device: str) -> list[ClassCentres]:

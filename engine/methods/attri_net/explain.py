@@ -73,6 +73,10 @@ class AttriNetModel(Model):
         return maps[0].cpu().numpy(), torch.sigmoid(logits[0]).cpu().numpy()
 
     @torch.inference_mode()
+    def run_network(self, prepared: np.ndarray) -> None:
+        self.net.every_task(self._tensor(prepared[None]))
+
+    @torch.inference_mode()
     def _predict(self, prepared: np.ndarray) -> np.ndarray:
         return torch.sigmoid(self.every_task(self._tensor(prepared))[1]).cpu().numpy()
 

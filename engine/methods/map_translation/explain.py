@@ -140,6 +140,10 @@ class DiscrepancyModel(Model, Generic[Net]):
         return self.preprocessing.apply(self.crop(pixels).cut(pixels))
 
     @torch.inference_mode()
+    def run_network(self, prepared: np.ndarray) -> None:
+        self.net(self._tensor(prepared))
+
+    @torch.inference_mode()
     def _predict(self, prepared: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(prepared)[:, None].to(self.device, memory_format=torch.channels_last)
         return self.map_of(x)[1][:, None].cpu().numpy()
