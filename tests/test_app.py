@@ -254,6 +254,12 @@ def test_the_first_picture_is_a_drawn_patient_with_the_truth_beside_it_where_a_c
         2,
     ]  # drawn with the one and not the other
     assert any(label == "recovered" for finding in view["findings"] for label, _ in finding["facts"])
+    for finding in view["findings"]:
+        trust = finding["trust"]
+        assert (
+            trust is None if finding["unsure"] else trust["steps"] == [0, 0.5, 1, 1.5] and trust["similarity"][0] == 1
+        )
+        assert trust is None or (len(trust["likeness"]) == 4 and trust["record"])
 
 
 def test_the_sample_missing_gives_a_phantom_and_says_so(checkpoints, monkeypatch):

@@ -25,6 +25,7 @@ from viewer.blob import (
     FindingView,
     Packer,
     PanelView,
+    TrustView,
     checked_state,
 )
 from viewer.header import explain_parts, panels_parts
@@ -36,6 +37,7 @@ __all__ = [
     "BlankFindings",
     "FindingView",
     "PanelView",
+    "TrustView",
     "VolumePixels",
     "VolumePlace",
     "explain_parts",

@@ -23,6 +23,32 @@ BADGE_KINDS = ("quiet", "good", "warn", "bad")
 
 
 @dataclass(frozen=True)
+class TrustView:
+    """How far to trust a counterfactual, step by step of its slider.
+
+    Attributes:
+        steps: (K,) rising from 0, K at least 2.
+        similarity: (K,) the SSIM of the scan and of the scan so changed, at most 1.
+        likeness: (K,) the distance of the changed scan from the training pictures, in shares of the limit; None where
+            it is not known.
+        record: in words, how near the model has come to the truth for this finding.
+    """
+
+    steps: np.ndarray
+    similarity: np.ndarray
+    likeness: np.ndarray | None
+    record: str
+
+    def __post_init__(self):
+        if len(self.steps) < 2 or self.steps[0] != 0 or not np.all(np.diff(self.steps) > 0):
+            raise ValueError(f"steps of trust must rise from 0, got {self.steps}")
+        for name in ("similarity", "likeness"):
+            values = getattr(self, name)
+            if values is not None and (np.shape(values) != np.shape(self.steps) or not np.isfinite(values).all()):
+                raise ValueError(f"{name} must hold one finite number a step, got {values}")
+
+
+@dataclass(frozen=True)
 class FindingView:
     """One finding of one explanation, as the viewer shows it.
 
@@ -41,6 +67,7 @@ class FindingView:
             (s, h, w) or (K, s, h, w) where the evidence is (s, h, w).
             Steps, probabilities and changes are None together where a method offers no counterfactual.
         facts: what stands beside the slider, as (label, value).
+        trust: how far to trust the counterfactual; None where nothing is said of that.
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
         counterfactual: the title of the scan at a, where it is another than 'Without' and the name.
         evidence_title: of the panel that shows the evidence, where it is another than 'Evidence for' and the name.
@@ -65,6 +92,7 @@ class FindingView:
     counterfactual: str = ""
     evidence_title: str = ""
     truth: np.ndarray | None = None
+    trust: TrustView | None = None
 
     def __post_init__(self):
         if not self.name:

@@ -13,6 +13,7 @@ from viewer.blob import (
     FindingView,
     Packer,
     PanelView,
+    TrustView,
     check_window,
     full_window,
 )
@@ -109,6 +110,7 @@ def explain_parts(
                 **(_path(finding, packer, whole) if grids else {"changes": None}),
                 "truth": packer.change(finding.truth) if truth else None,
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
+                "trust": _trust(finding.trust),
             }
             for finding in findings
         ],
@@ -172,6 +174,17 @@ def _path(finding: FindingView, packer: Packer, volume: bool) -> dict:
         "steps": [round(float(step), 6) for step in finding.steps],
         "probabilities": [round(float(p), 6) for p in finding.probabilities],
         "changes": packer.change(finding.changes, volume),
+    }
+
+
+def _trust(trust: TrustView | None) -> dict | None:
+    if trust is None:
+        return None
+    return {
+        "steps": [round(float(step), 6) for step in trust.steps],
+        "similarity": [round(float(value), 4) for value in trust.similarity],
+        "likeness": None if trust.likeness is None else [round(float(value), 4) for value in trust.likeness],
+        "record": trust.record,
     }
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from engine.checkpoints.detector import CheckpointDetector, only_drawn
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
@@ -15,6 +17,7 @@ from engine.scan import Scan, frame
 
 SCANS = 5000  # whose scores are kept
 _detectors: OrderedDict[str, CheckpointDetector | None] = OrderedDict()  # by the checkpoint's identity
+_own: OrderedDict[str, CheckpointDetector | None] = OrderedDict()  # those of drawn pictures among them, likewise
 _scores: OrderedDict[str, dict[str, tuple[float, float] | None]] = OrderedDict()  # by the scan's sha256, then as above
 _lock = threading.Lock()
 
@@ -47,6 +50,19 @@ def measure(scan: Scan) -> None:
         learned = [identity for identity, detector in _detectors.items() if detector is not None]
         known = _scores.setdefault(scan.sha256, {})
     known |= _measured(scan, [identity for identity in learned if identity not in known])
+
+
+def likeness(checkpoint: Checkpoint) -> Callable[[np.ndarray], tuple[float, float]] | None:
+    """Pixels (H, W) in a scan's units to (score, limit), by a checkpoint's own detector; None where it has none."""
+    if checkpoint.identity in _detectors and (known := _detectors[checkpoint.identity]) is not None:
+        return known.score
+    with _lock:
+        if checkpoint.identity not in _own:
+            _own[checkpoint.identity] = CheckpointDetector.of(checkpoint)
+            while len(_own) > 64:
+                _own.popitem(last=False)
+        own = _own[checkpoint.identity]
+    return None if own is None else own.score
 
 
 def _learn(checkpoint: Checkpoint) -> bool:

@@ -9,8 +9,9 @@ from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Progress
 from engine.scan import Scan
-from pages.components import common, open_scans, volumes, words
+from pages.components import common, detectors, open_scans, volumes, words
 from pages.components.shelf import OpenScan
+from pages.components.trust import trust
 from viewer import FindingView
 
 
@@ -53,11 +54,19 @@ def explaining(
                 words.log_odds(r.threshold) - words.log_odds(r.probability),
             )
         )
+        likeness = None if whole or drawn else detectors.likeness(checkpoint)
         views = tuple(
             volumes.finding_view(record, opened.scan, rates, not place, signed)
             if whole
             else words.finding_view(
-                record, scan, rates, not place, drawn, open_scans.true_change(opened, record.finding), signed
+                record,
+                scan,
+                rates,
+                not place,
+                drawn,
+                open_scans.true_change(opened, record.finding),
+                signed,
+                trust(record, scan, rates, likeness),
             )
             for place, record in enumerate(records)
         )

@@ -13,7 +13,7 @@ from engine.metrics.measure import Measure
 from engine.preprocessing import enlarged, two_dimensional
 from engine.scan import Scan
 from pages.components.scan_words import measured_at
-from viewer import VISIBLE_CHANGE, FindingView
+from viewer import VISIBLE_CHANGE, FindingView, TrustView
 
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
@@ -227,6 +227,7 @@ def finding_view(
     drawn: bool = False,
     truth: np.ndarray | None = None,
     signed: bool = True,
+    trust: TrustView | None = None,
 ) -> FindingView:
     """What the viewer needs of an explanation; the large pictures are left behind.
 
@@ -235,6 +236,7 @@ def finding_view(
         drawn: see `likeness_badge`.
         truth: what the true counterfactual adds to the scan, see `FindingView`.
         signed: whether the method's maps have two signs; the colour bar of others begins at 0.
+        trust: how far to trust the counterfactual, see `pages.components.trust`.
     """
     what = noun(scan.kind)
     unsure = no_answer(explanation, rates) is not None
@@ -264,6 +266,7 @@ def finding_view(
         evidence_unit=explanation.attribution_unit,
         sequential=not signed,
         truth=truth,
+        trust=None if unsure else trust,
         **_slider(explanation, scan, unsure, truth),
     )
 

@@ -405,6 +405,11 @@ def test_the_toolbar_stays_in_one_line_beside_a_sidebar_with_slices_and_every_sw
 def test_several_findings_taken_away_are_one_counterfactual_in_every_panel_and_card(page, serve):
     view = opened(page, serve("viewer/demo.py") + "?show=truth")
     assert view.title("truth") == "The truth without effusion"
+    view.keys.press("g")
+    shown = view.page.locator(".panel:not([hidden])")
+    assert [shown.nth(k).get_attribute("data-kind") for k in range(shown.count())] == ["without", "truth"]
+    view.keys.press("Escape")
+    assert shown.count() == view.page.locator(".panel").count() == 6
 
     def true_difference():
         view.point("true-difference", 0.45, 0.3)

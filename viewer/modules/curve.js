@@ -4,6 +4,7 @@ import { probabilityWithout, together } from "./counterfactual.js";
 import { make, setText } from "./dom.js";
 import { lower } from "./numbers.js";
 import { flipOf, largest } from "./path.js";
+import { trustWords } from "./trust.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -84,6 +85,7 @@ export function drawCurve(view) {
     view.dom.thumb.setAttribute(`aria-${name}`, value);
   view.dom.root.dataset.amount = a;
   writeFacts(view, finding, p);
+  setText(view.dom.trust, several ? "" : trustWords(finding, a, view.content.header.noun));
 }
 
 /**

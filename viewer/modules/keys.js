@@ -2,7 +2,7 @@
 
 import { fade, setPlain, setSwipe } from "./compare.js";
 import { closeHelp, openHelp } from "./help.js";
-import { maximise } from "./panels.js";
+import { maximise, showBesideTruth } from "./panels.js";
 import { selectNext, undo } from "./selection.js";
 import { fromPlane, inPlane } from "./planes.js";
 import { goToPlace, goToSlice, placeOf, turnSlices } from "./slices.js";
@@ -92,7 +92,8 @@ function pressed(view, event) {
     return (view.pointer.holding = true);
   }
   if (key === "?") return (openHelp(view), true);
-  if (key === "Escape") return view.drawing.maximised !== null && (maximise(view, null), true);
+  if (key === "Escape" && view.drawing.maximised !== null) return (maximise(view, null), true);
+  if (key === "Escape") return view.drawing.besideTruth && (showBesideTruth(view, false), true);
   if (key === "f") return (fitView(view), true);
   if (key === "[" || key === "]") return (fade(view, key === "]" ? 0.05 : -0.05), true);
   if (/^[1-9]$/.test(key)) return preset(view, Number(key) - 1);

@@ -14,6 +14,7 @@ export function buildPanels(view) {
   const { header, grids } = view.content;
   view.dom.stage.replaceChildren();
   view.drawing.maximised = null;
+  view.drawing.besideTruth &&= header.kind === "explain";
   view.pointer.panel = null;
   view.content.change = false;
   const bases = new Map();
@@ -130,11 +131,18 @@ function buildPanel(view, panel, index) {
   view.dom.stage.append(panel.element);
 }
 
+const BESIDE_TRUTH = ["without", "truth"];
+
+/** Those that stand on the stage: all, one alone, or the model's counterfactual and the true one. */
+function shownPanels({ content: { panels }, drawing: { maximised, besideTruth } }) {
+  if (maximised !== null) return [panels[maximised]];
+  const pair = panels.filter((panel) => BESIDE_TRUTH.includes(panel.kind));
+  return besideTruth && pair.some((panel) => panel.kind === "truth") ? pair : panels;
+}
+
 /** Fits panels into the stage; all that are shown share one size. */
 export function layoutPanels(view) {
-  const shown = view.content.panels.filter(
-    (panel) => view.drawing.maximised === null || view.content.panels[view.drawing.maximised] === panel,
-  );
+  const shown = shownPanels(view);
   const width = view.dom.stage.clientWidth;
   const height = view.dom.stage.clientHeight;
   const gap = 6;
@@ -183,6 +191,12 @@ export function layoutPanels(view) {
   }
   if (view.planes[0].zoom.fitted) fitView(view);
   viewMoved(view);
+}
+
+export function showBesideTruth(view, on) {
+  view.drawing.besideTruth = on;
+  view.drawing.maximised = null;
+  layoutPanels(view);
 }
 
 export function maximise(view, panel) {

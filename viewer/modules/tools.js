@@ -4,7 +4,7 @@ import { showChoice } from "./choice.js";
 import { setPlain, showTools, toggleBlink } from "./compare.js";
 import { say } from "./dom.js";
 import { changeMoved, crossMoved, touch } from "./frames.js";
-import { layoutPanels, maximise } from "./panels.js";
+import { layoutPanels, maximise, showBesideTruth } from "./panels.js";
 import { PROJECTIONS, THICKNESS } from "./projection.js";
 import { startAmount } from "./path.js";
 import { remember, sendSoon, undo } from "./selection.js";
@@ -179,6 +179,15 @@ export const QUIET_TOOLS = [
     run: (view) => maximise(view, view.pointer.panel ?? view.content.panels[0]),
   },
   {
+    id: "truth",
+    key: "g",
+    label: "Beside the truth",
+    help: "the model's counterfactual and the true one alone, side by side",
+    needs: "truth",
+    on: (view) => view.drawing.besideTruth,
+    run: (view) => showBesideTruth(view, !view.drawing.besideTruth),
+  },
+  {
     id: "undo",
     key: "u",
     keyLabel: "U or Ctrl Z",
@@ -195,6 +204,7 @@ export function has(view, need) {
   if (need === "volume") return Boolean(view.content.scan);
   if (need === "findings") return view.content.findings.length > 0;
   if (need === "change") return Boolean(view.content.change);
+  if (need === "truth") return view.content.panels.some((panel) => panel.kind === "truth");
   if (need === "base") return Boolean(view.content.scan) || view.content.panels.some((panel) => panel.base);
   if (need === "overlay")
     return view.content.findings.length > 0 || view.content.panels.some((panel) => panel.map && panel.base);
@@ -229,6 +239,7 @@ function resetAll(view) {
   for (const finding of view.content.findings) view.selection.amounts.set(finding.name, startAmount(finding));
   view.selection.also.clear();
   view.drawing.maximised = null;
+  view.drawing.besideTruth = false;
   if (view.content.findings.length) {
     showChoice(view);
     changeMoved(view);
