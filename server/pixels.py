@@ -26,7 +26,11 @@ PATH = "/pixels/"
 LIFETIME = 600.0  # seconds
 MOST_BYTES = 4 << 20  # of several parts in one message; one alone may be larger
 MOMENT = 10.0
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Encoding": "identity",  # Streamlit would gzip each: more seconds of processor than the network takes
+}
 
 
 class Parts(Protocol):

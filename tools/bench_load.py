@@ -33,6 +33,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid  # noqa: E402
 
 from engine.datasets.phantom.collection import Phantom  # noqa: E402
 from engine.scan import Scan, read_scan  # noqa: E402
+from tools.processes import family  # noqa: E402
 from tools.serve import DidNotStart, served  # noqa: E402
 from tools.streamlit_client import Client  # noqa: E402
 from viewer.blob import unpacked  # noqa: E402
@@ -98,23 +99,6 @@ def start(cores: str, log: Path) -> tuple[subprocess.Popen, str]:
         return served(ROOT / "app.py", log, env={"OTHERWISE_RETENTION_MINUTES": "0"}, under=under)
     except DidNotStart as reason:
         raise SystemExit(str(reason)) from None
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (OSError, IndexError):
-                continue
-            parents.setdefault(parent, []).append(int(entry.name))
-    found, todo = [], [pid]
-    while todo:
-        found.append(todo.pop())
-        todo += parents.get(found[-1], [])
-    return found
 
 
 def memory_mb(pid: int) -> dict[str, float]:

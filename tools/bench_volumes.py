@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from engine.scan import read_scans  # noqa: E402
 from tests.scan.series_files import enhanced, series  # noqa: E402
+from tools.processes import family  # noqa: E402
 
 WANTED = 3000  # megabytes
 SIDE = 512
@@ -86,7 +87,7 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._over.wait(0.03):
-            self.most = max(self.most, sum(map(_share, _descendants())) / 1000)
+            self.most = max(self.most, sum(map(_share, family(os.getpid()))) / 1000)
 
     def __enter__(self) -> Memory:
         self._thread.start()
@@ -95,21 +96,6 @@ class Memory:
     def __exit__(self, *_) -> None:
         self._over.set()
         self._thread.join()
-
-
-def _descendants() -> list[int]:
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                parent = int(Path("/proc", name, "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except OSError:
-                continue  # it has just ended
-            children.setdefault(parent, []).append(int(name))
-    found = [os.getpid()]
-    for one in found:
-        found += children.get(one, [])
-    return found
 
 
 def _share(process: int) -> int:

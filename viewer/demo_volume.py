@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import streamlit as st
 
@@ -90,8 +92,19 @@ def invented_findings(grid: tuple[int, int, int] = (60, 96, 96)) -> list[Finding
 
 
 def show_volume(wishes: list[str], slices: int = 60, side: int = 192) -> None:
-    """The viewer on an invented volume; 'alone' leaves the findings out, 'unplaced' what is known of its place."""
+    """The viewer on an invented volume.
+
+    Args:
+        wishes: 'alone' leaves the findings out, 'unplaced' what is known of its place; 'later' shows one slice as a
+            picture until a button opens the volume.
+        slices, side: of the volume.
+    """
     volume, findings = _volume(slices, side), [] if "alone" in wishes else _findings()
+    if "later" in wishes and not st.session_state.get("later"):
+        explain_view(volume.stored[slices // 2], (1074.0, 400.0), [], title="Invented slice", key="explain", height=700)
+        st.button("Open the volume", on_click=st.session_state.update, args=({"later": True},))
+        return
+    st.html(f"<p data-decoded='{time.time()}' hidden></p>")
     explain_view(
         volume,
         (50.0, 400.0),
