@@ -17,6 +17,7 @@ from engine.checkpoints.resolve import open_checkpoint
 from engine.configuration import method_name
 from engine.discovery import import_all, packages_imported
 from engine.explanation import ClassCentres, Explanation
+from engine.look import AttributeEffect, Look
 from engine.scan import Scan
 
 TrainedClass = TypeVar("TrainedClass", bound="Trained")
@@ -153,6 +154,22 @@ class Model(ABC):
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""
         raise UnsuitableScan(f"{self.checkpoint.method} cannot remove several findings together.")
+
+    def look(self, scan: Scan, symbol: str = "") -> Look:
+        """Where the model looks and which attributes it reads, for a method whose regions hold attributes.
+
+        Args:
+            symbol: a value of the symbol that its training pictures carried, drawn into the scan first; "" for none.
+        """
+        raise UnsuitableScan(f"{_method_of(self.checkpoint).title} reads no attributes.")
+
+    def predict_from_attributes(self, values: Mapping[str, float]) -> float:
+        """The probability of the diagnosis with every attribute, in [0, 1], set by hand."""
+        raise UnsuitableScan(f"{_method_of(self.checkpoint).title} reads no attributes.")
+
+    def attribute_effects(self, values: Mapping[str, float]) -> list[AttributeEffect]:
+        """How much of the diagnosis each set of attributes accounts for, most first."""
+        raise UnsuitableScan(f"{_method_of(self.checkpoint).title} reads no attributes.")
 
     def finding_indices(self, findings: Sequence[str] | None = None) -> list[int]:
         """Where `findings` stand among the model's own; all of them when None.

@@ -68,24 +68,32 @@ class Symbols:
         Raises:
             ValueError: another value.
         """
-        if value not in self.values:
-            raise ValueError(f"a symbol is {' or '.join(self.values)}, got {value!r}.")
-        place, bar, arm = _places(picture.shape, region)
-        marked = picture.copy()
-        if self.kind == "intensity":
-            share = 1.0 if value == self.values[1] else GREY
-            marked[place] = self.black + share * (self.white - self.black)
-            return marked
-        marked[bar] = self.white
-        if value == self.values[1]:
-            marked[arm] = self.white
-        return marked
+        return draw_symbol(picture, region, self.kind, value, white=self.white, black=self.black)
 
     def mask(self, shape: tuple[int, ...], region: np.ndarray | None) -> np.ndarray:
         """Where the symbols of `drawn` may differ, or lie: their square, bool of `shape`."""
         found = np.zeros(shape, bool)
         found[_places(shape, region)[0]] = True
         return found
+
+
+def draw_symbol(
+    picture: np.ndarray, region: np.ndarray | None, kind: str, value: str, *, white: float, black: float
+) -> np.ndarray:
+    """A picture (H, W) with one value of a symbol; see `Symbols.drawn`."""
+    values = KINDS[kind]
+    if value not in values:
+        raise ValueError(f"a symbol is {' or '.join(values)}, got {value!r}.")
+    place, bar, arm = _places(picture.shape, region)
+    marked = picture.copy()
+    if kind == "intensity":
+        share = 1.0 if value == values[1] else GREY
+        marked[place] = black + share * (white - black)
+        return marked
+    marked[bar] = white
+    if value == values[1]:
+        marked[arm] = white
+    return marked
 
 
 def symbols_for(

@@ -25,6 +25,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres, Explanation
 from engine.inference import tasks
 from engine.inference.messages import dumped, loads
+from engine.look import AttributeEffect, Look
 from engine.scan import Scan
 from engine.similar.describe import Description
 
@@ -181,6 +182,14 @@ class RemoteModel:
     def described(self, scan: Scan, layer: str) -> Description:
         """As `engine.similar.describe.describe`."""
         return self.inference.call(tasks.described, self.checkpoint, self.device, scan, layer)
+
+    def look(self, scan: Scan, symbols: Sequence[str] = ("",)) -> list[Look]:
+        """As `Model.look`, once for each value of the symbol."""
+        return self.inference.call(tasks.look, self.checkpoint, self.device, scan, list(symbols))
+
+    def diagnosis(self, values: Mapping[str, float]) -> tuple[float, list[AttributeEffect]]:
+        """As `Model.predict_from_attributes` and `Model.attribute_effects`."""
+        return self.inference.call(tasks.diagnosis, self.checkpoint, self.device, dict(values))
 
     def centres(self) -> list[ClassCentres]:
         return self.inference.call(tasks.centres, self.checkpoint, self.device)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres, Explanation
+from engine.look import AttributeEffect, Look
 from engine.registry import Model, open_model
 from engine.scan import Scan
 from engine.similar.describe import Description, describe
@@ -56,3 +57,16 @@ def described(progress: Progress, checkpoint: Checkpoint, device: str, scan: Sca
 def centres(progress: Progress, checkpoint: Checkpoint, device: str) -> list[ClassCentres]:
     """What the model learned overall."""
     return model_of(checkpoint, device).centres()
+
+
+def look(progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, symbols: Sequence[str]) -> list[Look]:
+    """Where the model looks, once for each value of a symbol that is drawn into the scan, "" for the scan as it is."""
+    return [model_of(checkpoint, device).look(scan, symbol) for symbol in symbols]
+
+
+def diagnosis(
+    progress: Progress, checkpoint: Checkpoint, device: str, values: Mapping[str, float]
+) -> tuple[float, list[AttributeEffect]]:
+    """The probability of the diagnosis with attributes set by hand, and what they account for."""
+    model = model_of(checkpoint, device)
+    return model.predict_from_attributes(values), model.attribute_effects(values)

@@ -15,7 +15,9 @@ from torch import Tensor
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.model_configuration import ModelConfiguration
 from engine.explanation import Explanation, Path
+from engine.look import AttributeEffect, Look
 from engine.methods.causal_alignment.alignment import InnerProblem
+from engine.methods.causal_alignment.look import effects, look
 from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork
 from engine.methods.causal_alignment.pictures import looked_at
 from engine.metrics.cam_precision import SHARE_OF_LARGEST
@@ -134,6 +136,12 @@ class CausalAlignmentModel(Model):
             raise ValueError("an attribute is a probability from 0 to 1.")
         a = torch.tensor([[values[c] for c in self.concepts]], dtype=torch.float32, device=self.device)
         return float(torch.sigmoid(self.net.diagnose(a))[0])
+
+    def look(self, scan: Scan | np.ndarray, symbol: str = "") -> Look:
+        return look(self, scan, symbol)
+
+    def attribute_effects(self, values: Mapping[str, float]) -> list[AttributeEffect]:
+        return effects(self, values)
 
     def attribute_counterfactual(self, values: Mapping[str, float], present: bool = False) -> dict[str, float]:
         """a* of Eq. 6: the nearest attributes with which the diagnosis would be there (`present`) or not, in [0, 1]."""

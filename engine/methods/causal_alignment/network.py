@@ -193,13 +193,14 @@ class CausalAlignmentNetwork(RegionClassifier):
         return odds, self.diagnosis(torch.sigmoid(odds))
 
 
-def grad_cam(net: RegionClassifier, x: Tensor, sign: Tensor) -> Tensor:
+def grad_cam(net: RegionClassifier, x: Tensor, sign: Tensor, attribute: int | None = None) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017) of the diagnosis: what speaks for it where `sign` is 1, against it where it is
     -1.
 
     Args:
         x: (B, 1, H, W).
         sign: (B,) of 1 and -1, the decisions that are explained.
+        attribute: the place of an attribute that is explained in the diagnosis's stead.
 
     Returns:
         (B, h, w), not negative, on the grid of the last features.
@@ -208,6 +209,8 @@ def grad_cam(net: RegionClassifier, x: Tensor, sign: Tensor) -> Tensor:
         features = net.features(x)
     features.requires_grad_()
     with torch.enable_grad():
-        (slope,) = torch.autograd.grad(net.from_features(features)[1].sum(), features)
+        attributes, diagnosis = net.from_features(features)
+        explained = diagnosis if attribute is None else attributes[:, attribute]
+        (slope,) = torch.autograd.grad(explained.sum(), features)
     drawn = (slope.mean((2, 3), keepdim=True) * features.detach()).sum(1)
     return F.relu(drawn * sign.view(-1, 1, 1))
