@@ -8,7 +8,18 @@ from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Job
 from engine.scan import Scan, frame
-from pages.components import ahead, common, detectors, open_scans, scan_list, scan_words, shelf, volumes, words
+from pages.components import (
+    ahead,
+    common,
+    detectors,
+    exporting,
+    open_scans,
+    scan_list,
+    scan_words,
+    shelf,
+    volumes,
+    words,
+)
 from pages.components.checkpoint_choice import Offers, better, choices, choose, offered, standing, take
 from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
@@ -296,6 +307,8 @@ def main() -> None:
                 text_alignment="center",
             )
         return
+    with st.sidebar, st.container(key="exporting"):
+        exporting.menu(opened)
     explain_ahead(opened)
     with st.container(key="explaining"):
         result(opened)

@@ -10,7 +10,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from server import addresses, logs, modules, pixels, sessions, uploads
+from server import addresses, downloads, logs, modules, pixels, sessions, uploads
 from server.headers import SecurityHeaders
 from server.hosts import OwnHostOnly
 from server.readers import ReaderCookie
@@ -31,7 +31,7 @@ MultiPartParser.spool_max_size = 1 << 40  # an upload stays in memory, within it
 
 def routes(pages: Collection[str] = ()) -> list[BaseRoute]:
     """Addresses that are answered beside those of Streamlit; `pages` as in `addresses.routes`."""
-    return [*pixels.routes(), *modules.routes(), *addresses.routes(pages)]
+    return [*pixels.routes(), *downloads.routes(), *modules.routes(), *addresses.routes(pages)]
 
 
 def middleware(known: Sequence[Route], pages: Collection[str] = ()) -> list[Middleware]:

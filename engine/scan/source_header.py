@@ -59,7 +59,7 @@ INSTANCE = (
 KEPT = (*PATIENT, *STUDY, *SERIES, *INSTANCE)
 NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "Rows", "Columns")
 LONGEST = 1024  # letters of one value
-START = 512 * 1024  # bytes in which a header mostly ends
+START = 64 * 1024  # bytes in which a header mostly ends
 
 
 def headers(contents: Sequence[bytes]) -> list[dict[str, list[str]] | None]:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.scan import bounds
 from engine.scan.archive import is_archive
 from engine.scan.decoder import Decoder
-from engine.scan.one_file import check_length
+from engine.scan.one_file import check_length, is_dicom
 from engine.scan.record import UnreadableScan
 from engine.scan.source_header import START
 
@@ -50,8 +50,9 @@ class Files:
         found = []
         for place in places:
             data = self._files[place].read()
-            start = self.decoder.call("headers", [data[:START]])[0]
-            found.append(start or (self.decoder.call("headers", [data])[0] if len(data) > START else None))
+            start = self.decoder.call("headers", [data[:START]])[0] if is_dicom(data) else None
+            more = start is None and len(data) > START and is_dicom(data)
+            found.append(self.decoder.call("headers", [data])[0] if more else start)
         return found
 
     def batches(self) -> Iterator[list[int]]:

@@ -33,7 +33,12 @@ APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
 
 
+class NothingSaid(ValueError):
+    """A model's answers of which none means anything; the message says so."""
+
+
 EXPECTED = (
+    NothingSaid,
     RefusedCheckpoint,
     UnsuitableScan,
     UnreadableScan,
@@ -270,13 +275,14 @@ def wait_for(job: Job, what: str, stop: Callable[[], None] | None = None) -> Non
         st.rerun()
     box = st.container(key="waiting")
     if job.waited > 0.5:
-        box.progress(*_progress(job, what))
+        box.progress(*progress_of(job, what))
         if stop and box.button("Stop", type="tertiary", key="stop", help="Give this up; nothing of it is kept"):
             stop()
             st.rerun()
 
 
-def _progress(job: Job, what: str) -> tuple[float, str]:
+def progress_of(job: Job, what: str) -> tuple[float, str]:
+    """How far a job is, from 0 to 1, and in words."""
     before = worker().position(job)
     if before:
         return 0.0, f"{what}: {before} {'job' if before == 1 else 'jobs'} before it in the queue"

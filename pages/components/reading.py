@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from engine.scan import Scan, UnreadableScan, read_scans
 from engine.scan.bundles import bundles
+from engine.scan.source import read_sources
 from pages.components import detectors
 from pages.components.shelf import MOST, SHELVES, Entry, OpenScan, Shelf
 
@@ -85,13 +86,16 @@ def _serve() -> None:
 def _read(shelf: Shelf, entry: Entry, files: list[File]) -> None:
     try:
         found = read_scans(files)
+        sources = read_sources(files, found)
         files.clear()  # a series may be as large as what was made of it
         scans, entry.notes = list(found.scans), found.notes
         at = entry
-        for scan in scans[1:]:
+        for scan, source in zip(scans[1:], sources[1:]):
             at = _listed(shelf, at)
             if not at.reason:
+                at.source = source
                 _open(shelf, at, scan)
+        entry.source = sources[0]
         _open(shelf, entry, scans[0])
     except UnreadableScan as reason:
         _end(entry, str(reason))

@@ -22,6 +22,7 @@ import numpy as np
 from engine.memory import give_back
 from engine.preprocessing import two_dimensional
 from engine.scan import Scan
+from engine.scan.source import SourceRecord
 from server import readers, sessions
 from server.doors import SETTINGS
 from server.settings import MEGABYTE
@@ -122,6 +123,8 @@ class Entry:
         notes: what was left out or taken apart when it was read, a sentence each.
         wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
             and `unlike` those of them that found it unlike what they were trained on.
+        exported: whether what a checkpoint says of it was exported.
+        source: the study that it came from, None for what came without; read by exports only.
         shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
             held back.
     """
@@ -139,6 +142,8 @@ class Entry:
     explained_with: set[str] = field(default_factory=set)
     unlike: set[str] = field(default_factory=set)
     shown_anyway: set[tuple[str, str]] = field(default_factory=set)
+    exported: bool = False
+    source: SourceRecord | None = field(default=None, repr=False)
     same_as: str = ""  # id of the entry that held the same scan already
     done: threading.Event = field(default_factory=threading.Event)  # read or refused
 

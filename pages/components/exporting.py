@@ -1,0 +1,167 @@
+"""The menu that exports what a checkpoint says of the scan on show."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from engine.answers import log_odds, no_answer
+from engine.checkpoints.detector import only_drawn
+from engine.checkpoints.format import Checkpoint
+from engine.queue import Job, Progress
+from pages.components import common, open_scans, volumes
+from pages.components.checkpoint_choice import offered, standing
+from pages.components.shelf import Entry, OpenScan
+from server import downloads, sessions
+
+FILE = "otherwise-export.zip"
+LABELS = {  # of the forms in `engine.export.forms`, as short as they can be chosen by
+    "seg": "SEG",
+    "map": "Parametric map",
+    "sr": "Structured report",
+    "gsps": "Presentation state",
+    "sc": "Secondary capture",
+    "dicom-pdf": "PDF in DICOM",
+    "pdf": "PDF",
+    "coco": "COCO",
+    "csv": "CSV",
+    "fhir": "FHIR",
+    "json": "JSON",
+}
+FIRST = ("seg", "sr", "gsps", "pdf", "json")
+
+
+@dataclass(frozen=True, repr=False)
+class Packed:
+    """An export that is ready: the files in a zip, and what must be said of them."""
+
+    data: bytes
+    notes: tuple[str, ...]
+
+
+def _asker(session: str) -> tuple[str, str]:
+    return "export", session
+
+
+@sessions.when_one_leaves
+def _leave(session: str) -> None:
+    common.worker().leave(_asker(session))
+
+
+@st.fragment
+def menu(opened: OpenScan) -> None:
+    """A popover with the forms, what becomes of names, and the export itself."""
+    usable = [c for c in common.usable() if common.takes(c, opened.scan.kind, opened.slices)]
+    entry = open_scans.scans().get(opened.id)
+    if not usable or entry is None:
+        return
+    with st.popover("Export", type="tertiary", key="export"):
+        checkpoint = standing(offered(opened))
+        st.text(f"{opened.name}, {common.label(checkpoint)}")
+        forms = st.pills(
+            "Forms", list(LABELS), selection_mode="multi", default=FIRST, format_func=LABELS.get, key="export forms"
+        )
+        without = st.toggle(
+            "Leave out names", key="export without names", help="Patient, study, dates and readers, by DICOM PS3.15"
+        )
+        _say_where(entry, without)
+        if entry.state == "held back":
+            st.text("The result is held back: show it first.")
+            return
+        asked = st.button("Export", key="export now", type="primary", disabled=not forms)
+        wish = (opened.id, opened.scan.sha256, checkpoint.identity, tuple(forms), without, _slice(opened))
+        if asked:
+            st.session_state["export wish"] = wish
+        if st.session_state.get("export wish") != wish:  # something was changed since
+            return
+        job = _job(opened, entry, checkpoint, wish)
+        if not job.done and not job.wait(0.5):
+            _wait(job)
+        elif job.error is not None:
+            st.text(common.complaint(job, "nothing was exported"))
+        else:
+            _show(entry, wish, job.answer())
+
+
+def _slice(opened: OpenScan) -> int | None:
+    place = open_scans.place_of(opened)
+    return None if place is None else place[0]
+
+
+def _say_where(entry: Entry, without: bool) -> None:
+    if without:
+        st.text("Written in the pixels of a scan, names stay: look at every picture before you pass it on.")
+    elif entry.source is None:
+        st.text("The scan came without a study: DICOM files go into a new one.")
+    else:
+        st.text("DICOM files go into the study of the scan, and name its patient.")
+
+
+def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple) -> Job:
+    device, source = common.device(), entry.source
+    index = _slice(opened)
+    whole = volumes.explains_whole(checkpoint)
+    scan = opened.scan if whole else open_scans.chosen_slice(opened)
+    if source is not None and index is not None and not whole:
+        source = source.at(index)
+    drawn = only_drawn(checkpoint, opened.drawn_by)
+
+    def work(progress: Progress) -> Packed:
+        def half(done: int, every: int) -> None:  # the model's steps are the first half
+            progress(done, 2 * every)
+
+        if whole:
+            records = volumes.records(checkpoint, device, scan, half)
+        else:
+            records = common.model_of(checkpoint, device).explain(scan, progress=half)
+        from engine.export.forms import export
+        from engine.export.result import ModelUsed, Result
+
+        nothing = tuple(one.finding for one in records if no_answer(one, checkpoint.metrics.rows) is not None)
+        said = [replace(one, only_drawn=drawn) for one in records if one.finding not in nothing]
+        said.sort(key=lambda one: log_odds(one.threshold) - log_odds(one.probability))
+        if not said:
+            raise common.NothingSaid(f"{common.label(checkpoint)} says nothing of this scan that means anything.")
+        result = Result(
+            scan, ModelUsed.of(checkpoint), tuple(said), source, left_out=nothing, slice=None if whole else index
+        )
+        made = export(result, wish[3], wish[4], lambda done, every: progress(every + done, 2 * every))
+        return Packed(_zipped(made.files), made.notes)
+
+    asker = _asker(common.session())
+    return common.worker().ask(("export", *wish, device), work, asker=asker, long=True)
+
+
+def _zipped(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+@st.fragment(run_every=1.0)
+def _wait(job: Job) -> None:
+    if job.done:
+        st.rerun()
+    st.progress(*common.progress_of(job, "Exporting"))
+
+
+def _show(entry: Entry, wish: tuple, packed: Packed) -> None:
+    entry.exported = True
+    lent = sessions.belongings().get("export")
+    if lent is None or lent[0] != wish:
+        if lent is not None:
+            downloads.take_back(lent[1])
+        lent = sessions.belongings()["export"] = (wish, downloads.lend(packed.data, FILE))
+    st.html(f"<a class='download' href='{lent[1]}' download='{FILE}'>Save {FILE}</a> ({size(len(packed.data))})")
+    for note in packed.notes:
+        st.text(note)
+
+
+def size(count: int) -> str:
+    """'1.2 MB' or '14 kB'."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
