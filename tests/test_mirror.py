@@ -22,6 +22,8 @@ ELSEWHERE = {
     "browser/test_explain.py": "pages.components: drop_anywhere",
     "browser/test_scan_list.py": "pages.components: scan_list",
     "browser/test_viewer.py": "viewer: demo demo_volume",
+    "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation input_gradients "
+    "interpretable_cnn multi_task oracle; reproduce: alignment",
     "checkpoints/test_metrics.py": "checkpoints: changes old_rows",
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",
@@ -47,7 +49,8 @@ ELSEWHERE = {
     "methods/acat/test_network.py": "networks: autoencoder",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
-    "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures produce",
+    "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures presets produce "
+    "region_recipe",
     "methods/cit_lr/test_generator.py": "methods.cit_lr: blocks evaluate network produce sampling train training_data",
     "methods/map_translation/test_produce.py": "training: job; methods.map_translation: evaluate; methods.cx_gan: "
     "evaluate produce; methods.va_gan: evaluate produce",

@@ -27,7 +27,7 @@ from engine.registry import method as registered
 from engine.registry import open_model
 from engine.reproduce.comparisons import COMPARISONS, MOST, compared, means
 from engine.reproduce.judged import NOTE, draw, judged
-from engine.reproduce.records import SEED, Table, assembled, suffix
+from engine.reproduce.records import Table, assembled, suffix
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
@@ -350,7 +350,7 @@ def training_job(
     ):
         typed += [word for value in values for word in (flag, value)]
     typed += ["--start-from", start_from] if start_from else []
-    typed += ["--guidance", training.guidance, "--seed", str(SEED), "--precision", machine.precision]
+    typed += ["--guidance", training.guidance, "--seed", str(training.seed), "--precision", machine.precision]
     return TrainingJob(
         name=name,
         collection=collection,
@@ -360,7 +360,7 @@ def training_job(
         guidance=guide,
         guidance_words=words,
         machine=machine,
-        seed=SEED,
+        seed=training.seed,
         command=shlex.join(typed),
         destination=shipped_folder(),
         start_from=start_from,

@@ -29,6 +29,7 @@ class Training:
         start_from: the run or checkpoint that the demo preset begins with.
         method: where it is not the table's.
         findings: the table's in another order, where the weights that it begins with have one of their own.
+        seed: of the training.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Training:
     start_from: str | None = None
     method: str | None = None
     findings: Sequence[str] = ()
+    seed: int = SEED
 
 
 @dataclass(frozen=True)

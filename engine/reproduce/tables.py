@@ -15,6 +15,7 @@ from engine.metrics.classification import mean_auc
 from engine.metrics.evidence_on_body import evidence_on_body
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import Variant
+from engine.reproduce import alignment
 from engine.reproduce.records import SEED, About, Baselines, Ratio, Table, Training, Wanted, suffix
 
 MEAN, MEAN_AUC = About(variant=subjects.MEAN_OVER_FINDINGS), About(variant=subjects.MEAN)
@@ -126,12 +127,8 @@ REAL = {
     "validate_every": "100",
 }
 
-CALMER = {
-    **REAL,
-    "lambda_identity": "2",
-    "steps": "400",
-    "falling": "0.5",
-}  # of a training that has found what to change
+# Of a training that has found what to change.
+CALMER = {**REAL, "lambda_identity": "2", "steps": "400", "falling": "0.5"}
 
 # With patch discriminators of the demo size the synthetic set ends at an IoU of 0.81: the abnormal one runs away from
 # its generator.
@@ -388,6 +385,7 @@ TABLES: Mapping[str, Table] = {
         "held back. Any other method is measured on them by python -m engine evaluate METHOD --data implants --root "
         "DIR.",
     ),
+    **alignment.TABLES,
 }
 
 # Asked for by one name.

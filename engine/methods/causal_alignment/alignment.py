@@ -5,7 +5,7 @@ region by Eq. 3, and its gradient through them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -93,7 +93,7 @@ class Alignment:
     arrived: float
     gradient_norm: float
     iterations: float
-    solves: Callable[[], SolveReport] = SolveReport
+    solves: SolveReport = field(default_factory=SolveReport)
 
 
 def nothing(like: Tensor) -> Alignment:
@@ -141,6 +141,4 @@ def align(
     )
     share = outside_share(found.x, start, inside)
     loss = share if relative else alignment_loss(found.x, start, inside)
-    return Alignment(
-        loss, float(share.detach()), share_arrived, float(kept.gradient_norm.max()), steps, lambda: found.report
-    )
+    return Alignment(loss, float(share.detach()), share_arrived, float(kept.gradient_norm.max()), steps, found.report)

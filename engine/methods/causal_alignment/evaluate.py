@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from engine.datasets.collection import Collection
 from engine.methods.causal_alignment.explain import CausalAlignmentModel
+from engine.methods.causal_alignment.network import RegionClassifier
 from engine.methods.causal_alignment.pictures import RegionPictures, looked_at
 from engine.metrics.answer_change import answer_change
 from engine.metrics.cam_precision import cam_precision
@@ -27,31 +29,45 @@ def evaluate(
     """Section 5.1's accuracy and precision of CAM, on pictures whose symbols, where they have any, are random whatever
     part they are of; what the symbol alone moves; and what the counterfactuals change.
     """
-    pictures = RegionPictures(collection, model.preprocessing)
-    (finding,), threshold = model.findings, float(model.thresholds[0])
-    column = list(collection.findings).index(finding)
-    indices = indices[~np.isnan(collection.labels[indices, column])]
-    y, groups = collection.labels[indices, column], collection.patients[indices]
-    looks = _looks(model, pictures, indices)
-    own = pictures.at_random(indices)
+    pictures, (finding,) = RegionPictures(collection, model.preprocessing), model.findings
+    indices = indices[~np.isnan(collection.labels[indices, list(collection.findings).index(finding)])]
+    rows, remarks, p = region_rows(model.net, pictures, indices, model.device, float(model.thresholds[0]), finding)
+    more, measured, said = collected()
+    seen = pictures.random_symbols(indices)
+    _counterfactual_rows(model, collection, indices, seen, p, measured, said)
+    _attribute_rows(model, collection, indices, seen, measured)
+    return rows + more, remarks + said
+
+
+def region_rows(
+    net: RegionClassifier,
+    pictures: RegionPictures,
+    indices: np.ndarray,
+    device: torch.device,
+    threshold: float,
+    finding: str,
+) -> tuple[list[Measure], list[str], np.ndarray]:
+    """What every classifier of the paper's table is measured by, remarks, and the probabilities (n,)."""
+    collection, own = pictures.collection, pictures.at_random(indices)
+    y, groups = collection.labels[indices, list(collection.findings).index(finding)], collection.patients[indices]
+    symbols = collection.symbols
+    looks = {
+        value: looked_at(net, pictures.under(indices, value), device, threshold)
+        for value in (symbols.values if symbols else ("",))
+    }
     p = np.array([looks[value][0][row] for row, value in enumerate(own.tolist())])
-    cams = np.stack([looks[value][1][row] for row, value in enumerate(own.tolist())])
-    regions = pictures.regions(indices)
+    cams = [looks[value][1][row] for row, value in enumerate(own.tolist())]
     rows, measured, remarks = collected()
     measured(auc, y, p, finding=finding, groups=groups)
     for call in (accuracy, sensitivity, specificity):
         measured(call, y, p, threshold, finding=finding, groups=groups)
-    measured(cam_precision, list(zip(cams, regions, strict=True)), finding=finding, groups=groups)
-    if collection.symbols:
-        values = collection.symbols.values
-        before, after = (looks[value][0] for value in values)
-        rows += answer_change(before, after, threshold, finding, "symbol", values, groups)
+    measured(cam_precision, list(zip(cams, pictures.regions(indices), strict=True)), finding=finding, groups=groups)
+    if symbols:
+        before, after = (looks[value][0] for value in symbols.values)
+        rows += answer_change(before, after, threshold, finding, "symbol", symbols.values, groups)
         rows.append(mean_moved(before, after, finding, groups))
         remarks.append("every picture has its symbol drawn at random, whatever part it is of")
-    seen = np.stack([pictures.under(indices[row : row + 1], str(own[row]))[0] for row in range(len(indices))])
-    _counterfactual_rows(model, collection, indices, seen, p, rows, measured, remarks)
-    _attribute_rows(model, collection, indices, seen, rows, measured)
-    return rows, remarks
+    return rows, remarks, p
 
 
 def mean_moved(before: np.ndarray, after: np.ndarray, finding: str, groups: np.ndarray) -> Measure:
@@ -69,19 +85,7 @@ def mean_moved(before: np.ndarray, after: np.ndarray, finding: str, groups: np.n
     )
 
 
-def _looks(
-    model: CausalAlignmentModel, pictures: RegionPictures, indices: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Probabilities and CAMs of the pictures under each value of their symbol, or under "" as they are."""
-    symbols = pictures.collection.symbols
-    threshold = float(model.thresholds[0])
-    return {
-        value: looked_at(model.net, pictures.under(indices, value), model.device, threshold)
-        for value in (symbols.values if symbols else ("",))
-    }
-
-
-def _counterfactual_rows(model, collection, indices, seen, p, rows, measured, remarks) -> None:
+def _counterfactual_rows(model, collection, indices, seen, p, measured, remarks) -> None:
     finding, some = model.findings[0], slice(0, MOST_COUNTERFACTUALS)
     called = p[some] > float(model.thresholds[0])
     otherwise, norms = model.counterfactuals(seen[some], 1 - called.astype(np.float32))
@@ -113,7 +117,7 @@ def _true_counterfactuals(model, collection: Collection, indices: Sequence[int],
     return np.stack(found).astype(np.float32)
 
 
-def _attribute_rows(model, collection: Collection, indices: np.ndarray, seen: np.ndarray, rows, measured) -> None:
+def _attribute_rows(model, collection: Collection, indices: np.ndarray, seen: np.ndarray, measured) -> None:
     """AUC of each attribute, as a finding of its name."""
     if not model.concepts or tuple(collection.concepts) != model.concepts:
         return

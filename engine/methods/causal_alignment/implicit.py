@@ -79,19 +79,18 @@ def implicit(
             objective(x, torch.arange(len(x), device=x.device)).sum(), x, create_graph=True
         )
     active = solution.active.to(x.dtype)
-    found = ImplicitCounterfactual(solution.x)
+    report = SolveReport()  # by itself: what `solve` holds must not lead back to x, or neither is ever freed
 
     def hessian_product(v: Tensor) -> Tensor:
         (product,) = torch.autograd.grad(gradient, x, v * active, retain_graph=True)
         return product * active + damping * v
 
     def solve(right: Tensor) -> Tensor:
-        v, report = conjugate_gradients(hessian_product, right * active, relative_residual, max_iterations)
-        found.report = report
+        v, done = conjugate_gradients(hessian_product, right * active, relative_residual, max_iterations)
+        report.residual, report.iterations, report.indefinite = done.residual, done.iterations, done.indefinite
         return v
 
-    found.x = solution.x - _Solve.apply(gradient, solve)
-    return found
+    return ImplicitCounterfactual(solution.x - _Solve.apply(gradient, solve), report)
 
 
 class _Solve(torch.autograd.Function):

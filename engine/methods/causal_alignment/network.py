@@ -109,11 +109,14 @@ class ImageNetwork(nn.Module):
         """The last features (B, F, h, w), each place weighed as it counts; their mean goes into the last layer, so that
         the Grad-CAM of these is how the log-odds are made up (but for their constant).
         """
-        hidden = self.body(x)
+        return self.attended(self.body(x))
+
+    def attended(self, hidden: Tensor) -> Tensor:
+        """What comes out of the convolutions (B, F, h, w), each place weighed as it counts."""
         if self.attention is None:
             return hidden
         weights = self.attention(hidden).flatten(2).softmax(2)  # (B, 1, h w), adding up to 1
-        return hidden * (weights * weights.shape[2]).view(len(x), 1, *hidden.shape[2:])
+        return hidden * (weights * weights.shape[2]).view(len(hidden), 1, *hidden.shape[2:])
 
     def from_features(self, features: Tensor) -> Tensor:
         """(B, F, h, w) -> log-odds (B, outputs)."""

@@ -88,6 +88,11 @@ class RegionPictures:
                 self._under[index, value] = self.preprocessing.apply(seen)
         return np.stack([self._under[int(index), value] for index in indices])
 
+    def random_symbols(self, indices: np.ndarray) -> np.ndarray:
+        """(n, s, s) float32: pictures with the symbol that `at_random` says, or as they are without symbols."""
+        values = self.at_random(indices).tolist()
+        return np.concatenate([self.under(indices[row : row + 1], value) for row, value in enumerate(values)])
+
     def at_random(self, indices: np.ndarray) -> np.ndarray:
         """(n,) str: the value of each picture's symbol where its label takes no part; "" without symbols."""
         symbols = self.collection.symbols
@@ -115,6 +120,17 @@ def looked_at(
         maps.append(F.interpolate(cam[:, None], size=some.shape[2:], mode="bilinear", align_corners=False)[:, 0].cpu())
         probabilities.append(p.cpu())
     return torch.cat(probabilities).numpy(), torch.cat(maps).numpy()
+
+
+def operating_point(net: RegionClassifier, pictures: RegionPictures, device: torch.device) -> float:
+    """By Youden's index on validation pictures with random symbols."""
+    from engine.metrics.classification import youden_threshold  # brings scikit-learn
+
+    collection = pictures.collection
+    chosen = collection.split("validation")
+    chosen = chosen[~np.isnan(collection.labels[chosen, 0])]
+    p, _ = looked_at(net, pictures.random_symbols(chosen), device)
+    return float(youden_threshold(collection.labels[chosen, 0], p, finding=collection.findings[0]))
 
 
 def symbol_scores(

@@ -14,9 +14,8 @@ from engine.explanation import fitting_change_limit
 from engine.methods.causal_alignment.evaluate import evaluate
 from engine.methods.causal_alignment.explain import CausalAlignmentModel
 from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork
-from engine.methods.causal_alignment.pictures import RegionPictures
+from engine.methods.causal_alignment.pictures import RegionPictures, operating_point
 from engine.methods.causal_alignment.train import CausalAlignmentRecipe
-from engine.metrics.classification import youden_threshold
 from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
 from engine.training.job import TrainingJob
@@ -67,10 +66,8 @@ class CausalAlignmentPipeline(RecipePipeline):
         chosen = collection.split("validation")
         chosen = chosen[~np.isnan(collection.labels[chosen, 0])]
         pictures = RegionPictures(collection, model.preprocessing)
-        own = pictures.at_random(chosen)
-        seen = np.concatenate([pictures.under(chosen[k : k + 1], str(value)) for k, value in enumerate(own)])
-        _, p = model.forward(seen)
-        threshold = float(youden_threshold(collection.labels[chosen, 0], p[:, 0], finding=finding))
+        seen = pictures.random_symbols(chosen)
+        threshold = operating_point(model.net, pictures, model.device)
         otherwise, _ = model.counterfactuals(seen, np.zeros(len(seen)))
         span = 2 * model.preprocessing.value_range
         largest = float(np.quantile(np.abs(otherwise - seen) / span, 0.995))

@@ -4,221 +4,22 @@ levels of the hierarchy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.datasets.collection import Collection
-from engine.datasets.identity import data_settings
-from engine.methods.causal_alignment.alignment import DISTANCES, Alignment, InnerProblem, align, nothing
+from engine.methods.causal_alignment.alignment import Alignment, InnerProblem, align, nothing
 from engine.methods.causal_alignment.ccce import DiagnosisTable
 from engine.methods.causal_alignment.distances import median_absolute_deviation, standard_deviation
 from engine.methods.causal_alignment.losses import attribute_loss
-from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork, RegionClassifier
-from engine.methods.causal_alignment.pictures import RegionBatch, RegionPictures, on_plain_background, symbol_scores
-from engine.networks.augmentation import Augmentation
-from engine.preprocessing import Preprocessing
-from engine.training.loop import PictureRecipe, descend, follow, total
-from engine.training.presets import at_least_one, not_negative, yes_or_no
+from engine.methods.causal_alignment.network import CausalAlignmentNetwork
+from engine.methods.causal_alignment.pictures import RegionBatch, on_plain_background
+from engine.methods.causal_alignment.presets import PRESETS, Preset
+from engine.methods.causal_alignment.region_recipe import RegionRecipe
 
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What decides a training; rate, weights and the batch of `paper` are those of section 5.1.
-
-    Attributes:
-        hierarchical: 1 puts the collection's attributes between image and diagnosis where it has any.
-        aligned: pictures of a batch whose counterfactuals are made.
-        alpha_image, alpha_attributes: alpha_1 of Eq. 7 (and of Eq. 2) and alpha_2 of Eq. 6, for greys in
-            [-value_range, value_range] and attributes in [0, 1].
-        lambda_image, lambda_attributes: lambda_1 and lambda_2 of Eq. 5; 0 leaves the term out.
-        relative: 1 takes Eq. 3 in shares, see `outside_share`; 0 as printed.
-        distance: of Eq. 2, one of `DISTANCES`.
-        masked_steps: first steps, in which only the marked region is shown, on a plain background.
-        fading_steps: after these, in which the background comes.
-        rising_steps: in which the alignment's weight rises from nothing.
-        tolerance, iterations, solves, residual, damping: see `InnerProblem`.
-        falling: share of the steps, at the end, in which the learning rate falls to nothing.
-        averaging: decay of the running average of the weights that is kept.
-        keep_last: 1 keeps the last weights, 0 those that scored best on validation.
-        balanced: 1 weighs both diagnoses alike.
-        mirror: 1 mirrors every second picture left to right.
-    """
-
-    architecture: Architecture = field(default_factory=Architecture)
-    hierarchical: int = 1
-    steps: int = 600
-    validate_every: int = 50
-    batch: int = 128
-    aligned: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    alpha_image: float = 0.01
-    alpha_attributes: float = 0.0005
-    lambda_image: float = 1.0
-    lambda_attributes: float = 1.0
-    relative: int = 0
-    distance: str = "l1"
-    masked_steps: int = 0
-    fading_steps: int = 0
-    rising_steps: int = 1
-    tolerance: float = 1e-3
-    iterations: int = 200
-    solves: int = 20
-    residual: float = 1e-2
-    damping: float = 1e-2
-    falling: float = 0.0
-    averaging: float = 0.0
-    keep_last: int = 1
-    balanced: int = 1
-    mirror: int = 0
-    percentile: float = 1.0
-    value_range: float = 0.9
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self):
-        at_least_one(self, "steps", "validate_every", "batch", "aligned", "rising_steps", "iterations", "solves")
-        not_negative(self, "learning_rate", "weight_decay", "lambda_image", "lambda_attributes", "masked_steps")
-        not_negative(self, "fading_steps", "damping")
-        yes_or_no(self, "hierarchical", "relative", "keep_last", "balanced", "mirror")
-        if self.distance not in DISTANCES:
-            raise ValueError(f"distance must be one of {', '.join(DISTANCES)}, got {self.distance!r}.")
-        if min(self.alpha_image, self.alpha_attributes, self.tolerance, self.residual) <= 0:
-            raise ValueError("alpha_image, alpha_attributes, tolerance and residual must be above 0.")
-        if not 0 <= self.falling <= 1 or not 0 <= self.averaging < 1:
-            raise ValueError(
-                f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}."
-            )
-        if self.aligned > self.batch:
-            raise ValueError(f"aligned must be at most the batch of {self.batch}, got {self.aligned}.")
-
-    def problem(self, alpha: float, scale: Tensor | None = None) -> InnerProblem:
-        """Eq. 2 with this preset's settings."""
-        return InnerProblem(
-            alpha, self.distance, self.tolerance, self.iterations, self.solves, self.residual, self.damping, scale
-        )
-
-
-SMALL = Preset(
-    architecture=Architecture(size=64, width=16, halvings=2),
-    steps=1200,
-    validate_every=100,
-    batch=32,
-    aligned=8,
-    learning_rate=2e-3,
-    weight_decay=1e-3,
-    alpha_image=0.03,
-    alpha_attributes=0.05,
-    lambda_image=6.0,
-    relative=1,
-    distance="squared_l2",
-    masked_steps=300,
-    fading_steps=100,
-    tolerance=3e-3,
-    iterations=30,
-    solves=10,
-    residual=3e-2,
-    damping=0.0,
-    falling=0.4,
-    averaging=0.98,
-    mirror=1,
-    augmentation=Augmentation(rotate=10, shift=0.04, scale=0.1, gamma=0.3),
-)
-GPU = Preset(**{**vars(SMALL), "architecture": Architecture(size=96, width=32), "batch": 64, "aligned": 32})
-PRESETS: Mapping[str, Preset] = {"paper": Preset(), "gpu": GPU, "demo": SMALL}
-
-
-class RegionRecipe(PictureRecipe):
-    """A classifier of one finding on pictures whose region an expert marked: what all that stand in one table share.
-
-    A subclass says what is learned from a batch.
-
-    Args:
-        collection: with one finding; its pictures carry `symbols` or none.
-        net: the classifier.
-
-    Raises:
-        ValueError: another number of findings, or fewer training pictures than a batch.
-    """
-
-    def __init__(self, collection: Collection, preset: Preset, net: RegionClassifier, seed: int = 42):
-        if len(collection.findings) != 1:
-            raise ValueError(
-                f"causal alignment learns one diagnosis, got {', '.join(collection.findings)}; name one with --finding."
-            )
-        self.collection, self.preset, self.seed = collection, preset, seed
-        self.steps, self.validate_every, self.keep_last = preset.steps, preset.validate_every, bool(preset.keep_last)
-        self.net, self.average = net, deepcopy(net)
-        self.pictures = RegionPictures(
-            collection,
-            Preprocessing(preset.architecture.size, preset.percentile, preset.value_range, collection.grey_range),
-        )
-        self.films = self.pictures.films
-        labels = collection.labels[self.pictures.train, 0]
-        self.positive_weight = float((labels == 0).sum() / max((labels == 1).sum(), 1)) if preset.balanced else 1.0
-        if len(self.pictures.train) < preset.batch:
-            raise ValueError(
-                f"a batch of {preset.batch} needs as many training pictures; there are {len(self.pictures.train)}."
-            )
-        self._optimiser = torch.optim.AdamW(net.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay)
-
-    def losses(self, batch: RegionBatch, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """What is learned from a batch, and what else is logged."""
-        return {"diagnosis": self.diagnosis_loss(self.net(batch.x)[1], batch.y)}, {}
-
-    def diagnosis_loss(self, odds: Tensor, y: Tensor) -> Tensor:
-        """Binary cross-entropy, both diagnoses weighing alike where the preset says so."""
-        return F.binary_cross_entropy_with_logits(odds, y, pos_weight=odds.new_tensor(self.positive_weight))
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"net": self.net, "average": self.average}
-
-    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        return {"net": self._optimiser}
-
-    def weights_to_keep(self) -> dict[str, Tensor]:
-        return {f"net.{k}": v for k, v in self.average.state_dict().items()}
-
-    def settings(self) -> dict:
-        chosen = {k: v for k, v in asdict(self.preset).items() if k not in ("steps", "validate_every", "falling")}
-        return chosen | {"findings": list(self.collection.findings)} | data_settings(self.collection)
-
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        try:
-            for network in (self.net, self.average):
-                network.load_state_dict({k.removeprefix("net."): v for k, v in weights.items() if k.startswith("net.")})
-        except RuntimeError as error:
-            raise ValueError("the weights to start from are of another network; train with its settings.") from error
-
-    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        if fabric.world_size > 1:
-            raise ValueError("causal alignment trains on one device; leave --devices out.")
-        p = self.preset
-        share = min(1.0, (self.steps - step) / (p.falling * self.steps)) if p.falling else 1.0
-        for group in self._optimiser.param_groups:
-            group["lr"] = p.learning_rate * max(share, 0.02)
-        batch = self.pictures.batch(self.draw("batch", step), p.batch, p.augmentation, bool(p.mirror)).to(fabric.device)
-        losses, said = self.losses(batch, step)
-        descend(total(losses), self._optimiser, fabric, longest=5.0)
-        follow(self.average, self.net, p.averaging, step)
-        return {name: float(loss.detach()) for name, loss in losses.items()} | said
-
-    def validate(self, fabric: Fabric) -> dict[str, float]:
-        """On validation pictures with random symbols: AUC, accuracy at even odds, CAM precision, and decisions that
-        flip with the symbol; the score is the mean of AUC and precision.
-        """
-        self.average.to(fabric.device).eval()
-        scores = symbol_scores(self.average, self.pictures, self.collection.split("validation"), fabric.device)
-        return {"score": (scores["auc"] + scores["cam_precision"]) / 2, **scores}
+__all__ = ["PRESETS", "CausalAlignmentRecipe", "Preset"]
 
 
 class CausalAlignmentRecipe(RegionRecipe):

@@ -71,7 +71,7 @@ def test_the_gradient_is_that_of_finite_differences_in_8_directions(level, attri
     assert term.arrived == 1 and term.gradient_norm <= 1e-7
     parameters = list(net.parameters())
     gradients = torch.autograd.grad(term.loss, parameters, allow_unused=True)
-    assert term.solves().residual <= 1e-9 and term.solves().indefinite == 0
+    assert term.solves.residual <= 1e-9 and term.solves.indefinite == 0
     for k in range(8):
         generator = torch.Generator().manual_seed(k)
         direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in parameters]
@@ -114,6 +114,26 @@ def test_descending_the_term_moves_the_change_into_the_region():
         term.loss.backward()
         optimiser.step()
     assert shares[-1] < 0.7 * shares[0]
+
+
+def test_a_term_is_freed_with_its_graph():
+    import gc
+    import weakref
+
+    net, (x, region) = classifier(), pictures()
+    term = image_level(net, x, region, InnerProblem(0.2, tolerance=1e-3), True)
+    term.loss.backward()
+    held = weakref.ref(term.loss)
+    gc.disable()
+    try:
+        del term
+        assert held() is None
+        before = sum(type(o) is torch.Tensor for o in gc.get_objects())
+        for _ in range(3):
+            image_level(net, x, region, InnerProblem(0.2, tolerance=1e-3), True).loss.backward()
+        assert sum(type(o) is torch.Tensor for o in gc.get_objects()) == before
+    finally:
+        gc.enable()
 
 
 def test_l1_reaches_its_minimum_with_few_elements_changed():
