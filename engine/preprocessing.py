@@ -84,6 +84,21 @@ class Preprocessing:
             self.value_range,
         ).astype(np.float32)
 
+    def volume(self, pixels: np.ndarray, slices: int) -> np.ndarray:
+        """(S, H, W) to `slices` planes, evenly spaced, of (size, size): (slices, size, size) float32, units kept.
+
+        Raises:
+            ValueError: for other than three dimensions.
+        """
+        return np.stack([self.resized(plane_at(pixels, k, slices)) for k in range(slices)])
+
+    def apply_volume(self, pixels: np.ndarray, slices: int) -> np.ndarray:
+        """(S, H, W) in the scan's units to (slices, size, size) float32 in [-value_range, value_range]."""
+        small = self.volume(pixels, slices)
+        low, high = self.ends(small)
+        scaled = (small - low) * (2 * self.value_range / (high - low)) - self.value_range
+        return np.clip(scaled, -self.value_range, self.value_range).astype(np.float32)
+
     def scan_units(self, pixels: np.ndarray) -> float:
         """How many of the scan's units one unit of the network's range stands for, for this scan."""
         low, high = self.ends(self.resized(pixels))

@@ -31,9 +31,9 @@ ELSEWHERE = {
     "commands/test_bench.py": "engine: timing; methods.attri_net: bench; methods.cit_lr: bench; methods.cx_gan: bench",
     "commands/test_commands.py": "engine: errors __main__; commands: doctor evaluate outputs shared train",
     "contract/test_contract.py": "engine: registry; checkpoints: detector; methods.attri_net: __init__ explain; "
-    "methods.causal_alignment: __init__; "
-    "methods.cit_lr: __init__; methods.cx_gan: __init__ explain; methods.onnx: __init__ explain; "
-    "methods.supervised: explain; methods.va_gan: explain",
+    "methods.acat: __init__ explain; methods.causal_alignment: __init__; methods.cit_lr: __init__; "
+    "methods.cx_gan: __init__ explain; methods.onnx: __init__ explain; methods.supervised: explain; "
+    "methods.va_gan: explain",
     "datasets/phantom/test_collection.py": "datasets.phantom: acquisition anatomy build findings",
     "datasets/test_busi.py": "datasets: classified pictures",
     "datasets/test_guidance.py": "datasets: boxes",
@@ -47,6 +47,7 @@ ELSEWHERE = {
     "presentation_state result secondary_capture segmentation session_pdf structured_report study validation",
     "inference/test_inference.py": "inference: messages process tasks",
     "methods/acat/test_network.py": "networks: autoencoder",
+    "methods/acat/test_produce.py": "methods.acat: evaluate maps train",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
     "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures presets produce "

@@ -25,6 +25,7 @@ CSF, AIR = 8.0, -1000.0  # HU
 # The box that the cerebrum and cerebellum fill, in millimetres from the anterior commissure (right, anterior,
 # superior): the atlas is stretched to it, so that places can be named as brain atlases name them.
 BOX = np.array([[-69.0, 69.0], [-104.0, 70.0], [-68.0, 80.0]])
+COVERED_MM = 110.0  # what all slices of a drawn head together span
 HEAD_MM = 26.0  # from the brain's surface to the air
 FINE = 41  # steps along each axis at which a patient's warp is known
 SLAB = (-0.33, 0.0, 0.33)  # where a slice of `thickness` is sampled, in shares of it

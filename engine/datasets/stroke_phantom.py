@@ -51,7 +51,15 @@ STEP = 2  # voxels of the atlas a voxel of the lesion's grid
 def territories(root: Path | None = None) -> np.ndarray:
     """(X, Y, Z) of the atlas's grid: 1 + the place in `TERRITORIES`, 0 where there is none."""
     average = atlas(root)
-    x, y, z = average.coordinates
+    return np.where(average.brain, territory_at(*average.coordinates), 0).astype(np.uint8)
+
+
+def territory_at(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """1 + the place in `TERRITORIES` of a place in the brain, 0 in the hindbrain.
+
+    Args:
+        x, y, z: millimetres to the right, to the front and upwards of the anterior commissure; they broadcast.
+    """
     side = np.abs(x)
     hindbrain = (
         (z < -14 - 0.35 * (y + 45)) & (y < -38) | (side < 16) & (z < -6) & (y > -45) & (y < -8) | (z < -32) & (y < -25)
@@ -64,7 +72,7 @@ def territories(root: Path | None = None) -> np.ndarray:
     strip = side < 15 + np.clip(z - 40, 0, None) * 0.45
     anterior = strip & (y > -58) & (z > -8) & ~deep & ~posterior
     kind = np.where(anterior, 2, np.where(posterior, 3, 1))
-    return np.where(average.brain & ~hindbrain, kind + 3 * (x >= 0), 0).astype(np.uint8)
+    return np.where(hindbrain, 0, kind + 3 * (x >= 0)).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection, split_by_patient
-from engine.datasets.head_ct import Grid
+from engine.datasets.head_ct import COVERED_MM, Grid
 from engine.datasets.pictures import resized
 from engine.datasets.registry import register_collection
 from engine.datasets.source_archives import cache_folder
@@ -25,7 +25,7 @@ from engine.datasets.stroke_phantom import SIZES, TERRITORIES, Plan, case
 from engine.files import write_whole
 
 FINDINGS = ("Infarct",)
-FIELD_MM, COVERED_MM = 204.8, 110.0  # side of a slice, and what all slices together span
+FIELD_MM = 204.8  # side of a slice
 SHARES = {"train": 0.6, "validation": 0.1, "test": 0.3}  # drawn heads cost little: many to measure on
 TOGETHER = 16  # heads drawn and kept in one file
 REMEMBERED = 8  # such files held in memory

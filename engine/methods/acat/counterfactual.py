@@ -28,12 +28,15 @@ class Search:
         alpha: weight of the distance, 100 in the paper. Eq. 4 prints the sum |z - E(x)|_1; the authors' code takes the
             mean, which alone makes 100 a weight that does not forbid every change, and so does this.
         enough: a target's probability at which its search ends; 1 never ends it early.
+        residual: 1 asks the classifier about x + D(z) - D(E(x)), so that it sees the noise and the fine detail that it
+            was trained on; 0 about D(z), as the paper writes.
     """
 
     steps: int = 20
     step_size: float = 1.0
     alpha: float = 100.0
     enough: float = 0.8
+    residual: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,12 @@ class LatentCounterfactuals:
 
 
 def latent_counterfactuals(
-    classify: Callable[[Tensor], Tensor],
+    classify: Callable[..., Tensor],
     autoencoder: Autoencoder,
     volume: Tensor,
     search: Search = Search(),
     keep_path: bool = False,
+    beside: Tensor | None = None,
 ) -> LatentCounterfactuals:
     """Minimises g(z) = L(d(z), t) + alpha |z - E(x)|_1, Eq. 4, for t "no finding" and t "finding".
 
@@ -70,6 +74,7 @@ def latent_counterfactuals(
         autoencoder: in evaluation mode.
         volume: (B, S, H, W) as the classifier reads it.
         keep_path: whether the pictures of every step are returned.
+        beside: (B, S, H, W), a second argument of `classify` that stays as it is.
     """
     count, slices = volume.shape[:2]
     both = volume.repeat(2, 1, 1, 1)  # (2 B, S, H, W)
@@ -79,6 +84,7 @@ def latent_counterfactuals(
     z_0 = start.unflatten(0, (count, slices)).repeat(2, 1, 1, 1, 1)  # (2 B, S, C, h, w)
     rest = (volume - rebuilt).repeat(2, 1, 1, 1)
     target = torch.arange(2, device=volume.device).repeat_interleave(count)  # (2 B,)
+    held = None if beside is None else beside.repeat(2, 1, 1, 1)
     z, pictures = z_0.clone(), both.clone()
     going = torch.ones(2 * count, dtype=torch.bool, device=volume.device)
     steps = torch.zeros(2 * count, dtype=torch.long, device=volume.device)
@@ -89,7 +95,8 @@ def latent_counterfactuals(
         with torch.enable_grad():
             here = z[rows].requires_grad_()
             shown = autoencoder.decode(here.flatten(0, 1))[:, 0].unflatten(0, (len(rows), slices))
-            log_probabilities = classify(shown)
+            judged = shown + rest[rows] if search.residual else shown
+            log_probabilities = classify(judged) if held is None else classify(judged, held[rows])
             loss = -_of_target(log_probabilities, target[rows])
             distance = (here - z_0[rows]).abs().flatten(1).mean(1)
             (slope,) = torch.autograd.grad((loss + search.alpha * distance).sum(), here)

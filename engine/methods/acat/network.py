@@ -123,7 +123,7 @@ class MultiTaskHead(nn.Module):
 
 
 class Baseline(nn.Module):
-    """The classifier that ACAT starts from: every slice by itself, features averaged over pixels and slices.
+    """The classifier that ACAT starts from: every slice by itself, features pooled over pixels, averaged over slices.
 
     Args:
         backbone: a name of `BACKBONES`.
@@ -259,9 +259,9 @@ class ACAT(nn.Module):
             f, mask = attend(f, s)
             masks.append(mask)
         f, fused = self.fusion(self.image.stages[-1](f), masks)
-        pooled, weights = self.slices(joined(f.mean((2, 3)).unflatten(0, shape), half))
+        whole, weights = self.slices(joined(f.mean((2, 3)).unflatten(0, shape), half))
         shown = [_whole(mask[:, 0].unflatten(0, shape), half) for mask in (*masks, fused)]
-        return self.image.head(pooled), shown, weights
+        return self.image.head(whole), shown, weights
 
 
 def _whole(masks: Tensor, half_brain: bool) -> Tensor:
