@@ -12,8 +12,8 @@ from torch import Tensor
 from engine.attribution.latents import typical_size
 from engine.attribution.rivals import BlackBox, Rival, rival
 
-STEPS = 60
-RATE = 0.05  # of the latent's typical size, Adam's step
+STEPS = 20
+RATE = 0.1  # of the latent's typical size, Adam's step
 DISTANCE = 2.0  # lambda: log-odds that a mean move of the latent by its typical size is worth
 BEYOND = 1.0  # log-odds beyond the operating point that are asked for
 

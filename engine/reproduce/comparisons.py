@@ -16,6 +16,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.checkpoints.resolve import open_checkpoint, shipped
 from engine.datasets.collection import Collection
 from engine.datasets.selected_findings import SelectedFindings
+from engine.discovery import declared
 from engine.files import write_whole
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN_OVER_FINDINGS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
     from engine.training.loop import Machine
 
 NIH = ("Pneumonia", "Infiltration", "Atelectasis", "Edema", "Effusion")
-MOST = {"demo": 5, "paper": 100}  # pictures a finding
+MOST = {"demo": 4, "paper": 100}  # pictures a finding
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,13 @@ class Entrant:
 
     Attributes:
         identity: of what it answers by: a kept result of another is not taken for its own.
+        files: the modules of `engine.attribution` that it explains by.
         opened: makes it, with the collection of its findings.
     """
 
     name: str
     identity: str
+    files: Sequence[str]
     opened: Callable[[], tuple[Explainer, Collection]] = field(repr=False)
 
 
@@ -121,7 +124,8 @@ def compared(
     entrants, missing = _entrants(name, preset, collection, machine, runs, train)
     metrics, found = [metric for group in GROUPS.values() for metric in group], []
     for done, entrant in enumerate(entrants):
-        settings = {"identity": entrant.identity, "most": MOST[preset], "code": _code(), "data": _digest(collection)}
+        settings = {"identity": entrant.identity, "most": MOST[preset], "data": _digest(collection)}
+        settings["code"] = _code(metrics, entrant.files)
         file = runs / f"{name}{suffix(preset)}" / f"{re.sub(r'[^a-z0-9]+', '-', entrant.name.lower())}.json"
         kept = _kept(file, settings)
         if kept is None and not train:
@@ -169,13 +173,13 @@ def _entrants(
 
 
 def _checkpoints(comparison: Comparison) -> Iterator[Checkpoint]:
-    """Shipped checkpoints that explain pictures and were trained on such films."""
-    known = methods()
-    for name in sorted(shipped()):
-        checkpoint = open_checkpoint(name)
+    """Shipped checkpoints that explain pictures and were trained on such films, those of few findings first."""
+    known, taking = methods(), []
+    for checkpoint in map(open_checkpoint, shipped()):
         entry = known.get(checkpoint.method)
         if entry is not None and entry.dimensions == 2 and checkpoint.collection in comparison.trained_on:
-            yield checkpoint
+            taking.append(checkpoint)
+    yield from sorted(taking, key=lambda checkpoint: (len(checkpoint.config["findings"]), checkpoint.name))
 
 
 def _of_checkpoint(checkpoint: Checkpoint, collection: Collection, device: str) -> Entrant:
@@ -185,7 +189,7 @@ def _of_checkpoint(checkpoint: Checkpoint, collection: Collection, device: str) 
         model = open_model(checkpoint, device)
         return ModelExplainer(model), SelectedFindings(collection, model.findings)
 
-    return Entrant(checkpoint.name, checkpoint.identity, opened)
+    return Entrant(checkpoint.name, checkpoint.identity, (), opened)
 
 
 def _rivals(
@@ -213,13 +217,18 @@ def _rivals(
             explainer = RivalExplainer(method, box)
         except NotMeasurable:
             continue
-        yield Entrant(method.title, f"{method.name} {digest}", lambda explainer=explainer: (explainer, collection))
+        files = ("rivals", "last_features", "segments", "latents", method.name)
+        yield Entrant(
+            method.title, f"{method.name} {digest}", files, lambda explainer=explainer: (explainer, collection)
+        )
 
 
-def _code() -> str:
-    """Which code measures: a digest of the measures, of the explainers and of what they explain."""
-    engine = Path(__file__).parents[1]
-    files = sorted([*(engine / "attribution").glob("*.py"), *(engine / "metrics").glob("*.py")])
+def _code(metrics: Sequence[str], explained_by: Sequence[str]) -> str:
+    """Which code measures: a digest of the modules of these metrics, and of those that explain."""
+    engine, of = Path(__file__).parents[1], declared("engine.metrics", "METRICS")
+    names = ["explainer", "measures", *explained_by]
+    files = [engine / "attribution" / f"{name}.py" for name in names]
+    files += sorted(engine / "metrics" / f"{of[metric].rsplit('.', 1)[-1]}.py" for metric in {*metrics})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

@@ -58,7 +58,7 @@ def test_each_method_is_measured_once_and_found_again(films, tmp_path):
 
 def test_other_code_or_other_films_are_measured_anew(films, tmp_path, monkeypatch):
     compared("methods-phantom", "demo", films, CPU, tmp_path, True)
-    monkeypatch.setattr(comparisons, "_code", lambda: "other")
+    monkeypatch.setattr(comparisons, "_code", lambda *_: "other")
     found, missing = compared("methods-phantom", "demo", films, CPU, tmp_path, False)
     assert not found and len(missing) == 2 and all("not measured yet" in reason for reason in missing)
 
