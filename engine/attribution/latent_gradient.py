@@ -13,15 +13,16 @@ from engine.attribution.latents import typical_size
 from engine.attribution.rivals import BlackBox, Rival, rival
 
 STEPS = 20
-RATE = 0.1  # of the latent's typical size, Adam's step
-DISTANCE = 2.0  # lambda: log-odds that a mean move of the latent by its typical size is worth
+RATE = 0.1  # of the latent's typical size: a step of an entry whose slope is the typical one
+SPARSE = 3.0  # lambda: slopes, in typical ones, below which an entry stays where it is
 BEYOND = 1.0  # log-odds beyond the operating point that are asked for
 
 
 @rival
 class LatentGradientRival(Rival):
-    """Minimises max(0, log-odds still missing) + lambda mean|z - E(x)|; what the autoencoder cannot say of a film stays
-    as it is: x + D(z') - D(E(x)).
+    """Minimises (log-odds still missing) + lambda |z - E(x)|_1 by proximal steps, until none is missing: only those
+    entries of a latent move that matter most. What the autoencoder cannot say of a film stays as it is:
+    x + D(z') - D(E(x)).
     """
 
     name = "latent_gradient"
@@ -37,14 +38,18 @@ class LatentGradientRival(Rival):
             start = box.autoencoder.encode(x)
             rest = x - box.autoencoder.decode(start)
             size = typical_size(start)
-        move = torch.zeros_like(start).requires_grad_()
-        optimiser = torch.optim.Adam([move], lr=RATE)
+        move, open_ = torch.zeros_like(start), torch.ones(len(x), dtype=torch.bool)
         for _ in range(STEPS):
-            optimiser.zero_grad()
-            shown = (box.autoencoder.decode(start + size * move) + rest).clamp(-1, 1)
+            here = move[open_].clone().requires_grad_()
+            shown = (box.autoencoder.decode(start[open_] + size[open_] * here) + rest[open_]).clamp(-1, 1)
             missing = F.relu(BEYOND - sign * (box.classifier(shown)[:, c] - middle))
-            loss = missing.sum() + DISTANCE * move.abs().mean(dim=(1, 2, 3)).sum()
-            (move.grad,) = torch.autograd.grad(loss, move)
-            optimiser.step()
+            (slope,) = torch.autograd.grad(missing.sum(), here)
+            stepped = here.detach() - RATE * slope / typical_size(slope)
+            move[open_] = torch.where(
+                (missing > 0)[:, None, None, None], F.softshrink(stepped, RATE * SPARSE), here.detach()
+            )
+            open_[open_.clone()] = missing > 0
+            if not open_.any():
+                break
         with torch.no_grad():
             return box.autoencoder.decode(start + size * move) + rest
