@@ -250,7 +250,7 @@ def view(
     blank: BlankFindings | None = None,
 ) -> None:
     """The viewer, with what is known of the scan above it."""
-    title = scan_words.scan_title(scan)
+    title = scan_words.scan_title(opened.scan)
     truth = []
     if opened.drawn_by:
         title = ", ".join(filter(None, (opened.name, scan.tags.get("ViewPosition", ""))))
@@ -270,7 +270,7 @@ def view(
         scan.window,
         findings,
         title=title,
-        badges=[*scan_words.scan_badges(scan), *truth, *badges],
+        badges=[*scan_words.scan_badges(opened.scan), *truth, *badges],
         spacing_mm=scan.plane_spacing_mm,
         pixel_aspect=scan.pixel_aspect,
         scale_note=scan_words.measured_at(scan),

@@ -54,8 +54,13 @@ def sidebar() -> None:
 def upload() -> None:
     """The place where files are dropped; what was dropped is opened."""
     round_ = st.session_state.setdefault("uploads", 0)
+    most = st.get_option(
+        "server.maxUploadSize"
+    )  # the widget's own words round it to whole gigabytes, and are not shown
     files = st.file_uploader(
-        "Open DICOM, NIfTI, NRRD, MHA, zip, PNG, JPEG, TIFF", accept_multiple_files=True, key=f"upload {round_}"
+        f"Open DICOM, NIfTI, NRRD, MHA, zip, PNG, JPEG, TIFF, up to {most} MB a file",
+        accept_multiple_files=True,
+        key=f"upload {round_}",
     )
     if files:
         st.session_state.notice = None

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.scan import Scan
 
+KINDS_OF_VOLUMES = {"CT": "CT", "MR": "MR", "ultrasound": "ultrasound"}
 CT_WINDOWS = (  # name, level and width in Hounsfield units
     ("Brain", 40.0, 80.0),
     ("Stroke", 32.0, 8.0),
@@ -24,9 +25,9 @@ KINDS = {
 
 
 def scan_title(scan: Scan) -> str:
-    """'Chest radiograph, PA', from what the file says of itself."""
+    """'Chest radiograph, PA', or 'Chest CT' of a volume, from what the file says of itself."""
     part = scan.tags.get("BodyPartExamined", "").lower()
-    kind = KINDS[scan.kind]
+    kind = KINDS[scan.kind] if scan.pixels.ndim == 2 else KINDS_OF_VOLUMES.get(scan.kind, "volume")
     words = f"{part} {kind}".strip() if scan.kind != "unknown" else kind
     view = scan.tags.get("ViewPosition", "")
     return words[0].upper() + words[1:] + (f", {view}" if view else "")
@@ -37,6 +38,10 @@ def scan_badges(scan: Scan) -> list[tuple[str, str]]:
     height, width = scan.pixels.shape[-2:]
     size = (f"{width} x {height}, {scan.bits} bit", "quiet")
     remarks = [(remark, "warn") for remark in scan.remarks]
+    if scan.pixels.ndim == 3:
+        apart = scan.spacing_mm[0] if scan.spacing_mm else None
+        distance = f"{apart:.3g} mm apart" if apart else "distance not known"
+        remarks = [(f"{len(scan.pixels)} slices, {distance}", "quiet"), *remarks]
     if scan.plane_spacing_mm is None:
         return [size, ("no pixel spacing", "quiet"), *remarks]
     row, column = scan.plane_spacing_mm

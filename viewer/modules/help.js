@@ -22,7 +22,9 @@ const KEY_ROWS = (view) => [
   ["N, P", "the next scan of the list, the one before"],
   ["F2", "on the list of scans: gives the scan a label"],
   ["shift arrows", "move the crosshair"],
-  ["1 to 9", `windows: ${view.content.header.presets.map(([name]) => name.toLowerCase()).join(", ")}`],
+  ...(view.content.header.presets.length
+    ? [["1 to 9", `window: ${view.content.header.presets.map(([name]) => name.toLowerCase()).join(", ")}`]]
+    : []),
   ["drag", "move the picture"],
   ["right drag", "window (across) and level (up and down)"],
   ["Esc", "close, or show all panels again"],
@@ -44,7 +46,7 @@ export function openHelp(view) {
         "dl",
         "",
         {},
-        ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => has(view, tool.needs)).map(of),
+        ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => !tool.menu && has(view, tool.needs)).map(of),
         ...[...KEY_ROWS(view), ...(view.marks?.rows ?? [])].map(([key, text]) => row(key, text)),
       ),
     ),

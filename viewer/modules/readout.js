@@ -223,10 +223,11 @@ function placeDivider(view, panel) {
   panel.divider.setAttribute("aria-valuetext", `scan on the left ${Math.round(view.compare.swipeAt * 100)} %`);
 }
 
-/** A bar of a round number of millimetres, 60 to 150 CSS pixels long. */
+/** A bar of a round number of millimetres, up to 150 CSS pixels long, or 80 on a narrow panel, beside the readout. */
 function placeScale(view, panel) {
+  const most = view.drawing.size.cssWidth < NARROW ? 80 : 150;
   const perPixel = view.content.header.spacing_mm[1] / view.planes[0].zoom.scale;
-  const long = [1, 2, 5, 10, 20, 50, 100, 200].findLast((mm) => mm / perPixel <= 150) ?? 1;
+  const long = [1, 2, 5, 10, 20, 50, 100, 200].findLast((mm) => mm / perPixel <= most) ?? 1;
   panel.scale.style.width = `${long / perPixel}px`;
   setText(panel.scale.firstChild, `${long} mm${view.content.header.scale_note ?? ""}`);
 }
