@@ -8,7 +8,7 @@ const KEY_ROWS = (view) => [
     ? [
         ["arrows up, down", "the slice before, the next (on the list: the finding)"],
         ["Page up, down", "ten slices"],
-        ["Home, End", "the first slice, the last"],
+        ["Home, End", "the first slice, the last; on the slider: nothing taken away, as much as can be"],
         ["wheel", "slices of the plane under the pointer; with the control key, zoom there"],
         ["scrubber", "drag beside the panels: any slice; the strip shows the strongest evidence on each"],
         [", and .", "a thinner slab, a thicker one"],
@@ -16,9 +16,9 @@ const KEY_ROWS = (view) => [
     : [
         ["arrows up, down", "the finding before, the next"],
         ["wheel", "zoom at the pointer"],
+        ["Home, End", "on the slider: nothing taken away, as much as can be"],
       ]),
   ["arrows left, right", "take away less, more (with the control key, a tenth)"],
-  ["Home, End", "on the slider: nothing taken away, as much as can be"],
   ["N, P", "the next scan of the list, the one before"],
   ["F2", "on the list of scans: gives the scan a label"],
   ["shift arrows", "move the crosshair"],

@@ -12,7 +12,8 @@ import { inPlane } from "./planes.js";
 import { lengthOf } from "./volume.js";
 import { placeInPanel } from "./zoom.js";
 
-const NARROW = 400; // CSS pixels
+const NARROW = 400; // CSS pixels: narrower panels have a short scale bar
+const WIDE = 560; // and wider ones have room for a unit beside its value
 
 function quadrant(u, v) {
   const across = u < 0.38 ? "left" : u > 0.62 ? "right" : "middle";
@@ -203,7 +204,7 @@ function writeBar(view, panel) {
   const end = perUnit ? `${Number((limit * perUnit).toPrecision(3))} %` : Number(limit.toPrecision(3));
   setText(bar.top, `+${end}`);
   setText(bar.bottom, sequential ? "0" : `\u2212${end}`);
-  const told = view.drawing.size.cssWidth < NARROW && panel.low[1].textContent.includes(unit);
+  const told = view.drawing.size.cssWidth < WIDE && panel.low[1].textContent.includes(unit);
   setText(bar.unit, told ? "" : unit); // beside the value under the crosshair there is no room for it twice
   if (bar.sequential !== sequential) {
     bar.sequential = sequential;
