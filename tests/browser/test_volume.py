@@ -203,7 +203,7 @@ def test_a_slab_shows_its_maximum_mean_and_minimum(alone):
     view, seen = alone, {}
     view.point("scan", 0.45, 0.4)
     for mode in ("maximum", "mean", "minimum"):
-        view.press("g")
+        view.press("d")
         notes = view.panel("scan").locator(".notes").inner_text()
         assert notes.startswith(f"{mode} of 27 to 36 of 60")
         seen[mode] = values(view)[0]
@@ -211,7 +211,7 @@ def test_a_slab_shows_its_maximum_mean_and_minimum(alone):
     thick = view.picture("scan")
     view.press(".", ".")
     assert "MinIP 14 mm" in view.page.locator(".tools").inner_text() and view.picture("scan") != thick
-    view.press("g")
+    view.press("d")
     assert view.panel("scan").locator(".notes").inner_text() == ""
     assert view.page.troubles == []
 
@@ -235,7 +235,7 @@ def test_zoom_and_pan_are_linked_over_the_planes(alone):
 def test_the_question_mark_lists_the_keys_of_a_volume_and_of_the_list(volume):
     volume.press("?")
     keys = volume.page.locator(".help dt").all_inner_texts()
-    assert {"V", "G", "Home, End", ", and .", "Page up, down", "1 to 9", "F2", "scrubber"} <= set(keys)
+    assert {"V", "D", "Home, End", ", and .", "Page up, down", "1 to 9", "F2", "scrubber"} <= set(keys)
     assert len(keys) == len(set(keys))
     volume.press("Escape")
 

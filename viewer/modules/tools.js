@@ -49,7 +49,7 @@ export const TOOLS = [
   },
   {
     id: "slab",
-    key: "g",
+    key: "d",
     label: "Slab",
     help: "project a slab: its maximum, mean, minimum, or off; , and . make it thinner, thicker",
     needs: "volume",
