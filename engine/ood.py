@@ -1,41 +1,91 @@
 """Is this scan like those a checkpoint was trained on?
 
-Principal components of thumbnails, kept inside the checkpoint, and how much of a picture its thumbnail keeps at all.
+Principal components of thumbnails and the distribution of textures, kept inside the checkpoint, and how much of a
+picture its thumbnail keeps at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
 from engine.preprocessing import two_dimensional
+from engine.texture import LENGTH, texture
 
 TENSORS = "out_of_distribution."  # what the names of its tensors begin with
 SIDE = 24  # thumbnails are SIDE x SIDE
 ENOUGH = 2000  # pictures of each part to learn from; more change nothing
 FLOOR = 0.16  # of `kept_share`, where the numbers stand: half of the least that a scan was seen to keep
+SHRINKAGE = 0.1  # of the correlations between a texture's numbers
+FOLDS = 5  # of the training pictures, each scored by what was learned from the others
+EXCEED = 0.02  # the share of pictures not learned from that the limit calls unlike
+TEXTURE_MEAN, TEXTURE_WHITENING = TENSORS + "texture_mean", TENSORS + "texture_whitening"
 FEWEST_CELLS = 0.1  # of a thumbnail's; with fewer above the darkest grey, all count
 
 
 @dataclass(frozen=True)
-class OutOfDistributionDetector:
-    """What thumbnails of the training pictures look like.
+class Textures:
+    """How the textures (`engine.texture`) of the training pictures are distributed.
 
-    The score adds how far a thumbnail lies from the training mean within the leading components (Mahalanobis) and how
-    much of it those components cannot say, each divided by its training mean; training pictures score about 1. White
-    noise averages to something smooth and would pass: a picture of which the thumbnail keeps less than the floor scores
-    at least limit x floor / share.
+    Attributes:
+        mean: (LENGTH,) float32.
+        whitening: (LENGTH, LENGTH) float32, which turns a texture less the mean into nearly independent numbers whose
+            squares are 1 in the mean.
+        weight: of its score beside that of the thumbnail, so that both reach as far on pictures not learned from.
+
+    Raises:
+        ValueError: a shape, or a weight that is not above 0.
+    """
+
+    mean: np.ndarray
+    whitening: np.ndarray
+    weight: float = 1.0
+
+    def __post_init__(self):
+        for name, shape in (("mean", (LENGTH,)), ("whitening", (LENGTH, LENGTH))):
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype.kind != "f":
+                raise ValueError(f"texture {name} must be {shape} numbers, got {array.shape} {array.dtype}")
+        if not self.weight > 0:
+            raise ValueError(f"the weight of textures must be above 0, got {self.weight}")
+
+    @classmethod
+    def of(cls, textures: np.ndarray) -> Textures:
+        """Learned from (N, LENGTH): their correlations, drawn towards none by `SHRINKAGE`."""
+        mean, spread = textures.mean(axis=0), textures.std(axis=0) + 1e-3
+        standard = (textures - mean) / spread
+        correlation = (1 - SHRINKAGE) * (standard.T @ standard) / max(len(standard) - 1, 1) + SHRINKAGE * np.eye(LENGTH)
+        whitening = np.linalg.inv(np.linalg.cholesky(correlation)) / spread
+        whitening /= np.sqrt(np.square((textures - mean) @ whitening.T).mean() + 1e-9)
+        return cls(mean.astype(np.float32), whitening.astype(np.float32))
+
+    def score(self, textures: np.ndarray) -> np.ndarray:
+        """(N,) squared Mahalanobis distances of (N, LENGTH), divided by LENGTH."""
+        return np.square((textures - self.mean) @ self.whitening.T).mean(axis=-1)
+
+
+@dataclass(frozen=True)
+class OutOfDistributionDetector:
+    """What thumbnails and textures of the training pictures look like.
+
+    The score of a thumbnail adds how far it lies from the training mean within the leading components (Mahalanobis) and
+    how much of it those components cannot say, each divided by its training mean; training pictures score about 1. A
+    smooth ramp is as near to a thumbnail of tissue as tissue is: so how far the picture's texture lies from the
+    training pictures' counts beside it, with a weight. White noise averages to something smooth: a picture of which the
+    thumbnail keeps less than the floor scores at least limit x floor / share.
 
     Attributes:
         mean: (SIDE * SIDE,) float32.
         components: (K, SIDE * SIDE) float32, orthonormal.
         spread: (K,) float32, standard deviation along each component.
         residual: mean squared residual of a training thumbnail.
-        limit: the score that one validation picture in a hundred exceeds.
+        limit: the score that one or two in a hundred of the pictures that it was not learned from exceed.
         floor: the least `kept_share` of a picture that can be alike, in [0, 1]; 0 for none.
+        textures: None for a detector that was saved before there were any; then thumbnails count alone.
 
     Raises:
         ValueError: a shape, or a number out of range.
@@ -47,6 +97,7 @@ class OutOfDistributionDetector:
     residual: float
     limit: float
     floor: float = FLOOR
+    textures: Textures | None = None
 
     def __post_init__(self):
         n_components = len(self.components) if self.components.ndim else 0
@@ -65,52 +116,98 @@ class OutOfDistributionDetector:
 
     @classmethod
     def of(cls, training: np.ndarray, validation: np.ndarray, components: int = 40) -> OutOfDistributionDetector:
-        """Learned from preprocessed pictures (N, H, W) and (M, H, W); the limit comes from those not learned from.
+        """Learned from preprocessed pictures (N, H, W) and (M, H, W).
 
-        The floor is `FLOOR`, or half of what 99 of a hundred of those reach where that is less: pictures that are noise
-        themselves.
+        The limit comes from pictures not learned from: the larger of what two in a hundred exceed in validation and in
+        training, where each fifth, as the pictures stand, is scored by what was learned from the others; a validation
+        part of some dozens alone would say little of two in a hundred. The floor is `FLOOR`, or half of what 99 of a
+        hundred in validation reach where that is less: pictures that are noise themselves.
         """
-        thumbs = thumbnails(training)
+        thumbs, made = thumbnails(training), np.stack([texture(picture) for picture in training])
+        learned = cls._learned(thumbs, made, components)
+        unseen = learned._parts(thumbnails(validation), np.stack([texture(picture) for picture in validation]))
+        apart = [
+            cls._learned(np.delete(thumbs, fold, 0), np.delete(made, fold, 0), components)._parts(
+                thumbs[fold], made[fold]
+            )
+            for fold in (np.array_split(np.arange(len(thumbs)), FOLDS) if len(thumbs) >= 2 * FOLDS else ())
+        ]
+        groups = [unseen, *([np.concatenate(apart, axis=1)] if apart else [])]
+        far = np.max([np.quantile(group, 0.99, axis=1) for group in groups], axis=0)
+        weight = float(far[0] / max(far[1], 1e-9))
+        limit = max(float(np.quantile(_together(group[0], group[1], weight), 1 - EXCEED)) for group in groups)
+        kept = float(np.quantile([kept_share(picture) for picture in validation], 0.01))
+        textures = replace(learned.textures, weight=weight) if learned.textures else None
+        return replace(learned, limit=limit, floor=min(FLOOR, kept / 2), textures=textures)
+
+    @classmethod
+    def _learned(cls, thumbs: np.ndarray, textures: np.ndarray, components: int) -> OutOfDistributionDetector:
+        """Without a limit, from thumbnails (N, SIDE * SIDE) and textures (N, LENGTH)."""
         mean = thumbs.mean(axis=0)
         n_components = max(1, min(components, len(thumbs) // 5))
         _, singular, axes = np.linalg.svd(thumbs - mean, full_matrices=False)
         axes, spread = axes[:n_components], singular[:n_components] / np.sqrt(max(len(thumbs) - 1, 1)) + 1e-6
         rest = (thumbs - mean) - (thumbs - mean) @ axes.T @ axes
         residual = float(np.square(rest).sum(axis=1).mean() + 1e-9)
-        learned = cls(mean, axes, spread.astype(np.float32), residual, np.inf)
-        limit = float(np.quantile([learned._thumbnail_score(picture) for picture in validation], 0.99))
-        kept = float(np.quantile([kept_share(picture) for picture in validation], 0.01))
-        return replace(learned, limit=limit, floor=min(FLOOR, kept / 2))
+        return cls(mean, axes, spread.astype(np.float32), residual, np.inf, textures=Textures.of(textures))
 
     def score(self, picture: np.ndarray) -> float:
         """How unlike the training pictures a preprocessed (H, W) is; above `limit`, it should be said."""
-        score, share = self._thumbnail_score(picture), kept_share(picture)
+        score = float(self._thumbnail_scores(thumbnails(picture[None]))[0])
+        if self.textures is not None:
+            score = float(_together(score, self.textures.score(texture(picture)), self.textures.weight))
+        share = kept_share(picture)
         return score if share >= self.floor else max(score, self.limit * self.floor / max(share, 1e-3))
 
-    def _thumbnail_score(self, picture: np.ndarray) -> float:
-        centred = thumbnails(picture[None])[0] - self.mean
-        along = self.components @ centred
-        inside = np.square(along / self.spread).mean()
-        outside = np.square(centred - along @ self.components).sum() / self.residual
-        return float(0.5 * (inside + outside))
+    def _parts(self, thumbs: np.ndarray, textures: np.ndarray) -> np.ndarray:
+        """(2, N): the scores of thumbnails and, without their weight, of textures."""
+        assert self.textures is not None
+        return np.stack([self._thumbnail_scores(thumbs), self.textures.score(textures)])
+
+    def _thumbnail_scores(self, thumbs: np.ndarray) -> np.ndarray:
+        """(N,) of (N, SIDE * SIDE)."""
+        centred = thumbs - self.mean
+        along = centred @ self.components.T
+        inside = np.square(along / self.spread).mean(axis=1)
+        outside = np.square(centred - along @ self.components).sum(axis=1) / self.residual
+        return 0.5 * (inside + outside)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What to save beside a checkpoint's weights."""
+        numbers, saved = [self.residual, self.limit, self.floor], {}
+        if self.textures is not None:
+            numbers.append(self.textures.weight)
+            saved = {TEXTURE_MEAN: self.textures.mean, TEXTURE_WHITENING: self.textures.whitening}
         return {
             TENSORS + "mean": self.mean,
             TENSORS + "components": self.components,
             TENSORS + "spread": self.spread,
-            TENSORS + "numbers": np.array([self.residual, self.limit, self.floor], np.float32),
+            TENSORS + "numbers": np.array(numbers, np.float32),
+            **saved,
         }
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> OutOfDistributionDetector:
-        """What `tensors` saved; the floor is `FLOOR` where it was saved before there was one."""
+        """What `tensors` saved; the floor is `FLOOR` where it was saved before there was one, as with the textures."""
         part = {key: np.asarray(value) for key, value in tensors.items() if key.startswith(TENSORS)}
-        residual, limit, *floor = map(float, part[TENSORS + "numbers"].ravel())
+        residual, limit, *more = map(float, part[TENSORS + "numbers"].ravel())
+        textures = None
+        if len(more) > 1:
+            textures = Textures(part[TEXTURE_MEAN], part[TEXTURE_WHITENING], more[1])
         return cls(
-            part[TENSORS + "mean"], part[TENSORS + "components"], part[TENSORS + "spread"], residual, limit, *floor
+            part[TENSORS + "mean"],
+            part[TENSORS + "components"],
+            part[TENSORS + "spread"],
+            residual,
+            limit,
+            *more[:1],
+            textures=textures,
         )
+
+
+def _together(thumbnail: Any, texture: Any, weight: float) -> Any:
+    """The mean of both scores, of which that of the texture counts `weight` times."""
+    return (thumbnail + weight * texture) / (1 + weight)
 
 
 def kept_share(picture: np.ndarray) -> float:

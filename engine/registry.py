@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +37,10 @@ def check_findings(name: str, known: Sequence[str], asked: Sequence[str]) -> Non
         ValueError: one of `asked` is not among those that the checkpoint called `name` knows.
     """
     if strange := [finding for finding in asked if finding not in known]:
-        raise ValueError(f"{name} does not know {strange[0]!r}; it knows {', '.join(known)}.")
+        folded = {finding.casefold(): finding for finding in known}
+        near = get_close_matches(strange[0].casefold(), folded, n=1)
+        meant = f" (did you mean {folded[near[0]]!r}?)" if near else ""
+        raise ValueError(f"{name} does not know {strange[0]!r}{meant}; it knows {', '.join(known)}.")
 
 
 class Model(ABC):
@@ -85,7 +89,7 @@ class Model(ABC):
         Raises:
             UnsuitableScan: a volume where the method takes pictures, a picture where it takes volumes, or another kind.
         """
-        dimensions = _method_of(self.checkpoint).dimensions
+        dimensions = explaining_method(self.checkpoint).dimensions
         if isinstance(scans, Scan) or (isinstance(scans, np.ndarray) and scans.ndim == dimensions):
             return self._predict(self.preprocess(scans)[None])[0]
         answers = [
@@ -113,7 +117,7 @@ class Model(ABC):
         Raises:
             UnsuitableScan: the model does not take it, with what it takes.
         """
-        declared, pixels = _method_of(self.checkpoint), scan.pixels if isinstance(scan, Scan) else scan
+        declared, pixels = explaining_method(self.checkpoint), scan.pixels if isinstance(scan, Scan) else scan
         kind = scan.kind if isinstance(scan, Scan) else "unknown"
         named = [kind for kind in declared.kinds if kind != "unknown"]
         if isinstance(scan, Scan) and declared.kinds and kind not in declared.kinds:
@@ -327,7 +331,7 @@ def method(name: str) -> Trained:
     return known[name]
 
 
-def _method_of(checkpoint: Checkpoint) -> Method:
+def explaining_method(checkpoint: Checkpoint) -> Method:
     """The method of a checkpoint that explains scans.
 
     Raises:
@@ -363,7 +367,7 @@ def open_model(where: str | Path | Checkpoint, device: str = "auto") -> Model:
         RefusedCheckpoint: it explains no scans.
     """
     checkpoint = where if isinstance(where, Checkpoint) else open_checkpoint(where)
-    return _method_of(checkpoint).open(checkpoint, choose_device(device))
+    return explaining_method(checkpoint).open(checkpoint, choose_device(device))
 
 
 def open_generator(where: str | Path | Checkpoint, device: str = "auto") -> Any:

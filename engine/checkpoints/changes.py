@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from engine.checkpoints.format import (
     CARD,
     CARD_SECTIONS,
@@ -14,12 +16,14 @@ from engine.checkpoints.format import (
     RefusedCheckpoint,
     as_text,
     examine,
+    save_checkpoint,
 )
 from engine.checkpoints.sections import read_card, with_section
 from engine.files import scratch_beside, staged, write_whole
 from engine.metrics.measure import Measure
 
 CAUTION = "Caution: "
+FITTED = "Its detector of unlike scans was fitted later, to the same training pictures:"
 
 
 def with_caution(checkpoint: Checkpoint, words: str) -> Checkpoint:
@@ -51,6 +55,32 @@ def with_measures(checkpoint: Checkpoint, rows: Sequence[Measure]) -> Checkpoint
         raise RefusedCheckpoint(f"The card of {checkpoint.name} has no table of measures to add to.")
     metrics = checkpoint.metrics.renewed(rows)
     return rewritten(checkpoint, {METRICS: metrics.text(), CARD: metrics.on(checkpoint.card)})
+
+
+def with_detector(checkpoint: Checkpoint, tensors: Mapping[str, np.ndarray], command: str) -> Checkpoint:
+    """Saves a checkpoint with another detector of unlike scans; its card says by which command it was fitted.
+
+    Args:
+        tensors: of the detector, in place of those that are there; the network's stay as they are.
+
+    Raises:
+        RefusedCheckpoint: the result would not open; what stood there stands there still.
+        UnwritableFile: likewise.
+    """
+    from engine.ood import TENSORS  # needs OpenCV, which other changes do without
+
+    arrays = {name: array for name, array in checkpoint.arrays().items() if not name.startswith(TENSORS)}
+    section = "Command"
+    before = read_card(checkpoint.card)[section].split(f"\n\n{FITTED}")[0]
+    return save_checkpoint(
+        checkpoint.folder,
+        method=checkpoint.method,
+        config=checkpoint.config,
+        weights=arrays | dict(tensors),
+        card=with_section(checkpoint.card, section, f"{before}\n\n{FITTED}\n\n```\n{command}\n```"),
+        metrics=checkpoint.metrics,
+        half=any(array.dtype == np.float16 for array in arrays.values()),
+    )
 
 
 def rewritten(checkpoint: Checkpoint, texts: Mapping[str, str]) -> Checkpoint:

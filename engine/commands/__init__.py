@@ -23,6 +23,7 @@ COMMANDS = (
     "bench",
     "adopt",
     "caution",
+    "detector",
     "index",
     "push",
     "review",

@@ -4,6 +4,7 @@ measured and tested.
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 
 from engine.checkpoints.resolve import shipped_folder
 from engine.commands.outputs import checkpoint_name, writable_folder
+from engine.errors import UsageError
 
 
 def adopt(
@@ -36,11 +38,17 @@ def adopt(
     channel), operating_points (finding to probability; else 0.5), input_name, output_name, intended_use, trained_on and
     maker.
     """
-    from engine.methods.onnx.adopt import adopt as adopted
+    folder = out or shipped_folder()
+    for path in (file, card):
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}.")
+    if os.path.lexists(folder / name):
+        raise UsageError(f"there is something called {name} in {folder} already; choose another --name.")
+    from engine.methods.onnx.adopt import adopt as adopted  # brings what runs the network
 
     command = shlex.join(
         ["python", "-m", "engine", "adopt", file.name, "--card", card.name, "--name", name]
     )  # no folder of this machine
-    checkpoint = adopted(file, card, name, out or shipped_folder(), command)
+    checkpoint = adopted(file, card, name, folder, command)
     print(checkpoint.card)
     print(f"{checkpoint.folder} is open to explain, evaluate and bias.")

@@ -14,6 +14,7 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
+from engine.checkpoints.resolve import open_checkpoint
 from engine.commands.outputs import writable
 from engine.commands.shared import opened, options_used
 from engine.datasets import SPLITS, collections
@@ -74,22 +75,31 @@ def bias(
     ] = False,
 ) -> None:
     """Test whether a model's answer depends on an attribute, by counterfactual pictures of every patient."""
+    if split not in SPLITS:
+        raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
+    if not 0 < margin < 1:
+        raise UsageError(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
+    if len(set(attribute)) < len(attribute):
+        raise UsageError("an attribute is named twice; name each once.")
+    found = open_checkpoint(checkpoint)
+    if card and not found.metrics.rows:
+        raise UsageError(f"the card of {found.name} has no table of measures to add to.")
+    labelled = (
+        () if data == "phantom" else found.config["findings"]
+    )  # drawn films test a finding that they are not labelled for, too
+    collection = opened(data, root, labelled, option or (), trained=None if default_options else found)
+    remarks = options_used(collection, option or (), found)
+    indices = collection.split(split)
+    if not len(indices):
+        raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
+
+    # what follows brings torch and more: not before what was typed is known to be sound
     from engine.bias.interventions import open_interventions
     from engine.bias.report import notes
     from engine.bias.report.compute import bias_reports
     from engine.bias.report.wording import HEADER, answer, question, table, trust
     from engine.registry import open_model
 
-    if split not in SPLITS:
-        raise UsageError(f"split is one of {', '.join(SPLITS)}, got {split!r}.")
-    if not 0 < margin < 1:
-        raise UsageError(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
-    model = open_model(checkpoint, device)
-    labelled = (
-        () if data == "phantom" else model.findings
-    )  # drawn films test a finding that they are not labelled for, too
-    collection = opened(data, root, labelled, option or (), trained=None if default_options else model.checkpoint)
-    remarks = options_used(collection, option or (), model.checkpoint)
     interventions = open_interventions(collection, generator, device)
     for name in attribute:
         if name == "marker" and interventions.exact and "marker" not in interventions.attributes:
@@ -99,13 +109,7 @@ def bias(
         raise UsageError(
             "--card is for exact counterfactuals, of drawn films or symbols; leave it out for a generator's."
         )
-    if card and not model.checkpoint.metrics.rows:
-        raise UsageError(f"the card of {model.checkpoint.name} has no table of measures to add to.")
-    if len(set(attribute)) < len(attribute):
-        raise UsageError("an attribute is named twice; name each once.")
-    indices = collection.split(split)
-    if not len(indices):
-        raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
+    model = open_model(found, device)
     indices = np.sort(np.random.default_rng(seed).permutation(indices)[:count])
     with tqdm(unit="step") as bar:
 

@@ -13,6 +13,7 @@ import typer
 from tqdm import tqdm
 
 from engine.checkpoints.format import Checkpoint
+from engine.checkpoints.resolve import open_checkpoint
 from engine.commands.outputs import writable
 from engine.commands.shared import check_dimensions, opened, options_used
 from engine.datasets import SPLITS, Collection, collections
@@ -58,27 +59,26 @@ def evaluate(
     entry, names = registered(method), asked(metric or ())
     if names and isinstance(entry, Generator):
         raise UsageError(f"{entry.title} explains no scans, so there is no map to measure; leave --metric out.")
-    model = (open_generator if isinstance(entry, Generator) else open_model)(checkpoint, device)
-    if model.checkpoint.method != entry.name:
-        raise UsageError(f"{checkpoint} is a checkpoint of {model.checkpoint.method}, not of {method}.")
-    trained = None if default_options else model.checkpoint
-    collection = opened(
-        data, root, model.findings, option or (), model.checkpoint.config.get("contrast_class"), trained
-    )
+    found = open_checkpoint(checkpoint)
+    if found.method != entry.name:
+        raise UsageError(f"{checkpoint} is a checkpoint of {found.method}, not of {method}.")
+    findings = found.config["findings"]
+    trained = None if default_options else found
+    collection = opened(data, root, findings, option or (), found.config.get("contrast_class"), trained)
     check_dimensions(entry, collection)
-    elsewhere = measured_elsewhere(model.checkpoint, collection)
-    if tuple(collection.findings) != tuple(model.findings):
+    elsewhere = measured_elsewhere(found, collection)
+    if tuple(collection.findings) != tuple(findings):
         raise UsageError(
-            f"{checkpoint} knows {', '.join(model.findings)}, but {data} is labelled for "
-            f"{', '.join(collection.findings)}."
+            f"{checkpoint} knows {', '.join(findings)}, but {data} is labelled for {', '.join(collection.findings)}."
         )
     indices = collection.split(split)
     if not len(indices):
         raise UsageError(f"the {split} part of {data} holds no picture; try --split all.")
+    model = (open_generator if isinstance(entry, Generator) else open_model)(found, device)
     rows, remarks = (
         judged(model, collection, indices, names, most) if names else entry.evaluate(model, collection, indices)
     )
-    used = options_used(collection, option or (), model.checkpoint)
+    used = options_used(collection, option or (), found)
     print(show(rows, [*elsewhere, *used, *remarks, *both_numbers(rows)]))
     if json:
         write_json(json, "evaluate", rows)

@@ -21,8 +21,9 @@ from engine.errors import UsageError
 from engine.explanation import Explanation
 from engine.export.pictures import overlaid, png, shown
 from engine.files import file_stems, staged
-from engine.registry import check_findings, method, open_model
+from engine.registry import check_findings, explaining_method, method, open_model
 from engine.scan import Scan, frame, read_scans
+from engine.scan.announced import announces_volume
 from engine.scan.source import SourceRecord, read_sources
 from engine.tables import write_json
 
@@ -69,6 +70,11 @@ def explained(
         )
     chosen = open_checkpoint(checkpoint)
     check_findings(chosen.name, chosen.config["findings"], finding or ())  # before anything that takes time
+    explains = explaining_method(chosen)
+    if series is None and slice is None and explains.dimensions == 2 and announces_volume(scan):
+        raise UsageError(
+            f"{explains.title} explains single pictures, {scan} is a volume; choose one slice of it with --slice."
+        )
     found = read_scans(scan)
     read = found.one(series)
     source = read_sources(scan, found)[found.place(series)] if sources else None

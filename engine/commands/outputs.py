@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from engine.errors import UsageError
@@ -71,5 +72,10 @@ def _check_names(path: Path) -> None:
 def _check_folder(path: Path, there: Path) -> None:
     if not there.is_dir():
         raise UsageError(f"{path} cannot be written, since {there} is a file and no folder.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"{path} cannot be written; name a file in a folder that may be written to.")
+    try:  # asking for permissions is not enough: a system folder or a full disk refuses even who may write
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); name a file in a folder that may be written to."
+        ) from error

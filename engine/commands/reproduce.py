@@ -100,6 +100,8 @@ def reproduce(
                 f"{table_entry.method} has no preset {preset!r}; there are "
                 f"{', '.join(registered(table_entry.method).presets())}."
             )
+    for table_entry in chosen if len(chosen) > 1 else ():  # a folder that is missing is said before the first training
+        opened(table_entry.data, _folder(root, table_entry, True), table_entry.findings, table_entry.options)
     use_threads(threads)
     from engine.training.loop import Machine
 

@@ -46,6 +46,15 @@ def is_metaimage(head: bytes) -> bool:
     return first is not None and first[1] in (b"ObjectType", b"NDims", b"Comment") and b"NDims" in head
 
 
+def dimensions_of(data: bytes) -> tuple[int, ...]:
+    """The sides that the header gives, () where it gives none.
+
+    Raises:
+        UnreadableScan: the header does not say where its voxels are.
+    """
+    return tuple(int(side) for side in _fields(data)[0].get("DimSize", "").split() if side.isdigit())
+
+
 def voxels_file(data: bytes) -> str:
     """The name of the file that holds the voxels of a .mhd header, "" where they follow in this one.
 

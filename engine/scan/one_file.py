@@ -13,6 +13,7 @@ from engine.scan.pictures import read_jpeg, read_png
 from engine.scan.record import Scan, UnreadableScan, sample
 from engine.scan.tiff import read_tiff
 
+FEWEST_LEVELS = 8  # grey values of a scan
 WHAT_WORKS = "send a DICOM, PNG, JPEG, TIFF, NIfTI, NRRD or MetaImage file"
 OTHER_FILES = (  # first bytes, what they are
     (b"PK\x03\x04", "a zip archive"),
@@ -113,7 +114,10 @@ def refuse_blank(pixels: np.ndarray) -> None:
     values, counts = np.unique(sample(pixels), return_counts=True)
     if len(values) == 1:
         raise UnreadableScan("Every pixel of the picture has the same value; send a scan that shows something.")
-    if len(values) < 8 or counts.max() > 0.999 * counts.sum():
+    if counts.max() > 0.999 * counts.sum():
+        raise UnreadableScan("The picture is nearly constant; send a scan that shows something.")
+    if len(values) < FEWEST_LEVELS:
         raise UnreadableScan(
-            "The picture is nearly constant, with hardly any grey levels; send a scan that shows something."
+            f"The picture has {len(values)} grey levels, as a mask or a drawing has, and a scan has more; send the "
+            "scan itself."
         )

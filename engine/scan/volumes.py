@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +32,14 @@ class Found:
         notes: what was left out or taken apart, a sentence each.
         places: of each scan, which file of the source, in the order of `open_source`, and which frame of it each slice
             came from.
+        names: of the file that each scan stood in by itself, as the source has it; "" for slices of several. For who
+            asked only: a name may name a person.
     """
 
     scans: tuple[Scan, ...]
     notes: tuple[str, ...] = ()
     places: tuple[Places, ...] = ()
+    names: tuple[str, ...] = field(default=(), repr=False)
 
     def one(self, which: int | None = None) -> Scan:
         """The only scan, or of several the one in place `which`, from 0.
@@ -49,9 +53,12 @@ class Found:
         """Where that scan stands in `scans`; arguments and errors as for `one`."""
         count = len(self.scans)
         if which is None and count > 1:
-            each = "; ".join(f"{place}: {described(scan)}" for place, scan in enumerate(self.scans[:9]))
+            names = [f"{name}, " if name else "" for name in self.names] or [""] * count
+            listed = zip(names[:9], self.scans[:9], strict=True)
+            each = "; ".join(f"{place}: {name}{described(scan)}" for place, (name, scan) in enumerate(listed))
             more = f"; and {count - 9} more" if count > 9 else ""
-            raise UnreadableScan(f"There are {count} scans in it ({each}{more}); say which one, with --series.")
+            what = "pictures" if all(scan.pixels.ndim == 2 for scan in self.scans) else "scans"
+            raise UnreadableScan(f"There are {count} {what} in it ({each}{more}); say which one, with --series.")
         if which is not None and not 0 <= which < count:
             raise UnreadableScan(f"There is no scan {which} in it; there are 0 to {count - 1}.")
         return which or 0
@@ -117,7 +124,15 @@ def read_volumes(source: Source, in_process: bool = False) -> Found:
         first = Counter(reasons).most_common(1)[0][0]
         notes.append(f"{count} {'file was' if count == 1 else 'files were'} left out: {first}")
     scans.sort(key=lambda one: -(len(one[0].pixels) if one[0].pixels.ndim == 3 else 0))
-    return Found(tuple(scan for scan, _ in scans), tuple(dict.fromkeys(notes)), tuple(places for _, places in scans))
+    where = tuple(places for _, places in scans)
+    names = tuple(_name(places, files.names) for places in where)
+    return Found(tuple(scan for scan, _ in scans), tuple(dict.fromkeys(notes)), where, names)
+
+
+def _name(places: Places, names: Sequence[str]) -> str:
+    """Of the one file that all slices of a scan are in, "" where they are in several."""
+    files = {place[0] for place in places if place is not None}
+    return names[files.pop()] if len(files) == 1 else ""
 
 
 def read_volume(source: Source, which: int | None = None, in_process: bool = False) -> Scan:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
@@ -18,8 +17,8 @@ from engine.checkpoints.card import card, metrics_of, placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.metrics.measure import Measure
 from engine.networks.films import Films
-from engine.ood import ENOUGH, OutOfDistributionDetector
 from engine.registry import method
+from engine.training.detector import detector_of
 from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
 from engine.training.loop import PictureRecipe, best_weights, facts_of, leave, run
 from engine.training.presets import with_changes
@@ -166,7 +165,7 @@ def run_pipeline(pipeline: Pipeline) -> Checkpoint | None:
     if not fabric.is_global_zero:
         return None
     device = "cuda" if fabric.device.type == "cuda" else "cpu"
-    weights = {**pipeline.weights(), **(_detector(pipeline.films, collection) if pipeline.has_detector else {})}
+    weights = {**pipeline.weights(), **(detector_of(pipeline.films, collection) if pipeline.has_detector else {})}
     config = {
         "findings": list(collection.findings),
         "network": asdict(pipeline.preset.architecture),
@@ -212,11 +211,3 @@ def run_pipeline(pipeline: Pipeline) -> Checkpoint | None:
         metrics=metrics,
         half=True,
     )
-
-
-def _detector(films: Films, collection) -> dict[str, Tensor]:
-    """The tensors of a detector fitted to training pictures, its limit from validation."""
-    training, validation = (
-        films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
-    )
-    return {k: torch.as_tensor(v) for k, v in OutOfDistributionDetector.of(training, validation).tensors().items()}

@@ -1,5 +1,6 @@
-"""The detectors of the checkpoints that come with the app know noise from what they were trained on."""
+"""The shipped checkpoints' detectors know noise and smooth pictures from what they were trained on."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ def noises(side):
         yield np.where(random.random((side, side)) < 0.01, 255, 0).astype(np.float32)
 
 
-@pytest.mark.parametrize("side", [100, 200, 512, 1024])
+@pytest.mark.parametrize("side", [24, 40, 64, 79, 100, 200, 512, 1024])
 @pytest.mark.parametrize("name", shipped())
 def test_noise_is_unlike_films_mr_and_ultrasound(name, side):
     checkpoint, asked = detector(name)
@@ -48,6 +49,34 @@ def test_noise_is_unlike_films_mr_and_ultrasound(name, side):
     for pixels in noises(side):
         score, limit = asked.score(pixels)
         assert limit < score < np.inf
+
+
+def smooth(side):
+    """Ramps, a blob, a hollow, a disc and a blurred one: (side, side) float32, grey values from 0 to 255."""
+    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
+    bump = np.exp(-4 * ((x - 0.5) ** 2 + (y - 0.5) ** 2))
+    disc = np.where(np.hypot(x - 0.5, y - 0.5) < 0.35, 1.0, 0.0)
+    pictures = (x, y, 1 - x, 1 - y, (x + y) / 2, bump, 1 - bump, disc, cv2.GaussianBlur(disc, (0, 0), side / 20))
+    return [(255 * picture).astype(np.float32) for picture in pictures]
+
+
+@pytest.mark.parametrize("side", [64, 128, 512])
+@pytest.mark.parametrize("name", shipped())
+def test_smooth_pictures_are_unlike_whatever_was_learned(name, side):
+    _, asked = detector(name)
+    for pixels in smooth(side):
+        score, limit = asked.score(pixels)
+        assert score > limit
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_natural_picture_is_unlike_whatever_was_learned(name):
+    from skimage import data
+
+    _, asked = detector(name)
+    for pixels in (data.camera(), data.coins(), data.page(), data.moon(), data.grass(), data.text(), data.brick()):
+        score, limit = asked.score(pixels.astype(np.float32))
+        assert score > limit
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
@@ -532,13 +533,37 @@ def imported_by(*words, **environment):
             "; give the path of a DICOM, NIfTI, NRRD, MetaImage",
         ),
         (("explain", "{film}", "--checkpoint", "nowhere", "--out", "{out}"), "There is no checkpoint at 'nowhere'"),
+        (
+            ("explain", "{film}", "--checkpoint", "{start}", "--out", "{out}", "--finding", "effusion"),
+            "(did you mean 'Effusion'?)",
+        ),
+        (("explain", "{volume}", "--checkpoint", "{start}", "--out", "{out}"), "choose one slice of it with --slice"),
+        (("explain", "{film}", "--checkpoint", "{start}", "--out", "/proc/out"), "/proc/out cannot be written ("),
+        (
+            ("explain", "{film}", "--checkpoint", "{start}", "--out", "{out}", "--json", "/proc/x.json"),
+            "/proc/x.json cannot be written (",
+        ),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", *DATA, "--split", "half"), "split is one of"),
+        (("evaluate", "va_gan", "--checkpoint", "{start}", *DATA), "is a checkpoint of attri_net, not of va_gan"),
+        (("evaluate", "attri_net", "--checkpoint", "{start}", "--data", "busi", "--root", "{out}"), "out"),
+        (("bias", "--checkpoint", "{start}", *DATA, "--attribute", "sex", "--attribute", "sex"), "named twice"),
+        (("bias", "--checkpoint", "nowhere", *DATA, "--attribute", "sex"), "no checkpoint at 'nowhere'"),
+        (("bias", "--checkpoint", "{start}", *DATA, "--attribute", "sex", "--pdf", "/proc/x.pdf"), "cannot be written"),
+        (
+            ("adopt", "{film}", "--card", "{film}", "--name", "{start_name}", "--out", "{beside}"),
+            "choose another --name",
+        ),
+        (("adopt", "{out}", "--card", "{film}", "--name", "new"), "there is no file"),
         (("train", "attri_net", *DATA, "--name", "../evil"), "a checkpoint's name is made of"),
         (("train", "nothing", *DATA), "no method is called 'nothing'"),
         (("train", "attri_net", "--data", "nothing"), "'nothing'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_heavy_is_imported(words, sentence, start, film, tmp_path):
-    places = {"start": start, "film": film, "out": tmp_path / "out"}
+    volume = tmp_path / "head.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.ones((20, 20, 5), np.int16), np.eye(4)), volume)
+    places = {"start": start, "film": film, "out": tmp_path / "out", "volume": volume}
+    places |= {"start_name": Path(start).name, "beside": Path(start).parent}
     code, err, modules = imported_by(*(word.format(**places) for word in words))
     assert code in (1, 2) and sentence in err and len(err.strip().splitlines()) == 1
     assert not {"torch", "sklearn", "diffusers", "lightning", "streamlit"} & modules

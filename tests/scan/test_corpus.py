@@ -147,7 +147,7 @@ REFUSED = {  # a word of the sentence: files
     "unknown kind": """
         empty_charset_LEI.dcm meta_missing_tsyntax.dcm nested_priv_SQ.dcm
     """,
-    "nearly constant": """
+    "grey levels, as a mask": """
         liver_1frame.dcm liver_expb_1frame.dcm liver.dcm liver_expb.dcm
     """,
     "no format": """

@@ -135,7 +135,7 @@ REFUSED = [  # file, a word of the sentence
     (b"\x93NUMPY\x01\0" + b"\0" * 90, "NumPy"),
     (png(BLANK), "same value"),
     (png(SPECK), "nearly constant"),
-    (png((FLAT > 100).astype(np.uint8) * 255), "grey levels"),
+    (png((FLAT > 100).astype(np.uint8) * 255), "The picture has 2 grey levels, as a mask"),
     (dicom(np.zeros((40, 50), np.uint16)), "same value"),
     (png(FLAT[:15]), "16 x 16"),
     (dicom(DEEP[:, :9]), "16 x 16"),

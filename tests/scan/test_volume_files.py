@@ -14,7 +14,8 @@ import pytest
 from engine.scan import UnreadableScan, bounds, read_scan, read_volume, read_volumes
 from engine.scan.volume_scan import TAKEN_FOR_CT
 from tests.places import REAL_SCANS
-from tests.scan.series_files import head
+from tests.scan.files import png
+from tests.scan.series_files import head, series
 
 HEAD = head(18, 20, 24)  # slices to the head, rows to the back, columns to the left
 SPACING = (2.5, 0.8, 0.6)
@@ -255,3 +256,24 @@ def test_a_real_series_whose_names_are_out_of_order_lies_as_its_table_says():
     for place in (0, 40, 147):
         data = pydicom.dcmread(folder / "P001" / rows[place]["file"])
         assert np.array_equal(scan.pixels[place], data.pixel_array * data.RescaleSlope + data.RescaleIntercept)
+
+
+def test_loose_pictures_of_a_folder_are_offered_as_pictures_by_their_names(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("before.png", "after.png"):
+        (tmp_path / name).write_bytes(png(random.integers(0, 255, (40, 50)).astype(np.uint8)))
+    found = read_volumes(tmp_path)
+    assert found.names == ("after.png", "before.png") and "after" not in repr(found)
+    with pytest.raises(UnreadableScan, match=r"2 pictures in it \(0: after.png, picture of 50 x 40; 1: before.png"):
+        found.one()
+    (tmp_path / "head.nii").write_bytes(nifti(*turned((2, 1, 0), (1, 1, 1))))
+    found = read_volumes(tmp_path)
+    assert found.names == ("head.nii", "after.png", "before.png")
+    with pytest.raises(UnreadableScan, match=r"3 scans in it \(0: head.nii, .*18 slices"):
+        found.one()
+
+
+def test_a_series_of_slices_has_no_name_of_one_file(tmp_path):
+    for place, data in enumerate(series(head(4))):
+        (tmp_path / f"{place}.dcm").write_bytes(data)
+    assert read_volumes(tmp_path).names == ("",)

@@ -16,8 +16,8 @@ from engine.methods.attri_net.explain import AttriNetModel
 from engine.methods.attri_net.network import Architecture, AttriNet
 from engine.methods.attri_net.train import AttriNetRecipe
 from engine.metrics.classification import youden_threshold
-from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
+from engine.training.detector import detector_tensors
 from engine.training.job import TrainingJob
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
@@ -93,7 +93,6 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly
     torch.nn.init.normal_(net.classifiers.weight)
     torch.nn.init.normal_(net.centres.value, std=0.1)
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, 32, 32)).astype(np.float32)
-    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     return save_checkpoint(
         folder,
         method="attri_net",
@@ -105,7 +104,6 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Cardiomegaly
             "thresholds": dict.fromkeys(findings, 0.5),
             "scales": dict.fromkeys(findings, 0.2),
         },
-        weights={f"net.{k}": v for k, v in net.state_dict().items()}
-        | {k: torch.as_tensor(v) for k, v in detector.tensors().items()},
+        weights={f"net.{k}": v for k, v in net.state_dict().items()} | detector_tensors(pictures[:30], pictures[30:]),
         card=placeholder_card(),
     )

@@ -16,8 +16,8 @@ from engine.methods.causal_alignment.explain import CausalAlignmentModel
 from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork
 from engine.methods.causal_alignment.pictures import RegionPictures, operating_point
 from engine.methods.causal_alignment.train import CausalAlignmentRecipe
-from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
+from engine.training.detector import detector_tensors
 from engine.training.job import TrainingJob
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
@@ -101,7 +101,6 @@ def tiny(folder: Path, seed: int = 0, concepts: tuple[str, ...] = ("margin", "sp
     with torch.no_grad():
         net.image.last.weight.mul_(10)
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, 16, 16)).astype(np.float32)
-    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     config = {
         "findings": ["Malignant"],
         "concepts": list(concepts),
@@ -112,7 +111,6 @@ def tiny(folder: Path, seed: int = 0, concepts: tuple[str, ...] = ("margin", "sp
         "thresholds": {"Malignant": 0.5},
         "scales": {"Malignant": 0.2},
     }
-    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | {
-        k: torch.as_tensor(v) for k, v in detector.tensors().items()
-    }
+    detector = detector_tensors(pictures[:30], pictures[30:])
+    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | detector
     return save_checkpoint(folder, method="causal_alignment", config=config, weights=weights, card=placeholder_card())

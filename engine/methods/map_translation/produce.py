@@ -17,9 +17,9 @@ from engine.methods.map_translation.evaluate import fixed_cut, look, measures
 from engine.methods.map_translation.explain import DiscrepancyModel
 from engine.methods.map_translation.train import DiscrepancyRecipe
 from engine.metrics.classification import youden_threshold
-from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
 from engine.training.calibration import fitted_to_sizes
+from engine.training.detector import detector_tensors
 from engine.training.pipeline import RecipePipeline
 
 INTENDED = (
@@ -103,7 +103,6 @@ def tiny(
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * (0.3 if parameter.ndim > 1 else 0.05))
     size = architecture.size
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, size, size)).astype(np.float32)
-    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     return save_checkpoint(
         folder,
         method=method,
@@ -118,7 +117,6 @@ def tiny(
             "thresholds": {finding: 0.5},
             "scales": {finding: 0.2},
         },
-        weights={f"net.{k}": v for k, v in net.state_dict().items()}
-        | {k: torch.as_tensor(v) for k, v in detector.tensors().items()},
+        weights={f"net.{k}": v for k, v in net.state_dict().items()} | detector_tensors(pictures[:30], pictures[30:]),
         card=placeholder_card(),
     )

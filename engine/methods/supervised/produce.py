@@ -16,9 +16,9 @@ from engine.methods.supervised.evaluate import evaluate, look
 from engine.methods.supervised.explain import SupervisedModel
 from engine.methods.supervised.train import Architecture, SupervisedRecipe, SupervisedUNet
 from engine.metrics.classification import youden_threshold
-from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing
 from engine.training.calibration import fitted_to_sizes
+from engine.training.detector import detector_tensors
 from engine.training.job import TrainingJob
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
@@ -81,7 +81,6 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Effusion"), 
     net = SupervisedUNet(len(findings), Architecture(size=32, width=4, levels=2))
     torch.nn.init.normal_(net.last.weight, std=0.05)
     pictures = np.random.default_rng(seed).uniform(-0.9, 0.9, (40, 32, 32)).astype(np.float32)
-    detector = OutOfDistributionDetector.of(pictures[:30], pictures[30:])
     config = {
         "findings": list(findings),
         "network": asdict(net.architecture),
@@ -91,7 +90,5 @@ def tiny(folder: Path, findings: tuple[str, ...] = ("Atelectasis", "Effusion"), 
         "thresholds": dict.fromkeys(findings, 0.5),
         "scales": dict.fromkeys(findings, 0.2),
     }
-    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | {
-        k: torch.as_tensor(v) for k, v in detector.tensors().items()
-    }
+    weights = {f"net.{k}": v for k, v in net.state_dict().items()} | detector_tensors(pictures[:30], pictures[30:])
     return save_checkpoint(folder, method="supervised", config=config, weights=weights, card=placeholder_card())
