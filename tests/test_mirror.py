@@ -84,8 +84,8 @@ ELSEWHERE = {
     "server/test_leaving.py": "server: sessions",
     "test_app.py": "pages: explain learned; pages.components: ahead open_scans",
     "test_doors.py": "commands: caution",
-    "test_package.py": "commands: app",
     "test_viewer.py": "viewer: blob header",
+    "training/test_detector.py": "commands: detector",
     "worker/test_worker.py": "worker: extension messages server",
 }
 
