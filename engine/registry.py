@@ -165,15 +165,15 @@ class Model(ABC):
         Args:
             symbol: a value of the symbol that its training pictures carried, drawn into the scan first; "" for none.
         """
-        raise UnsuitableScan(f"{_method_of(self.checkpoint).title} reads no attributes.")
+        raise UnsuitableScan(f"{explaining_method(self.checkpoint).title} reads no attributes.")
 
     def predict_from_attributes(self, values: Mapping[str, float]) -> float:
         """The probability of the diagnosis with every attribute, in [0, 1], set by hand."""
-        raise UnsuitableScan(f"{_method_of(self.checkpoint).title} reads no attributes.")
+        raise UnsuitableScan(f"{explaining_method(self.checkpoint).title} reads no attributes.")
 
     def attribute_effects(self, values: Mapping[str, float]) -> list[AttributeEffect]:
         """How much of the diagnosis each set of attributes accounts for, most first."""
-        raise UnsuitableScan(f"{_method_of(self.checkpoint).title} reads no attributes.")
+        raise UnsuitableScan(f"{explaining_method(self.checkpoint).title} reads no attributes.")
 
     def finding_indices(self, findings: Sequence[str] | None = None) -> list[int]:
         """Where `findings` stand among the model's own; all of them when None.
