@@ -190,16 +190,25 @@ def explain_view(
     return explain_state(key, findings, picture)
 
 
-def linked_panels(panels: Sequence[PanelView], *, key: str, height: int | None = None, least_height: int = 520) -> dict:
+def linked_panels(
+    panels: Sequence[PanelView],
+    *,
+    key: str,
+    height: int | None = None,
+    least_height: int = 520,
+    spacing_mm: tuple[float, float] | None = None,
+    pixel_aspect: float = 1.0,
+) -> dict:
     """Any panels, linked: one zoom, one crosshair, one hand. Returns {} (nothing is chosen in it).
 
     Args:
         height: in CSS pixels; by default what is left of the browser window, but at least `least_height`.
+        spacing_mm, pixel_aspect: as for `explain_view`.
 
     Raises:
         ValueError: without panels, or when their bases differ in shape.
     """
-    packer, header = panels_parts(panels, key=key, height=height)
+    packer, header = panels_parts(panels, key=key, height=height, spacing_mm=spacing_mm, pixel_aspect=pixel_aspect)
     _mount(packer, header | {"least_height": int(least_height)}, {})
     return {}
 

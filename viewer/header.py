@@ -118,7 +118,14 @@ def explain_parts(
     return packer, header
 
 
-def panels_parts(panels: Sequence[PanelView], *, key: str, height: int | None = None) -> tuple[Packer, dict]:
+def panels_parts(
+    panels: Sequence[PanelView],
+    *,
+    key: str,
+    height: int | None = None,
+    spacing_mm: tuple[float, float] | None = None,
+    pixel_aspect: float = 1.0,
+) -> tuple[Packer, dict]:
     """The arrays and the header behind `linked_panels`."""
     if not panels:
         raise ValueError("linked_panels needs at least one panel")
@@ -149,8 +156,9 @@ def panels_parts(panels: Sequence[PanelView], *, key: str, height: int | None = 
                 "sequential": bool(panel.sequential),
             }
         )
-    header = _header("panels", shape, None, key, height)
+    header = _header("panels", shape, spacing_mm, key, height)
     header |= {
+        "pixel_aspect": float(pixel_aspect),
         "panels": entries,
         "windows": windows,
         "presets": [] if first is None else _presets(first, windows[0], ()),

@@ -174,6 +174,18 @@ class Store:
         with self.database.reading() as connection:
             return tuple(log.entries(connection, scan_sha256))
 
+    def annotations_at(self, scan_sha256: str, revision: int) -> tuple[Annotation, ...]:
+        """What was drawn on a scan at an earlier revision, from the log."""
+        standing: dict[str, Annotation] = {}
+        for entry in self.history(scan_sha256):
+            if entry.revision > revision:
+                break
+            if entry.action == "removed":
+                standing.pop(entry.subject, None)
+            elif entry.action in ("added", "changed"):
+                standing[entry.subject] = from_json(Annotation, entry.content())
+        return tuple(standing.values())
+
     def verify(self, head: str | None = None) -> log.Verification:
         """See `engine.review.log.verify`."""
         with self.database.reading() as connection:

@@ -55,6 +55,15 @@ def test_only_what_changed_gets_a_new_revision_and_an_entry(store):
     assert len(store.history(SCAN)) == 5 and not store.history(OTHER)
 
 
+def test_what_stood_at_an_earlier_revision_is_known_from_the_log(store):
+    one, two = annotation(label="1"), annotation(label="2")
+    store.save(SCAN, [one, two], base=0, reader="A")
+    store.save(SCAN, [replace(one, label="1b")], base=1, reader="B")
+    store.move(SCAN, "submitted", base=2, reader="B")
+    assert store.annotations_at(SCAN, 1) == (one, two) and store.annotations_at(SCAN, 0) == ()
+    assert [kept.label for kept in store.annotations_at(SCAN, 3)] == ["1b"]
+
+
 def test_a_second_reviewer_gets_a_conflict_and_nobodys_edit_is_lost(store, open_store, url):
     other = open_store(url)
     one = annotation(label="both began from this")

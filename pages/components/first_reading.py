@@ -1,0 +1,178 @@
+"""Read first: the reader's own findings, then the model's, then the reader's again; both are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from engine.checkpoints.format import Checkpoint
+from engine.review.database import NotSaved
+from engine.review.records import AIDS, Reading, UnusableRecord, new_id, now
+from pages.components import common, open_scans
+from pages.components.desk import Desk
+from pages.components.explaining import Explained
+from pages.components.shelf import OpenScan
+
+NOWHERE = "no drawing"
+
+
+def kept(here: Desk, name: str, checkpoint: Checkpoint, stage: str) -> dict[str, Reading]:
+    """The reader's first reading of each finding in this stage."""
+    found: dict[str, Reading] = {}
+    for reading in here.store.readings(here.case.scan_sha256):
+        if (reading.reader, reading.checkpoint_identity, reading.stage) == (name, checkpoint.identity, stage):
+            found.setdefault(reading.finding, reading)
+    return found
+
+
+def read(
+    opened: OpenScan, here: Desk, name: str, checkpoint: Checkpoint, answer: Callable[[], Explained | None]
+) -> Explained | None:
+    """The steps of one scan. Returns what the model found where its pictures may be shown: after the reveal, with
+    pictures switched on.
+
+    Args:
+        answer: asks the model; called once its answer may be seen.
+    """
+    findings = list(checkpoint.config["findings"])
+    before = kept(here, name, checkpoint, "before")
+    if set(findings) - set(before):
+        _first(here, name, checkpoint, findings)
+        return None
+    after = kept(here, name, checkpoint, "after")
+    explained = answer()
+    if explained is None:
+        st.text("The model is at work on this scan.")
+        return None
+    pictures = st.session_state.get(_key(here, checkpoint, "pictures"), True)
+    words = st.session_state.get(_key(here, checkpoint, "words"), True)
+    if after:
+        aids = next(iter(after.values())).aids
+        _result(explained, before, after)
+        return explained if "pictures" in aids else None
+    with st.container(horizontal=True):
+        pictures = st.toggle("Pictures", pictures, key=_key(here, checkpoint, "pictures"))
+        words = st.toggle("Words", words, key=_key(here, checkpoint, "words"))
+    aids = tuple(aid for aid, on in zip(AIDS, (pictures, words), strict=True) if on)
+    _second(opened, here, name, checkpoint, explained, before, aids)
+    return explained if pictures else None
+
+
+def _key(here: Desk, checkpoint: Checkpoint, what: str) -> str:
+    return f"{what} {here.case.scan_sha256[:16]} {checkpoint.identity[:16]}"
+
+
+def _regions(here: Desk) -> dict[str, str]:
+    """What was drawn on the scan, as it is chosen from a list, to its id."""
+    names = {NOWHERE: ""}
+    for place, one in enumerate(here.drawn, 1):
+        if one.encloses:
+            names[f"{place}. {one.label or one.kind}"] = one.id
+    return names
+
+
+def _ask(here: Desk, checkpoint: Checkpoint, finding: str, stage: str, start: float, region: str) -> tuple[float, str]:
+    """Confidence and region of one finding."""
+    key = _key(here, checkpoint, f"{stage} {finding}")
+    percent = st.slider(finding, 0, 100, round(100 * start), 5, format="%d %%", key=key)
+    if percent <= 50:
+        return percent / 100, ""
+    names = _regions(here)
+    place = list(names.values()).index(region) if region in names.values() else 0
+    chosen = st.selectbox(f"Where {finding} is", list(names), place, key=f"where {key}", label_visibility="collapsed")
+    return percent / 100, names[chosen]
+
+
+def _first(here: Desk, name: str, checkpoint: Checkpoint, findings: list[str]) -> None:
+    st.html("<h3 class='part'>Your reading</h3>")
+    st.text("How sure are you that each finding is there? 0 % is surely not, 100 % surely. Draw where you see it.")
+    given = {finding: _ask(here, checkpoint, finding, "before", 0.5, "") for finding in findings}
+    if st.button("Keep it and reveal the model's answer", type="primary", disabled=here.pending is not None):
+        _keep(here, name, checkpoint, given, "before")
+
+
+def _second(
+    opened: OpenScan,
+    here: Desk,
+    name: str,
+    checkpoint: Checkpoint,
+    explained: Explained,
+    before: dict[str, Reading],
+    aids: tuple[str, ...],
+) -> None:
+    st.html("<h3 class='part'>The model's answer, and yours again</h3>")
+    given = {}
+    for finding in explained.findings:
+        own = before[finding.name]
+        called = "present" if finding.probability > finding.threshold else "absent"
+        words = "no answer that means anything" if finding.unsure else f"{called}, {finding.probability:.2f}"
+        st.text(f"{finding.name}: the model says {words}; you said {100 * own.confidence:.0f} %")
+        if "words" in aids:
+            st.text(finding.sentence)
+        given[finding.name] = _ask(here, checkpoint, finding.name, "after", own.confidence, own.region)
+    if st.button("Keep this as my final reading", type="primary", disabled=here.pending is not None):
+        answers = {finding.name: (finding.probability, finding.threshold) for finding in explained.findings}
+        _keep(here, name, checkpoint, given, "after", aids, answers, truths(opened, checkpoint))
+
+
+def truths(opened: OpenScan, checkpoint: Checkpoint) -> dict[str, bool]:
+    """Which of a checkpoint's findings are there, of a drawn scan; empty for any other."""
+    if not opened.drawn_by or common.trained_on(checkpoint) != opened.drawn_by:
+        return {}
+    return {
+        finding: finding in opened.truth
+        for finding in checkpoint.config["findings"]
+        if open_scans.true_change(opened, finding) is not None
+    }
+
+
+def _keep(
+    here: Desk,
+    name: str,
+    checkpoint: Checkpoint,
+    given: dict[str, tuple[float, str]],
+    stage: str,
+    aids: tuple[str, ...] = (),
+    answers: dict[str, tuple[float, float]] | None = None,
+    truth: dict[str, bool] | None = None,
+) -> None:
+    try:
+        here.store.keep(
+            [
+                Reading(
+                    id=new_id(),
+                    scan_sha256=here.case.scan_sha256,
+                    reader=name,
+                    finding=finding,
+                    confidence=confidence,
+                    stage=stage,
+                    created=now(),
+                    region=region,
+                    aids=aids,
+                    checkpoint_identity=checkpoint.identity,
+                    probability=(answers or {}).get(finding, (None, None))[0],
+                    threshold=(answers or {}).get(finding, (None, None))[1],
+                    truth=(truth or {}).get(finding),
+                )
+                for finding, (confidence, region) in given.items()
+            ]
+        )
+    except (NotSaved, UnusableRecord) as error:
+        common.line(str(error), "bad")
+        return
+    st.rerun()
+
+
+def _result(explained: Explained, before: dict[str, Reading], after: dict[str, Reading]) -> None:
+    st.html("<h3 class='part'>What you read, and what the model says</h3>")
+    for finding in explained.findings:
+        first, last = before[finding.name], after.get(finding.name)
+        if last is None:
+            continue
+        truth = "" if last.truth is None else ("; it is there" if last.truth else "; it is not there")
+        changed = ", changed" if first.present != last.present else ""
+        st.text(
+            f"{finding.name}: {100 * first.confidence:.0f} % before, {100 * last.confidence:.0f} % after{changed}; "
+            f"the model {finding.probability:.2f}{truth}"
+        )

@@ -1,0 +1,170 @@
+"""Review: draw and measure on a scan, say what you think of a model's findings, submit, accept or return the case."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from engine.checkpoints.detector import only_drawn
+from engine.checkpoints.format import Checkpoint
+from engine.review.database import UnusableStore
+from engine.review.measurements import ScanFacts
+from pages.components import (
+    agreement_picture,
+    common,
+    desk,
+    first_reading,
+    open_scans,
+    review_panel,
+    review_view,
+    scan_list,
+    words,
+)
+from pages.components.checkpoint_choice import offered, standing
+from pages.components.desk import IN_MEMORY, Desk
+from pages.components.drop_anywhere import drop_anywhere
+from pages.components.explaining import Explained, explaining
+from pages.components.shelf import OpenScan
+from viewer.marks import drawing, drawn_on
+
+MODES = ("Review", "Read first", "Agreement")
+
+
+def model_for(opened: OpenScan) -> Checkpoint | None:
+    """The checkpoint that the scan is explained with; None where none here takes it."""
+    scan = open_scans.chosen_slice(opened)
+    offers = offered(opened)
+    takes = any(common.takes(c, scan.kind, opened.slices) for c in offers.checkpoints)
+    return standing(offers) if takes else None
+
+
+def answer(opened: OpenScan, checkpoint: Checkpoint) -> Explained | None:
+    """What the checkpoint says of the scan; None while it is at work, and where it failed, which is said."""
+    scan = open_scans.chosen_slice(opened)
+    job = common.ask(*explaining(opened, scan, checkpoint, common.device()))
+    done = job.wait(0.3)
+    common.worker().keep_only(common.session(), [job.key])
+    if not done:
+        common.wait_for(job, "Explaining the scan")
+        return None
+    if job.error is not None:
+        common.line(common.complaint(job, "what you drew is still here"), "bad")
+        return None
+    explained = job.answer()
+    if checkpoint.caution:
+        common.line(f"Caution: {checkpoint.caution}", "note")
+    trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
+    if unlike := words.unlike(explained.likeness, trained_on, only_drawn(checkpoint, opened.drawn_by)):
+        common.line(f"{unlike} Do not rely on what it says here.", "warn")
+    elif explained.likeness is None:
+        common.line("Whether the scan is like those that the model was trained on is not known.", "warn")
+    return explained
+
+
+def review(opened: OpenScan, here: Desk, name: str, side, film) -> None:
+    """Draw, say what you think, submit."""
+    checkpoint = model_for(opened)
+    explained = None
+    with side:
+        review_panel.trouble(here, name)
+        review_panel.state(here, name)
+        if checkpoint is not None and st.toggle("Show the model's findings", key="show model"):
+            explained = answer(opened, checkpoint)
+            if explained is not None:
+                review_panel.opinions(here, name, checkpoint, explained)
+        elif checkpoint is None:
+            st.text("No model here takes this scan; nothing below needs one.")
+        review_panel.history(here.store.history(here.case.scan_sha256))
+    with film:
+        review_view.show(opened, explained)
+
+
+def read_first(opened: OpenScan, here: Desk, name: str, side, film) -> None:
+    """The reader's own findings before the model's."""
+    checkpoint = model_for(opened)
+    with side:
+        review_panel.trouble(here, name)
+        shown = None
+        if checkpoint is None:
+            common.line("No model here takes this scan, so there is nothing to reveal.", "quiet")
+        elif not name:
+            st.text("Give your name to read.")
+        else:
+            shown = first_reading.read(opened, here, name, checkpoint, lambda: answer(opened, checkpoint))
+    with film:
+        review_view.show(opened, shown, blind=True)
+
+
+def at_the_desk(opened: OpenScan, mode: str) -> None:
+    """The three columns: what draws, the scan, and what is said of it."""
+    here = desk.desk(opened.scan.sha256, lambda: ScanFacts.of(opened.scan))
+    name = desk.reader()
+    if name:
+        here.receive(drawn_on(review_view.VIEW, opened.scan.sha256), name)
+    here.look()
+    pens, film, side = st.columns([0.19, 0.55, 0.26], gap="small")
+    with side, st.container(key="side"):
+        review_panel.who_reads()
+        part = st.container(key="part")
+    with pens:
+        beside = st.container(key="pens")
+    {"Review": review, "Read first": read_first}[mode](opened, here, name, part, film)
+    with beside:
+        drawing(
+            review_view.VIEW,
+            picture=opened.scan.sha256,
+            facts=here.facts,
+            annotations=here.drawn,
+            loaded=here.loaded,
+            revision=here.case.revision,
+            acked=here.acked,
+            saved=here.saved,
+            trouble=here.trouble,
+            locked=locked(here, name),
+            labels=review_view.labels(opened, model_for(opened)),
+        )
+
+
+def locked(here: Desk, name: str) -> str:
+    """Why nothing may be drawn."""
+    if not name:
+        return "Give your name at the right to draw."
+    return f"The case is {here.case.state}. Return it to draw on it again." if here.case.locked else ""
+
+
+def main() -> None:
+    with st.sidebar, st.container(key="scans"):
+        scan_list.sidebar()
+        drop_anywhere()
+    with st.container(key="notices"):
+        if notice := st.session_state.get("notice"):
+            common.line(notice, "warn")
+    try:
+        in_memory = desk.store().in_memory
+    except UnusableStore as error:
+        common.line(f"{error} Nothing can be reviewed until that is mended.", "bad")
+        return
+    with st.container(key="mode", horizontal=True, vertical_alignment="center"):
+        mode = st.segmented_control("Mode", MODES, default=MODES[0], key="review mode", label_visibility="collapsed")
+        if in_memory:
+            st.text(IN_MEMORY)
+    if mode == "Agreement":
+        agreement_picture.show(desk.store().readings())
+        return
+    if (entry := open_scans.next_to_show()) is not None:
+        scan_list.wait_for_reading(entry)
+    opened = open_scans.chosen()
+    if opened is None:
+        with st.container(key="empty"):
+            st.markdown(
+                "**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there.",
+                text_alignment="center",
+            )
+        return
+    try:
+        at_the_desk(opened, mode or MODES[0])
+    except UnusableStore as error:
+        common.line(str(error), "bad")
+
+
+if common.inside_app_frame():
+    main()
