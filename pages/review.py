@@ -72,7 +72,7 @@ def review(opened: OpenScan, here: Desk, name: str, side, film) -> None:
             if explained is not None:
                 review_panel.opinions(here, name, checkpoint, explained)
         elif checkpoint is None:
-            st.text("No model here takes this scan; nothing below needs one.")
+            st.text("No checkpoint here takes this scan; a review needs none.")
         review_panel.history(here.store.history(here.case.scan_sha256))
     with film:
         review_view.show(opened, explained)
@@ -85,7 +85,7 @@ def read_first(opened: OpenScan, here: Desk, name: str, side, film) -> None:
         review_panel.trouble(here, name)
         shown = None
         if checkpoint is None:
-            common.line("No model here takes this scan, so there is nothing to reveal.", "quiet")
+            common.line("No checkpoint here takes this scan, so there is nothing to reveal.", "quiet")
         elif not name:
             st.text("Give your name to read.")
         else:

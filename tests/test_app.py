@@ -27,7 +27,14 @@ from tests.scan.series_files import head, series, shuffled
 from tests.scan.test_archive import zipped
 from tests.tiny_checkpoints import tiny
 
-PAGES = ("pages/explain.py", "pages/learned.py", "pages/similar.py", "pages/bias.py", "pages/models.py")
+PAGES = (
+    "pages/explain.py",
+    "pages/review.py",
+    "pages/learned.py",
+    "pages/similar.py",
+    "pages/bias.py",
+    "pages/models.py",
+)
 SECRET = "Jane_Doe_1970"
 
 

@@ -71,7 +71,7 @@ def test_no_other_page_may_put_the_app_in_a_frame(page, address):
     assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
 
 
-@pytest.mark.parametrize("path", ["/learned", "/bias", "/models"])
+@pytest.mark.parametrize("path", ["/review", "/learned", "/bias", "/models"])
 def test_a_page_opened_by_its_address_is_that_page_and_no_console_has_an_error(page, address, path):
     said = []
     page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)

@@ -48,7 +48,7 @@ def kept(data):
 
 def test_it_works_without_any_model_and_a_case_goes_through_its_states(data):
     at = page()
-    assert not at.exception and any("No model here takes this scan" in line for line in said(at))
+    assert not at.exception and any("No checkpoint here takes this scan" in line for line in said(at))
     assert not [one for one in at.button if one.label == "Submit"], "nobody submits without a name"
     named(at)
     assert any("Dr A (name not verified)" in line for line in said(at))
