@@ -39,7 +39,11 @@ def no_answer(explanation: Explanation, rates: Sequence[Measure]) -> NoAnswer | 
         moves = log_odds(path.probabilities.max()) - log_odds(path.probabilities.min())
         if max(moves, abs(log_odds(explanation.probability) - threshold)) < INDIFFERENT:
             return NoAnswer.INDIFFERENT
-    auc = rate(rates, "auc", explanation.finding)
-    if auc is not None and auc.low is not None and auc.chance is not None and auc.low <= auc.chance:
-        return NoAnswer.AUC_HOLDS_CHANCE
-    return None
+    return NoAnswer.AUC_HOLDS_CHANCE if not_shown_to_know(explanation.finding, rates) else None
+
+
+def not_shown_to_know(finding: str, rates: Sequence[Measure]) -> Measure | None:
+    """The AUC of a finding whose interval holds chance: no answer about it means anything. None where it may."""
+    auc = rate(rates, "auc", finding)
+    held = auc is not None and auc.low is not None and auc.chance is not None and auc.low <= auc.chance
+    return auc if held else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from engine.answers import not_shown_to_know
 from engine.checkpoints.format import Checkpoint
 from engine.explanation import ClassCentres
 from engine.queue import Job
@@ -77,12 +78,39 @@ def _keep_finding() -> None:
     st.session_state["learned finding"] = st.session_state["finding on show"]
 
 
-def panels(checkpoint: Checkpoint, centres: dict[str, ClassCentres], finding: str, named: bool) -> list[PanelView]:
-    """Positive centre, negative centre and weights of one finding; each on one scale for all findings of
-    the checkpoint.
+def one_scale(shown: list[tuple[Checkpoint, dict[str, ClassCentres]]]) -> tuple[float, float]:
+    """Where the colour bars of all centres and of all weights end, the same for every checkpoint on show: what is
+    paler in one of them is less.
+    """
+    records = [record for _, centres in shown for record in centres.values()]
+    heaviest = max(float(np.abs(record.weights).max()) for record in records) or 1e-6
+    return max(record.limit for record in records), heaviest
+
+
+def not_learned(shown: list[tuple[Checkpoint, dict[str, ClassCentres]]], finding: str) -> list[str]:
+    """A sentence for each checkpoint of which nobody has shown that it knows the finding."""
+    return [
+        f"{common.label(checkpoint)} has not been shown to know {finding.lower()}: on films that it was not trained on "
+        f"the interval of its AUC is {auc.low:.2f} to {auc.high:.2f}. What is drawn here need not mean anything."
+        for checkpoint, _ in shown
+        if (auc := not_shown_to_know(finding, checkpoint.metrics.rows)) is not None
+    ]
+
+
+def panels(
+    checkpoint: Checkpoint,
+    centres: dict[str, ClassCentres],
+    finding: str,
+    named: bool,
+    scale: tuple[float, float],
+) -> list[PanelView]:
+    """Positive centre, negative centre and weights of one finding.
+
+    Args:
+        scale: see `one_scale`.
     """
     record = centres[finding]
-    heaviest = max(float(np.abs(other.weights).max()) for other in centres.values()) or 1e-6
+    limit, heaviest = scale
     whose = common.label(checkpoint)
     after = whose if named else ""
     lower = finding.lower()
@@ -91,7 +119,7 @@ def panels(checkpoint: Checkpoint, centres: dict[str, ClassCentres], finding: st
             f"Films with {lower}",
             after,
             map=record.positive,
-            map_limit=record.limit,
+            map_limit=limit,
             map_unit="mean change",
             alt=f"Class centre of films with {lower}, {whose}",
         ),
@@ -99,7 +127,7 @@ def panels(checkpoint: Checkpoint, centres: dict[str, ClassCentres], finding: st
             f"Films without {lower}",
             after,
             map=record.negative,
-            map_limit=record.limit,
+            map_limit=limit,
             map_unit="mean change",
             alt=f"Class centre of films without {lower}, {whose}",
         ),
@@ -154,8 +182,11 @@ def result(chosen: list[Checkpoint]) -> None:
         return
     for words in on_the_marker(shown, finding):
         common.line(words, "quiet")
+    for words in not_learned(shown, finding):
+        common.line(words, "warn")
+    scale = one_scale(shown)
     views = [
-        view for checkpoint, centres in shown for view in panels(checkpoint, centres, finding, named=len(shown) > 1)
+        view for checkpoint, centres in shown for view in panels(checkpoint, centres, finding, len(shown) > 1, scale)
     ]
     linked_panels(views, key="learned view")
 

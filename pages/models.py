@@ -139,6 +139,8 @@ def show(checkpoint: Checkpoint) -> None:
     aucs = [row for row in rows if row.metric == "auc"]
     noun = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     what = noun + "s"
+    if withheld := words.withheld(tuple(checkpoint.config["findings"]), rows, noun):
+        common.line(withheld, "warn")
     left, right = st.columns(2, gap="medium")
     with left:
         strong(f"How well it tells {words.told_apart(checkpoint.config, noun)}")

@@ -467,7 +467,26 @@ def test_two_checkpoints_are_seen_side_by_side_or_one_alone(checkpoints):
         "Films without cardiomegaly",
         "Weights for cardiomegaly",
     ] * 2
-    assert panels[0]["limit"] == panels[1]["limit"]
+    assert len({p["limit"] for p in panels if p["title"].startswith("Films")}) == 1, "one scale for both checkpoints"
+    assert len({p["limit"] for p in panels if p["title"].startswith("Weights")}) == 1
+
+
+def test_what_was_not_learned_is_said_where_it_is_shown_and_on_the_page_of_models(tmp_path, monkeypatch):
+    rows = (
+        Measure("auc", "Effusion", 0.9, 0.8, 0.95, 100, chance=0.5),
+        Measure("auc", "Edema", 0.52, 0.4, 0.64, 100, chance=0.5),
+    )
+    tiny(tmp_path / "attri-net-a", findings=("Effusion", "Edema"), metrics=Metrics(rows))
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path))
+    at = settled(opened("pages/learned.py"))
+    said = lambda: [text for text in texts(at) if "has not been shown to know" in text]
+    assert not said()
+    at.session_state["learned finding"] = "Edema"
+    at.run()
+    settled(at)
+    assert any("edema" in text and "0.40 to 0.64" in text for text in said())
+    at = opened("pages/models.py")
+    assert any("No result is shown for edema (0.40 to 0.64)" in text for text in texts(at))
 
 
 def test_a_refused_checkpoint_is_listed_with_its_sentence(checkpoints, tmp_path, monkeypatch):

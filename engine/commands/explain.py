@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from engine import __version__
+from engine.answers import no_answer
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.checkpoints.resolve import open_checkpoint
@@ -37,6 +38,9 @@ def explain(
     finding: Annotated[list[str] | None, typer.Option(help="again for each; all when not given")] = None,
     series: Annotated[int | None, typer.Option(help="of a folder or zip of several scans, from 0")] = None,
     slice: Annotated[int | None, typer.Option(help="of a volume or multi-frame file, from 0")] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="print the table of a scan unlike the training pictures too")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     json: Annotated[Path | None, typer.Option(help="write the table's numbers here", callback=writable)] = None,
 ) -> None:
@@ -44,7 +48,7 @@ def explain(
     read, _, checked, records = explained(scan, checkpoint, finding, series, slice, device)
     write_explanations(out, read, checked, records)
     rows = [record.record() for record in records]
-    say(checked, records)
+    say(checked, records, anyway)
     if json:
         write_json(json, "explain", rows)
 
@@ -92,8 +96,13 @@ def explained(
     return read, source, model.checkpoint, records
 
 
-def say(checkpoint: Checkpoint, records: Sequence[Explanation]) -> None:
-    """Prints how far to trust the records, and a line for each."""
+def say(checkpoint: Checkpoint, records: Sequence[Explanation], anyway: bool = True) -> None:
+    """Prints how far to trust the records, and a line for each; a finding about which no answer means anything is
+    withheld, as in the app.
+
+    Args:
+        anyway: also of a scan unlike the training pictures, of which the lines are held back else.
+    """
     alike = records[0].in_distribution
     if alike is None:
         elsewhere = "" if method(checkpoint.method).trainable else ": the model was trained elsewhere"
@@ -107,12 +116,22 @@ def say(checkpoint: Checkpoint, records: Sequence[Explanation]) -> None:
         )
     if checkpoint.caution:
         print(f"Caution: {checkpoint.caution}")
+    if records[0].like_training is False and not anyway:
+        names = ", ".join(record.finding for record in records)
+        print(f"Each probability may be meaningless and is held back ({names}); --anyway prints the table.")
+        return
+    nothing = {record.finding: why for record in records if (why := no_answer(record, checkpoint.metrics.rows))}
     print(f"{'finding':<22}{'probability':>12}{'threshold':>12}{'call':>10}{'flips at a':>12}")
     for row in (record.record() for record in records):
         flip = row["path"] and row["path"]["flip"]
+        if row["finding"] in nothing:
+            print(f"{row['finding']:<22}{'-':>12}{row['threshold']:>12.3f}{'withheld':>10}{'-':>12}")
+            continue
         call = "positive" if row["positive"] else "negative"
         flips = "-" if flip is None else f"{flip:.2f}"
         print(f"{row['finding']:<22}{row['probability']:>12.3f}{row['threshold']:>12.3f}{call:>10}{flips:>12}")
+    for finding, why in nothing.items():
+        print(f"{finding} is withheld: {why}.")
 
 
 def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanation]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.answers import NoAnswer, log_odds, no_answer, rate
+from engine.answers import NoAnswer, log_odds, no_answer, not_shown_to_know, rate
 from engine.explanation import Explanation
 from engine.metrics.measure import Measure
 from engine.preprocessing import enlarged, two_dimensional
@@ -154,6 +154,22 @@ def learned_nothing(explanation: Explanation, rates: Sequence[Measure], what: st
             f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f}), and {auc.chance:.2f} is chance. No result is shown."
         )
     return ""
+
+
+def withheld(findings: Sequence[str], rates: Sequence[Measure], what: str = "film") -> str:
+    """Of which findings no result is shown on any scan, and why; "" for none."""
+    aucs = [auc for finding in findings if (auc := not_shown_to_know(finding, rates)) is not None]
+    if not aucs:
+        return ""
+    names = [f"{with_article(auc.finding)} ({auc.low:.2f} to {auc.high:.2f})" for auc in aucs]
+    return (
+        f"No result is shown for {_listed(names)}: on {what}s that it was not trained on the interval of its AUC holds "
+        "chance."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def counterfactual_title(finding: str, contrast_class: str | None) -> str:

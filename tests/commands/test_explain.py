@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from engine.checkpoints.changes import with_caution
-from engine.commands.explain import explain, write_explanations
+from engine.commands.explain import explain, say, write_explanations
 from engine.explanation import Explanation
+from engine.metrics.measure import Measure
 from engine.regions import Region
 from engine.scan import Scan
 from tests.tiny_checkpoints import tiny
@@ -60,3 +61,45 @@ def test_a_checkpoints_caution_stands_above_what_it_says(tmp_path, capsys):
     explain(tmp_path / "film.png", str(checkpoint.folder), tmp_path / "out", device="cpu")
     said = capsys.readouterr().out
     assert said.index("Caution: It heals the scanner.") < said.index("probability")
+
+
+def rows_of(said):
+    return {line.split()[0]: line for line in said.splitlines() if line and line.split()[0] in ("Effusion", "Edema")}
+
+
+def test_a_finding_about_which_no_answer_means_anything_is_withheld_as_in_the_app(capsys):
+    checkpoint = SimpleNamespace(
+        name="m",
+        method="attri_net",
+        caution="",
+        metrics=SimpleNamespace(
+            rows=(
+                Measure("auc", "Effusion", 0.9, 0.8, 0.95, 100, chance=0.5),
+                Measure("auc", "Edema", 0.52, 0.4, 0.64, 100, chance=0.5),
+            )
+        ),
+    )
+    say(checkpoint, [record("Effusion", (0.2, 1.0)), record("Edema", (0.2, 1.0))])
+    said = capsys.readouterr().out
+    assert "0.750" in rows_of(said)["Effusion"]
+    assert "Edema is withheld: the interval of its AUC" in said
+    table = next(line for line in said.splitlines() if line.startswith("Edema  "))
+    assert "withheld" in table and "0.750" not in table
+
+
+def test_the_table_of_a_scan_unlike_the_training_pictures_is_held_back_until_it_is_asked_for(capsys):
+    checkpoint = SimpleNamespace(name="m", method="attri_net", caution="", metrics=SimpleNamespace(rows=()))
+    say(checkpoint, [record("Effusion", (1.5, 1.0))], anyway=False)
+    said = capsys.readouterr().out
+    assert "UNLIKE" in said and "held back (Effusion); --anyway" in said and "0.750" not in said
+    say(checkpoint, [record("Effusion", (1.5, 1.0))], anyway=True)
+    assert "0.750" in capsys.readouterr().out
+    say(checkpoint, [record("Effusion", (0.5, 1.0))], anyway=False)
+    assert "0.750" in capsys.readouterr().out
+
+
+def record(finding, alike):
+    flat = np.zeros((16, 16), np.float32)
+    return Explanation(
+        "a" * 64, "a" * 64, "b" * 64, finding, 0.75, 0.5, flat, "share", 1.0, flat, None, None, alike, 0.1
+    )

@@ -175,6 +175,14 @@ def test_a_model_whose_auc_may_be_chance_shows_no_result(low, chance, nothing):
     assert not nothing or f"its AUC is 0.63 ({low:.2f} to 0.83), and 0.50 is chance" in view.sentence
 
 
+def test_findings_of_which_nothing_is_shown_are_named_with_their_intervals():
+    auc = lambda finding, low: Measure("auc", finding, 0.63, low, 0.83, 153, chance=0.5)
+    known = [auc("Edema", 0.41), auc("Effusion", 0.7), auc("Mass", 0.5)]
+    said = words.withheld(("Edema", "Effusion", "Mass"), known)
+    assert "edema (0.41 to 0.83) and a mass (0.50 to 0.83)" in said and "effusion" not in said
+    assert words.withheld(("Effusion",), known) == ""
+
+
 def test_a_counterfactual_that_makes_the_model_more_sure_is_called_a_failure():
     said = words.sentence(explained(probability=0.6, without=0.7), RATES)
     assert "Without it the model is more certain (0.70). The film without it explains nothing here." in said
