@@ -22,7 +22,7 @@ def show() -> None:
     pages = [st.Page(script, title=title, url_path=at or None, default=not at) for script, title, at in PAGES]
     page = st.navigation(pages, position="hidden")
 
-    from pages.components import common, open_scans
+    from pages.components import common, open_scans, tour
     from server import sessions
 
     st.set_page_config(page_title=f"{page.title} - Otherwise", layout="wide", initial_sidebar_state="expanded")
@@ -36,6 +36,7 @@ def show() -> None:
             for script, title, _ in PAGES:
                 st.page_link(script, label=title)
 
+    tour.bar()
     with common.app_frame():
         page.run()
 

@@ -43,8 +43,8 @@ ELSEWHERE = {
     "datasets/test_registry.py": "datasets: collection",
     "datasets/test_stroke_phantom.py": "datasets: head_ct",
     "export/test_bias_pdf.py": "export: bias_json paper",
-    "export/test_forms.py": "export: annotations deidentification encapsulated_pdf everything fhir parametric_map pictures "
-    "presentation_state result secondary_capture segmentation session_pdf structured_report study validation",
+    "export/test_forms.py": "export: annotations deidentification encapsulated_pdf everything fhir parametric_map "
+    "pictures presentation_state result secondary_capture segmentation session_pdf structured_report study validation",
     "inference/test_inference.py": "inference: messages process tasks",
     "methods/acat/test_network.py": "networks: autoencoder",
     "methods/acat/test_produce.py": "methods.acat: evaluate maps train",

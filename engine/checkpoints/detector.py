@@ -56,6 +56,7 @@ def only_drawn(checkpoint: Checkpoint, drawn_by: str = "") -> bool:
     """Whether a checkpoint has seen drawn pictures only and the scan is a person's: then no score makes the two alike.
 
     Args:
-        drawn_by: the collection that drew the scan, "" for a scan of a person.
+        drawn_by: the collection that drew the scan, "" for a scan of a person. One that puts lesions into films of
+            persons draws persons.
     """
-    return not drawn_by and draws_its_own(checkpoint.collection)
+    return not (drawn_by and draws_its_own(drawn_by)) and draws_its_own(checkpoint.collection)

@@ -37,6 +37,7 @@ SYNTHETIC = {
     "Synthetic picture 2": 7,
     "Synthetic picture 3": 8,
 }  # name to which; the last is normal
+IMPLANTED = "Sample radiograph with fluid put in"
 LONGEST_LABEL = 60
 MOST_REASONS = 6  # lines above the view
 EXPLAINED_WELL = (
@@ -80,6 +81,25 @@ def synthetic_picture(name: str) -> OpenScan:
     return OpenScan(name, scan, pictures.name, tuple(truth))
 
 
+@st.cache_resource(max_entries=1, show_spinner=False)
+def implanted_film() -> OpenScan:
+    """The sample radiograph with fluid put in, whose true counterfactual is the film itself; a drawn patient where
+    there is no sample.
+    """
+    from engine.datasets.implant_lesions import Place, film_with, make
+    from engine.datasets.lung_fields import lung_fields
+
+    film = sample()
+    lungs = None if film is None else lung_fields(film.scan.pixels)
+    if film is None or lungs is None:
+        return phantom_patient("Phantom patient 1")
+    lesions = make("Effusion", np.random.default_rng(0), lungs, lambda: Place(0.38, 0.56, 0.20, 0.27), False)
+    pixels = film_with(film.scan.pixels, lungs, lesions)
+    scan = Scan.of(pixels, "radiograph", window=film.scan.window, bits=film.scan.bits, tags=film.scan.tags)
+    _DRAWINGS[scan.sha256] = IMPLANTED
+    return OpenScan(IMPLANTED, scan, "implants", ("Effusion",))
+
+
 def true_change(opened: OpenScan, *findings: str) -> np.ndarray | None:
     """(H, W) float32: what the same drawing without all of `findings` adds to a drawn scan; None where nobody knows."""
     name = _DRAWINGS.get(opened.scan.sha256) if opened.drawn_by else None
@@ -91,6 +111,9 @@ def true_change(opened: OpenScan, *findings: str) -> np.ndarray | None:
 
 @lru_cache(maxsize=16)
 def _true_change(name: str, findings: tuple[str, ...]) -> np.ndarray:
+    if name == IMPLANTED:
+        film = sample()
+        return np.zeros((2, 2), np.float32) if film is None else film.scan.pixels - implanted_film().scan.pixels
     if name in SYNTHETIC:
         pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
     else:
@@ -102,7 +125,9 @@ def _true_change(name: str, findings: tuple[str, ...]) -> np.ndarray:
 
 
 def drawn(name: str) -> OpenScan:
-    """The drawn picture called `name`, of `PATIENTS` or `SYNTHETIC`."""
+    """The drawn picture called `name`, of `PATIENTS` or `SYNTHETIC`, or `IMPLANTED`."""
+    if name == IMPLANTED:
+        return implanted_film()
     return synthetic_picture(name) if name in SYNTHETIC else phantom_patient(name)
 
 
