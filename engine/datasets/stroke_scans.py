@@ -6,61 +6,23 @@ when it is first asked for, with its neighbours, and kept in the cache of `engin
 
 from __future__ import annotations
 
-import io
-from collections import OrderedDict
 from collections.abc import Collection as Names
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from types import MappingProxyType
 
 import numpy as np
 
-from engine.datasets.collection import SPLITS, Collection, split_by_patient
+from engine.datasets.collection import SPLITS, split_by_patient
+from engine.datasets.drawn_volumes import DrawnVolumes, sized
 from engine.datasets.head_ct import COVERED_MM, Grid
-from engine.datasets.pictures import resized
 from engine.datasets.registry import register_collection
-from engine.datasets.source_archives import cache_folder
 from engine.datasets.stroke_phantom import SIZES, TERRITORIES, Plan, case
-from engine.files import write_whole
 
 FINDINGS = ("Infarct",)
 FIELD_MM = 204.8  # side of a slice
 SHARES = {"train": 0.6, "validation": 0.1, "test": 0.3}  # drawn heads cost little: many to measure on
-TOGETHER = 16  # heads drawn and kept in one file
-REMEMBERED = 8  # such files held in memory
-DRAWING = 1  # raised whenever a head of one seed changes, so that older files are left alone
 MOST = 1_000_000
-
-
-@dataclass(frozen=True)
-class _Heads:
-    """Heads drawn together: hu (n, S, H, W) int16, mask (n, S, H, W) of bool, territory (n, S, H, W) uint8."""
-
-    hu: np.ndarray
-    mask: np.ndarray
-    territory: np.ndarray
-
-    @classmethod
-    def drawn(cls, seed: int, indices: range, grid: Grid, root: Path | None) -> _Heads:
-        cases = [case(seed, index, grid, root) for index in indices]
-        return cls(
-            np.stack([one.hu for one in cases]).astype(np.int16),
-            np.stack([one.mask for one in cases]),
-            np.stack([one.territory for one in cases]),
-        )
-
-    def packed(self) -> bytes:
-        file = io.BytesIO()
-        np.savez_compressed(file, hu=self.hu, mask=np.packbits(self.mask, -1), territory=self.territory)
-        return file.getvalue()
-
-    @classmethod
-    def unpacked(cls, data: bytes) -> _Heads:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            hu = stored["hu"]
-            mask = np.unpackbits(stored["mask"], axis=-1, count=hu.shape[-1]).astype(bool)
-            return cls(hu, mask, stored["territory"])
 
 
 @register_collection(
@@ -71,7 +33,7 @@ class _Heads:
     "al. 2023, Apache-2.0), an average of many heads; no single patient.",
     needs_folder=False,
 )
-class StrokePhantom(Collection):
+class StrokePhantom(DrawnVolumes):
     """`count` drawn patients, one CT of the head each; half of them have an infarct, left, right or on both sides.
 
     Patient i depends on the seed and i alone.
@@ -90,7 +52,7 @@ class StrokePhantom(Collection):
     """
 
     findings = FINDINGS
-    dimensions = 3
+    masks = MappingProxyType({"mask": bool, "territory": np.uint8})
     has_counterfactuals = True
     grey_range = (5.0, 55.0)
 
@@ -101,6 +63,7 @@ class StrokePhantom(Collection):
             raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         if not 32 <= size <= 512 or not 1 <= slices <= 110:
             raise ValueError(f"size must be 32 to 512 and slices 1 to 110, got {size} and {slices}")
+        super().__init__()
         self.seed, self.size, self.slices, self._root = seed, size, slices, root
         self.grid = Grid(slices, size, FIELD_MM / size, COVERED_MM / slices)
         plans = [Plan.of(seed, index) for index in range(count)]
@@ -113,7 +76,6 @@ class StrokePhantom(Collection):
             "lesion_size": np.array([SIZES[max(s for _, s in plan.strokes)] if plan.ill else "" for plan in plans]),
         }
         self._parts = split_by_patient(self.patients, SHARES, seed)
-        self._recent: OrderedDict[int, _Heads] = OrderedDict()
 
     @property
     def description(self) -> str:
@@ -123,10 +85,13 @@ class StrokePhantom(Collection):
             f"{self.slices} slices of {self.size} x {self.size}"
         )
 
-    def image(self, index: int, size: int | None = None) -> np.ndarray:
-        """(S, H, W) float32 in HU, lowest slice first, rows to the back, columns to the patient's left."""
-        heads, place = self._heads(index)
-        return self._sized(heads.hu[place].astype(np.float32), size)
+    @property
+    def kept_as(self) -> str:
+        return f"{self.seed}-{self.slices}x{self.size}"
+
+    def drawn(self, index: int) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
+        made = case(self.seed, index, self.grid, self._root)
+        return made.hu, {"mask": made.mask, "territory": made.territory}
 
     def split(self, name: str) -> np.ndarray:
         """60 % train, 10 % validation, 30 % test of the patients."""
@@ -138,16 +103,14 @@ class StrokePhantom(Collection):
         """(S, size, size) bool, where the infarct is; None in a patient without one."""
         if not self.labels[index, self.findings.index(finding)]:
             return None
-        heads, place = self._heads(index)
-        return self._sized(heads.mask[place].astype(np.float32), size) >= 0.5
+        return sized(self.kept_mask("mask", index).astype(np.float32), size) >= 0.5
 
     def annotated(self, finding: str) -> np.ndarray:
         return np.flatnonzero(self.labels[:, self.findings.index(finding)] == 1)
 
     def territory_map(self, index: int) -> np.ndarray:
         """(S, H, W) uint8: 1 + the place in `TERRITORIES` of each voxel, 0 outside of them."""
-        heads, place = self._heads(index)
-        return heads.territory[place]
+        return self.kept_mask("territory", index)
 
     def stroke_territories(self, index: int) -> tuple[int, ...]:
         """Places in `TERRITORIES` of the patient's infarcts; none in a healthy one."""
@@ -167,33 +130,4 @@ class StrokePhantom(Collection):
         if not (without if ill else with_):
             return self.image(index, size)
         made = case(self.seed, index, self.grid, self._root, present=True)
-        return self._sized(made.healthy if without else made.hu, size)
-
-    def _heads(self, index: int) -> tuple[_Heads, int]:
-        """The heads drawn together with `index`, and where it is among them."""
-        chunk, place = divmod(int(index), TOGETHER)
-        heads = self._recent.get(chunk)
-        if heads is None:
-            heads = self._kept(chunk)
-            self._recent[chunk] = heads
-            while len(self._recent) > REMEMBERED:
-                self._recent.popitem(last=False)
-        return heads, place
-
-    def _kept(self, chunk: int) -> _Heads:
-        folder = f"{self.seed}-{self.slices}x{self.size}-{DRAWING}"
-        file = cache_folder() / "stroke_phantom" / folder / f"{chunk:05d}.npz"
-        if file.is_file():
-            try:
-                return _Heads.unpacked(file.read_bytes())
-            except (OSError, ValueError, KeyError, BadZipFile):
-                pass  # damaged: drawn anew
-        start = chunk * TOGETHER
-        heads = _Heads.drawn(self.seed, range(start, start + TOGETHER), self.grid, self._root)
-        write_whole(file, heads.packed())
-        return heads
-
-    def _sized(self, volume: np.ndarray, size: int | None) -> np.ndarray:
-        if size is None or size == volume.shape[-1]:
-            return volume
-        return np.stack([resized(plane, size) for plane in volume])
+        return sized(made.healthy if without else made.hu, size)
