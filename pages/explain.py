@@ -14,9 +14,11 @@ from pages.components import (
     detectors,
     exporting,
     open_scans,
+    reasons,
     scan_list,
     scan_words,
     shelf,
+    twins,
     volumes,
     words,
 )
@@ -26,6 +28,7 @@ from pages.components.explaining import Explained, explaining
 from pages.components.shelf import Entry, OpenScan
 from viewer import BlankFindings, VolumePlace, explain_state, explain_view
 
+MAPS, REASONS, TWINS = "Maps", "Reasons", "Side by side"
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
 
 
@@ -150,11 +153,31 @@ def result(opened: OpenScan) -> None:
         if not done:
             common.wait_for(job, "Explaining the scan")
         return
+    shown_as = _how(checkpoint)
+    if shown_as == REASONS:
+        reasons.reasons(scan, checkpoint, explained.regions if explained else None)
+        return
+    if shown_as == TWINS and (twin := twins.twin_of(checkpoint, common.usable())) is not None:
+        twins.twins(scan, checkpoint, twin)
+        return
     view(
         opened, scan, checkpoint, badges, explained, together.answer() if answered and together.error is None else None
     )
     if together is not None and not answered:
         common.wait_for(together, "Taking several findings away")
+
+
+def _how(checkpoint: Checkpoint) -> str:
+    """What the reader wants to see of a checkpoint that has more to show than maps."""
+    offers = [MAPS]
+    offers += [REASONS] if reasons.has_reasons(checkpoint) else []
+    offers += [TWINS] if twins.twin_of(checkpoint, common.usable()) is not None else []
+    if len(offers) == 1:
+        return MAPS
+    with st.container(key="how"):
+        key = f"how shown of {' '.join(offers)}"  # what another checkpoint has to show is another choice
+        chosen = st.segmented_control("Show", offers, default=MAPS, key=key, label_visibility="collapsed")
+    return str(chosen or MAPS)
 
 
 def _lines(

@@ -28,6 +28,7 @@ MEAN, MEAN_OVER_FINDINGS = (
     "mean over findings",
 )  # of the findings' AUCs, and of what was measured finding by finding
 CHANGE, FLIPS = "mean change of the probability", "decisions that flip"
+MEAN_MOVE = "mean absolute change of the probability"  # beside the mean change, in which changes of both signs cancel
 NULL_CHANGE = "mean |change| of the probability when nothing is changed"
 NULL_FLIPS = "decisions that flip when nothing is changed"
 HOLM = "Holm"

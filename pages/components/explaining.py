@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Progress
+from engine.regions import Region
 from engine.scan import Scan
 from pages.components import common, detectors, open_scans, volumes, words
 from pages.components.shelf import OpenScan
@@ -22,13 +23,15 @@ class Explained:
 
     `likeness` is (score, limit); None for a model of which nobody here knows what it was trained on. `unlike` says that
     the scan is not like what it was. `difference` is where the colour bar of a difference ends, and the grey range,
-    both in the scan's units; None without counterfactuals.
+    both in the scan's units; None without counterfactuals. `regions` is the tree of the first finding, None for a
+    method without one.
     """
 
     findings: tuple[FindingView, ...]
     likeness: tuple[float, float] | None
     unlike: bool
     difference: tuple[float, float] | None
+    regions: Region | None = None
 
 
 def explaining(
@@ -72,7 +75,9 @@ def explaining(
         )
         path = records[0].path
         difference = None if path is None else (path.change_limit * path.grey_range, path.grey_range)
-        return Explained(views, records[0].in_distribution, records[0].like_training is False, difference)
+        return Explained(
+            views, records[0].in_distribution, records[0].like_training is False, difference, records[0].regions
+        )
 
     explained = opened.scan if whole else scan
     words_rest_on = (explained.window, explained.spacing_mm, explained.spacing_at, checkpoint.metrics, drawn)
