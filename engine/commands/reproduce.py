@@ -17,26 +17,21 @@ from tqdm import tqdm
 from engine.checkpoints.resolve import shipped, shipped_folder
 from engine.commands.outputs import writable, writable_folder
 from engine.commands.shared import opened, use_threads
+from engine.commands.side_by_side import ALL, FOLDERS, JUDGED, NAMES, make_all, side_by_side
 from engine.commands.train import guided
 from engine.datasets import registered_collection
 from engine.datasets.collection import Collection
 from engine.datasets.selected_findings import SelectedFindings
-from engine.errors import USER_ERRORS, UsageError
+from engine.errors import UsageError
 from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
-from engine.reproduce.comparisons import COMPARISONS, MOST, compared, means
-from engine.reproduce.judged import NOTE, draw, judged
-from engine.reproduce.records import Table, assembled, suffix
+from engine.reproduce.comparisons import COMPARISONS, MOST
+from engine.reproduce.records import Table, assembled
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
 from engine.training.presets import RUNS
-
-JUDGED, ALL = "metrics-judged", "all"
-KNOWN_TRUTH = ("methods-phantom", "methods-implants")  # comparisons on films of which the truth is known
-NAMES = (*TABLES, *TOGETHER, *STUDIES, *COMPARISONS, JUDGED, ALL)
-FOLDERS = {"implants": "chestxray8"}  # whose films a collection is made of, where it is not its own
 
 if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
     from engine.training.job import TrainingJob
@@ -68,12 +63,12 @@ def reproduce(
         typer.Option(help="for invariance-phantom: the checkpoint that makes the counterfactuals, or 'structural'"),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
-) -> None:
+) -> list[str]:
     """Ours beside the paper's: one row a measure and model."""
-    if table not in NAMES:
+    if table not in (*TABLES, *NAMES):
         raise UsageError(f"no table is called {table!r}; there are {', '.join(NAMES)}.")
     if table == ALL:
-        return _everything(preset, root, train, device, threads, precision, runs, json)
+        return make_all(reproduce, preset, root, train, device, threads, precision, runs, json)
     if table in STUDIES:
         keeps = "runs" in signature(import_module(STUDIES[table]).study).parameters
         unused = {
@@ -85,14 +80,15 @@ def reproduce(
         given = [flag for flag, value in unused.items() if value]
         if given:
             raise UsageError(f"{table} makes its own data and keeps no model; it takes no {', '.join(given)}.")
-        return _study(table, preset, generator, device, threads, json, runs if keeps else None)
+        _study(table, preset, generator, device, threads, json, runs if keeps else None)
+        return []
     if generator:
         raise UsageError(f"{table} makes no counterfactuals of attributes; --generator is for invariance-phantom.")
     if table in (*COMPARISONS, JUDGED):
         if preset not in MOST:
             raise UsageError(f"{table} has no preset {preset!r}; there are {', '.join(MOST)}.")
         use_threads(threads)
-        return _compared(table, preset, root, train, device, precision, runs, json)
+        return side_by_side(table, preset, root, train, device, precision, runs, json)
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
     for table_entry in chosen:
         if preset not in registered(table_entry.method).presets():
@@ -107,108 +103,17 @@ def reproduce(
 
     machine = Machine(device, 1, precision or _suited_precision(device))
     everything: list[Measure | dict] = []
+    absent: list[str] = []
     for table_entry in chosen:
         rows, missing, remarks = _measured(
             table_entry, preset, _folder(root, table_entry, len(chosen) > 1), machine, runs, train
         )
         print(show(rows, [*remarks, table_entry.note]))
         everything += [*rows, *missing]
+        absent += _reasons(missing)
     if json:
         write_json(json, "reproduce", everything)
-
-
-def _compared(
-    table: str,
-    preset: str,
-    root: Path | None,
-    train: bool,
-    device: str,
-    precision: str | None,
-    runs: Path,
-    json: Path | None,
-) -> None:
-    """Methods side by side on the same films, or what these tell of the measures."""
-    from engine.training.loop import Machine
-
-    machine = Machine(device, 1, precision or "32-true")
-    names = [table] if table in COMPARISONS else [name for name in KNOWN_TRUTH if root or name == KNOWN_TRUTH[0]]
-    rows: list[Measure] = []
-    remarks = (
-        [] if table in COMPARISONS or root else ["give --root, the folder of ChestX-ray8, to judge on implants too"]
-    )
-    for name in names:
-        comparison = COMPARISONS[name]
-        known = registered_collection(comparison.data)
-        collection = opened(
-            comparison.data, root if known.needs_folder else None, comparison.findings, comparison.options
-        )
-        with tqdm(unit="method") as bar:
-
-            def progress(done: int, total: int, bar: tqdm = bar) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            found, missing = compared(name, preset, collection, machine, runs, train, progress)
-        if table == JUDGED:
-            rows += judged(found, known.title)
-            remarks += [f"{known.title}: {reason}" for reason in missing]
-        else:
-            rows += means(found)
-            remarks += [*missing, *dict.fromkeys(remark for entrant in found for remark in entrant.remarks)]
-    if table == JUDGED and rows:
-        draw(rows, runs / f"{JUDGED}{suffix(preset)}.png")
-        remarks.append(f"as a picture: {runs / f'{JUDGED}{suffix(preset)}.png'}")
-    print(show(rows, [*remarks, NOTE if table == JUDGED else COMPARISONS[table].note]))
-    if json:
-        write_json(json, "reproduce", rows)
-
-
-def _everything(
-    preset: str,
-    root: Path | None,
-    train: bool,
-    device: str,
-    threads: int | None,
-    precision: str | None,
-    runs: Path,
-    json: Path | None,
-) -> None:
-    """Every table, one after the other, and what is missing of each; a table that cannot be made stops no other.
-
-    Args:
-        root: the folder that holds the collections' folders by name.
-        json: a folder's worth: each table beside it, `NAME-TABLE.json`.
-    """
-    said: list[str] = []
-    for name in (name for name in NAMES if name != ALL and name not in TOGETHER):
-        print(f"\n{name}\n{'=' * len(name)}")
-        study = name in STUDIES
-        if study and not train:
-            said.append(f"{name}: makes its own data and models; leave --no-train out to have it")
-            continue
-        own = COMPARISONS[name].data if name in COMPARISONS else TABLES[name].data if name in TABLES else ""
-        own = own or ("implants" if name == JUDGED else "")
-        needs = bool(own) and registered_collection(own).needs_folder
-        where = root / FOLDERS.get(own, own) if root is not None and needs else None
-        keeps = not study or "runs" in signature(import_module(STUDIES[name]).study).parameters
-        beside = None if json is None else json.with_name(f"{json.stem}-{name}.json")
-        try:
-            reproduce(
-                name,
-                preset,
-                where if not (name == JUDGED and where is not None and not where.is_dir()) else None,
-                train,
-                device if not (study and device == "cuda") else "auto",
-                threads,
-                None if study else precision,
-                runs if keeps else RUNS,
-                None,
-                beside,
-            )
-        except USER_ERRORS as reason:
-            said.append(f"{name}: {reason}")
-            print(reason)
-    print("\n" + ("Missing:\n" + "\n".join(said) if said else "Nothing is missing."))
+    return absent
 
 
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
