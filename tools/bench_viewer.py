@@ -34,16 +34,16 @@ FIND = (
 )
 SCROLL = f"""async ([count, kinds]) => {{
   const root = {FIND}, stage = root.querySelector('.stage'), times = [];
-  const films = kinds.map((plane) =>
-    stage.querySelector(`.panel[data-plane="${{plane}}"] .film`).getBoundingClientRect());
+  const films = kinds.map((plane) => stage.querySelector(`.panel[data-plane="${{plane}}"] canvas`));
+  const boxes = films.map((film) => film.getBoundingClientRect());
   let last = 0;
   for (let k = 0; k <= count; k++) {{
     const now = await new Promise(requestAnimationFrame);
     if (last) times.push(now - last);
     last = now;
-    const box = films[Math.floor((k * films.length) / (count + 1))];
+    const which = Math.floor((k * films.length) / (count + 1)), box = boxes[which];
     const down = Math.floor(k / 40) % 2 ? -1 : 1;
-    stage.dispatchEvent(new WheelEvent('wheel', {{ deltaY: 120 * down, clientX: box.left + box.width / 2,
+    films[which].dispatchEvent(new WheelEvent('wheel', {{ deltaY: 120 * down, clientX: box.left + box.width / 2,
       clientY: box.top + box.height / 2, bubbles: true, cancelable: true }}));
   }}
   return times;

@@ -25,12 +25,24 @@ function rampColour(stops, t) {
   return stops[i].map((value, k) => value + (stops[i + 1][k] - value) * (at - i));
 }
 
+const tables = new Map(); // made once, since several panels want the same one in every frame
+const MOST_TABLES = 64;
+
 /**
  * Colour, already weighted, and what is left for the grey below, for values from -limit to +limit.
  * Weak values stay transparent, so that the picture shows through, the less the higher `lift`; below `threshold` (a
  * share of the limit) nothing is drawn.
  */
-export function overlayTable({ opacity, threshold, sequential, opaque, lift = 2.2 }) {
+export function overlayTable(wish) {
+  const key = JSON.stringify(wish);
+  if (!tables.has(key)) {
+    if (tables.size >= MOST_TABLES) tables.clear();
+    tables.set(key, tableOf(wish));
+  }
+  return tables.get(key);
+}
+
+function tableOf({ opacity, threshold, sequential, opaque, lift = 2.2 }) {
   const tint = new Uint32Array(STEPS);
   const rest = new Uint16Array(STEPS);
   for (let i = 0; i < STEPS; i++) {

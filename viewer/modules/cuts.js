@@ -24,6 +24,7 @@ function filled(source, key) {
   source.key = key;
   source.grid.version++;
   source.grid.peak = null;
+  source.spare = source.levels ?? source.spare;
   source.levels = null;
   return false;
 }
@@ -76,7 +77,7 @@ export function scanOf(view, panel) {
 
 /** The levels of a plane's scan, made when it is shown much smaller than it is. */
 export function levelsOf(source) {
-  source.levels ??= pyramid(source.grid);
+  source.levels ??= pyramid(source.grid, source.spare);
   return source.levels;
 }
 

@@ -15,7 +15,10 @@ function insidePanel(panel, event) {
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
-function panelUnder(view, { clientX, clientY }) {
+/** The panel in whose picture an event fell; only one that a drag holds fast has to be measured for it. */
+function panelUnder(view, { clientX, clientY, target }) {
+  const film = target?.closest?.(".film");
+  if (film) return view.content.panels.find((panel) => panel.film === film) ?? null;
   return (
     view.content.panels.find((panel) => {
       if (!panel.shown) return false;

@@ -190,7 +190,10 @@ function writeNotes(panel, notes) {
   const all = notes.join(", ");
   if (panel.notes === all) return;
   panel.notes = all;
-  panel.subtitle.replaceChildren(...notes.map((note) => make("span", "", {}, note)));
+  const { children } = panel.subtitle;
+  while (children.length > notes.length) panel.subtitle.lastChild.remove();
+  while (children.length < notes.length) panel.subtitle.append(make("span"));
+  notes.forEach((note, i) => setText(children[i], note));
   panel.subtitle.title = all;
 }
 

@@ -3,13 +3,17 @@
 /** A grid with, for pictures, its pyramid, and what was last sampled from it. */
 export const sourceOf = (grid, levels = null) => ({ grid, levels, buffer: null, stamp: "" });
 
-/** Every next level has half the width and height of the one before, each value the mean of four. */
-export function pyramid(grid) {
+/**
+ * Every next level has half the width and height of the one before, each value the mean of four. `spare` are levels of
+ * another grid of the same size that may be written over.
+ */
+export function pyramid(grid, spare = null) {
   const levels = [grid];
   for (let last = grid; Math.min(last.width, last.height) >= 192; levels.push(last)) {
     const width = last.width >> 1;
     const height = last.height >> 1;
-    const data = new Float32Array(width * height);
+    const old = spare?.[levels.length]?.data;
+    const data = old?.length === width * height ? old : new Float32Array(width * height);
     for (let y = 0; y < height; y++) {
       let above = 2 * y * last.width;
       let below = above + last.width;

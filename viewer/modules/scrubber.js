@@ -62,6 +62,13 @@ export function listenToScrubber(view, goTo) {
   scrubber.onpointermove = (event) => scrubber.hasPointerCapture(event.pointerId) && follow(event);
 }
 
+/** Looks where the strip stands: once after each layout, since to ask for it while slices are turned costs a frame. */
+export function measureScrubber(view) {
+  const canvas = view.dom.scrubber.querySelector("canvas");
+  const mark = view.dom.scrubber.querySelector(".at");
+  Object.assign(view.scrubber, { canvas, mark, top: canvas.offsetTop, height: canvas.clientHeight });
+}
+
 /** Draws the scrubber for an axis; `name` is what a slice along it is called. */
 export function drawScrubber(view, axis, name) {
   const { scrubber } = view.dom;
@@ -69,11 +76,11 @@ export function drawScrubber(view, axis, name) {
   const count = lengthOf(scan, axis);
   const at = view.slices.at[axis];
   view.scrubber.count = count;
-  const canvas = scrubber.querySelector("canvas");
-  const height = canvas.clientHeight;
+  if (!view.scrubber.height) measureScrubber(view);
+  const { canvas, mark, top, height } = view.scrubber;
   const finding = byName.get(view.selection.finding);
   const strongest = strongestOf(view, axis);
-  scrubber.querySelector(".at").style.top = `${canvas.offsetTop + ((at + 0.5) / count) * height}px`;
+  mark.style.transform = `translateY(${top + ((at + 0.5) / count) * height}px)`;
   const evidence =
     strongest && Number.isFinite(nearestTo(strongest, at, count)) ? nearestTo(strongest, at, count) : null;
   const words = [`${name} ${at + 1} of ${count}`];
