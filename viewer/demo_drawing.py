@@ -94,7 +94,8 @@ def main() -> None:
             picture=PICTURE,
             key="film",
         )
-    st.html(f"<p id='kept' hidden>{len(kept)}</p>")
+    last = [list(point) for point in kept[-1].points] if kept else []
+    st.html(f"<p id='kept' data-last='{last}' hidden>{len(kept)}</p>")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -215,3 +216,25 @@ def test_where_nobody_may_draw_it_says_why_and_nothing_is_drawn(page, serve):
     board.keys.press("Delete")
     assert page.locator(".mark").count() == 3 and page.troubles == []
     assert page.locator(".instrument[data-instrument=box]").is_disabled()
+
+
+def test_on_a_turned_and_mirrored_view_a_drawing_lies_where_the_hand_was(board):
+    board.keys.press("q")
+    board.keys.press("h")
+    assert board.page.locator(".turned").inner_text() == "mirrored, turned by 270\u00b0"
+    film = board.page.locator(".film").first.bounding_box()
+    board.middle = film["x"] + film["width"] / 2, film["y"] + film["height"] / 2
+    zoom = float(board.page.locator(".viewer").get_attribute("data-zoom"))
+    board.keys.press("Shift+B")
+    board.drag((-60, -100), (-20, -40))
+    board.saved(1)
+    points = json.loads(board.page.locator("#kept").get_attribute("data-last"))
+    # A quarter clockwise takes (x, y) from the middle to (-y, x), and the mirror that to (y, x).
+    expected = [[600 - 60 / zoom, 350 - 100 / zoom], [600 - 20 / zoom, 350 - 40 / zoom]]
+    assert all(abs(a - b) < 2 / zoom for got, want in zip(points, expected) for a, b in zip(got, want)), points
+    words = board.words()
+    board.keys.press("Escape")
+    board.keys.press("h")
+    for _ in range(3):
+        board.keys.press("q")
+    assert board.page.locator(".turned").is_hidden() and board.words() == words

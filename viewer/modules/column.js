@@ -6,6 +6,7 @@ import { replace, selectedOf } from "./history.js";
 import { AIDS, PENS } from "./instruments.js";
 import { goToSlice } from "./slices.js";
 
+const LOOKING = ["choose", "lens", "shutter", "rotate", "flip"]; // what may be used where nobody may draw
 const NAMES = {
   ...{ box: "Box", polygon: "Polygon", freehand: "Freehand", brush: "Brush" },
   ...{ length: "Length", angle: "Angle", area: "Ellipse" },
@@ -58,7 +59,7 @@ export function buildColumn(root, drawing) {
     const locked = lockedBy(drawing);
     for (const [one, button] of buttons) {
       if (one.on) button.setAttribute("aria-pressed", String(Boolean(one.on(drawing))));
-      button.disabled = Boolean(locked) && !["choose", "lens", "shutter"].includes(one.id);
+      button.disabled = Boolean(locked) && !LOOKING.includes(one.id);
     }
     setText(find(".state"), stateWords(drawing));
     find(".state").className = `state ${given.trouble ? "bad" : ""}`;

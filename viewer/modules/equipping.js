@@ -16,7 +16,7 @@ export function equip(view, key) {
       drawing,
       draw: () => drawLayers(view, drawing),
       key: (event) => pressKey(view, drawing, event),
-      rows: INSTRUMENTS.map(({ hint, label, help }) => [hint, `${label}: ${help}`]),
+      rows: INSTRUMENTS.filter(({ key }) => key).map(({ hint, label, help }) => [hint, `${label}: ${help}`]),
       close: () => {
         deaf();
         if (drawing.view === view) drawing.view = null;

@@ -4,19 +4,21 @@ import { setSwipe } from "./compare.js";
 import { layoutPanels, maximise } from "./panels.js";
 import { fromPlane } from "./planes.js";
 import { goToPlace, placeOf, showSlices, turnByWheel } from "./slices.js";
+import { backOnto, movedOnto } from "./turning.js";
 import { moveCross, panBy, windowBy, zoomAt } from "./viewport.js";
 import { placeInFrame } from "./zoom.js";
 
 const STILL = 4; // CSS pixels that a click may move
 
-/** Where in a panel a pointer event fell, in CSS pixels from its upper left corner. */
-function insidePanel(panel, event) {
+/** Where in a panel a pointer event fell, in CSS pixels from the upper left corner of its own film. */
+export function insidePanel(view, panel, event) {
   const box = panel.film.getBoundingClientRect();
-  return { x: event.clientX - box.left, y: event.clientY - box.top };
+  const { cssWidth, cssHeight } = view.drawing.size;
+  return backOnto(view.turn, { x: event.clientX - box.left, y: event.clientY - box.top }, cssWidth, cssHeight);
 }
 
 /** The panel in whose picture an event fell; only one that a drag holds fast has to be measured for it. */
-function panelUnder(view, { clientX, clientY, target }) {
+export function panelUnder(view, { clientX, clientY, target }) {
   const film = target?.closest?.(".film");
   if (film) return view.content.panels.find((panel) => panel.film === film) ?? null;
   return (
@@ -57,7 +59,7 @@ export function listenToHands(view) {
     zoomAt(
       view,
       panel.plane,
-      insidePanel(panel, event),
+      insidePanel(view, panel, event),
       Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)),
     );
     restSoon(view);
@@ -93,8 +95,9 @@ export function listenToHands(view) {
       const dx = event.clientX - before.x;
       const dy = event.clientY - before.y;
       if (drag.tool === "window") windowBy(view, dx, dy);
-      else if (drag.tool === "swipe") setSwipe(view, insidePanel(drag.panel, event).x / view.drawing.size.cssWidth);
-      else panBy(view, drag.panel.plane, dx, dy);
+      else if (drag.tool === "swipe")
+        setSwipe(view, insidePanel(view, drag.panel, event).x / view.drawing.size.cssWidth);
+      else panBy(view, drag.panel.plane, ...movedOnto(view.turn, dx, dy));
       if (drag.tool !== "pan") return;
     }
     const panel = drag?.panel ?? panelUnder(view, event);
@@ -124,7 +127,7 @@ export function listenToHands(view) {
 /** Where in a panel's frame a pointer event fell, as shares {u, v}. */
 function underPointer(view, panel, event) {
   const { zoom, frame } = panel.plane;
-  const at = placeInFrame(zoom, view.drawing.size, insidePanel(panel, event));
+  const at = placeInFrame(zoom, view.drawing.size, insidePanel(view, panel, event));
   return { u: at.x / frame[1], v: at.y / frame[0] };
 }
 
@@ -149,6 +152,6 @@ function pinch(view, panel, held, event) {
   const far = (p) => Math.hypot(p.x - other.x, p.y - other.y);
   const now = { x: event.clientX, y: event.clientY };
   const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
-  panBy(view, panel.plane, (now.x - own.x) / 2, (now.y - own.y) / 2);
-  zoomAt(view, panel.plane, insidePanel(panel, middle), far(now) / Math.max(1, far(own)));
+  panBy(view, panel.plane, ...movedOnto(view.turn, (now.x - own.x) / 2, (now.y - own.y) / 2));
+  zoomAt(view, panel.plane, insidePanel(view, panel, middle), far(now) / Math.max(1, far(own)));
 }

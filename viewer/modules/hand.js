@@ -2,6 +2,7 @@
 // gestures do, and leaves them everything else.
 
 import { changed, chosen, edited, lockedBy, marksOn, scanAt, shownAt, sizeOf, sliceOf } from "./annotating.js";
+import { insidePanel, panelUnder } from "./gestures.js";
 import { add, replace, selectedOf } from "./history.js";
 import { instrumentOf, tell } from "./instruments.js";
 import { joined, stroke, without } from "./runs.js";
@@ -11,20 +12,11 @@ import { placeInFrame, placeInPanel } from "./zoom.js";
 const NEAR = 7; // CSS pixels
 const DRAGGED = ["box", "area", "length", "shutter"];
 
-function panelAt(view, { clientX, clientY }) {
-  for (const panel of view.content.panels) {
-    if (!panel.shown) continue;
-    const box = panel.film.getBoundingClientRect();
-    if (clientX >= box.left && clientX < box.right && clientY >= box.top && clientY < box.bottom)
-      return { panel, plane: panel.plane, inside: { x: clientX - box.left, y: clientY - box.top } };
-  }
-  return null;
-}
-
-/** The point of the scan under a pointer, within the picture. */
-function pointUnder(view, { plane }, event, box) {
-  const at = { x: event.clientX - box.left, y: event.clientY - box.top };
-  return clamped(scanAt(plane, placeInFrame(plane.zoom, view.drawing.size, at)), sizeOf(plane));
+/** The point of the scan under a pointer on a panel, within the picture. */
+function pointUnder(view, panel, event) {
+  const { plane } = panel;
+  const at = placeInFrame(plane.zoom, view.drawing.size, insidePanel(view, panel, event));
+  return clamped(scanAt(plane, at), sizeOf(plane));
 }
 
 /** Listens to the pointer on the stage; returns what stops that. */
@@ -34,33 +26,32 @@ export function listenToPen(view, drawing) {
 
   const down = (event) => {
     if (event.button !== 0 || !drawing.given || event.target.closest?.(".divider")) return;
-    const found = panelAt(view, event);
-    if (!found) return;
-    const box = found.panel.film.getBoundingClientRect();
-    const point = pointUnder(view, found, event, box);
-    const took = drawing.tool ? begin(view, drawing, found, point, event) : grasp(view, drawing, found, point, event);
+    const panel = panelUnder(view, event);
+    if (!panel) return;
+    const point = pointUnder(view, panel, event);
+    const took = drawing.tool ? begin(view, drawing, panel, point, event) : grasp(view, drawing, panel, point, event);
     if (!took) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     stage.focus({ preventScroll: true });
     stage.setPointerCapture(event.pointerId);
-    grip = { ...found, box, from: point, pointer: event.pointerId };
+    grip = { panel, plane: panel.plane, from: point, pointer: event.pointerId };
   };
 
   const move = (event) => {
     if (drawing.lens.on) {
-      const found = panelAt(view, event);
-      drawing.lens.at = found && { panel: found.panel, ...found.inside };
+      const panel = panelUnder(view, event);
+      drawing.lens.at = panel && { panel, ...insidePanel(view, panel, event) };
       changed(drawing, { list: false });
     }
     if (grip && grip.pointer === event.pointerId) {
       for (const part of event.getCoalescedEvents?.().length ? event.getCoalescedEvents() : [event])
-        follow(view, drawing, grip, pointUnder(view, grip, part, grip.box));
+        follow(view, drawing, grip, pointUnder(view, grip.panel, part));
       changed(drawing, { list: false });
     } else if (drawing.draft?.mark.open) {
-      const found = panelAt(view, event);
-      if (!found) return;
-      const point = pointUnder(view, found, event, found.panel.film.getBoundingClientRect());
+      const panel = panelUnder(view, event);
+      if (!panel) return;
+      const point = pointUnder(view, panel, event);
       drawing.draft.mark = { ...drawing.draft.mark, points: [...drawing.draft.fixed, point] };
       changed(drawing, { list: false });
     }

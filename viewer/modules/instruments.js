@@ -3,6 +3,7 @@
 import { changed, edited, lockedBy } from "./annotating.js";
 import { say } from "./dom.js";
 import { redo, remove, selectedOf, undo } from "./history.js";
+import { QUIET_TOOLS, useTool } from "./tools.js";
 
 /** What draws, by key; `kind` is that of the mark. */
 export const PENS = [
@@ -38,6 +39,19 @@ export const PENS = [
   run: (drawing) => take(drawing, pen),
 }));
 
+/** A tool of the viewer itself, as a button of the column; its key is the viewer's. */
+function viewTool(id) {
+  const tool = QUIET_TOOLS.find((one) => one.id === id);
+  return {
+    ...{ id, key: null, hint: tool.key.toUpperCase(), label: tool.label, help: tool.help },
+    ...(tool.on ? { on: ({ view }) => Boolean(view && tool.on(view)) } : {}),
+    run: (drawing) => {
+      if (drawing.view) useTool(drawing.view, tool);
+      changed(drawing);
+    },
+  };
+}
+
 /** What helps to look, and what changes the list. */
 export const AIDS = [
   {
@@ -69,6 +83,8 @@ export const AIDS = [
       changed(drawing);
     },
   },
+  viewTool("rotate"),
+  viewTool("flip"),
   {
     ...{ id: "undo", key: "ctrl z", hint: "Ctrl Z", label: "Undo", help: "the last change of what is drawn" },
     run: (drawing) => back(drawing, undo, "Undone", "Nothing to undo"),

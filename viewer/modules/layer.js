@@ -5,6 +5,7 @@ import { chosen, lockedBy, marksOn, shownAt, sliceOf, wordsOf } from "./annotati
 import { make } from "./dom.js";
 import { paintLens } from "./lens.js";
 import { REGIONS, boxAround, handlesOf, outlineOf } from "./shapes.js";
+import { ownSize, transformOf } from "./turning.js";
 import { placeInPanel } from "./zoom.js";
 
 const LINE = "#7cc4ff";
@@ -196,12 +197,15 @@ function briefly(view, drawing, mark, all, quick) {
   return all ? [mark.label, words].filter(Boolean).join(" \u00b7 ") : words.split(/,| at /)[0];
 }
 
-/** Label and measurement at the upper right of a mark. */
+/** Label and measurement, upright, at what is shown as the upper right of a mark. */
 function writeBeside(view, drawing, context, mark, plane, place, colour, quick = false) {
   if (mark.open && mark.points.length < 3) return; // nothing to measure yet
-  const { ratio, width } = view.drawing.size;
+  const { ratio, width, height } = view.drawing.size;
   const [top, left, bottom, right] = boxAround(mark);
-  const corners = [shownAt(plane, [top, left]), shownAt(plane, [bottom, right])].map((at) => onCanvas(place, at));
+  const turned = new DOMMatrix(transformOf(view.turn, width, height)); // from the film to what is shown
+  const corners = [shownAt(plane, [top, left]), shownAt(plane, [bottom, right])].map((at) =>
+    turned.transformPoint(onCanvas(place, at)),
+  );
   const words = briefly(view, drawing, mark, colour === CHOSEN, quick);
   context.font = `${11.5 * ratio}px system-ui, sans-serif`;
   const key = `${ratio} ${words}`;
@@ -210,12 +214,15 @@ function writeBeside(view, drawing, context, mark, plane, place, colour, quick =
     widths.set(key, context.measureText(words).width);
   }
   const wide = widths.get(key);
-  const x = Math.max(2 * ratio, Math.min(width - wide - 4 * ratio, Math.max(corners[0].x, corners[1].x) + 5 * ratio));
+  const [most] = ownSize(view.turn, width, height);
+  const x = Math.max(2 * ratio, Math.min(most - wide - 4 * ratio, Math.max(corners[0].x, corners[1].x) + 5 * ratio));
   const y = Math.max(13 * ratio, Math.min(corners[0].y, corners[1].y) + 4 * ratio);
+  context.setTransform(turned.inverse());
   context.fillStyle = "rgb(7 9 12 / 0.72)";
   context.fillRect(x - 3 * ratio, y - 11 * ratio, wide + 6 * ratio, 15 * ratio);
   context.fillStyle = colour;
   context.fillText(words, x, y);
+  context.resetTransform();
 }
 
 function paintShutter(context, points, plane, place, { width, height }) {

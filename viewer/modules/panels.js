@@ -5,6 +5,7 @@ import { make } from "./dom.js";
 import { viewMoved } from "./frames.js";
 import { picturePlane, planesOf, sideBySide } from "./planes.js";
 import { pyramid, sourceOf } from "./sampling.js";
+import { layFilms, ownSize } from "./turning.js";
 import { fitView } from "./viewport.js";
 
 const STRIPS = 40; // CSS pixels above and below a film for what is written about it, so that nothing is written on it
@@ -148,10 +149,9 @@ export function layoutPanels(view) {
   const gap = 6;
   const strips = STRIPS;
   if (!shown.length || width < 40 || height < 40) return;
-  const extents = [...new Set(shown.map(({ plane }) => plane))].map(({ frame, mm }) => [
-    frame[0] * mm[0],
-    frame[1] * mm[1],
-  ]);
+  const extents = [...new Set(shown.map(({ plane }) => plane))].map(({ frame, mm }) =>
+    ownSize(view.turn, frame[0] * mm[0], frame[1] * mm[1]),
+  );
   let best = { scale: -1 };
   let whole = null; // whole: two rows, of panels that belong together
   for (let columns = 1; columns <= shown.length; columns++) {
@@ -167,13 +167,10 @@ export function layoutPanels(view) {
   view.dom.stage.style.gridAutoRows = `${best.h + strips}px`;
   const dots = window.devicePixelRatio || 1;
   const ratio = view.drawing.coarse ? dots * 0.6 : dots;
-  view.drawing.size = {
-    cssWidth: best.w,
-    cssHeight: best.h,
-    width: Math.round(best.w * ratio),
-    height: Math.round(best.h * ratio),
-    ratio,
-  };
+  const [cssWidth, cssHeight] = ownSize(view.turn, best.w, best.h);
+  const [dotsAcross, dotsDown] = [Math.round(cssWidth * ratio), Math.round(cssHeight * ratio)];
+  view.drawing.size = { cssWidth, cssHeight, width: dotsAcross, height: dotsDown, ratio };
+  layFilms(view, best.w, best.h);
   for (const panel of view.content.panels) {
     panel.shown = shown.includes(panel);
     panel.element.hidden = !panel.shown;

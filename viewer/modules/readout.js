@@ -10,12 +10,13 @@ import { digitsFor, lower, percent, signed } from "./numbers.js";
 import { pixelAt, valueAt } from "./sampling.js";
 import { inPlane } from "./planes.js";
 import { lengthOf } from "./volume.js";
+import { asShown } from "./turning.js";
 import { placeInPanel } from "./zoom.js";
 
 const NARROW = 400; // CSS pixels: narrower panels have a short scale bar
 const WIDE = 560; // and wider ones have room for a unit beside its value
 
-function quadrant(u, v) {
+function quadrant({ u, v }) {
   const across = u < 0.38 ? "left" : u > 0.62 ? "right" : "middle";
   const down = v < 0.38 ? "upper" : v > 0.62 ? "lower" : "central";
   return `${down} ${across} of the picture as it is shown`;
@@ -27,7 +28,7 @@ function peakOf(grid) {
   for (let i = 1; i < grid.data.length; i++) if (Math.abs(grid.data[i]) > Math.abs(grid.data[at])) at = i;
   const u = ((at % grid.width) + 0.5) / grid.width;
   const v = (Math.floor(at / grid.width) + 0.5) / grid.height;
-  return (grid.peak = { value: grid.data[at], where: quadrant(u, v) });
+  return (grid.peak = { value: grid.data[at], u, v });
 }
 
 const truthTitle = (view) => `The truth without ${takenBriefly(view)}`;
@@ -154,7 +155,7 @@ function wordsOf(view, panel) {
       title,
       notes,
       low: ["", mapWords],
-      label: `${title}, ${view.content.header.method}. Strongest ${signed(peak.value, digits)} ${unit}, ${peak.where}.`,
+      label: `${title}, ${view.content.header.method}. Strongest ${signed(peak.value, digits)} ${unit}, ${quadrant(asShown(view.turn, peak))}.`,
     };
   }
   const { title, subtitle, alt } = panel.spec;

@@ -5,6 +5,7 @@ export function startingLook() {
   return {
     levels: { shift: 0, stretch: 1, invert: false, dragging: false },
     overlay: { on: true, opacity: 0.65, threshold: 0.25, thresholdOn: false, contour: false },
+    turn: { quarters: 0, mirrored: false },
     compare: { blink: false, blinkPhase: 0, swipe: false, swipeAt: 0.5, plain: false },
     slab: { mode: "", mm: 10 },
   };
@@ -21,6 +22,7 @@ export function startingLook() {
  * layout     whether three planes stand side by side
  * slab       see projection.js: which projection, "" for none, and how thick
  * levels     see levels.js; `dragging`: a drag with the left button sets them
+ * turn       see turning.js
  * overlay    of evidence over the scan
  * compare    scan against counterfactual: blink, swipe, plain scan
  * crosshair  `at` [slice, row, column], shares of the axes, or null
@@ -53,6 +55,7 @@ export function stateOf(root) {
       trust: find(".trust"),
       help: find(".help"),
       said: find(".said"),
+      turned: find(".turned"),
       question: find(".ask strong"),
       cards: new Map(),
       buttons: new Map(),

@@ -10,6 +10,7 @@ import { startAmount } from "./path.js";
 import { remember, sendSoon, undo } from "./selection.js";
 import { startingLook } from "./state.js";
 import { togglePlanes } from "./three.js";
+import { mirroredOnce, quarterMore, turnWords } from "./turning.js";
 import { actualSize, fitView } from "./viewport.js";
 
 /** Every tool: its key as pressed and as written, its name, what it does, and, for switches, whether it is on. */
@@ -157,6 +158,14 @@ export const TOOLS = [
   { id: "fit", key: "0", label: "Fit", help: "the whole picture (also F)", run: (view) => fitView(view) },
 ];
 
+/** Shows the pictures turned, or mirrored, in every panel. */
+export function turnView(view, turn) {
+  view.turn = turn;
+  layoutPanels(view);
+  fitView(view);
+  say(view, turnWords(turn) || "As stored");
+}
+
 /** Tools that live on keys and in the list of keys only. */
 export const QUIET_TOOLS = [
   { id: "actual", key: "a", label: "1:1", help: "one screen pixel for each pixel, at the crosshair", run: actualSize },
@@ -195,6 +204,21 @@ export const QUIET_TOOLS = [
     help: "the last change of an amount",
     needs: "change",
     run: undo,
+  },
+  {
+    id: "rotate",
+    key: "q",
+    label: "Rotate",
+    help: "a quarter clockwise",
+    run: (view) => turnView(view, quarterMore(view.turn)),
+  },
+  {
+    id: "flip",
+    key: "h",
+    label: "Flip",
+    help: "left for right; what is shown is then a mirror image, and says so",
+    on: (view) => view.turn.mirrored,
+    run: (view) => turnView(view, mirroredOnce(view.turn)),
   },
   { id: "reset", key: "r", label: "Reset", help: "view, window, overlay and amounts as they began", run: resetAll },
 ];

@@ -135,7 +135,7 @@ function beginChoice({ content, selection }) {
 function writeHead(view) {
   const { title = "", badges = [] } = view.content.header;
   setText(view.dom.root.querySelector(".title"), title);
-  view.dom.root.querySelector(".head").hidden = !title && !badges.length;
+  view.dom.root.querySelector(".head").classList.toggle("bare", !title && !badges.length);
   view.dom.root
     .querySelector(".badges")
     .replaceChildren(...badges.map(([words, kind]) => make("span", `badge ${kind}`, {}, words)));
