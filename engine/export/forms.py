@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset
 
+from engine.export.animation import animation
 from engine.export.annotations import annotations_csv, coco
 from engine.export.deidentification import burned_in_warning, de_identify, without_names
 from engine.export.encapsulated_pdf import encapsulated_pdf
@@ -33,6 +34,7 @@ FORMS = {  # name: what a reader calls it
     "sc": "DICOM secondary capture",
     "dicom-pdf": "DICOM encapsulated PDF",
     "pdf": "PDF of the session",
+    "animation": "Animation of the change, WebP",
     "coco": "Annotations, COCO",
     "csv": "Annotations, CSV",
     "fhir": "FHIR Observation and DiagnosticReport",
@@ -151,6 +153,18 @@ def _maps(result: Result, study: Study) -> dict[str, bytes]:
     }
 
 
+def _animations(result: Result) -> dict[str, bytes]:
+    stems = file_stems([one.record.finding for one in result.findings])
+    made = {
+        f"animation_{stems[one.record.finding]}.webp": animation(result, one)
+        for one in result.positive or result.findings[:1]
+    }
+    files = {name: data for name, data in made.items() if data is not None}
+    if not files:
+        raise NothingToExport("This method makes no counterfactual, so there is no change to animate.")
+    return files
+
+
 _MAKERS: dict[str, Callable[[Result, Study], dict[str, bytes]]] = {
     "seg": lambda result, study: {"segmentation.dcm": _bytes(segmentation(result, study), result)},
     "map": _maps,
@@ -159,6 +173,7 @@ _MAKERS: dict[str, Callable[[Result, Study], dict[str, bytes]]] = {
     "sc": lambda result, study: {"secondary_capture.dcm": _bytes(secondary_capture(result, study), result)},
     "dicom-pdf": lambda result, study: {"session_pdf.dcm": _bytes(encapsulated_pdf(result, study), result)},
     "pdf": lambda result, study: {"session.pdf": session_pdf(result)},
+    "animation": lambda result, study: _animations(result),
     "coco": lambda result, study: {"annotations.coco.json": coco(result).encode()},
     "csv": lambda result, study: {"annotations.csv": annotations_csv(result).encode()},
     "fhir": lambda result, study: {"fhir.json": fhir_bundle(result, study).encode()},

@@ -88,18 +88,18 @@ def sheet(result: Result) -> np.ndarray:
         record = finding.record
         pictures = panels(result, finding)
         strip = max(14, round(STRIP * pictures[0][1].shape[0] / 512))
-        row = [np.concatenate([_strip(words, strip, picture.shape[1]), picture]) for words, picture in pictures]
+        row = [np.concatenate([labelled(words, strip, picture.shape[1]), picture]) for words, picture in pictures]
         said = f"{record.finding}: {record.probability:.2f}, operating point {record.threshold:.2f}"
         whole = np.concatenate(row, axis=1)
-        rows.append(np.concatenate([whole, _strip(said, strip, whole.shape[1])]))
+        rows.append(np.concatenate([whole, labelled(said, strip, whole.shape[1])]))
     width = max(row.shape[1] for row in rows)
     rows = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
     strip = max(14, round(0.02 * width))
     foot = f"{NOTICE}. {result.model.title}, {result.model.name}, identity {result.model.identity[:12]}."
-    return np.concatenate([*rows, _strip(foot, strip, width)])[..., ::-1].copy()
+    return np.concatenate([*rows, labelled(foot, strip, width)])[..., ::-1].copy()
 
 
-def _strip(words: str, height: int, width: int) -> np.ndarray:
+def labelled(words: str, height: int, width: int) -> np.ndarray:
     """(height, width, 3) BGR uint8: words on black, made smaller where they would not fit."""
     size = max(8, round(0.62 * height))
     while size > 8 and ImageFont.load_default(size).getlength(words) > width - 8:
