@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from engine.bias.report.records import BiasReport
     from engine.checkpoints.format import Checkpoint
 
+NOT_EXACT = "--card is for exact counterfactuals, of drawn films or symbols; leave it out for a generator's."
+
 
 def bias(
     checkpoint: Annotated[str, typer.Option(help="a shipped name, a folder, or hub:owner/name@revision")],
@@ -81,6 +83,8 @@ def bias(
         raise UsageError(f"margin lies between 0 and 1, for example 0.05, got {margin:g}.")
     if len(set(attribute)) < len(attribute):
         raise UsageError("an attribute is named twice; name each once.")
+    if card and generator not in (None, "structural"):
+        raise UsageError(NOT_EXACT)
     found = open_checkpoint(checkpoint)
     if card and not found.metrics.rows:
         raise UsageError(f"the card of {found.name} has no table of measures to add to.")
@@ -106,9 +110,7 @@ def bias(
             raise UsageError("these drawn films carry no marker; --option marker=TEXT burns one into some of them.")
         interventions.values_of(name)  # refuses an unknown one before anything takes long
     if card and not interventions.exact:
-        raise UsageError(
-            "--card is for exact counterfactuals, of drawn films or symbols; leave it out for a generator's."
-        )
+        raise UsageError(NOT_EXACT)
     model = open_model(found, device)
     indices = np.sort(np.random.default_rng(seed).permutation(indices)[:count])
     with tqdm(unit="step") as bar:

@@ -120,3 +120,34 @@ test("the sentence says what becomes of the call", () => {
   assert.match(said(0.3, 0.2), /it says no, as before\.$/);
   assert.match(said(0.3, 0.7), /it would now say yes\.$/);
 });
+
+test("a finding that rises above its operating point when others are taken away is named", () => {
+  const all = [finding("Effusion", 0.8), finding("Edema", 0.6), finding("Mass", 0.3), finding("Nodule", 0.2)];
+  const view = viewOf(["Effusion", "Edema"], {}, all);
+  const saying = (joint) => {
+    view.python.news = { amounts: { Effusion: 1, Edema: 1 }, joint };
+    return counterfactual.sentenceTogether(view);
+  };
+  const calm = { Effusion: 0.2, Edema: 0.1, Mass: 0.4, Nodule: 0.1 };
+  assert.match(saying(calm), /it would say no\.$/);
+  assert.deepEqual(counterfactual.risen(view), []);
+  assert.match(
+    saying({ ...calm, Mass: 0.7 }),
+    /it would say no\. Mass \(from 0\.30 to 0\.70\) rises above its operating point\.$/,
+  );
+  assert.match(
+    saying({ ...calm, Mass: 0.7, Nodule: 0.9 }),
+    / Mass \(from 0\.30 to 0\.70\) and nodule \(from 0\.20 to 0\.90\) rise above their operating points\.$/,
+  );
+  assert.deepEqual(
+    counterfactual.risen(view).map((f) => f.name),
+    ["Mass", "Nodule"],
+  );
+  view.content.byName.get("Mass").unsure = true;
+  assert.deepEqual(
+    counterfactual.risen(view).map((f) => f.name),
+    ["Nodule"],
+  );
+  view.selection.also.clear();
+  assert.deepEqual(counterfactual.risen(view), []);
+});

@@ -1,6 +1,6 @@
 // Brings list, sentence and slider in line with what is chosen.
 
-import { jointNow, sentenceTogether, takenBriefly, together } from "./counterfactual.js";
+import { jointNow, risen, sentenceTogether, takenBriefly, together } from "./counterfactual.js";
 import { drawCurve } from "./curve.js";
 import { setText } from "./dom.js";
 
@@ -48,6 +48,8 @@ function showJoint(view, name, { option, number, mark }, several, joint) {
   setText(number, several ? `${now} \u2192 ${then ?? "\u2026"}` : now);
   mark.hidden = then === undefined;
   mark.style.left = `${100 * (joint?.[name] ?? 0)}%`;
-  const later = then === undefined ? "" : `, ${then} without ${takenBriefly(view)}`;
+  const above = risen(view).some((finding) => finding.name === name);
+  const rises = above ? ", now above its operating point" : "";
+  const later = then === undefined ? "" : `, ${then} without ${takenBriefly(view)}${rises}`;
   option.setAttribute("aria-label", `${name}, probability ${now}${later}, ${verdict}`);
 }

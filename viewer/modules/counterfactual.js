@@ -68,7 +68,30 @@ export function sentenceTogether(view) {
       : p > threshold
         ? "it would now say yes"
         : "it says no, as before";
-  return `${all}, the model's probability of ${lower(name)} goes from ${probability.toFixed(2)} to ${p.toFixed(2)}; its operating point is ${threshold.toFixed(2)}: ${call}.`;
+  return `${all}, the model's probability of ${lower(name)} goes from ${probability.toFixed(2)} to ${p.toFixed(2)}; its operating point is ${threshold.toFixed(2)}: ${call}.${risenWords(view)}`;
+}
+
+/** The findings beside the selected one that rise above their operating points with all that is taken away. */
+export function risen(view) {
+  const joint = jointNow(view);
+  if (!joint || !together(view)) return [];
+  return view.content.findings.filter(
+    ({ name, probability, threshold, unsure }) =>
+      !unsure && name !== view.selection.finding && probability <= threshold && joint[name] > threshold,
+  );
+}
+
+/** A sentence about them, " " before it; "" where there is none. */
+function risenWords(view) {
+  const those = risen(view);
+  if (!those.length) return "";
+  const joint = jointNow(view);
+  const each = those.map(
+    ({ name, probability }) => `${lower(name)} (from ${probability.toFixed(2)} to ${joint[name].toFixed(2)})`,
+  );
+  const [verb, points] = those.length > 1 ? ["rise", "their operating points"] : ["rises", "its operating point"];
+  const words = `${listed(each)} ${verb} above ${points}.`;
+  return ` ${words[0].toUpperCase()}${words.slice(1)}`;
 }
 
 /** "effusion", or "effusion, edema (0.80) and mass", the selected finding first; an amount stands where it is not 1. */

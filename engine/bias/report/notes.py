@@ -31,6 +31,7 @@ PICKED = (
     "Each finding's change is between the two values that lie furthest apart; its interval is widened for having "
     "picked them."
 )
+UNTOLD = "A p in brackets is no evidence: nothing can be told of that finding."
 DETECTABLE = (
     "Detectable is the typical (root mean square) change in points that the test would have found in 4 of 5 such "
     "samples."
@@ -156,11 +157,13 @@ def columns(report: BiasReport, points: bool = True) -> str:
         else ""
     )
     flips = f"A decision changes (flips) where the probability crosses the finding's operating point{crossed}."
+    untold = [UNTOLD] if len(report.decided) < len(report.findings) else []
     detectable = [DETECTABLE] if any(result.detectable is not None for result in report.findings) else []
     return " ".join(
         [
             TEST,
             *([EXACT] if report.exact else detectable),
+            *untold,
             equal,
             *([PICKED] if len(report.values) > 2 else []),
             flips,

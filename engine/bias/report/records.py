@@ -241,7 +241,11 @@ class FindingReport:
         if self.unsubtracted is not None and any(trace.shift for trace in self.traces):
             rows += [self.unsubtracted, *(trace.measure(self.finding, attribute) for trace in self.traces)]
         gaps = self.associations.measures(self.finding, attribute)
-        return [*rows, *(self.test.measures() if self.test else []), *gaps]
+        rows += [*(self.test.measures() if self.test else []), *gaps]
+        if self.reason is None:
+            return rows
+        untold = f"{self.verdict}: {self.reason.words}"  # a p value alone would be read as one
+        return [replace(row, remark=row.remark or untold) if row.metric == "p_value" else row for row in rows]
 
 
 @dataclass(frozen=True, eq=False)

@@ -283,12 +283,17 @@ def _line(attribute: str, result: FindingReport) -> tuple[str, ...]:
         points(result.flips.value),
         _between(result.flips),
         verdict(result),
-        "-" if test is None else p_value(test.p_value),
-        "-" if test is None or test.corrected_p is None else p_value(test.corrected_p),
-        one_sided(result),
+        "-" if test is None else _marked(result, p_value(test.p_value)),
+        "-" if test is None or test.corrected_p is None else _marked(result, p_value(test.corrected_p)),
+        _marked(result, one_sided(result)),
         "-" if result.detectable is None else points(result.detectable),
         *("-" if gap is None else f"{gap.gap:.2f}" for gap in gaps),
     )
+
+
+def _marked(result: FindingReport, p: str) -> str:
+    """A p value, in brackets where nothing can be told of the finding: it is then no evidence."""
+    return f"({p})" if result.verdict == Verdict.CANNOT_TELL else p
 
 
 def one_sided(result: FindingReport) -> str:

@@ -239,6 +239,18 @@ def test_poor_pictures_carry_no_verdict(made, words):
     first, rest = answer(report)
     assert first == "These pictures do not allow an answer." and words in rest
     assert any(kind == "bad" for _, _, kind in trust(report))
+    ps = [row for row in report.measures() if row.metric == "p_value"]
+    assert ps and all(row.remark.startswith("cannot tell: ") and words in row.remark for row in ps)
+    (line,) = table(report)
+    p, corrected, sides = line[7:10]
+    assert all(cell.startswith("(") and cell.endswith(")") for cell in (p, corrected, sides))
+    assert "A p in brackets is no evidence" in columns(report)
+
+
+def test_a_p_value_of_a_finding_with_a_verdict_stands_as_it_is():
+    report = reported()
+    assert not any(row.remark for row in report.measures() if row.metric == "p_value")
+    assert not any("(" in cell for cell in table(report)[0][7:10]) and "in brackets" not in columns(report)
 
 
 @pytest.mark.parametrize(
