@@ -39,7 +39,7 @@ ELSEWHERE = {
     "datasets/test_guidance.py": "datasets: boxes",
     "datasets/test_identity.py": "datasets: selected_findings",
     "datasets/test_implants.py": "datasets: implant_lesions lung_fields",
-    "datasets/test_lidc_implants.py": "datasets: nodule_crops",
+    "datasets/test_lidc_implants.py": "datasets: nodule_crops region_crops",
     "datasets/test_registry.py": "datasets: collection",
     "datasets/test_stroke_phantom.py": "datasets: head_ct",
     "export/test_bias_pdf.py": "export: bias_json paper",

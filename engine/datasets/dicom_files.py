@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
 
 from engine.datasets.collection import UnusableCollection
 from engine.scan import Scan, UnreadableScan, read_scan_in_process
+from engine.scan.one_file import damage_as_unreadable, decode_file
 
 
 def headers(folder: Path, tags: list[str]) -> Iterator[tuple[Path, pydicom.Dataset]]:
@@ -34,5 +36,18 @@ def read(path: Path) -> Scan:
     """
     try:
         return read_scan_in_process(path.read_bytes())
+    except (UnreadableScan, OSError) as error:
+        raise UnusableCollection(f"{path} cannot be read ({error}); download it again.") from error
+
+
+def read_any(path: Path) -> np.ndarray:
+    """(H, W) float32: the pixels of a picture or of an outline, which is no scan since it has two greys only.
+
+    Raises:
+        UnusableCollection: it is damaged; says where it lies.
+    """
+    try:
+        with damage_as_unreadable():
+            return decode_file(path.read_bytes()).pixels
     except (UnreadableScan, OSError) as error:
         raise UnusableCollection(f"{path} cannot be read ({error}); download it again.") from error

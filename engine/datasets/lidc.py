@@ -17,9 +17,10 @@ from engine.datasets.chest_cts import AIR
 from engine.datasets.collection import UnusableCollection
 from engine.datasets.dicom_files import folders, headers, read
 from engine.datasets.lidc_annotations import Nodule, annotations_file, read_nodules
-from engine.datasets.nodule_crops import NoduleCrops, chosen_nodules, crop_of, square
+from engine.datasets.nodule_crops import NoduleCrops, chosen_nodules, crop_of
 from engine.datasets.nodules import middle_z, share_of_readers
 from engine.datasets.pictures import PictureMemory
+from engine.datasets.region_crops import square
 from engine.datasets.registry import register_collection
 
 TRIES = 20  # places of a crop that are looked at
@@ -68,7 +69,7 @@ class LIDC(NoduleCrops):
                 f"{root} holds no scan of LIDC-IDRI with a nodule of 7 mm and more; name the folder that holds the "
                 "folders of patients."
             )
-        names = np.array([f"{n.series}#{middle_z(n):g}#{k}" for k, n in enumerate(nodules)])
+        names = [f"{n.series}#{middle_z(n):g}#{k}" for k, n in enumerate(nodules)]
         super().__init__(nodules, names, region, symbol, seed)
         self._memory = memory or PictureMemory()
         self._slices = lru_cache(maxsize=64)(_slices)

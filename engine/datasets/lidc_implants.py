@@ -18,9 +18,10 @@ from scipy import ndimage
 from engine.datasets.chest_cts import AIR, SOURCES, Chest, chest
 from engine.datasets.collection import UnusableCollection
 from engine.datasets.lidc_annotations import annotations_file, read_nodules
-from engine.datasets.nodule_crops import NoduleCrops, chosen_nodules, crop_of, square
+from engine.datasets.nodule_crops import NoduleCrops, chosen_nodules, crop_of
 from engine.datasets.nodules import NodulePicture, draw, noise_like
 from engine.datasets.pictures import PictureMemory, resized
+from engine.datasets.region_crops import square
 from engine.datasets.registry import register_collection
 from engine.datasets.source_archives import member
 
@@ -90,7 +91,7 @@ class LIDCImplants(NoduleCrops):
         for source in SOURCES:
             for path in filter(None, (source.image, source.tumour)):
                 member(source.archive, path, self.root)
-        names = np.array([f"{n}#{copy}" for copy in range(copies) for n in range(len(nodules))])
+        names = [f"{n}#{copy}" for copy in range(copies) for n in range(len(nodules))]
         super().__init__([n for _ in range(copies) for n in nodules], names, region, symbol, seed)
         self._memory = memory or PictureMemory()
         self._of_chest = np.empty(len(self), object)

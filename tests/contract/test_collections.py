@@ -18,6 +18,7 @@ from tests.datasets.lidc_small import write_chests, write_implants
 from tests.datasets.test_brain_mri import write_folder as write_slices
 from tests.datasets.test_brats import write_patient
 from tests.datasets.test_busi import write_folder as write_frames
+from tests.datasets.test_cbis_ddsm import write_folder as write_masses
 from tests.datasets.test_chestxray8 import write_folder as write_nih
 from tests.datasets.test_chexpert import write_folder as write_chexpert
 from tests.datasets.test_chexpert import write_segmentations
@@ -62,6 +63,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], object] | None, dict]] = {
     "covid_ct_md": (write_slices_of_ct, {}),
     "tuberculosis": (write_tuberculosis, {}),
     "implants": (lambda root: write_nih(root, patients=20, grey=chest()), {"copies": 1}),
+    "cbis_ddsm": (write_masses, {}),
     "lidc": (write_lidc, {}),
     "lidc_implants": (write_implants, {"copies": 1}),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.datasets.collection import UnusableCollection
-from engine.datasets.dicom_files import folders, headers, read
+from engine.datasets.dicom_files import folders, headers, read, read_any
 from tests.scan.series_files import ct_slice, head
 
 
@@ -30,3 +30,15 @@ def test_a_file_is_read_in_its_units_and_a_damaged_one_is_named(root):
     assert np.array_equal(read(root / "a" / "b" / "1.dcm").pixels, head()[6])
     with pytest.raises(UnusableCollection, match=r"2\.dcm cannot be read"):
         read(root / "a" / "b" / "2.dcm")
+
+
+def test_an_outline_is_read_though_it_is_no_scan(root):
+    drawn = np.zeros((40, 40))
+    drawn[10:20, 10:20] = 255
+    path = root / "a" / "outline.dcm"
+    path.write_bytes(ct_slice(drawn, (0, 0, 0)))
+    assert np.array_equal(read_any(path), drawn)
+    with pytest.raises(UnusableCollection, match="outline.dcm cannot be read"):
+        read(path)
+    with pytest.raises(UnusableCollection, match=r"2\.dcm cannot be read"):
+        read_any(root / "a" / "b" / "2.dcm")
