@@ -28,7 +28,8 @@ ELSEWHERE = {
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",
     "checkpoints/test_hub.py": "checkpoints: limits; commands: push",
-    "commands/test_bench.py": "engine: timing; methods.attri_net: bench; methods.cit_lr: bench; methods.cx_gan: bench",
+    "commands/test_bench.py": "engine: timing; methods.attri_net: bench; methods.causal_alignment: bench; "
+    "methods.cit_lr: bench; methods.cx_gan: bench",
     "commands/test_commands.py": "engine: errors __main__; commands: doctor evaluate outputs shared train",
     "contract/test_contract.py": "engine: registry; checkpoints: detector; methods.attri_net: __init__ explain; "
     "methods.acat: __init__ explain; methods.causal_alignment: __init__; methods.cit_lr: __init__; "

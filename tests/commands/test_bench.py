@@ -11,6 +11,7 @@ from engine.errors import UsageError
 from engine.methods.attri_net import bench as attri_net_bench
 from engine.methods.attri_net.network import Architecture, AttriNet
 from engine.methods.attri_net.produce import tiny
+from engine.methods.causal_alignment import bench as causal_alignment_bench
 from engine.methods.cx_gan import CxGanMethod
 from engine.methods.cx_gan import bench as cx_gan_bench
 
@@ -78,3 +79,12 @@ def test_a_difference_between_the_two_ways_is_reported():
 def test_a_number_that_was_not_measured_is_a_dash():
     row = dict.fromkeys(ROW) | {"name": "a film", "ours_s": 0.0125}
     assert shown([row]).splitlines()[1].split() == ["a", "film", "0.013", "-", "-", "-"]
+
+
+def test_the_alignment_step_ends_nearer_to_the_minimum_than_adam(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(causal_alignment_bench, "BATCH", 4)
+    bench("causal-alignment", rounds=1, json=tmp_path / "bench.json")
+    (row,) = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    assert {*row} == ROW | {"gradient_norm", "plain_gradient_norm"}
+    assert row["gradient_norm"] <= 2e-6 and row["plain_gradient_norm"] > 30 * row["gradient_norm"]
+    assert "100% of the counterfactuals take part" in capsys.readouterr().out

@@ -107,6 +107,21 @@ def on_plain_background(x: Tensor, region: Tensor, shown: float) -> Tensor:
     return x * region + (shown * x + (1 - shown) * plain) * (1 - region)
 
 
+def on_pictures(maps: Tensor, size: int) -> Tensor:
+    """Maps (B, h, h) on the grid of the last features to (B, size, size), bilinear.
+
+    A 3 x 3 convolution of stride 2 with one pixel of padding looks from every second pixel, from the first on. So
+    place i of the features lies on pixel i size / h, and not in the middle of the size / h pixels from there on, where
+    enlarging a picture would put it.
+    """
+    count = maps.shape[1]
+    at = torch.arange(size, device=maps.device, dtype=maps.dtype) * count / size
+    along = 2 * at / max(count - 1, 1) - 1
+    rows, columns = torch.meshgrid(along, along, indexing="ij")
+    grid = torch.stack([columns, rows], 2).expand(len(maps), -1, -1, -1)
+    return F.grid_sample(maps[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
+
+
 @torch.no_grad()
 def looked_at(
     net: RegionClassifier, pictures: np.ndarray, device: torch.device, threshold: float = 0.5
@@ -117,7 +132,7 @@ def looked_at(
         some = some.to(device)
         p = torch.sigmoid(net(some)[1])
         cam = grad_cam(net, some, torch.where(p > threshold, 1.0, -1.0))
-        maps.append(F.interpolate(cam[:, None], size=some.shape[2:], mode="bilinear", align_corners=False)[:, 0].cpu())
+        maps.append(on_pictures(cam, some.shape[2]).cpu())
         probabilities.append(p.cpu())
     return torch.cat(probabilities).numpy(), torch.cat(maps).numpy()
 

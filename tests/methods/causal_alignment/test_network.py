@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from engine.methods.causal_alignment.network import LAYERS, Architecture, CausalAlignmentNetwork
+from engine.methods.causal_alignment.pictures import on_pictures
 
 SMALL = Architecture(size=32, width=4, hidden=8)
 
@@ -46,6 +47,24 @@ def test_a_mark_changes_the_features_near_it_only():
     marked[..., 4:9, 4:9] = 1
     changed = (net.image.features(marked) - net.image.features(x)).abs().amax(1)[0]  # (32, 32)
     assert changed[:4, :4].min() > 0 and changed[8:].max() == changed[:, 8:].max() == 0
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 3])
+def test_a_map_lies_on_the_pixels_that_it_was_made_of(halvings):
+    side = 64 * 2**halvings // 2
+    torch.manual_seed(0)
+    net = CausalAlignmentNetwork(0, Architecture(size=side, width=4, halvings=halvings, pool="mean")).double()
+    x = torch.rand(1, 1, side, side, dtype=torch.float64, requires_grad=True)
+    features = net.features(x)
+    place = features.shape[2] // 2
+    (seen,) = torch.autograd.grad(features[0, :, place, place - 1].sum(), x)
+    rows, columns = (torch.nonzero(seen[0, 0].abs().sum(1 - axis))[:, 0] for axis in (0, 1))
+    middle = [float(rows[0] + rows[-1]) / 2, float(columns[0] + columns[-1]) / 2]  # of all pixels that it looks at
+    impulse = torch.zeros(1, *features.shape[2:], dtype=torch.float64)
+    impulse[0, place, place - 1] = 1
+    drawn, pixels = on_pictures(impulse, side)[0], torch.arange(side, dtype=torch.float64)
+    for axis in (0, 1):
+        assert float((drawn.sum(1 - axis) * pixels).sum() / drawn.sum()) == pytest.approx(middle[axis])
 
 
 @pytest.mark.parametrize(
