@@ -20,11 +20,13 @@ from engine.discovery import declared
 from engine.files import write_whole
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN_OVER_FINDINGS
-from engine.registry import methods, open_model
+from engine.preprocessing import Preprocessing
+from engine.registry import Generator, methods, open_generator, open_model, trained
 from engine.reproduce.records import SEED, suffix
 
 if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
     from engine.attribution.explainer import Explainer
+    from engine.attribution.rivals import Rival
     from engine.training.loop import Machine
 
 NIH = ("Pneumonia", "Infiltration", "Atelectasis", "Edema", "Effusion")
@@ -212,7 +214,7 @@ def _rivals(
     digest = hashlib.sha256(
         b"".join(value.detach().cpu().numpy().tobytes() for net in weights for value in net.state_dict().values())
     ).hexdigest()
-    for method in rivals().values():
+    for method in [*rivals().values(), *_diffusion(collection, films.preprocessing)]:
         try:
             explainer = RivalExplainer(method, box)
         except NotMeasurable:
@@ -221,6 +223,19 @@ def _rivals(
         yield Entrant(
             method.title, f"{method.name} {digest}", files, lambda explainer=explainer: (explainer, collection)
         )
+
+
+def _diffusion(collection: Collection, preparation: Preprocessing) -> Iterator[Rival]:
+    """The diffusion-guided counterfactual, where a generator is shipped that was trained on such pictures."""
+    from engine.attribution.diffusion_guided import DiffusionGuidedRival
+
+    known = trained()
+    for checkpoint in map(open_checkpoint, sorted(shipped())):
+        if isinstance(known.get(checkpoint.method), Generator) and checkpoint.collection == collection.name:
+            generator = open_generator(checkpoint, "cpu")  # as the classifier
+            if generator.preprocessing == preparation:
+                yield DiffusionGuidedRival(generator)
+                return
 
 
 def _code(metrics: Sequence[str], explained_by: Sequence[str]) -> str:
