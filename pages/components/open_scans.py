@@ -157,6 +157,7 @@ def scans() -> dict[str, Entry]:
 def _add(opened: OpenScan) -> Entry:
     entry = Entry(opened.name, opened.name)
     entry.open(opened)
+    entry.pack()
     entry.done.set()
     shelf.mine().add(entry)
     return entry

@@ -121,9 +121,12 @@ def _open(shelf: Shelf, entry: Entry, scan: Scan) -> None:
     entry.open(OpenScan(entry.name, scan))
     detectors.measure(scan)
     if not SHELVES.has_room(shelf, 0):
+        entry.pack()
+    if not SHELVES.has_room(shelf, 0):
         entry.packed, entry.small, entry.thumbnail = None, None, b""
         return _end(entry, NO_ROOM)
     entry.done.set()
+    entry.pack()  # whoever waits for the scan sees it meanwhile
 
 
 def _end(entry: Entry, reason: str) -> None:

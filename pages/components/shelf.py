@@ -74,9 +74,14 @@ class Packed:
     rest: dict[str, Any]
 
     @classmethod
-    def of(cls, scan: Scan) -> Packed:
+    def as_read(cls, scan: Scan) -> Packed:
+        """The scan as it is, without a copy: for the moment in which a reader waits to see it."""
         rest = {field.name: getattr(scan, field.name) for field in fields(scan) if field.name != "pixels"}
-        pixels = scan.pixels
+        return cls(scan.pixels, 0.0, rest)
+
+    @classmethod
+    def of(cls, scan: Scan) -> Packed:
+        pixels, rest = scan.pixels, cls.as_read(scan).rest
         low, high = float(pixels.min()), float(pixels.max())
         slabs = pixels if pixels.ndim == 3 else pixels[None]
         if (
@@ -175,12 +180,17 @@ class Entry:
         return (self.packed.nbytes if self.packed else 0) + len(self.thumbnail)
 
     def open(self, opened: OpenScan) -> None:
-        """Takes the scan; its name and place stay the entry's."""
-        packed, pixels = Packed.of(opened.scan), thumbnail_pixels(opened.scan)
+        """Takes the scan as it was read; its name and place stay the entry's. `pack` then halves its memory."""
+        packed, pixels = Packed.as_read(opened.scan), thumbnail_pixels(opened.scan)
         small = replace(opened.scan, pixels=pixels, spacing_mm=None, affine=None)
         self.thumbnail = thumbnail(pixels, opened.scan.window)
         self.small = replace(opened, scan=small, name=self.name, id=self.id)
         self.packed = packed  # last: who finds it finds the others too
+
+    def pack(self) -> None:
+        """Keeps the scan in as little memory as it needs; of a volume that takes longer than to show a slice."""
+        if self.packed is not None:
+            self.packed = Packed.of(self.packed.scan())
 
     def opened(self) -> OpenScan:
         """The scan at full size; raises ValueError for one that is not open."""

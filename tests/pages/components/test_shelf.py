@@ -21,6 +21,7 @@ class Clock:
 def entry(name="Film 1", side=64):
     made = Entry(name, name)
     made.open(OpenScan(name, Scan.of(RNG.integers(0, 4096, (side, side)), "radiograph")))
+    made.pack()
     made.done.set()
     return made
 
@@ -51,6 +52,21 @@ def test_a_packed_scan_comes_back_to_the_last_bit(pixels, halved):
     assert {k: v for k, v in vars(back).items() if k != "pixels"} == {
         k: v for k, v in vars(scan).items() if k != "pixels"
     }
+
+
+def test_a_volume_is_shown_before_it_is_packed_and_the_browser_sees_no_difference():
+    """What was fetched of the volume as it was read, and what is fetched after it was packed, are one volume."""
+    scan = Scan.of(RNG.integers(-1024, 3071, (5, 20, 24)), "CT")
+    made = Entry("a", "a")
+    made.open(OpenScan("a", scan))
+    assert made.packed.scan().pixels is scan.pixels, "no copy, no conversion"
+    before = made.packed.volume
+    made.pack()
+    after = made.packed.volume
+    assert made.nbytes - len(made.thumbnail) == scan.pixels.nbytes // 2
+    assert [before.part(k) for k in range(5)] == [after.part(k) for k in range(5)]
+    names = ("dtype", "shape", "scale", "zero", "digest", "low", "high")
+    assert [getattr(before, name) for name in names] == [getattr(after, name) for name in names]
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (900, 300), (300, 3000), (7, 120, 200)])
