@@ -9,7 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test lint test-without-browser lint-js test-js postgresql fuzz bench-load bench-volumes bench-viewer wheel environment test-environment chromium dicom3tools clean
+.PHONY: help app test lint test-without-browser lint-js test-js postgresql fuzz bench-load bench-drawing bench-volumes bench-viewer wheel environment test-environment chromium dicom3tools clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -47,6 +47,10 @@ fuzz: test-environment
 # Twenty visitors at once, each with a film of their own; prints what is wanted beside what was measured (tools/bench_load.py).
 bench-load: environment
 	$(BIN)/python tools/bench_load.py $(BENCH_ARGS)
+
+# Frames while a reader draws on a mammogram of 4600 x 2700 pixels that has 100 annotations (tools/bench_drawing.py).
+bench-drawing: test-environment chromium
+	$(BIN)/python tools/bench_drawing.py $(BENCH_ARGS)
 
 # 1000 slices of 512 x 512 in each form that a volume comes in: seconds and memory (tools/bench_volumes.py).
 bench-volumes: test-environment

@@ -18,6 +18,7 @@ from pages.components import (
     scan_list,
     scan_words,
     shelf,
+    sketching,
     twins,
     volumes,
     words,
@@ -330,6 +331,8 @@ def main() -> None:
                 text_alignment="center",
             )
         return
+    with st.sidebar:
+        sketching.beside(opened, VIEW)
     with st.sidebar, st.container(key="exporting"):
         exporting.menu(opened)
     explain_ahead(opened)

@@ -7,7 +7,6 @@ import streamlit as st
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.review.database import UnusableStore
-from engine.review.measurements import ScanFacts
 from pages.components import (
     agreement_picture,
     common,
@@ -17,6 +16,7 @@ from pages.components import (
     review_panel,
     review_view,
     scan_list,
+    sketching,
     words,
 )
 from pages.components.checkpoint_choice import offered, standing
@@ -24,7 +24,6 @@ from pages.components.desk import IN_MEMORY, Desk
 from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import OpenScan
-from viewer.marks import drawing, drawn_on
 
 MODES = ("Review", "Read first", "Agreement")
 
@@ -96,11 +95,7 @@ def read_first(opened: OpenScan, here: Desk, name: str, side, film) -> None:
 
 def at_the_desk(opened: OpenScan, mode: str) -> None:
     """The three columns: what draws, the scan, and what is said of it."""
-    here = desk.desk(opened.scan.sha256, lambda: ScanFacts.of(opened.scan))
-    name = desk.reader()
-    if name:
-        here.receive(drawn_on(review_view.VIEW, opened.scan.sha256), name)
-    here.look()
+    here, name = sketching.begin(opened, review_view.VIEW)
     pens, film, side = st.columns([0.19, 0.55, 0.26], gap="small")
     with side, st.container(key="side"):
         review_panel.who_reads()
@@ -109,26 +104,7 @@ def at_the_desk(opened: OpenScan, mode: str) -> None:
         beside = st.container(key="pens")
     {"Review": review, "Read first": read_first}[mode](opened, here, name, part, film)
     with beside:
-        drawing(
-            review_view.VIEW,
-            picture=opened.scan.sha256,
-            facts=here.facts,
-            annotations=here.drawn,
-            loaded=here.loaded,
-            revision=here.case.revision,
-            acked=here.acked,
-            saved=here.saved,
-            trouble=here.trouble,
-            locked=locked(here, name),
-            labels=review_view.labels(opened, model_for(opened)),
-        )
-
-
-def locked(here: Desk, name: str) -> str:
-    """Why nothing may be drawn."""
-    if not name:
-        return "Give your name at the right to draw."
-    return f"The case is {here.case.state}. Return it to draw on it again." if here.case.locked else ""
+        sketching.column(here, review_view.VIEW, review_view.labels(opened, model_for(opened)))
 
 
 def main() -> None:

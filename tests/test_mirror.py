@@ -68,7 +68,7 @@ ELSEWHERE = {
     "pages/components/test_words.py": "engine: answers",
     "pages/components/test_volumes.py": "pages.components: explaining",
     "pages/test_bias.py": "bias.report: request; pages.components: bias_cards",
-    "pages/test_review.py": "pages.components: agreement_picture first_reading review_panel review_view",
+    "pages/test_review.py": "pages.components: agreement_picture first_reading review_panel review_view sketching",
     "reproduce/test_reproduce.py": "commands: reproduce; reproduce: records tables",
     "review/test_database.py": "review.migrations: env; review.migrations.versions: first_tables; review: tables; "
     "commands: review",

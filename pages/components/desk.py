@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
 from engine.review.cases import Case, Conflict, Locked, merged
 from engine.review.database import ADDRESS, FOLDER, MEMORY, NotSaved, UnusableStore, address
 from engine.review.measurements import ScanFacts
-from engine.review.records import Annotation, UnusableRecord, checked_reader
+from engine.review.records import Annotation, Opinion, Reading, UnusableRecord, checked_reader
 from engine.review.store import Store
 from viewer.marks import Drawn
 
+UNNAMED = "no name given"
+ASK_NAME = "Not kept yet: give your name, on the page Review, to keep it."
 MOST_TOLD = 20  # lists that the browser was given and may still be drawing on
 IN_MEMORY = (
     "Kept in memory only: what is drawn and said here is gone when this page is closed. To keep it, the administrator "
@@ -115,12 +117,14 @@ class Desk:
             if began is None:  # of a page that is older than this session: the server was started again
                 began = self.store.annotations_at(self.case.scan_sha256, message.base)
             standing = {one.id: one for one in (*began, *self.drawn)}
-            mine = message.annotations(standing, name, self.facts)
+            mine = message.annotations(standing, name or UNNAMED, self.facts)
         except UnusableRecord as error:
             self.trouble = f"Not saved: {error}"
             return
         if self.theirs is not None:  # the reader has not decided yet
             self.pending = mine
+        elif not name:
+            self.pending, self.trouble = mine, ASK_NAME
         elif message.loaded == self.loaded:
             self._save(mine, name)
         else:
@@ -128,8 +132,13 @@ class Desk:
 
     def save_again(self, name: str) -> None:
         """Tries once more to save what could not be saved."""
-        if self.pending is not None and self.theirs is None:
+        if self.pending is not None and self.theirs is None and name:
             self._save(self.pending, name)
+
+    def named(self, name: str) -> None:
+        """Saves what was drawn before the reader gave a name."""
+        if self.trouble == ASK_NAME:
+            self.save_again(name)
 
     def keep_both(self, name: str) -> None:
         """After a conflict: saves what both drew."""
@@ -158,10 +167,10 @@ class Desk:
         return ""
 
     def _save(self, annotations: Sequence[Annotation], name: str, show: bool = False) -> None:
-        self.pending = tuple(annotations)
+        self.pending = tuple(replace(one, reader=name) if one.reader == UNNAMED else one for one in annotations)
         try:
             case = self.store.save(
-                self.case.scan_sha256, annotations, base=self.case.revision, reader=name, facts=self.facts
+                self.case.scan_sha256, self.pending, base=self.case.revision, reader=name, facts=self.facts
             )
         except Conflict as conflict:
             self.theirs = conflict.current
@@ -193,6 +202,31 @@ class Desk:
         self.told[self.loaded] = case.annotations
         for number in sorted(self.told)[:-MOST_TOLD]:
             del self.told[number]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What readers drew and said of one scan, as the store has it; `stamp` changes with it."""
+
+    annotations: tuple[Annotation, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+
+    @property
+    def stamp(self) -> tuple:
+        return (
+            tuple((one.id, one.revision, one.state) for one in self.annotations),
+            tuple(one.id for one in (*self.readings, *self.opinions)),
+        )
+
+
+def kept(scan_sha256: str) -> Kept:
+    """What is kept of a scan; nothing where the store cannot be read, which the page Review says."""
+    try:
+        here = store()
+        return Kept(here.case(scan_sha256).annotations, here.readings(scan_sha256), here.opinions(scan_sha256))
+    except UnusableStore:
+        return Kept()
 
 
 def desk(scan_sha256: str, facts: Callable[[], ScanFacts]) -> Desk:

@@ -12,7 +12,7 @@ from engine.answers import log_odds, no_answer
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Job, Progress
-from pages.components import common, open_scans, volumes
+from pages.components import common, desk, open_scans, volumes
 from pages.components.checkpoint_choice import offered, standing
 from pages.components.shelf import Entry, OpenScan
 from server import downloads, sessions
@@ -72,12 +72,13 @@ def menu(opened: OpenScan) -> None:
             st.text("The result is held back: show it first.")
             return
         asked = st.button("Export", key="export now", type="primary", disabled=not forms)
-        wish = (opened.id, opened.scan.sha256, checkpoint.identity, tuple(forms), without, _slice(opened))
+        kept = desk.kept(opened.scan.sha256)
+        wish = (opened.id, opened.scan.sha256, checkpoint.identity, tuple(forms), without, _slice(opened), kept.stamp)
         if asked:
             st.session_state["export wish"] = wish
         if st.session_state.get("export wish") != wish:  # something was changed since
             return
-        job = _job(opened, entry, checkpoint, wish)
+        job = _job(opened, entry, checkpoint, wish, kept)
         if not job.done and not job.wait(0.5):
             _wait(job)
         elif job.error is not None:
@@ -100,7 +101,7 @@ def _say_where(entry: Entry, without: bool) -> None:
         st.text("DICOM files go into the study of the scan, and name its patient.")
 
 
-def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple) -> Job:
+def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple, kept: desk.Kept) -> Job:
     device, source = common.device(), entry.source
     index = _slice(opened)
     whole = volumes.explains_whole(checkpoint)
@@ -126,7 +127,15 @@ def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple) ->
         if not said:
             raise common.NothingSaid(f"{common.label(checkpoint)} says nothing of this scan that means anything.")
         result = Result(
-            scan, ModelUsed.of(checkpoint), tuple(said), source, left_out=nothing, slice=None if whole else index
+            scan,
+            ModelUsed.of(checkpoint),
+            tuple(said),
+            source,
+            annotations=kept.annotations,
+            readings=kept.readings,
+            opinions=kept.opinions,
+            left_out=nothing,
+            slice=None if whole else index,
         )
         made = export(result, wish[3], wish[4], lambda done, every: progress(every + done, 2 * every))
         return Packed(_zipped(made.files), made.notes)

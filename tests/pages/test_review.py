@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from engine.review.agreement import influence, kappas, pairs
 from engine.review.measurements import ScanFacts
 from engine.review.store import Store
-from pages.components import agreement_picture, common, first_reading, open_scans, review_panel, review_view
+from pages.components import agreement_picture, common, desk, first_reading, open_scans, review_panel, review_view
 from tests.places import ROOT
 from tests.review.test_agreement import invented
 from tests.review.test_records import annotation, opinion, reading
@@ -185,3 +185,15 @@ def test_drawings_offer_the_models_findings_as_labels(model):
     opened = open_scans.phantom_patient(PHANTOM)
     assert review_view.labels(opened, checkpoint) == list(checkpoint.config["findings"])
     assert review_view.labels(opened, None) == []
+
+
+def test_an_export_has_what_readers_drew_and_said(model):
+    opened = open_scans.phantom_patient(PHANTOM)
+    sha = opened.scan.sha256
+    assert desk.kept(sha) == desk.Kept()
+    desk.store().save(sha, [annotation(scan_sha256=sha)], base=0, reader="A", facts=ScanFacts.of(opened.scan))
+    drawn = desk.kept(sha)
+    desk.store().keep([reading(scan_sha256=sha), opinion(scan_sha256=sha)])
+    both = desk.kept(sha)
+    assert len(drawn.annotations) == 1 and len(both.readings) == len(both.opinions) == 1
+    assert len({desk.Kept().stamp, drawn.stamp, both.stamp}) == 3, "an export made before is not shown for one after"

@@ -156,3 +156,12 @@ def test_what_no_browser_could_have_sent_is_not_taken(kept):
         assert desk.trouble.startswith("Not saved: ") and kept.case(SCAN).revision == 0
     desk.receive(Drawn("cd" * 32, desk.loaded, 0, 99, ()), "A")
     assert desk.seen < 99
+
+
+def test_what_is_drawn_before_a_name_is_given_is_kept_under_it_later(kept):
+    desk = at(kept)
+    desk.receive(sent(desk, annotation(label="early")), "")
+    assert "give your name" in desk.trouble and not kept.cases() and len(desk.drawn) == 1
+    desk.named("Dr A")
+    (one,) = kept.case(SCAN).annotations
+    assert (one.label, one.reader) == ("early", "Dr A") and not desk.trouble and desk.acked == desk.seen

@@ -1,0 +1,57 @@
+"""Drawing and measuring on a page's view, kept in the reader's desk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from engine.review.database import UnusableStore
+from engine.review.measurements import ScanFacts
+from pages.components import common, desk
+from pages.components.desk import Desk
+from pages.components.shelf import OpenScan
+from viewer.marks import drawing, drawn_on
+
+
+def begin(opened: OpenScan, view: str) -> tuple[Desk, str]:
+    """The desk of a scan, once it has what the browser drew on the view of that key; and the reader's name.
+
+    Raises:
+        UnusableStore: the reviews cannot be read.
+    """
+    here, name = desk.desk(opened.scan.sha256, lambda: ScanFacts.of(opened.scan)), desk.reader()
+    if name:
+        here.named(name)
+    here.receive(drawn_on(view, opened.scan.sha256), name)
+    here.look()
+    return here, name
+
+
+def column(here: Desk, view: str, labels: Sequence[str] = ()) -> None:
+    """What draws, and what is drawn."""
+    drawing(
+        view,
+        picture=here.case.scan_sha256,
+        facts=here.facts,
+        annotations=here.drawn,
+        loaded=here.loaded,
+        revision=here.case.revision,
+        acked=here.acked,
+        saved=here.saved,
+        trouble=here.trouble,
+        locked=f"The case is {here.case.state}. Return it to draw on it again." if here.case.locked else "",
+        labels=labels,
+    )
+
+
+def beside(opened: OpenScan, view: str, labels: Sequence[str] = ()) -> None:
+    """The same in the sidebar, beside a view that is about something else."""
+    with st.container(key="sketching"), st.expander("Draw and measure"):
+        try:
+            here, _ = begin(opened, view)
+            if here.theirs is not None:
+                common.line("Decide on the page Review which of the two drawings to keep.", "warn")
+            column(here, view, labels)
+        except UnusableStore as error:
+            common.line(str(error), "bad")
