@@ -13,6 +13,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "fpdf": "fpdf2",
     "google": "protobuf",
+    "faiss": "faiss-cpu",
     "markdown_it": "markdown-it-py",
     "openjpeg": "pylibjpeg-openjpeg",
     "pytorch_grad_cam": "grad-cam",
