@@ -13,6 +13,7 @@ import streamlit as st
 
 from engine.bias.interventions import GENERATOR_METHOD
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
+from engine.checkpoints.resolve import UnknownCheckpoint
 from engine.metrics.measure import Measure
 from engine.metrics.subjects import MEAN, Variant
 from pages.components import cards, common, words
@@ -207,6 +208,8 @@ def open_another() -> None:
         try:
             with st.spinner("Fetching and checking"):
                 st.session_state["models notice"] = (common.open_another(address), "quiet")
+        except UnknownCheckpoint as reason:
+            st.session_state["models notice"] = (reason.briefly, "warn")
         except RefusedCheckpoint as reason:
             st.session_state["models notice"] = (str(reason), "warn")
         st.rerun()

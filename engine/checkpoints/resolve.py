@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from engine.checkpoints.format import CARD, CONFIG, WEIGHTS, Checkpoint, RefusedCheckpoint, examine
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
+
+
+class UnknownCheckpoint(RefusedCheckpoint):
+    """Nothing is where a checkpoint was looked for.
+
+    Attributes:
+        briefly: the message without the names of the shipped ones, for where these are listed already.
+    """
+
+    def __init__(self, where: str, names: list[str]):
+        near = get_close_matches(where, names, n=1)
+        start = f"There is no checkpoint at {where!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+        self.briefly = f"{start}: name a folder, or hub:owner/name@revision."
+        super().__init__(
+            f"{start}: name a shipped one ({', '.join(names) or 'none'}), a folder, or hub:owner/name@revision."
+        )
 
 
 def shipped_folder() -> Path:
@@ -46,9 +63,5 @@ def open_checkpoint(where: str | Path) -> Checkpoint:
     if isinstance(where, str) and where in shipped():
         return replace(examine(shipped_folder() / where), source="shipped")
     if not Path(where).is_dir():
-        names = ", ".join(shipped()) or "none"
-        raise RefusedCheckpoint(
-            f"There is no checkpoint at {str(where)!r}: name a shipped one ({names}), a folder, or "
-            "hub:owner/name@revision."
-        )
+        raise UnknownCheckpoint(str(where), shipped())
     return examine(where)

@@ -266,10 +266,27 @@ def settle() -> None:
         del belongings["drop"]
         belongings.pop("turn to", None)
         refused = [entry for entry in entries if entry.reason]
-        if refused:
-            st.session_state.notice = said_of_refused(refused, len(entries))
-        elif notes := list(dict.fromkeys(note for entry in entries for note in entry.notes)):
-            st.session_state.notice = "\n".join(notes[:MOST_REASONS])
+        said = [said_of_refused(refused, len(entries))] if refused else []
+        said += said_of_same([entry for entry in entries if entry.same_as], shelf.mine().entries)
+        said += [] if refused else list(dict.fromkeys(note for entry in entries for note in entry.notes))
+        if said:
+            st.session_state.notice = "\n".join(said[:MOST_REASONS])
+
+
+def said_of_same(again: Sequence[Entry], listed: Mapping[str, Entry]) -> list[str]:
+    """A sentence on the files whose pixels are open already, none where there are none.
+
+    Args:
+        again: the entries of those files, which are not in the list.
+        listed: the list.
+    """
+    if not again:
+        return []
+    titles = list(dict.fromkeys(listed[entry.same_as].title for entry in again if entry.same_as in listed))
+    some = f"{', '.join(titles[:3])}{' and others' if len(titles) > 3 else ''}" if titles else "a scan that was closed"
+    if len(again) == 1:
+        return [f"One file has the same pixels as {some}, which is open already; it is listed once."]
+    return [f"{len(again)} files have the same pixels as {some}, open already; each is listed once."]
 
 
 def said_of_refused(refused: Sequence[Entry], sent: int) -> str:

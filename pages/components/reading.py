@@ -28,6 +28,7 @@ NAMES = {
 NO_ROOM = "There is no memory for another scan now; close some that are open and send it again."
 log = logging.getLogger(__name__)
 
+SAME_WITHIN = "A scan in these files has the same pixels as one that is open already; it is listed once."
 File = tuple[str, bytes]  # its name, which is used to find the voxels of a header and never kept, and its bytes
 _waiting: OrderedDict[str, deque[tuple[Shelf, Entry, list[File]]]] = (
     OrderedDict()
@@ -95,6 +96,8 @@ def _read(shelf: Shelf, entry: Entry, files: list[File]) -> None:
             if not at.reason:
                 at.source = source
                 _open(shelf, at, scan)
+                if at.same_as:
+                    entry.notes += (SAME_WITHIN,)
         entry.source = sources[0]
         _open(shelf, entry, scans[0])
     except UnreadableScan as reason:

@@ -5,7 +5,9 @@ const TRIES = 5; // of a thumbnail that does not arrive
 const LONGEST = 10_000; // milliseconds that an answer is waited for
 const AT_REST = 1500; // while nothing is: another tab may open, label or close a scan
 const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", "held back": "held back", open: "no model takes it", refused: "refused" };
+const OWN = "otherwise scan on show"; // of this tab: another one of the same browser may turn to another scan
 const lists = new WeakMap();
+let loaded = false; // the list was drawn since this page was loaded
 
 function make(tag, className = "", attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -76,9 +78,26 @@ function turnBy(list, step) {
   if (to !== undefined && to !== list.chosen) turnTo(list, to);
 }
 
+/** What this tab had on show, of this very shelf, before it was loaded again; null for a new tab. */
+function ownChoice(list) {
+  try {
+    const [address, id] = JSON.parse(sessionStorage.getItem(OWN)) ?? [];
+    return address === list.address ? id : null;
+  } catch {
+    return null;
+  }
+}
+
+function remember(list) {
+  try {
+    sessionStorage.setItem(OWN, JSON.stringify([list.address, list.chosen]));
+  } catch { /* a browser that keeps nothing */ }
+}
+
 function turnTo(list, id) {
   list.chosen = id;
   mark(list);
+  remember(list);
   list.turn(id);
 }
 
@@ -220,6 +239,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.wishes ??= data.heard;
     if (data.heard >= list.wishes) list.chosen = data.chosen; // else this was drawn before Python heard of the last wish
     if (!list.naming) draw(list);
+    const own = loaded ? null : ownChoice(list);
+    loaded = true;
+    if (own !== null && own !== list.chosen && turnable(list.entries.find((entry) => entry.id === own))) turnTo(list, own);
+    remember(list);
     lookLater(list);
   }
   return () => {

@@ -156,6 +156,21 @@ def test_a_reload_and_a_second_tab_find_everything_again(forty, serve, folder):
     second.close()
 
 
+def test_a_reload_keeps_what_this_tab_has_on_show_whatever_another_tab_turns_to(forty):
+    context, page = forty
+    page.get_by_role("option").nth(3).click()
+    expect(page.get_by_role("option").nth(3)).to_have_attribute("aria-selected", "true")
+    second = page_of(context, page.url)
+    read(second, COUNT + 1)
+    second.get_by_role("option").nth(7).click()
+    expect(second.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(timeout=SLOW)
+    for tab, place in ((page, 3), (second, 7)):
+        tab.reload()
+        tab.wait_for_selector(".viewer .card", timeout=SLOW)
+        expect(tab.get_by_role("option").nth(place)).to_have_attribute("aria-selected", "true", timeout=SLOW)
+    second.close()
+
+
 def test_another_browser_finds_nothing_of_it(forty, browser, serve, folder):
     _, page = forty
     asked = []

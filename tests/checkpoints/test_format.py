@@ -16,7 +16,7 @@ from engine.checkpoints.format import (
     examine,
     save_checkpoint,
 )
-from engine.checkpoints.resolve import open_checkpoint, shipped
+from engine.checkpoints.resolve import UnknownCheckpoint, open_checkpoint, shipped
 from engine.checkpoints.sections import read_card
 from engine.configuration import CONFIG_KEYS
 from engine.registry import methods
@@ -311,3 +311,15 @@ def test_the_same_weights_with_another_configuration_are_another_model(tmp_path)
     other = save(tmp_path / "other", config={**CONFIG, "preprocessing": {"size": 32}})
     assert first.sha256 == other.sha256
     assert first.identity == again.identity != other.identity
+
+
+def test_a_name_that_is_nearly_a_shipped_one_is_asked_after_and_briefly_where_they_are_listed_already():
+    with pytest.raises(
+        UnknownCheckpoint, match=r"no checkpoint at 'atri-net-nih' \(did you mean 'attri-net-nih'"
+    ) as near:
+        open_checkpoint("atri-net-nih")
+    with pytest.raises(UnknownCheckpoint) as far:
+        open_checkpoint("/nowhere/at all")
+    assert "did you mean" not in str(far.value) and "cx-gan-busi" in str(far.value)
+    for said in (near.value.briefly, far.value.briefly):
+        assert said.startswith("There is no checkpoint at") and len(said) < 140 and "cx-gan-busi" not in said

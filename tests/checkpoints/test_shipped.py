@@ -64,6 +64,10 @@ def test_what_was_seen_of_a_checkpoints_maps_stands_on_its_card_and_above_its_re
         assert checkpoint.caution and checkpoint.caution in checkpoint.card, checkpoint.name
 
 
+def test_a_caution_fits_one_line_of_a_page_that_is_1440_pixels_wide():
+    assert {c.name: len(c.caution) for c in map(open_checkpoint, shipped()) if len(c.caution) > 165} == {}
+
+
 def test_the_first_picture_is_explained_as_it_was_drawn():
     name, patient = open_scans.EXPLAINED_WELL
     opened = open_scans.phantom_patient(patient)

@@ -92,3 +92,18 @@ def test_the_server_takes_a_file_as_large_as_a_volume_may_be():
     largest = settings["server"]["maxUploadSize"] << 20
     assert largest == bounds.VOLUME_FILE_BYTES <= Settings().upload_megabytes * MEGABYTE
     assert FILES >= 1000
+
+
+def test_files_with_the_pixels_of_a_scan_that_is_open_are_said_to_be_listed_once():
+    from pages.components.open_scans import said_of_same
+    from pages.components.shelf import Entry
+
+    listed = {name: Entry(name, f"Scan {name}") for name in "abcde"}
+    again = [Entry(f"x{name}", f"Scan x{name}", same_as=name) for name in "abcde"]
+    assert said_of_same([], listed) == []
+    (one,) = said_of_same(again[:1], listed)
+    assert one == "One file has the same pixels as Scan a, which is open already; it is listed once."
+    (all_of_them,) = said_of_same(again, listed)
+    assert all_of_them.startswith("5 files have the same pixels as Scan a, Scan b, Scan c and others, open already")
+    (gone,) = said_of_same(again[:1], {})
+    assert "a scan that was closed" in gone
