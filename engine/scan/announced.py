@@ -66,7 +66,7 @@ def announced(contents: list[bytes]) -> bool:
             seen += _places(data) if len(contents) > 1 and is_dicom(data) else []
         except Exception:  # whatever a damaged header leads to; reading it says what is wrong
             continue
-    return any(_of_one_volume(one, other) for index, one in enumerate(seen) for other in seen[:index])
+    return any(_of_one_volume(first, other) for index, first in enumerate(seen) for other in seen[:index])
 
 
 def _places(data: bytes) -> list[Slice]:
@@ -75,14 +75,14 @@ def _places(data: bytes) -> list[Slice]:
     return read_places(header, picture, read_spacing(header, picture.frames))
 
 
-def _of_one_volume(one: Slice, other: Slice) -> bool:
+def _of_one_volume(first: Slice, other: Slice) -> bool:
     """Whether two slices are of one series and lie in parallel at different places."""
-    alike = one.series == other.series and one.shape == other.shape and one.orientation == other.orientation
+    alike = first.series == other.series and first.shape == other.shape and first.orientation == other.orientation
     return (
         alike
-        and one.orientation is not None
-        and None not in (one.position, other.position)
-        and one.position != other.position
+        and first.orientation is not None
+        and None not in (first.position, other.position)
+        and first.position != other.position
     )
 
 

@@ -53,10 +53,10 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except UNREADABLE as error:
             raise UnreadableScan("The zip archive is damaged or cut off; pack it again.") from error
-        everything = [one for one in self._zip.infolist() if not one.is_dir()]
-        for one in everything:
-            _check_name(one)
-        self.members = [one for one in everything if not _hidden(one.filename)]
+        everything = [entry for entry in self._zip.infolist() if not entry.is_dir()]
+        for entry in everything:
+            _check_name(entry)
+        self.members = [entry for entry in everything if not _hidden(entry.filename)]
         if not self.members:
             raise UnreadableScan("The zip archive holds no file; send one with the slices of a scan.")
         if len(self.members) > bounds.VOLUME_FILES:
@@ -64,8 +64,8 @@ class Archive:
                 f"The zip archive holds {len(self.members)} files; the limit is {bounds.VOLUME_FILES}:"
                 " send one series at a time."
             )
-        size = sum(one.file_size for one in everything)
-        if size > bounds.VOLUME_BYTES or max(one.file_size for one in everything) > bounds.VOLUME_FILE_BYTES:
+        size = sum(entry.file_size for entry in everything)
+        if size > bounds.VOLUME_BYTES or max(entry.file_size for entry in everything) > bounds.VOLUME_FILE_BYTES:
             raise UnreadableScan(
                 f"The zip archive unfolds into {size / 1e6:.0f} million bytes; the limit is"
                 f" {bounds.VOLUME_BYTES / 1e6:.0f} million: send one series at a time."

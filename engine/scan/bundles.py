@@ -21,7 +21,7 @@ def bundles(files: Sequence[tuple[str, bytes]]) -> list[list[int]]:
         voxels = names.get(str(PurePosixPath(name).parent / _voxels(data))) if _voxels(data) else None
         if voxels is not None:
             together.append([place, voxels])
-    bundled = {place for one in together for place in one}
+    bundled = {place for bundle in together for place in bundle}
     return sorted([*together, *([place] for place in range(len(files)) if place not in bundled)], key=min)
 
 

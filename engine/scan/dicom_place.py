@@ -41,7 +41,7 @@ def read_places(header: Header, picture: Picture, spacing: Spacing, content: str
         kind = _image_type(header, places)
         phase = {"image_type": "\\".join(kind)}
         for name, elements in PHASE_ELEMENTS.items():
-            phase[name] = next((words for one in elements if (words := _words(header, places, *one))), "")
+            phase[name] = next((words for path in elements if (words := _words(header, places, *path))), "")
         slices.append(
             Slice(
                 series=series,

@@ -98,9 +98,9 @@ def _plane(header: Header) -> Spacing:
     return Spacing(None, "patient", aspect[0] / aspect[1] if aspect else None)
 
 
-def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
+def _same(first: tuple[float, float], other: tuple[float, float]) -> bool:
     """Whether two spacings differ by no more than their rounding: a calibration changes more."""
-    return bool(np.allclose(one, other, rtol=SAME, atol=0))
+    return bool(np.allclose(first, other, rtol=SAME, atol=0))
 
 
 def _pair(header: Header, name: str) -> tuple[float, float] | None:

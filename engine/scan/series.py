@@ -84,8 +84,12 @@ def arrange(slices: Sequence[Slice]) -> tuple[list[Stack], list[str]]:
     Slices without a position are single pictures. Localisers are left out where there is anything else.
     """
     notes: list[str] = []
-    placed = [index for index, one in enumerate(slices) if one.position is not None and one.orientation is not None]
-    stacks = [Stack((index,)) for index, one in enumerate(slices) if one.position is None or one.orientation is None]
+    placed = [
+        index for index, slice_ in enumerate(slices) if slice_.position is not None and slice_.orientation is not None
+    ]
+    stacks = [
+        Stack((index,)) for index, slice_ in enumerate(slices) if slice_.position is None or slice_.orientation is None
+    ]
     scouts = [index for index in placed if slices[index].localiser]
     if scouts and len(scouts) < len(slices):
         notes.append(f"{_count(len(scouts), 'localiser was', 'localisers were')} left out.")
@@ -107,7 +111,7 @@ def arrange(slices: Sequence[Slice]) -> tuple[list[Stack], list[str]]:
                 stacks += _stacks(slices, turned, notes)
         stacks += _stacks(slices, largest, notes)
     stacks.sort(key=lambda stack: -len(stack.order))
-    if len({one.series for one in slices if not one.localiser}) > 1 and len(stacks) > 1:
+    if len({slice_.series for slice_ in slices if not slice_.localiser}) > 1 and len(stacks) > 1:
         volumes = sum(len(stack.order) > 1 for stack in stacks)
         if volumes > 1:
             notes.insert(0, f"These slices belong to {len(groups)} series; each is opened by itself.")
@@ -122,9 +126,9 @@ def _rounded(spacing_mm: tuple[float, float] | None) -> tuple[float, ...]:
     return tuple(round(step, 3) for step in spacing_mm or ())
 
 
-def _normal(one: Slice) -> np.ndarray:
+def _normal(slice_: Slice) -> np.ndarray:
     """(3,) unit vector at right angles to rows and columns."""
-    along = np.cross(*one.axes)
+    along = np.cross(*slice_.axes)
     return along / max(float(np.linalg.norm(along)), 1e-12)
 
 
@@ -295,9 +299,9 @@ def _stack(slices: Sequence[Slice], group: list[int], along: dict[int, float]) -
     return Stack(tuple(order), affine, float(np.linalg.norm(step)), tuple(remarks))
 
 
-def _times(one: Slice) -> tuple[float, ...]:
+def _times(slice_: Slice) -> tuple[float, ...]:
     """What orders repeated slices of one place."""
-    phase = dict(one.phase)
+    phase = dict(slice_.phase)
     return tuple(_number(phase.get(name, "")) for name in ("temporal", "trigger", "acquisition"))
 
 
@@ -308,5 +312,5 @@ def _number(words: str) -> float:
         return 0.0
 
 
-def _acquired(one: Slice) -> float:
-    return _number(dict(one.phase).get("acquisition", ""))
+def _acquired(slice_: Slice) -> float:
+    return _number(dict(slice_.phase).get("acquisition", ""))

@@ -57,17 +57,17 @@ class SourceRecord:
     @property
     def first(self) -> SourceSlice:
         """The first slice that is there."""
-        return next(one for one in self.slices if one is not None)
+        return next(slice_ for slice_ in self.slices if slice_ is not None)
 
     def at(self, index: int) -> SourceRecord | None:
         """The record of one slice; None where its file is missing."""
-        one = self.slices[index]
-        return None if one is None else SourceRecord((one,))
+        slice_ = self.slices[index]
+        return None if slice_ is None else SourceRecord((slice_,))
 
     @property
     def burned_in(self) -> str:
         """What the files say of writing in the picture that names a person: "YES", "NO", or "" where they do not."""
-        said = {one.text("BurnedInAnnotation") for one in self.slices if one is not None}
+        said = {slice_.text("BurnedInAnnotation") for slice_ in self.slices if slice_ is not None}
         return "YES" if "YES" in said else "NO" if said == {"NO"} else ""
 
 
@@ -79,7 +79,7 @@ def read_sources(source: Source, found: Found, in_process: bool = False) -> tupl
     Args:
         in_process: read in this process, which nothing ends then: for tests.
     """
-    wanted = sorted({one[0] for places in found.places for one in places if one is not None})
+    wanted = sorted({slice_[0] for places in found.places for slice_ in places if slice_ is not None})
     try:
         with InProcess() if in_process else Decoder() as decoder:
             files = open_source(source, decoder)
@@ -100,9 +100,9 @@ def _record(scan: Scan, places: Places, headers: Mapping[int, Mapping[str, list[
             return None
         else:
             slices.append(SourceSlice(MappingProxyType(header), place[1]))
-    there = [one for one in slices if one is not None]
+    there = [slice_ for slice_ in slices if slice_ is not None]
     height, width = scan.pixels.shape[-2:]
-    whole = all(all(one.text(name) for name in NEEDED) for one in there)
-    one_series = len({(one.text("StudyInstanceUID"), one.text("SeriesInstanceUID")) for one in there}) == 1
-    fits = all((one.text("Rows"), one.text("Columns")) == (str(height), str(width)) for one in there)
+    whole = all(all(slice_.text(name) for name in NEEDED) for slice_ in there)
+    one_series = len({(slice_.text("StudyInstanceUID"), slice_.text("SeriesInstanceUID")) for slice_ in there}) == 1
+    fits = all((slice_.text("Rows"), slice_.text("Columns")) == (str(height), str(width)) for slice_ in there)
     return SourceRecord(tuple(slices)) if there and whole and one_series and fits else None

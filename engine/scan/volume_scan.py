@@ -57,13 +57,16 @@ def volume_scan(pixels: np.ndarray, known: list[dict[str, Any]], stack: Stack) -
         known: the fields of the scan of each slice, or of all of them together.
     """
     middle = known[len(known) // 2]
-    window, count = Counter(tuple(one["window"]) for one in known).most_common(1)[0]
+    window, count = Counter(tuple(known_fields["window"]) for known_fields in known).most_common(1)[0]
     if 2 * count <= len(known):
         window = default_window(pixels, middle["bits"])
     plane = middle["spacing_mm"][-2:] if middle["spacing_mm"] else (None, None)
     spacing = (stack.between_mm, *plane)
     remarks = dict.fromkeys(
-        [*stack.remarks, *(remark for one in known for remark in one["remarks"] if remark != UNEVEN_FRAMES)]
+        [
+            *stack.remarks,
+            *(remark for known_fields in known for remark in known_fields["remarks"] if remark != UNEVEN_FRAMES),
+        ]
     )
     if len(stack.order) == 1:
         return checked_scan(pixels[0], middle | {"spacing_mm": plane if any(plane) else None, "affine": None})
@@ -72,7 +75,7 @@ def volume_scan(pixels: np.ndarray, known: list[dict[str, Any]], stack: Stack) -
         "spacing_mm": spacing if any(spacing) else None,
         "affine": stack.affine,
         "remarks": tuple(remarks),
-        "bits": max(one["bits"] for one in known),
+        "bits": max(known_fields["bits"] for known_fields in known),
     }
     return checked_scan(pixels, middle | changed)
 

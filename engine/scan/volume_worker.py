@@ -189,4 +189,4 @@ def packed(pixels: np.ndarray) -> np.ndarray:
 
 
 def _fields(scan: Scan) -> dict[str, Any]:
-    return {one.name: getattr(scan, one.name) for one in fields(scan) if one.name != "pixels"}
+    return {field.name: getattr(scan, field.name) for field in fields(scan) if field.name != "pixels"}
