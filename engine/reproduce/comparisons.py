@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # they bring torch, which the list of commands can do without
     from engine.training.loop import Machine
 
 NIH = ("Pneumonia", "Infiltration", "Atelectasis", "Edema", "Effusion")
+RANDOM = "random map"  # as `engine.attribution.explainer` calls it
 MOST = {"demo": 4, "paper": 100}  # pictures a finding
 
 
@@ -149,10 +150,10 @@ def means(found: Sequence[Compared]) -> list[Measure]:
     """
     rows = []
     for entrant in found:
-        averaged = {row.metric for row in entrant.rows if row.variant == MEAN_OVER_FINDINGS}
-        for row in entrant.rows:
-            plain = row.variant == MEAN_OVER_FINDINGS or (row.metric not in averaged and not row.variant)
-            if plain:
+        own = [row for row in entrant.rows if RANDOM not in row.variant]
+        averaged = {row.metric for row in own if row.variant.startswith(MEAN_OVER_FINDINGS)}
+        for row in own:
+            if row.variant.startswith(MEAN_OVER_FINDINGS) or row.metric not in averaged:
                 rows.append(replace(row, model=entrant.name))
     order = list(dict.fromkeys(row.metric for row in rows))
     return sorted(rows, key=lambda row: order.index(row.metric))

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from engine.metrics.intervals import UNKNOWN, Interval
 from engine.metrics.measure import Measure
-from engine.reproduce.comparisons import Compared
+from engine.reproduce.comparisons import RANDOM, Compared
 
 TRUTHS = ("recovery", "restraint", "disease_sensitivity", "hit_rate")
 LOW_IS_GOOD = frozenset(
@@ -59,7 +59,7 @@ def table(found: Sequence[Compared]) -> Values:
     values: dict[str, np.ndarray] = {}
     for m, entrant in enumerate(found):
         for row in entrant.rows:
-            if not row.finding or "random map" in row.variant:
+            if not row.finding or RANDOM in row.variant:
                 continue
             name = f"{row.metric}, {row.variant}" if row.variant else row.metric
             values.setdefault(name, np.full((len(found), len(findings)), np.nan))[m, findings.index(row.finding)] = (

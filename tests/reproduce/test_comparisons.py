@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.attribution import latents, rivals
+from engine.attribution import explainer, latents, rivals
 from engine.classifiers import small
 from engine.datasets.phantom.collection import Phantom
 from engine.datasets.selected_findings import SelectedFindings
 from engine.metrics.subjects import MEAN_OVER_FINDINGS
 from engine.networks.augmentation import Augmentation
 from engine.reproduce import comparisons
-from engine.reproduce.comparisons import COMPARISONS, MOST, compared, means
+from engine.reproduce.comparisons import COMPARISONS, MOST, RANDOM, compared, means
 from engine.training.loop import Machine
 
 CPU = Machine("cpu")
@@ -49,9 +49,12 @@ def test_each_method_is_measured_once_and_found_again(films, tmp_path):
     assert [row.row() for row in again[1].rows] == [row.row() for row in found[1].rows]
     rows = means(found)
     assert {row.model for row in rows} == {"Grad-CAM", "latent shift"}
-    assert {(row.finding, row.variant) for row in rows} <= {("", MEAN_OVER_FINDINGS)} | {
-        (finding, "") for finding in films.findings
+    assert RANDOM == explainer.RANDOM and not [row for row in rows if RANDOM in row.variant]
+    assert {row.variant for row in rows if row.metric == "composition"} == {
+        f"{MEAN_OVER_FINDINGS}, after 1 round",
+        f"{MEAN_OVER_FINDINGS}, after 10 rounds",
     }
+    assert len({row.about for row in rows}) == len(rows)
     assert {"road", "recovery", "hit_rate"} <= {row.metric for row in rows}
     assert not [row for row in rows if row.metric == "recovery" and row.model == "Grad-CAM"]
 
