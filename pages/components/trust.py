@@ -59,8 +59,8 @@ def measured_recovery(finding: str, rates: Sequence[Measure]) -> str:
     """What share of the true change this model has brought for this finding, where its card says so."""
     row = rate(rates, "recovery", finding)
     if row is None or row.low is None or row.high is None:
-        return "never measured against a true one"
+        return "was never measured against a true one"
     low, value, high = (round(100 * share) for share in (row.low, row.value, row.high))
     if row.value <= 0:
-        return f"no nearer the truth than no change, in tests ({value} %, {low} to {high})"
+        return f"comes no nearer the truth than no change, in tests ({value} %, {low} to {high})"
     return f"brings {value} % ({low} to {high}) of the true change, in tests"

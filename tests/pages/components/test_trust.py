@@ -49,8 +49,8 @@ def test_the_detector_is_asked_of_the_changed_film(scan):
 def test_the_record_is_the_cards_with_its_interval():
     row = lambda value: [Measure("recovery", "Edema", value, value - 0.05, value + 0.05, 200)]
     assert measured_recovery("Edema", row(0.13)) == "brings 13 % (8 to 18) of the true change, in tests"
-    assert measured_recovery("Edema", row(-0.2)).startswith("no nearer the truth than no change")
-    assert measured_recovery("Effusion", row(0.13)) == "never measured against a true one"
+    assert measured_recovery("Edema", row(-0.2)).startswith("comes no nearer the truth than no change")
+    assert measured_recovery("Effusion", row(0.13)) == "was never measured against a true one"
 
 
 def test_steps_that_do_not_rise_and_numbers_that_are_missing_are_refused():
