@@ -107,4 +107,4 @@ def test_the_oracle_sees_no_symbol(frames):
 def test_the_table_asks_for_what_is_measured():
     assert {*alignment.BASELINES} == {*RECIPES} and alignment.MOVED == MOVED and alignment.ORACLE == ORACLE
     seeds = [training.seed for training in alignment.MODELS.values()]
-    assert seeds == [42, 42, 43, 44, 42]
+    assert seeds == [42, 43, 44, 42, 42]
