@@ -1,7 +1,9 @@
 """Drawing on an invented mammogram of 4600 x 2700 pixels: `streamlit run viewer/demo_drawing.py`; `?marks=100` begins
-with as many annotations, `?size=400x300` takes another size, `?locked=1` lets nobody draw.
+with as many annotations, `?size=400x300` takes another size, `?volume=24` a volume of as many slices, `?locked=1` lets
+nobody draw.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.review.measurements import ScanFacts
-from engine.review.records import Annotation, UnusableRecord, now
+from engine.review.records import Annotation, UnusableRecord, now, to_json
 from server import doors, sessions
 from viewer import explain_view
+from viewer.demo_volume import SPACING, invented_place, invented_volume
 from viewer.marks import drawing, drawn_on
 
 PICTURE = "5d" * 32
+SIDE = 160  # pixels of the volume's slices
 
 
 @st.cache_data(max_entries=2)
@@ -57,6 +61,9 @@ def main() -> None:
     asked = st.query_params
     height, width = (int(side) for side in asked.get("size", "4600x2700").split("x"))
     facts = ScanFacts((height, width), "mammogram", (0.05, 0.05), "detector")
+    slices = int(asked.get("volume", "0"))
+    if slices:
+        facts = ScanFacts((slices, SIDE, SIDE), "CT", SPACING)
     kept = st.session_state.setdefault("kept", invented_annotations(int(asked.get("marks", "0")), height, width))
     acked, trouble = st.session_state.setdefault("acked", 0), ""
     if (drawn := drawn_on("film", PICTURE)) is not None and drawn.number > acked:
@@ -67,7 +74,8 @@ def main() -> None:
         acked = st.session_state["acked"] = drawn.number
     pixels = st.session_state.get("pixels")
     if pixels is None:
-        pixels = st.session_state["pixels"] = invented_mammogram(height, width)
+        made = invented_volume(slices, SIDE) if slices else invented_mammogram(height, width)
+        pixels = st.session_state["pixels"] = made
     left, right = st.columns([0.18, 0.82])
     with left:
         drawing(
@@ -84,18 +92,22 @@ def main() -> None:
             labels=["Mass", "Calcification"],
         )
     with right:
-        explain_view(
-            pixels,
-            (2000.0, 3000.0),
-            (),
-            title="Invented mammogram",
-            spacing_mm=(0.05, 0.05),
-            scale_note=" at the detector",
-            picture=PICTURE,
-            key="film",
-        )
-    last = [list(point) for point in kept[-1].points] if kept else []
-    st.html(f"<p id='kept' data-last='{last}' hidden>{len(kept)}</p>")
+        if slices:
+            volume = {"spacing_mm": SPACING[1:], "volume": invented_place(slices)}
+            explain_view(pixels, (40.0, 1500.0), (), title="Invented CT", picture=PICTURE, key="film", **volume)
+        else:
+            explain_view(
+                pixels,
+                (2000.0, 3000.0),
+                (),
+                title="Invented mammogram",
+                spacing_mm=(0.05, 0.05),
+                scale_note=" at the detector",
+                picture=PICTURE,
+                key="film",
+            )
+    last = {name: to_json(kept[-1])[name] for name in ("points", "slice", "axis")} if kept else None
+    st.html(f"<p id='kept' data-last='{json.dumps(last)}' hidden>{len(kept)}</p>")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ IMPORTED = {
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
     "SQLAlchemy": "sqlalchemy",
+    "faiss-cpu": "faiss",
     "fpdf2": "fpdf",
     "markdown-it-py": "markdown_it",
     "protobuf": "google.protobuf",

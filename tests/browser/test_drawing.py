@@ -56,6 +56,10 @@ class Board:
     def words(self, place=-1):
         return self.page.locator(".mark").nth(place).inner_text()
 
+    def last(self):
+        """What Python has of the mark that was drawn last."""
+        return json.loads(self.page.locator("#kept").get_attribute("data-last"))
+
     def pressed(self):
         return self.page.locator(".instrument[aria-pressed=true]").evaluate_all(
             "all => all.map(x => x.dataset.instrument)"
@@ -228,7 +232,7 @@ def test_on_a_turned_and_mirrored_view_a_drawing_lies_where_the_hand_was(board):
     board.keys.press("Shift+B")
     board.drag((-60, -100), (-20, -40))
     board.saved(1)
-    points = json.loads(board.page.locator("#kept").get_attribute("data-last"))
+    points = board.last()["points"]
     # A quarter clockwise takes (x, y) from the middle to (-y, x), and the mirror that to (y, x).
     expected = [[600 - 60 / zoom, 350 - 100 / zoom], [600 - 20 / zoom, 350 - 40 / zoom]]
     assert all(abs(a - b) < 2 / zoom for got, want in zip(points, expected) for a, b in zip(got, want)), points
@@ -238,3 +242,58 @@ def test_on_a_turned_and_mirrored_view_a_drawing_lies_where_the_hand_was(board):
     for _ in range(3):
         board.keys.press("q")
     assert board.page.locator(".turned").is_hidden() and board.words() == words
+
+
+LIT = """canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let n = 0; for (let i = 3; i < c.length; i += 4) n += c[i] > 0; return n }"""
+
+
+def test_in_a_volume_a_drawing_stays_on_its_slice_and_is_found_again(page, serve):
+    page.goto(serve("viewer/demo_drawing.py") + "/?volume=24")
+    page.locator(".layer").first.wait_for(timeout=120_000)
+    page.wait_for_timeout(800)
+    board = Board(page)
+    slice_now = lambda: int(re.search(r"Slice (\d+) of 24", page.locator(".tools").inner_text())[1])
+    here = slice_now()
+    board.keys.press("Shift+B")
+    board.drag((-80, -80), (40, 60))
+    board.keys.press("Escape")
+    board.keys.press("Escape")
+    board.saved(1)
+    assert f"slice {here}" in board.words() and "HU" in board.words()
+    assert (board.last()["slice"], board.last()["axis"]) == (here - 1, 0)
+    layer = page.locator(".layer.marks").first
+    page.wait_for_timeout(200)
+    assert layer.evaluate(LIT) > 0
+    board.keys.press("ArrowDown")
+    page.wait_for_timeout(300)
+    assert slice_now() == here + 1 and layer.evaluate(LIT) == 0
+    page.locator(".mark").click()
+    page.wait_for_timeout(300)
+    assert slice_now() == here and page.troubles == []
+
+
+def test_on_another_plane_of_a_volume_a_length_is_in_the_patients_millimetres(page, serve):
+    page.goto(serve("viewer/demo_drawing.py") + "/?volume=24")
+    page.locator(".layer").first.wait_for(timeout=120_000)
+    page.wait_for_timeout(800)
+    page.locator(".stage").focus()
+    page.keyboard.press("v")
+    coronal = page.locator(".panel[data-plane=coronal] .film")
+    coronal.wait_for(timeout=60_000)
+    page.wait_for_timeout(500)
+    box = coronal.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.keyboard.press("Shift+L")
+    page.mouse.down()
+    page.mouse.move(x, y + 12, steps=3)
+    page.mouse.up()
+    Board(page).saved(1)
+    drawn = Board(page).last()
+    (first, _), (last, _) = drawn["points"]
+    assert drawn["axis"] == 1 and drawn["slice"] is not None
+    assert 0 <= last < first <= 24, "the head is above, so the hand went towards the feet"
+    length = float(re.search(r"([\d.]+) mm", Board(page).words())[1])
+    assert length == pytest.approx(first - last, rel=0.02), "slices are 1 mm apart"
+    assert page.troubles == []

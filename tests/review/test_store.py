@@ -80,12 +80,13 @@ def test_a_second_reviewer_gets_a_conflict_and_nobodys_edit_is_lost(store, open_
         store.move(SCAN, "submitted", base=2, reader="A")
 
 
-def test_two_writers_at_once_lose_nothing_and_number_without_gaps(store, open_store, url):
+@pytest.mark.parametrize("shared", [False, True], ids=["a store each", "one store"])
+def test_two_writers_at_once_lose_nothing_and_number_without_gaps(shared, store, open_store, url):
     """Each reads, adds one and saves, again when the other was faster."""
     done = []
 
     def draw(name):
-        mine = open_store(url)
+        mine = store if shared else open_store(url)
         for _ in range(12):
             new = annotation(label=name)
             while True:
