@@ -28,8 +28,8 @@ ELSEWHERE = {
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",
     "checkpoints/test_hub.py": "checkpoints: limits; commands: push",
-    "commands/test_bench.py": "engine: timing; methods.attri_net: bench; methods.causal_alignment: bench; "
-    "methods.cit_lr: bench; methods.cx_gan: bench",
+    "commands/test_bench.py": "engine: timing; methods.acat: bench; methods.attri_net: bench; "
+    "methods.causal_alignment: bench; methods.cit_lr: bench; methods.cx_gan: bench",
     "commands/test_commands.py": "engine: errors __main__; commands: doctor evaluate outputs shared train",
     "contract/test_contract.py": "engine: registry; checkpoints: detector; methods.attri_net: __init__ explain; "
     "methods.acat: __init__ explain; methods.causal_alignment: __init__; methods.cit_lr: __init__; "
@@ -69,7 +69,7 @@ ELSEWHERE = {
     "pages/components/test_volumes.py": "pages.components: explaining",
     "pages/test_bias.py": "bias.report: request; pages.components: bias_cards",
     "pages/test_review.py": "pages.components: agreement_picture first_reading review_panel review_view sketching",
-    "reproduce/test_reproduce.py": "commands: reproduce; reproduce: records tables",
+    "reproduce/test_reproduce.py": "commands: reproduce; reproduce: attention records tables",
     "review/test_database.py": "review.migrations: env; review.migrations.versions: first_tables; review: tables; "
     "commands: review",
     "review/test_store.py": "review: cases log",

@@ -15,6 +15,7 @@ from engine.tables import number, write_json
 
 # name -> module with `bench(rounds, progress)`
 BENCHES = {
+    "acat": "engine.methods.acat.bench",
     "attri-net": "engine.methods.attri_net.bench",
     "causal-alignment": "engine.methods.causal_alignment.bench",
     "cx-gan": "engine.methods.cx_gan.bench",

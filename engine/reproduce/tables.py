@@ -15,7 +15,7 @@ from engine.metrics.classification import mean_auc
 from engine.metrics.evidence_on_body import evidence_on_body
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import Variant
-from engine.reproduce import alignment
+from engine.reproduce import alignment, attention
 from engine.reproduce.records import SEED, About, Baselines, Ratio, Table, Training, Wanted, suffix
 
 MEAN, MEAN_AUC = About(variant=subjects.MEAN_OVER_FINDINGS), About(variant=subjects.MEAN)
@@ -386,6 +386,7 @@ TABLES: Mapping[str, Table] = {
         "DIR.",
     ),
     **alignment.TABLES,
+    **attention.TABLES,
 }
 
 # Asked for by one name.

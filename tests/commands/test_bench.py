@@ -1,6 +1,7 @@
 """The bench compares like with like, and says what it could not measure."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 from engine.commands.bench import bench, shown
 from engine.errors import UsageError
+from engine.methods.acat import bench as acat_bench
+from engine.methods.acat.train import Architecture as AcatArchitecture
 from engine.methods.attri_net import bench as attri_net_bench
 from engine.methods.attri_net.network import Architecture, AttriNet
 from engine.methods.attri_net.produce import tiny
@@ -88,3 +91,15 @@ def test_the_alignment_step_ends_nearer_to_the_minimum_than_adam(monkeypatch, tm
     assert {*row} == ROW | {"gradient_norm", "plain_gradient_norm"}
     assert row["gradient_norm"] <= 2e-6 and row["plain_gradient_norm"] > 30 * row["gradient_norm"]
     assert "100% of the counterfactuals take part" in capsys.readouterr().out
+
+
+def test_acat_makes_the_same_map_as_the_plain_procedure(monkeypatch, capsys):
+    small = AcatArchitecture(size=32, width=4, autoencoder_width=4, latent=2)
+    monkeypatch.setattr(acat_bench, "ARCHITECTURE", small)
+    monkeypatch.setattr(acat_bench, "SLICES", 3)
+    monkeypatch.setattr(acat_bench, "SEARCH", replace(acat_bench.SEARCH, steps=3))
+    bench("acat", rounds=1)
+    printed = capsys.readouterr().out
+    assert "saliency of 3 slices of 32 x 32, small_resnet, 2 x 3 steps, float32" in printed
+    alike = [float(part.split(";")[0].rstrip(".")) for part in printed.split("the maps correlate by ")[1:]]
+    assert alike and min(alike) > 0.95 and alike[-1] > 0.999  # the last is float32

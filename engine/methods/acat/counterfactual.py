@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
-
-from engine.networks.autoencoder import Autoencoder
 
 NEGATIVE, POSITIVE = 0, 1  # the two targets, along the first axis of what is returned
 
@@ -39,6 +38,18 @@ class Search:
     residual: int = 1
 
 
+class Coder(Protocol):
+    """An autoencoder, as `engine.networks.autoencoder.Autoencoder` is one."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) -> latent (N, C, h, w)."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The way back."""
+        ...
+
+
 @dataclass(frozen=True)
 class LatentCounterfactuals:
     """Two counterfactuals of each of B scans, first the negative, then the positive.
@@ -60,7 +71,7 @@ class LatentCounterfactuals:
 
 def latent_counterfactuals(
     classify: Callable[..., Tensor],
-    autoencoder: Autoencoder,
+    autoencoder: Coder,
     volume: Tensor,
     search: Search = Search(),
     keep_path: bool = False,
@@ -97,9 +108,7 @@ def latent_counterfactuals(
             shown = autoencoder.decode(here.flatten(0, 1))[:, 0].unflatten(0, (len(rows), slices))
             judged = shown + rest[rows] if search.residual else shown
             log_probabilities = classify(judged) if held is None else classify(judged, held[rows])
-            loss = -_of_target(log_probabilities, target[rows])
-            distance = (here - z_0[rows]).abs().flatten(1).mean(1)
-            (slope,) = torch.autograd.grad((loss + search.alpha * distance).sum(), here)
+            loss = -of_target(log_probabilities, target[rows])
         probability[rows] = 1 - log_probabilities[:, 0].detach().float().exp()
         pictures[rows] = shown.detach() + rest[rows]
         if step == 0:
@@ -111,8 +120,9 @@ def latent_counterfactuals(
         going[rows[there]] = False
         if step == search.steps or not going.any():
             break
+        (slope,) = torch.autograd.grad(loss.sum(), here)
         moving = rows[~there]
-        z[moving] -= search.step_size * slope[~there]
+        z[moving] = stepped(z[moving], slope[~there], z_0[moving], search)
         steps[moving] += 1
     split = lambda t: t.unflatten(-1, (2, count))
     final = torch.where(target == POSITIVE, probability, 1 - probability)
@@ -125,7 +135,21 @@ def latent_counterfactuals(
     )
 
 
-def _of_target(log_probabilities: Tensor, target: Tensor) -> Tensor:
+def stepped(z: Tensor, slope: Tensor, z_0: Tensor, search: Search) -> Tensor:
+    """One step of proximal gradient descent on g(z), Eq. 4: down the slope of L, then towards E(x) by the step size
+    times alpha / n in each of n numbers, and no further than to it.
+
+    It has the minimum that gradient descent has. That one jumps to and fro about E(x), where the distance has no slope.
+
+    Args:
+        z, slope, z_0: (B, ...) latents, the slopes of L in them, and E(x).
+    """
+    moved = z - search.step_size * slope - z_0
+    pull = search.step_size * search.alpha / z[0].numel()
+    return z_0 + moved.sign() * (moved.abs() - pull).clamp_min(0)
+
+
+def of_target(log_probabilities: Tensor, target: Tensor) -> Tensor:
     """log P of the target, (n,): class 0 for "no finding", all others together for "finding"."""
     none = log_probabilities[:, 0]
     some = log_probabilities[:, 1:].logsumexp(1)

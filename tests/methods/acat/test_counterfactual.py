@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from engine.methods.acat.counterfactual import NEGATIVE, POSITIVE, Search, latent_counterfactuals, saliency
+from engine.methods.acat.counterfactual import (
+    NEGATIVE,
+    POSITIVE,
+    Search,
+    latent_counterfactuals,
+    saliency,
+    stepped,
+)
 
 
 class Halver(nn.Module):
@@ -88,3 +95,15 @@ def test_each_map_is_scaled_by_its_own_largest_change():
 def test_no_change_is_no_saliency():
     volume = torch.rand(1, 2, 4, 4)
     assert not saliency(volume, volume.repeat(2, 1, 1, 1, 1)).any()
+
+
+def test_a_step_is_equation_4_and_stays_at_the_scan_where_the_distance_wins():
+    z_0, slope = torch.zeros(1, 4), torch.tensor([[4.0, -4.0, 0.5, 0.0]])
+    search = Search(step_size=0.5, alpha=4.0)  # alpha / n = 1
+    assert torch.equal(stepped(z_0, slope, z_0, search), torch.tensor([[-1.5, 1.5, 0.0, 0.0]]))
+    settled = torch.zeros(1, 2)
+    for _ in range(200):  # minimises (z - 3)^2 / 2 + |z|, whose minimum is 2, and the same about 0.5, where it is 0
+        settled = stepped(
+            settled, settled - torch.tensor([[3.0, 0.5]]), torch.zeros(1, 2), Search(step_size=0.1, alpha=2.0)
+        )
+    assert torch.allclose(settled, torch.tensor([[2.0, 0.0]]), atol=1e-4)
