@@ -98,14 +98,14 @@ class CBISDDSM(RegionCrops):
     ) -> None:
         self.root = Path(root)
         self._folders = {path.name: path for path in self.root.rglob("Mass-*") if path.is_dir()}
-        self.masses = [m for m in _masses(self.root) if {m.picture, f"{m.picture}_{m.number}"} <= {*self._folders}]
-        if not self.masses:
+        self._masses = [m for m in _masses(self.root) if {m.picture, f"{m.picture}_{m.number}"} <= {*self._folders}]
+        if not self._masses:
             raise UnusableCollection(
                 f"{root} holds no mass of CBIS-DDSM with its picture and its outline; name the folder that holds "
                 f"{TABLES['train']} and the folders of the download."
             )
-        patients = np.array([m.patient for m in self.masses], str)
-        official = np.array([m.part for m in self.masses])
+        patients = np.array([m.patient for m in self._masses], str)
+        official = np.array([m.part for m in self._masses])
         cut = split_by_patient(patients, {"train": 1 - VALIDATION, "validation": VALIDATION}, seed)
         both = {*patients[official == "train"]} & {*patients[official == "test"]}
         training = np.flatnonzero((official == "train") & ~np.isin(patients, [*both]))  # nobody is in two parts
@@ -113,20 +113,25 @@ class CBISDDSM(RegionCrops):
             "test": np.flatnonzero(official == "test")
         }
         super().__init__(
-            [int(m.malignant) for m in self.masses],
-            {name: [m.concepts[name] for m in self.masses] for name in self.masses[0].concepts},
-            [m.patient for m in self.masses],
+            [int(m.malignant) for m in self._masses],
+            {name: [m.concepts[name] for m in self._masses] for name in self._masses[0].concepts},
+            [m.patient for m in self._masses],
             parts,
-            names=[f"{m.picture}_{m.number}" for m in self.masses],
+            names=[f"{m.picture}_{m.number}" for m in self._masses],
             region=region,
             symbol=symbol,
             greys=GREYS,
             seed=seed,
         )
-        self.attributes = {**self.attributes, "view": np.array([m.view for m in self.masses], str)}
+        self.attributes = {**self.attributes, "view": np.array([m.view for m in self._masses], str)}
         self._memory = memory or PictureMemory()
         self._cropped = lru_cache(maxsize=16)(self._crop)
         self._outlines: dict[int, np.ndarray] = {}
+
+    @property
+    def masses(self) -> list[Mass]:
+        """One a picture."""
+        return self._masses
 
     def crop_alone(self, index: int, size: int | None) -> np.ndarray:
         if size is None:
@@ -140,7 +145,7 @@ class CBISDDSM(RegionCrops):
 
     def _crop(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """(side, side) in the file's grey values, and the mass's outline on it, bool."""
-        mass = self.masses[index]
+        mass = self._masses[index]
         whole = self._pictures(mass.picture)
         pixels = max(whole, key=lambda found: found.size)
         outline = self._outline(mass, pixels.shape)

@@ -77,7 +77,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Collection):
         return _options(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: part for name, part in asdict(value).items() if isinstance(part, (bool, int, float, str, tuple))}
+        kept = {name: part for name, part in asdict(value).items() if isinstance(part, (bool, int, float, str, tuple))}
+        return {name: part for name, part in kept.items() if _plain(part) is not None}  # no tuples of arrays
     if isinstance(value, (tuple, list)) and len(value) <= 100:
         parts = [_plain(part) for part in value]
         return None if None in parts else parts

@@ -54,7 +54,7 @@ class NoduleCrops(RegionCrops):
     grey_range = WINDOW
 
     def __init__(self, nodules: Sequence[Nodule], names: Sequence[str], region: str, symbol: str, seed: int) -> None:
-        self.nodules = list(nodules)
+        self._nodules = list(nodules)
         patients = [n.patient for n in nodules]
         values = np.array([n.attributes for n in nodules]).T
         super().__init__(
@@ -70,3 +70,8 @@ class NoduleCrops(RegionCrops):
         )
         size = np.where([n.diameter_mm < SMALL_MM for n in nodules], "below 10 mm", "10 mm and more").astype(str)
         self.attributes = {**self.attributes, "diameter": size}
+
+    @property
+    def nodules(self) -> Sequence[Nodule]:
+        """One a picture."""
+        return self._nodules

@@ -2,6 +2,7 @@
 of a collection.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from engine.datasets import SPLITS, collections, open_collection
 from engine.datasets.boxes import Box
 from engine.datasets.collection import Collection
 from engine.datasets.crop import CROPS
+from engine.datasets.identity import data_settings
 from engine.datasets.selected_findings import SelectedFindings
 from engine.datasets.two_class import TwoClass
 from tests.datasets.lidc_small import write_chests, write_implants
@@ -130,6 +132,12 @@ def test_what_is_a_choice_is_said_in_words_that_are_known(collection, opened):
         "dimensions",
     ):
         assert getattr(collection, name) == getattr(opened, name), f"{name} is that of what was chosen from"
+
+
+def test_what_a_resumed_training_compares_can_be_written(collection):
+    if collection.split("train").size:
+        settings = data_settings(collection)
+        assert json.loads(json.dumps(settings)).keys() == settings.keys()
 
 
 def test_what_experts_say_of_a_picture_is_known_of_all(collection, opened):
