@@ -18,6 +18,7 @@ ELSEWHERE = {
     "bias/report/test_compute.py": "bias.report: family notes records verdicts wording",
     "bias/statistics/test_summary.py": "bias.statistics: dependence",
     "browser/test_drawing.py": "viewer: demo_drawing marks",
+    "browser/test_compare.py": "pages: compare",
     "browser/test_exporting.py": "pages.components: exporting",
     "browser/test_explain.py": "pages.components: drop_anywhere",
     "browser/test_scan_list.py": "pages.components: scan_list",
