@@ -14,7 +14,7 @@ from engine.review.measurements import ScanFacts, mask_of
 from engine.review.records import Annotation, UnusableRecord
 from engine.scan import Scan, frame
 from engine.scan.side_by_side import placed_on
-from pages.components import common, comparing, open_scans, scan_list, scan_words
+from pages.components import common, comparing, desk, open_scans, scan_list, scan_words
 from pages.components.checkpoint_choice import Offers, offered, standing
 from pages.components.comparing import NOT_PREDICTED, Said, same_finding
 from pages.components.drop_anywhere import drop_anywhere
@@ -103,6 +103,8 @@ def methods(opened: OpenScan) -> None:
         job = asked.get(checkpoint.identity)
         one = Said(common.label(checkpoint), None, NOT_PREDICTED) if job is None else said_by(checkpoint, job, finding)
         said.append(_flat(one, opened))
+    if (entry := open_scans.scans().get(opened.id)) is not None:
+        entry.disagreement = comparing.disagreement(said)
     base = comparing.smaller(scan.pixels)
     truth = _true_change(opened, finding, base.shape)
     pens, pictures = st.columns([0.16, 0.84], gap="small")
@@ -115,6 +117,7 @@ def methods(opened: OpenScan) -> None:
     with pens:
         drawn = _draw(scan, base.shape, finding)
     regions = {one.label or f"region {number}": mask_of(one, base.shape) for number, one in enumerate(drawn, 1)}
+    regions |= _reviewed(opened, scan, base.shape)
     if truth is not None and np.abs(truth).max() > 0:
         regions["the truth"] = np.abs(truth) > 0.05 * np.abs(truth).max()
     scores = {name: comparing.region_scores(said, region) for name, region in regions.items()}
@@ -134,7 +137,7 @@ def _note(opened: OpenScan, best: Checkpoint, asked: dict[str, Job]) -> None:
     entry.wanted = entry.wanted or best.identity
     for identity, job in asked.items():
         if job.done and job.error is None:
-            entry.explained_by(identity, job.answer().unlike)
+            entry.explained_by(identity, job.answer().unlike, job.answer().told)
 
 
 def _flat(one: Said, opened: OpenScan) -> Said:
@@ -187,6 +190,16 @@ def _draw(scan: Scan, shape: tuple[int, int], finding: str) -> list[Annotation]:
         labels=[finding],
     )
     return [one for one in mine if one.encloses]
+
+
+def _reviewed(opened: OpenScan, scan: Scan, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    """What readers drew on this picture on the page Review, as masks of `shape`."""
+    place, masks = open_scans.place_of(opened), {}
+    for one in desk.kept(opened.scan.sha256).annotations:
+        if one.encloses and one.axis == 0 and one.slice == (None if place is None else place[0]):
+            whole = mask_of(one, scan.pixels.shape).astype(np.float32)
+            masks[f"{one.label or one.kind} of {one.reader}"] = enlarged(whole, shape) > 0.5
+    return masks
 
 
 @st.fragment

@@ -70,7 +70,7 @@ def explain_ahead(opened: OpenScan) -> None:
 
     def ended(entry: Entry, work: ahead.Work, job: Job) -> None:
         if job.error is None:
-            entry.explained_by(work[0], job.answer().unlike)
+            entry.explained_by(work[0], job.answer().unlike, job.answer().told)
         else:
             expected = isinstance(job.error, common.EXPECTED)
             entry.note = str(job.error) if expected else "not explained: something went wrong"
@@ -96,7 +96,7 @@ def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, explained: Explai
     )
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.wanted = checkpoint.identity
-        entry.explained_by(checkpoint.identity, explained.unlike)
+        entry.explained_by(checkpoint.identity, explained.unlike, explained.told)
 
 
 @st.fragment

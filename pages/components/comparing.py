@@ -155,6 +155,13 @@ def agreement_table(said: Sequence[Said]) -> str:
     )
 
 
+def disagreement(said: Sequence[Said]) -> float | None:
+    """One less the mean overlap of the strongest tenth over all pairs of maps, in [0, 1]; None for fewer than two."""
+    maps = [its for one in said if (its := one.on((GRID, GRID))) is not None]
+    pairs = [strongest_overlap(one, other) for place, one in enumerate(maps) for other in maps[place + 1 :]]
+    return 1 - float(np.mean(pairs)) if pairs else None
+
+
 def _agreement_cell(one: np.ndarray | None, other: np.ndarray | None, same: bool) -> str:
     if one is None or other is None or same:
         return "<td><i>-</i></td>"

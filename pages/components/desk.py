@@ -47,6 +47,14 @@ def store() -> Store:
     return st.session_state["reviews"]
 
 
+def reviews() -> Store | None:
+    """The store, or None where it cannot be opened; whoever reviews is told why."""
+    try:
+        return store()
+    except UnusableStore:
+        return None
+
+
 def reader() -> str:
     """The name that the reader of this session gave; empty before."""
     return st.session_state.get("reader", "")

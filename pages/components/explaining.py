@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
+from engine.explanation import Path
 from engine.queue import Progress
 from engine.regions import Region
 from engine.scan import Scan
 from pages.components import common, detectors, open_scans, volumes, words
-from pages.components.shelf import OpenScan
+from pages.components.shelf import OpenScan, Told
 from pages.components.trust import trust
 from viewer import FindingView
 
@@ -32,6 +35,25 @@ class Explained:
     unlike: bool
     difference: tuple[float, float] | None
     regions: Region | None = None
+
+    @property
+    def told(self) -> Told:
+        """The same in a few numbers, for the list of scans."""
+        sure = [view for view in self.findings if not view.unsure]
+        flips = [flip for view in sure if (flip := flips_at(view)) is not None]
+        return Told(
+            tuple(view.name for view in sure if view.probability > view.threshold),
+            min(flips, default=None),
+            None if self.likeness is None else self.likeness[0] / self.likeness[1],
+        )
+
+
+def flips_at(view: FindingView) -> float | None:
+    """The share of a finding that must be taken away to turn its positive call (`Path.flip`); None where none does."""
+    if view.steps is None or view.probabilities is None:
+        return None
+    path = Path(np.asarray(view.steps), np.asarray(view.probabilities), np.zeros((len(view.steps), 1, 1)), 1.0)
+    return path.flip(view.threshold)
 
 
 def explaining(

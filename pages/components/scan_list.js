@@ -6,6 +6,25 @@ const LONGEST = 10_000; // milliseconds that an answer is waited for
 const AT_REST = 1500; // while nothing is: another tab may open, label or close a scan
 const WORDS = { reading: "reading", waiting: "waiting", explained: "explained", "held back": "held back", open: "no model takes it", refused: "refused" };
 const OWN = "otherwise scan on show"; // of this tab: another one of the same browser may turn to another scan
+const FEW = 4; // scans from which on the list can be ordered and narrowed
+const SHOW = [
+  ["all", "All", () => true],
+  ["new", "New", (entry) => entry.step === "new" && entry.state !== "refused"],
+  ["explained", "Explained", (entry) => entry.step === "explained"],
+  ["above", "With findings", (entry) => entry.above > 0],
+  ["read", "Read", (entry) => entry.step === "read"],
+  ["reviewed", "Reviewed", (entry) => entry.step === "reviewed"],
+  ["exported", "Exported", (entry) => entry.step === "exported"],
+  ["refused", "Refused", (entry) => entry.state === "refused"],
+];
+const ORDERS = [
+  ["opened", "As opened", null],
+  ["above", "Most findings", (entry) => minus(entry.above)],
+  ["flip", "Nearest to the flip", (entry) => entry.flip],
+  ["unlike", "Most unlike", (entry) => minus(entry.unlike)],
+  ["disagreement", "Most disagreement", (entry) => minus(entry.disagreement)],
+];
+const minus = (value) => (value === null || value === undefined ? null : -value);
 const lists = new WeakMap();
 let loaded = false; // the list was drawn since this page was loaded
 
@@ -20,11 +39,27 @@ function make(tag, className = "", attributes = {}, ...children) {
 const turnable = (entry) => entry !== undefined && entry.state !== "refused" && entry.state !== "reading";
 const prefix = () => new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
 const addressOf = (list, entry) => `${prefix()}${list.address}/${encodeURIComponent(entry.id)}`;
-const wordsOf = (entry) => (entry.state === "refused" ? `refused: ${entry.why}` : entry.state === "open" && entry.why ? entry.why : WORDS[entry.state]);
+const stateOf = (entry) => (entry.state === "refused" ? `refused: ${entry.why}` : entry.state === "open" && entry.why ? entry.why : WORDS[entry.state]);
+
+/** The state, how far readers are with it, and how many findings are above their operating points. */
+function wordsOf(entry) {
+  const done = ["read", "reviewed", "exported"].includes(entry.step);
+  const words = done && entry.state === "explained" ? entry.step : stateOf(entry);
+  return entry.above > 0 && entry.state === "explained" ? `${words}, ${entry.above} ${entry.above === 1 ? "finding" : "findings"}` : words;
+}
+
+/** The entries that are shown, in the order that the reader chose; what has no number comes last, in the order of opening. */
+export function arranged(entries, show, order) {
+  const shown = entries.filter(SHOW.find(([id]) => id === show)?.[2] ?? (() => true));
+  const by = ORDERS.find(([id]) => id === order)?.[2];
+  if (!by) return shown;
+  const key = (entry) => by(entry) ?? Infinity;
+  return shown.map((entry, place) => [key(entry), place, entry]).sort(([a, i], [b, j]) => (a === b ? i - j : a < b ? -1 : 1)).map(([, , entry]) => entry);
+}
 
 function open(parent) {
   const root = parent.querySelector(".scans");
-  const list = { root, entries: [], rows: new Map(), chosen: null, address: "", naming: null, timer: 0, asking: false };
+  const list = { root, entries: [], rows: new Map(), chosen: null, address: "", naming: null, timer: 0, asking: false, show: "all", order: "opened" };
   list.count = make("span");
   list.far = make("span", "", { "aria-live": "polite" });
   list.box = make("div", "list", { role: "listbox", "aria-label": "Open scans", tabindex: "0" });
@@ -32,13 +67,24 @@ function open(parent) {
   list.clear.addEventListener("click", () => list.clearRefused());
   list.hint = make("p", "hint");
   for (const part of [make("kbd", "", {}, "N"), " next  ", make("kbd", "", {}, "P"), " previous  ", make("kbd", "", {}, "F2"), " label"]) list.hint.append(part);
-  root.replaceChildren(make("div", "head", {}, list.count, list.far), list.box, list.clear, list.hint);
+  list.tools = make("div", "tools", {}, choice(list, "show", "Show scans", SHOW), choice(list, "order", "Order of scans", ORDERS));
+  root.replaceChildren(make("div", "head", {}, list.count, list.far), list.tools, list.box, list.clear, list.hint);
   list.box.addEventListener("keydown", (event) => inList(list, event));
   list.key = (event) => anywhere(list, event);
   window.addEventListener("keydown", list.key);
   list.back = () => document.visibilityState === "visible" && look(list);
   document.addEventListener("visibilitychange", list.back);
   return list;
+}
+
+/** A menu of what is shown, or of the order. */
+function choice(list, what, label, choices) {
+  const menu = make("select", "", { "aria-label": label }, ...choices.map(([id, words]) => make("option", "", { value: id }, words)));
+  menu.addEventListener("change", () => {
+    list[what] = menu.value;
+    draw(list);
+  });
+  return menu;
 }
 
 function shut(list) {
@@ -73,7 +119,7 @@ function anywhere(list, event) {
 }
 
 function turnBy(list, step) {
-  const ids = list.entries.filter((entry) => turnable(entry)).map((entry) => entry.id);
+  const ids = arranged(list.entries, list.show, list.order).filter((entry) => turnable(entry)).map((entry) => entry.id);
   const at = ids.indexOf(list.chosen), to = ids[Math.min(ids.length - 1, Math.max(0, at + step))];
   if (to !== undefined && to !== list.chosen) turnTo(list, to);
 }
@@ -153,13 +199,16 @@ function rowOf(list, entry) {
 }
 
 function draw(list) {
-  const known = new Set(list.entries.map((entry) => entry.id));
+  list.tools.hidden = list.entries.length < FEW;
+  if (list.tools.hidden) [list.show, list.order] = ["all", "opened"];
+  const entries = arranged(list.entries, list.show, list.order);
+  const known = new Set(entries.map((entry) => entry.id));
   for (const [id, row] of list.rows) {
     if (known.has(id)) continue;
     row.element.remove();
     list.rows.delete(id);
   }
-  list.entries.forEach((entry, place) => {
+  entries.forEach((entry, place) => {
     let row = list.rows.get(entry.id);
     if (!row) list.rows.set(entry.id, (row = rowOf(list, entry)));
     if (list.box.children[place] !== row.element) list.box.insertBefore(row.element, list.box.children[place] ?? null);
@@ -245,7 +294,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     remember(list);
     lookLater(list);
   }
+  const mount = (list.mount = {});
   return () => {
+    if (list.mount !== mount) return; // a newer one has come: when two follow each other quickly, the older goes after it
     shut(list);
     lists.delete(parentElement);
   };

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.components import open_scans, shelf
+from pages.components import desk, open_scans, shelf
 from pages.components.shelf import SHELVES, Entry, Shelf
 from server import readers
 from server.doors import UPLOADS
@@ -33,6 +33,7 @@ def sidebar() -> None:
     open_scans.settle()
     known = open_scans.scans()
     if known:
+        _look_up_reviews()
         show()
     with st.container(horizontal=True, gap="small", key="closing"):
         entry = open_scans.chosen_entry()
@@ -155,9 +156,37 @@ def described(mine: Shelf) -> list[dict]:
             "state": entry.state,
             "why": entry.reason or entry.note,
             "pictured": bool(entry.thumbnail),
+            "kind": entry.small.scan.kind if entry.small is not None else "",
+            "step": entry.step,
+            **_told(entry),
         }
         for entry in list(mine.entries.values())
     ]
+
+
+def _told(entry: Entry) -> dict:
+    """What the list is ordered by; None comes last."""
+    told = entry.told.get(entry.wanted)
+    held_back = entry.state == "held back"  # nothing is said of it
+    return {
+        "above": None if told is None or held_back else len(told.above),
+        "flip": None if told is None or held_back else told.flip,
+        "unlike": None if told is None else told.unlike,
+        "disagreement": None if held_back else entry.disagreement,
+    }
+
+
+def _look_up_reviews() -> None:
+    """How far readers are with each scan, as the store of reviews has it."""
+    store = desk.reviews()
+    if store is None:
+        return
+    states = {case.scan_sha256: case.state for case in store.cases() if case.revision}
+    read = {one.scan_sha256 for one in (*store.readings(), *store.opinions())} | set(states)
+    for entry in shelf.mine().entries.values():
+        sha256 = entry.packed.rest["sha256"] if entry.packed is not None else ""
+        submitted = states.get(sha256) in ("submitted", "accepted")
+        entry.reviewed = "reviewed" if submitted else "read" if sha256 in read else ""
 
 
 @st.fragment(run_every=1.0)

@@ -34,6 +34,9 @@ SHORT_BREAK = 20.0  # seconds in which a page whose connection broke finds its s
 STATES = ("reading", "waiting", "explained", "held back", "open", "refused")  # "open": no checkpoint here takes it
 
 
+STEPS = ("new", "explained", "read", "reviewed", "exported")
+
+
 @dataclass(frozen=True, eq=False)
 class OpenScan:
     """One scan of a reader.
@@ -58,6 +61,22 @@ class OpenScan:
     def __post_init__(self):
         if not self.slices:
             object.__setattr__(self, "slices", 1 if self.scan.pixels.ndim == 2 else len(self.scan.pixels))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a checkpoint said of a scan, for the list.
+
+    Attributes:
+        above: findings above their operating points.
+        flip: the smallest share of a finding that must be taken away to turn its positive call; None where none turns.
+        unlike: the detector's score in shares of its limit, above 1 for a scan unlike those learned from; None where
+            that is not known.
+    """
+
+    above: tuple[str, ...]
+    flip: float | None
+    unlike: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +147,10 @@ class Entry:
         notes: what was left out or taken apart when it was read, a sentence each.
         wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
             and `unlike` those of them that found it unlike what they were trained on.
+        told: what a checkpoint said of it in numbers, by its identity.
+        reviewed: "read" once a reader gave an opinion of his own, "reviewed" once that was submitted; "" before.
         exported: whether what a checkpoint says of it was exported.
+        disagreement: how far methods disagree about where, in [0, 1]; None before they were compared.
         source: the study that it came from, None for what came without; read by exports only.
         shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
             held back.
@@ -147,7 +169,10 @@ class Entry:
     explained_with: set[str] = field(default_factory=set)
     unlike: set[str] = field(default_factory=set)
     shown_anyway: set[tuple[str, str]] = field(default_factory=set)
+    told: dict[str, Told] = field(default_factory=dict)
+    reviewed: str = ""
     exported: bool = False
+    disagreement: float | None = None
     source: SourceRecord | None = field(default=None, repr=False)
     same_as: str = ""  # id of the entry that held the same scan already
     done: threading.Event = field(default_factory=threading.Event)  # read or refused
@@ -170,8 +195,16 @@ class Entry:
         shown_on_request = any(identity == self.wanted for _, identity in self.shown_anyway)
         return "held back" if self.wanted in self.unlike and not shown_on_request else "explained"
 
-    def explained_by(self, identity: str, unlike: bool) -> None:
+    @property
+    def step(self) -> str:
+        """How far work on it has come: one of STEPS."""
+        explained = "explained" if self.state in ("explained", "held back") else "new"
+        return "exported" if self.exported else self.reviewed or explained
+
+    def explained_by(self, identity: str, unlike: bool, told: Told | None = None) -> None:
         """A checkpoint has explained it, or the slice of it that is on show."""
+        if told is not None:
+            self.told[identity] = told
         (self.unlike.add if unlike else self.unlike.discard)(identity)
         self.explained_with.add(identity)
 

@@ -55,5 +55,5 @@ def test_a_prior_stands_beside_the_current_scan_with_the_scan_without_the_findin
     expect(titles.nth(0)).to_contain_text("Prior:", timeout=SLOW)
     expect(titles.nth(1)).to_contain_text("Without", timeout=SLOW)
     expect(titles.nth(2)).to_contain_text("Current: Radiograph 1", timeout=SLOW)
-    expect(page.locator(".viewer")).to_contain_text("does not say its millimetres", timeout=SLOW)
+    expect(page.locator(".viewer")).to_contain_text("neither says its millimetres", timeout=SLOW)
     assert page.troubles == []

@@ -3,7 +3,7 @@
 import { drawingOf, hear, unsaved } from "./annotating.js";
 import { buildColumn } from "./column.js";
 import { equip } from "./equipping.js";
-import { views } from "./mounted.js";
+import { unlessNewer, views } from "./mounted.js";
 
 const mounted = new WeakMap();
 
@@ -29,10 +29,10 @@ export default function mountMarks({ data, parentElement, setStateValue }) {
   hear(drawing, data);
   const view = views.get(data.to)?.view;
   if (view) equip(view, data.to);
-  return () => {
+  return unlessNewer(parentElement, () => {
     drawing.listeners.delete(mounted.get(parentElement));
     mounted.delete(parentElement);
     drawing.view?.marks?.close();
     if (drawing.view) drawing.view.marks = null;
-  };
+  });
 }

@@ -4,7 +4,7 @@ import { fetchSlices } from "./arrivals.js";
 import { fetchGrids, nameOf, renewTokens } from "./arrays.js";
 import { setText } from "./dom.js";
 import { equip } from "./equipping.js";
-import { views } from "./mounted.js";
+import { unlessNewer, views } from "./mounted.js";
 import { hearNews } from "./selection.js";
 import { closeView, openView, showHeader } from "./view.js";
 
@@ -60,11 +60,11 @@ export default function mountViewer({ data, parentElement, setStateValue, setTri
     mount.wanted = wanted;
     if (mount.shown !== wanted) load(mount, parentElement, header, wanted);
   }
-  return () => {
+  return unlessNewer(parentElement, () => {
     mount.wanted = null;
     mounted.delete(parentElement);
     if (!mount.view) return;
     closeView(mount.view);
     if (views.get(header.key)?.view === mount.view) views.delete(header.key);
-  };
+  });
 }

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { arranged } from "../../pages/components/scan_list.js";
+
+const entry = (id, more = {}) => ({
+  id,
+  state: "explained",
+  step: "explained",
+  above: 0,
+  flip: null,
+  unlike: null,
+  disagreement: null,
+  ...more,
+});
+const ENTRIES = [
+  entry("a", { above: 1, flip: 0.9, unlike: 0.2 }),
+  entry("b", { state: "waiting", step: "new", above: null }),
+  entry("c", { above: 3, flip: 0.1, unlike: 1.4, step: "exported" }),
+  entry("d", { state: "refused", step: "new", above: null }),
+  entry("e", { above: 1, flip: 0.4, disagreement: 0.8, step: "reviewed" }),
+];
+const ids = (show, order) =>
+  arranged(ENTRIES, show, order)
+    .map(({ id }) => id)
+    .join("");
+
+test("as opened, everything stands where it was opened", () => {
+  assert.equal(ids("all", "opened"), "abcde");
+  assert.equal(ids("nonsense", "nonsense"), "abcde");
+});
+
+test("what has no number comes last, and what is equal keeps its place", () => {
+  assert.equal(ids("all", "above"), "caebd");
+  assert.equal(ids("all", "flip"), "ceabd");
+  assert.equal(ids("all", "unlike"), "cabde");
+  assert.equal(ids("all", "disagreement"), "eabcd");
+});
+
+test("the list is narrowed to one step of the work, or to what was found", () => {
+  assert.equal(ids("new", "opened"), "b");
+  assert.equal(ids("explained", "opened"), "a");
+  assert.equal(ids("above", "opened"), "ace");
+  assert.equal(ids("reviewed", "opened"), "e");
+  assert.equal(ids("exported", "opened"), "c");
+  assert.equal(ids("refused", "opened"), "d");
+});
