@@ -14,6 +14,7 @@ from engine.metrics.subjects import CHANGE, FLIPS, MEAN_MOVE
 
 MARKER, PAIR = "marker", ("absent", "present")  # the attribute, and its values in the order of the change
 SYMBOL = "symbol"  # the attribute of pictures that all carry one, in one form or the other
+MAP_ROWS = {MARKER: "confounder_sensitivity", SYMBOL: "cam_precision"}  # attribute: the measure of a map beside it
 SMALL_MOVE = 0.02  # of the probability: less than two points is no dependence worth a warning
 NO_PROOF = "A map without the marker does not prove that the answer does not depend on it."
 NO_PROOF_SYMBOL = "A map inside the marked region does not prove that the answer does not depend on the symbol."

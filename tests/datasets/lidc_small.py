@@ -74,7 +74,7 @@ def write_chests(root: Path) -> None:
             sitk.WriteImage(outline, str(root / source.archive.folder / source.tumour))
 
 
-def write_implants(root: Path) -> None:
+def write_implants(root: Path, patients: int = 20) -> None:
     """All that `lidc_implants` asks for."""
-    write_annotations(root)
+    write_annotations(root, patients)
     write_chests(root)

@@ -33,7 +33,7 @@ from engine.metrics.composition import composition
 from engine.metrics.intervals import DRAWS, bootstrap, cluster_index, share_interval
 from engine.metrics.measure import Measure, NotMeasurable, between
 from engine.metrics.subjects import CHANGE, FLIPS, NULL_CHANGE, NULL_FLIPS, Variant
-from engine.shortcuts import MARKER
+from engine.shortcuts import MAP_ROWS
 
 MOST_AFFECTED = 4  # patients that are shown for each finding
 CHUNK = 32  # pictures between two steps of progress
@@ -160,9 +160,7 @@ def measured_report(
         ),
         factual=made.factual,
         remarks=(*remarks, *doubts(quality, model.findings)),
-        maps=tuple(row for row in model.checkpoint.metrics.rows if row.metric == "confounder_sensitivity")
-        if attribute == MARKER
-        else (),
+        maps=tuple(row for row in model.checkpoint.metrics.rows if row.metric == MAP_ROWS.get(attribute)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from engine.bias.interventions import StructuralInterventions
+from engine.bias.interventions import StructuralInterventions, SymbolInterventions
 from engine.bias.report.compute import bias_report, bias_reports, judged
 from engine.bias.report.family import Question, Shown, hypotheses, shown
 from engine.bias.report.notes import assumption, columns, facts, family, missing, said_beside
@@ -17,11 +17,13 @@ from engine.bias.report.reasons import NOT_JUDGED, Reason, Why
 from engine.bias.report.verdicts import RESOLVED, doubts, findings_stay, poor, resolved, verdicts
 from engine.bias.report.wording import answer, points, question, sized, table, trust, verdict
 from engine.checkpoints.metrics import Metrics
+from engine.datasets.lidc_implants import LIDCImplants
 from engine.datasets.phantom.collection import Marker, Phantom
 from engine.metrics.measure import Measure
 from engine.metrics.subjects import MEAN, Variant
 from engine.preprocessing import Preprocessing
 from tests.bias.halves import FAIR, ITSELF, Classifier, Exact, Films, Made, N, Three, reported
+from tests.datasets.lidc_small import write_implants
 
 
 def test_a_model_that_ignores_the_attribute_shows_no_sign_of_it():
@@ -648,6 +650,17 @@ def test_gaps_that_are_not_there_say_why_in_one_sentence_for_all_they_hold_for()
         "No equality of opportunity and equalised odds for finding: which of these patients have the finding is not "
         "known."
     ]
+
+
+def test_a_map_inside_the_region_is_no_proof_beside_an_answer_that_moves_with_the_symbol(tmp_path):
+    write_implants(tmp_path, patients=60)
+    crops = LIDCImplants(tmp_path, copies=2, symbol="plus_minus")
+    model = Corner(np.any([crops.symbol_mask(index, 32) for index in range(8)], axis=0))
+    model.findings = crops.findings
+    row = Measure("cam_precision", "Malignant", 0.8, None, None, 40, chance=0.1)
+    model.checkpoint = SimpleNamespace(**{**Corner.checkpoint.__dict__, "metrics": Metrics([row])})
+    report = bias_report(model, crops, np.arange(len(crops)), "symbol", SymbolInterventions(crops, size=32))
+    assert report.maps == (row,) and "CAM precision 0.800" in said_beside(report)[0]
 
 
 def test_a_map_that_is_free_of_the_marker_is_no_proof_beside_an_answer_that_moves():
