@@ -72,6 +72,7 @@ def review(opened: OpenScan, here: Desk, name: str, side, film) -> None:
                 review_panel.opinions(here, name, checkpoint, explained)
         elif checkpoint is None:
             st.text("No checkpoint here takes this scan; a review needs none.")
+        review_panel.saving(here, opened.scan.pixels)
         review_panel.history(here.store.history(here.case.scan_sha256))
     with film:
         review_view.show(opened, explained)

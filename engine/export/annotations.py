@@ -73,12 +73,15 @@ def drawn(result: Result) -> list[Drawn]:
         for one in result.findings
         for number, box in enumerate(one.boxes, 1)
     ]
-    for one in result.annotations:
-        corners = outline(one)
-        if corners is None:
-            corners = np.array(one.points, np.float64)[:, ::-1]
-        found.append(Drawn(one.id, one.reader, one.label, one.kind, corners, one.slice, one))
-    return found
+    return [*found, *map(of_reader, result.annotations)]
+
+
+def of_reader(one: Annotation) -> Drawn:
+    """What a reader drew."""
+    corners = outline(one)
+    if corners is None:
+        corners = np.array(one.points, np.float64)[:, ::-1]
+    return Drawn(one.id, one.reader, one.label, one.kind, corners, one.slice, one)
 
 
 def coco(result: Result) -> str:
@@ -114,7 +117,7 @@ def coco(result: Result) -> str:
         ],
         "categories": [{"id": number, "name": label} for number, label in enumerate(labels, 1)],
         "annotations": [
-            _coco_annotation(
+            coco_annotation(
                 number, one, slices.index(one.slice) + 1, labels.index(one.label or one.kind) + 1, (height, width)
             )
             for number, one in enumerate(regions, 1)
@@ -123,7 +126,8 @@ def coco(result: Result) -> str:
     return json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _coco_annotation(number: int, one: Drawn, image: int, category: int, shape: tuple[int, int]) -> dict[str, Any]:
+def coco_annotation(number: int, one: Drawn, image: int, category: int, shape: tuple[int, int]) -> dict[str, Any]:
+    """The entry of what encloses something, on an image of `shape` (rows, columns)."""
     top, left, bottom, right = one.bounds
     brush = one.annotation is not None and one.annotation.kind == "brush"
     area = abs(float(cv2.contourArea(one.corners.astype(np.float32))))
@@ -185,10 +189,10 @@ def annotations_csv(result: Result) -> str:
             "settings": "; ".join(f"{name}: {words}" for name, words in result.settings.items()),
             "notice": NOTICE,
         }
-        writer.writerow({name: _literal(value) for name, value in row.items()})
+        writer.writerow({name: literal(value) for name, value in row.items()})
     return text.getvalue()
 
 
-def _literal(value: object) -> object:
+def literal(value: object) -> object:
     """Words that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] and value[0] in ANSWERS else value

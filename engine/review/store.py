@@ -55,6 +55,12 @@ class Store:
             rows = connection.execute(select(CASES).order_by(CASES.c.changed.desc()))
             return tuple(case_of(row, ()) for row in rows)
 
+    def all_cases(self) -> tuple[Case, ...]:
+        """Every case with its annotations, the latest first."""
+        with self.database.reading() as connection:
+            names = connection.scalars(select(CASES.c.scan_sha256).order_by(CASES.c.changed.desc())).all()
+            return tuple(read_case(connection, name) for name in names)
+
     def save(
         self,
         scan_sha256: str,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
+from engine.export.drawings import cases_coco, cases_csv
 from engine.review.cases import NEXT
 from engine.review.database import NotSaved
 from engine.review.log import Entry
@@ -14,8 +18,10 @@ from engine.review.records import KINDS, Opinion, UnusableRecord, new_id, now
 from pages.components import common, desk
 from pages.components.desk import Desk
 from pages.components.explaining import Explained
+from server import downloads, sessions
 from viewer import FindingView
 
+DRAWINGS = "otherwise-drawings.zip"
 MOST_ENTRIES = 60  # of the history, on the page
 VERBS = {"submitted": "Submit", "accepted": "Accept", "returned": "Return"}
 SHAPES = dict(
@@ -158,6 +164,33 @@ def _opinion(here: Desk, name: str, checkpoint: Checkpoint, finding: FindingView
         )
     except (NotSaved, UnusableRecord) as error:
         common.line(str(error), "bad")
+
+
+def saving(here: Desk, pixels: np.ndarray) -> None:
+    """Offers what is drawn as COCO and CSV; no model is needed for it.
+
+    Args:
+        pixels: of the scan, for mean and deviation.
+    """
+    case = here.case
+    if not case.annotations:
+        return
+    belongings = sessions.belongings()
+    lent, these = belongings.get("drawings"), (case.scan_sha256, case.revision)
+    known = lent is not None and lent[0] == these
+    asked = st.button("Save the drawings", key="save drawings", help="COCO and CSV, with everything that is measured")
+    if not asked and not known:
+        return
+    if not known:
+        if lent is not None:
+            downloads.take_back(lent[1])
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("drawings.coco.json", cases_coco([case]))
+            archive.writestr("drawings.csv", cases_csv([case], {case.scan_sha256: pixels}))
+        address = downloads.lend(packed.getvalue(), DRAWINGS)
+        lent = belongings["drawings"] = (these, address)
+    st.html(f"<a class='download' href='{lent[1]}' download='{DRAWINGS}'>Save {DRAWINGS}</a>")
 
 
 def history(entries: Sequence[Entry]) -> None:

@@ -197,3 +197,11 @@ def test_an_export_has_what_readers_drew_and_said(model):
     both = desk.kept(sha)
     assert len(drawn.annotations) == 1 and len(both.readings) == len(both.opinions) == 1
     assert len({desk.Kept().stamp, drawn.stamp, both.stamp}) == 3, "an export made before is not shown for one after"
+
+
+def test_the_drawings_are_saved_without_a_model(data):
+    sha, here = page().session_state["desks"].popitem()
+    kept(data).save(sha, [annotation(scan_sha256=sha, label="Mass")], base=0, reader="A", facts=here.facts)
+    at = page()
+    button(at, "Save the drawings").click().run()
+    assert not at.exception and any("otherwise-drawings.zip" in html.proto.body for html in at.get("html"))
