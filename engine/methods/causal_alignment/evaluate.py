@@ -18,9 +18,9 @@ from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, collected
 from engine.metrics.pixels_changed import pixels_changed
 from engine.metrics.recovery import recovery, restraint
+from engine.metrics.subjects import MEAN_MOVE
 
 MOST_COUNTERFACTUALS = 200  # pictures whose counterfactual is made
-MOVED = "mean absolute change of the probability"  # beside the mean change, in which changes of both signs cancel
 
 
 def evaluate(
@@ -80,7 +80,7 @@ def mean_moved(before: np.ndarray, after: np.ndarray, finding: str, groups: np.n
         *mean_interval(moved, groups, within=(0.0, 1.0)),
         n=len(moved),
         chance=0.0,
-        variant=MOVED,
+        variant=MEAN_MOVE,
         attribute="symbol",
     )
 

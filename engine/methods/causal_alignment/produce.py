@@ -24,11 +24,13 @@ from engine.training.pipeline import RecipePipeline, run_pipeline
 MOST_SCALED = 100  # validation pictures whose counterfactuals say where the colour bars end
 ALIGNED = (
     "Research and teaching: to see a classifier whose counterfactuals were held to the region that radiologists "
-    "marked, and how much of its answer still follows what lies beside. Not for diagnosis."
+    "marked. How much of its map lies there, and how much its answer follows a symbol beside the lesion, stands in the "
+    "table below. Not for diagnosis."
 )
 UNALIGNED = (
-    "Research and teaching: to see how a classifier falls for a symbol that coincides with the diagnosis in training. "
-    "It was trained without any alignment, on purpose. Not for diagnosis, and not as a classifier."
+    "Research and teaching: beside a classifier of causal alignment, to see what the alignment does. This one was "
+    "trained without any alignment. How much of its map lies in the marked region, and how much its answer follows a "
+    "symbol beside the lesion, stands in the table below. Not for diagnosis."
 )
 
 

@@ -8,12 +8,12 @@ import torch
 
 from engine.datasets import open_collection, registered_collection
 from engine.datasets.busi import BUSI
-from engine.methods.causal_alignment.evaluate import MOVED, evaluate
+from engine.methods.causal_alignment.evaluate import evaluate
 from engine.methods.causal_alignment.network import Architecture
 from engine.methods.causal_alignment.pictures import RegionPictures, on_plain_background
 from engine.methods.causal_alignment.produce import produce
 from engine.methods.causal_alignment.train import PRESETS, CausalAlignmentRecipe, Preset
-from engine.metrics.subjects import CHANGE, FLIPS
+from engine.metrics.subjects import CHANGE, FLIPS, MEAN_MOVE
 from engine.networks.augmentation import Augmentation
 from engine.preprocessing import Preprocessing
 from engine.registry import open_model
@@ -191,11 +191,11 @@ def test_a_checkpoint_says_what_moves_its_map_and_what_moves_its_answer(frames, 
         ("cam_precision", ""),
         ("accuracy", ""),
         ("pixels_changed", ""),
-        ("effect", MOVED),
+        ("effect", MEAN_MOVE),
         ("effect", FLIPS),
     ):
         assert np.isfinite(of[about].value) and of[about].value >= 0
-    assert abs(of["effect", CHANGE].value) <= of["effect", MOVED].value + 1e-9
+    assert abs(of["effect", CHANGE].value) <= of["effect", MEAN_MOVE].value + 1e-9
     assert of["cam_precision", ""].chance == pytest.approx(0.07, abs=0.04)
     assert any("drawn at random" in remark for remark in remarks)
 
