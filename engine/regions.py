@@ -22,6 +22,7 @@ class Region:
             in a record without its large pictures.
         parts: the regions below it.
         counterfactual: the score that it has in the counterfactual; None where the method gives none.
+        is_place: it is a place in the body, and its score the share of the evidence that lies in it.
 
     Raises:
         ValueError: when a field is not as described.
@@ -33,6 +34,7 @@ class Region:
     mask: np.ndarray | None = None
     parts: tuple[Region, ...] = ()
     counterfactual: float | None = None
+    is_place: bool = False
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.strip():
@@ -100,3 +102,21 @@ class Region:
             }
 
         return region_record(self)
+
+
+def strongest_places(regions: Region | None, most: int = 2, least: float = 0.1) -> list[tuple[str, float]]:
+    """Places by name that hold the largest shares of the evidence, and those shares, in [0, 1].
+
+    Args:
+        most: of them. least: a share below which none is named.
+    """
+    if regions is None:
+        return []
+    shares = [(part.name, part.score) for part in regions.parts if part.is_place and part.score >= least]
+    return sorted(shares, key=lambda place: -place[1])[:most]
+
+
+def places_in_words(regions: Region | None) -> str:
+    """Where most of the evidence lies, in a sentence; "" where no place is named."""
+    named = [f"{name} ({100 * share:.0f} %)" for name, share in strongest_places(regions)]
+    return f"Most of the evidence lies in {' and '.join(named)}." if named else ""

@@ -7,6 +7,7 @@ import streamlit as st
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Job
+from engine.regions import places_in_words
 from engine.scan import Scan, frame
 from pages.components import (
     ahead,
@@ -161,6 +162,8 @@ def result(opened: OpenScan) -> None:
     if shown_as == TWINS and (twin := twins.twin_of(checkpoint, common.usable())) is not None:
         twins.twins(scan, checkpoint, twin)
         return
+    if explained and (where := places_in_words(explained.regions)):
+        st.caption(where)
     view(
         opened, scan, checkpoint, badges, explained, together.answer() if answered and together.error is None else None
     )

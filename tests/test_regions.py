@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from engine.regions import Region
+from engine.regions import Region, places_in_words, strongest_places
 
 MASK = np.eye(8, 6, dtype=bool)
 
@@ -88,3 +88,13 @@ def test_a_region_that_cannot_be_is_refused_in_a_sentence(fields, words):
     with pytest.raises(ValueError, match=words) as refused:
         Region(**{"name": "Image", "level": "image", "score": 0.5, **fields})
     assert "\n" not in str(refused.value)
+
+
+def test_the_strongest_places_are_named_with_their_shares():
+    shares = {"left MCA": 0.6, "left ACA": 0.25, "right PCA": 0.11, "right ACA": 0.04}
+    places = [Region(name, "attribute", share, is_place=True) for name, share in shares.items()]
+    tree = Region("Volume", "image", 0.9, parts=(Region("early attention", "attribute", 0.9), *places))
+    assert strongest_places(tree, most=9) == [(name, share) for name, share in shares.items() if share >= 0.1]
+    words = places_in_words(tree)
+    assert "left MCA" in words and "60 %" in words and "left ACA" in words and "right" not in words
+    assert places_in_words(None) == places_in_words(Region("Volume", "image", 0.9)) == ""

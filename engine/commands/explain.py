@@ -22,6 +22,7 @@ from engine.errors import UsageError
 from engine.explanation import Explanation
 from engine.export.pictures import overlaid, png, shown
 from engine.files import file_stems, staged
+from engine.regions import places_in_words
 from engine.registry import check_findings, explaining_method, method, open_model
 from engine.scan import Scan, frame, read_scans
 from engine.scan.announced import announces_volume
@@ -104,11 +105,11 @@ def say(checkpoint: Checkpoint, records: Sequence[Explanation], anyway: bool = T
         anyway: also of a scan unlike the training pictures, of which the lines are held back else.
     """
     alike = records[0].in_distribution
-    if alike is None:
+    if records[0].only_drawn:
+        print(f"UNLIKE the training pictures: {checkpoint.name} was trained on drawn pictures only. {REMARK}.")
+    elif alike is None:
         elsewhere = "" if method(checkpoint.method).trainable else ": the model was trained elsewhere"
         print(f"Whether the scan is like the training pictures is not known{elsewhere}. {REMARK}.")
-    elif records[0].only_drawn:
-        print(f"UNLIKE the training pictures: {checkpoint.name} was trained on drawn pictures only. {REMARK}.")
     else:
         print(
             f"{'like' if records[0].like_training else 'UNLIKE'} the training pictures: {alike[0]:.2f}, limit "
@@ -130,6 +131,9 @@ def say(checkpoint: Checkpoint, records: Sequence[Explanation], anyway: bool = T
         call = "positive" if row["positive"] else "negative"
         flips = "-" if flip is None else f"{flip:.2f}"
         print(f"{row['finding']:<22}{row['probability']:>12.3f}{row['threshold']:>12.3f}{call:>10}{flips:>12}")
+    for record in records:
+        if record.finding not in nothing and (where := places_in_words(record.regions)):
+            print(f"{record.finding}: {where}")
     for finding, why in nothing.items():
         print(f"{finding} is withheld: {why}.")
 

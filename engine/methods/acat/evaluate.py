@@ -93,6 +93,7 @@ def evaluate(model: ACATModel, collection: Collection, indices: np.ndarray) -> t
     finding, groups = model.findings[0], collection.patients[indices]
     for network, name in enumerate((BASELINE, OURS)):
         _calls(measured, looked.classes[network], known, model, collection, indices, name)
+    _answers(measured, looked.probabilities, known, model, groups)
     measured(_paired, looked.classes, known, finding, groups)
     for place, target in ((NEGATIVE, "target without it"), (POSITIVE, "target with it")):
         measured(reached_share, looked.reached[place], finding, groups, f"{BASELINE}, {target}")
@@ -124,6 +125,16 @@ def _calls(
     for size in sorted({*sizes[indices]}, key=_order):
         some = sizes[indices] == size
         measured(class_accuracy, right[some], known[some], finding, groups[some], name, "lesion_size", size or "none")
+
+
+def _answers(
+    measured: Callable[..., None], probabilities: np.ndarray, known: np.ndarray, model: ACATModel, groups: np.ndarray
+) -> None:
+    """What the checkpoint answers: ACAT's probability, at its operating point."""
+    ill, finding = (known > 0).astype(np.float32), model.findings[0]
+    measured(auc, ill, probabilities, finding=finding, groups=groups)
+    for call in (sensitivity, specificity):
+        measured(call, ill, probabilities, float(model.thresholds[0]), finding=finding, groups=groups)
 
 
 def _order(size: str) -> int:

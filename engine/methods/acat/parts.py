@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -100,7 +99,11 @@ def parts_of(
         strong = evidence >= np.quantile(evidence, TOP)
         shares = {name: float(evidence[named == k].sum()) / total for k, name in enumerate(TERRITORIES, 1)}
         for name, share in sorted(shares.items(), key=lambda item: -item[1]):
-            parts.append(Region(name, "attribute", share, on_scan(strong & (named == 1 + TERRITORIES.index(name)))))
+            parts.append(
+                Region(
+                    name, "attribute", share, on_scan(strong & (named == 1 + TERRITORIES.index(name))), is_place=True
+                )
+            )
     for name, mask in zip(ATTENTION, masks, strict=True):
         whole = torch.nn.functional.interpolate(mask, tuple(volume.shape[-2:]), mode="bilinear")[0].cpu().numpy()
         strong = whole > np.quantile(whole, TOP)
@@ -117,10 +120,3 @@ def _territories(model: ACATModel, scan: Scan, orientation: Orientation, prepare
     return territories_of(
         prepared, model.preprocessing.value_range, (spacing * depth if spacing else COVERED_MM) / len(prepared)
     )
-
-
-def strongest_territory(regions: Region) -> tuple[str, float] | None:
-    """The territory with the largest share of the evidence, and that share; None where none is named."""
-    shares: Mapping[str, float] = {part.name: part.score for part in regions.parts if part.name in TERRITORIES}
-    name = max(shares, key=lambda one: shares[one], default=None)
-    return None if name is None else (name, shares[name])

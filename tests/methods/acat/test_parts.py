@@ -5,10 +5,10 @@ import pytest
 
 from engine.datasets.head_ct import COVERED_MM
 from engine.datasets.stroke_phantom import TERRITORIES
-from engine.methods.acat.parts import ATTENTION, brain_of, strongest_territory, territories_of
+from engine.methods.acat.parts import ATTENTION, brain_of, territories_of
 from engine.methods.acat.produce import tiny
 from engine.preprocessing import Preprocessing
-from engine.regions import Region
+from engine.regions import strongest_places
 from engine.registry import open_model
 from engine.scan import Scan
 from tests.datasets.test_stroke_phantom import write_atlas
@@ -53,9 +53,5 @@ def test_an_explanation_names_territories_and_attention(collection, tmp_path):
     assert {*ATTENTION} == {name.removesuffix(" attention") for name in named} - {*TERRITORIES}
     assert {*TERRITORIES} <= {*named} and 0 < sum(named[name].score for name in TERRITORIES) <= 1
     assert all(part.mask.shape == scan.pixels.shape for part in named.values())
-    strongest, share = strongest_territory(record.regions)
+    (strongest, share), *_ = strongest_places(record.regions)
     assert share == named[strongest].score == max(named[name].score for name in TERRITORIES)
-
-
-def test_without_territories_none_is_the_strongest():
-    assert strongest_territory(Region("Volume", "image", 0.5)) is None
