@@ -345,6 +345,7 @@ PAPER = Preset(
     learning_rate=1e-4,
     fine_tuning_rate=1e-5,
     weight_decay=5e-5,
+    search=Search(alpha=100.0),
 )
 DEMO = Preset()
 GPU = Preset(
