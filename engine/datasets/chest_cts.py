@@ -77,11 +77,11 @@ def chest(source: Source, root: Path | None = None) -> Chest:
     hu, (thickness, row, column) = _volume(member(source.archive, source.image, root))
     tumour = np.zeros(hu.shape, bool)
     if source.tumour is not None:
-        tumour = _volume(member(source.archive, source.tumour, root))[0] > 0
+        tumour = np.asarray(_volume(member(source.archive, source.tumour, root))[0] > 0)
     if source.averaged > 1:
         whole = len(hu) // source.averaged * source.averaged
         hu = hu[:whole].reshape(-1, source.averaged, *hu.shape[1:]).mean(axis=1)
-        tumour = tumour[:whole].reshape(-1, source.averaged, *tumour.shape[1:]).any(axis=1)
+        tumour = np.asarray(tumour[:whole].reshape(-1, source.averaged, *tumour.shape[1:]).any(axis=1))
     thickness *= source.averaged
     size = round(hu.shape[2] * column), round(hu.shape[1] * row)
     shrinks = max(row, column) <= 1
