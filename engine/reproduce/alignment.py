@@ -82,7 +82,7 @@ LIDC_MODELS = {
     OURS: Training("causal-alignment-lidc", demo=SHORT),
     **{_seeded(seed): Training(f"causal-alignment-lidc-{seed}", demo=SHORT, seed=seed) for seed in SEEDS},
     BACKGROUND: Training("causal-alignment-lidc-background", changes=WITHOUT, demo=SHORT),
-    UNALIGNED: Training("causal-alignment-lidc-unaligned", changes=PLAIN, demo=SHORT),
+    UNALIGNED: Training("causal-alignment-lidc-unaligned", changes=PLAIN, demo={**SHORT, "validate_every": "400"}),
 }
 PARTS = {
     NEITHER: Training("causal-alignment-lidc-none", changes={"hierarchical": "0", **PLAIN}, demo=SHORT),
