@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import SLOW, settled
+from tests.browser.conftest import SLOW, only, settled
 from tests.browser.test_checkpoint_choice import three_files, turn_to
+from tests.scan.series_files import head, series, shuffled
+from tests.scan.test_archive import zipped
 from tests.tiny_checkpoints import tiny
 
 ALL_FINDINGS = ("Atelectasis", "Cardiomegaly", "Effusion")
@@ -179,6 +181,32 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
     assert place.inner_text() == "Slice 7 of 10" and float(visit.locator(".viewer").get_attribute("data-zoom")) > float(
         zoom
     )
+    assert visit.troubles == []
+
+
+def test_a_zip_of_a_series_is_looked_at_in_three_planes_and_under_the_windows_of_ct(visit):
+    slices = head(20, 48, 64)
+    files = shuffled(series(slices))
+    data = zipped({f"IM{k}": one for k, one in enumerate(files)})
+    visit.set_input_files("input[type=file]", files=[{"name": "a.zip", "mimeType": "application/zip", "buffer": data}])
+    visit.locator(".viewer[data-arrived='20']").wait_for(timeout=SLOW)
+    settled(visit)
+    assert visit.locator(".viewer .badge", has_text="20 slices").is_visible()
+    assert visit.locator(".viewer .tool.slice").inner_text() == "Slice 11 of 20"
+    visit.locator(".film").first.hover()
+    for key, window in (("3", "W 80  L 40"), ("5", "W 1500  L -600")):
+        visit.keyboard.press(key)
+        visit.locator(".panel .name > div", has_text=window).first.wait_for(timeout=SLOW)
+    visit.keyboard.press("v")
+    planes = only(visit, ".panel", 3).evaluate_all("panels => panels.map((panel) => panel.dataset.plane)")
+    assert planes == ["axial", "coronal", "sagittal"]
+    assert visit.locator(".panel[data-plane=coronal] .letter.top").inner_text() == "S"
+    x, y, k, value = re.search(
+        r"x (\d+)  y (\d+)  slice (\d+): (-?\d+)$",
+        visit.locator(".panel[data-plane=axial] .under > div:last-child").inner_text(),
+    ).groups()
+    assert int(value) == slices[int(k) - 1, int(y), int(x)], "the voxel that stands in the file"
+    visit.keyboard.press("v")
     assert visit.troubles == []
 
 
