@@ -145,6 +145,7 @@ def test_wheel_and_arrow_keys_turn_slices_and_the_control_key_zooms(visit):
         "input[type=file]", files=[{"name": "a.dcm", "mimeType": "application/dicom", "buffer": data}]
     )
     visit.locator(".viewer .title", has_text="MR").wait_for(timeout=SLOW)
+    visit.locator(".viewer[data-arrived='10']").wait_for(timeout=SLOW)
     place = visit.locator(".viewer .tool.slice")
     assert place.inner_text() == "Slice 6 of 10"
 
@@ -194,7 +195,7 @@ def test_a_zip_of_a_series_is_looked_at_in_three_planes_and_under_the_windows_of
     assert visit.locator(".viewer .badge", has_text="20 slices").is_visible()
     assert visit.locator(".viewer .tool.slice").inner_text() == "Slice 11 of 20"
     visit.locator(".film").first.hover()
-    for key, window in (("3", "W 80  L 40"), ("5", "W 1500  L -600")):
+    for key, window in (("3", "W 80.0  L 40.0"), ("5", "W 1500  L -600")):
         visit.keyboard.press(key)
         visit.locator(".panel .name > div", has_text=window).first.wait_for(timeout=SLOW)
     visit.keyboard.press("v")
