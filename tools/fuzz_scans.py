@@ -107,7 +107,7 @@ def judged(data: bytes) -> str:
     )
 
 
-class Judge:
+class FuzzWorker:
     """One worker for many mutants, replaced when it dies."""
 
     def __init__(self):
@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1000, help="another seed damages otherwise; the suite takes 0 to 7")
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"), help="folder for mutants that broke a promise")
     args = parser.parse_args()
-    ask, came, files = Judge(), Counter(), corpus()
+    ask, came, files = FuzzWorker(), Counter(), corpus()
     for number, data in enumerate(tqdm(mutants(args.seed, args.count, files, PICTURES), total=args.count, unit="file")):
         said = ask(data)
         came[said if said in ("read", "refused") else "broke a promise"] += 1
