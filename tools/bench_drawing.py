@@ -30,6 +30,7 @@ MOVE = """async ([buttons, moves, wide]) => {
     return null;
   }
   const box = stage.querySelector(".film").getBoundingClientRect(), times = [];
+  const root = stage.closest(".viewer"), work = [];
   const place = (k) => ({ clientX: box.left + box.width / 2 + wide * Math.sin(k / 9),
     clientY: box.top + box.height / 2 + wide * Math.sin(k / 17) });
   const send = (name, k) => stage.dispatchEvent(new PointerEvent(name, { pointerId: 1, buttons, bubbles: true,
@@ -41,10 +42,11 @@ MOVE = """async ([buttons, moves, wide]) => {
     send("pointermove", k);
     const now = await new Promise(requestAnimationFrame);
     times.push(now - last);
+    work.push(Number(root.dataset.layersMs ?? 0));
     last = now;
   }
   if (buttons) send("pointerup", moves);
-  return times.slice(5);
+  return [times.slice(5), work.slice(5)];
 }"""
 
 
@@ -52,15 +54,17 @@ def measure(page, name, key, moves=240, wide=180, buttons=1):
     """Frame times in milliseconds while one instrument is used."""
     if key:
         page.keyboard.press(key)
-    times = np.array(page.evaluate(MOVE, [buttons, moves, wide]))
+    times, work = (np.array(part) for part in page.evaluate(MOVE, [buttons, moves, wide]))
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     page.wait_for_timeout(700)
-    return name, float(np.median(times)), float(np.quantile(times, 0.95)), float(times.max())
+    return name, *(float(x) for x in (np.median(times), np.quantile(times, 0.95), times.max(), np.median(work)))
 
 
 def rows(address: str, marks: int, size: str):
-    """A row for each thing that a reader does: name, median, 95th percentile, slowest frame."""
+    """A row for each thing that a reader does: name, then of its frames the median, the 95th percentile and the
+    slowest, and the median of what painting the drawings takes of a frame.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -91,10 +95,10 @@ def main() -> int:
             measured = list(rows(address, asked.marks, asked.size))
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-    print(f"{'milliseconds a frame':<22}{'median':>9}{'95 %':>9}{'slowest':>9}")
-    for name, median, most, slowest in measured:
-        print(f"{name:<22}{median:>9.1f}{most:>9.1f}{slowest:>9.1f}")
-    kept = all(median <= WANTED["median"] and most <= WANTED["95 %"] for _, median, most, _ in measured)
+    print(f"{'milliseconds a frame':<22}{'median':>9}{'95 %':>9}{'slowest':>9}{'painting':>10}")
+    for name, median, most, slowest, painting in measured:
+        print(f"{name:<22}{median:>9.1f}{most:>9.1f}{slowest:>9.1f}{painting:>10.2f}")
+    kept = all(row[1] <= WANTED["median"] and row[2] <= WANTED["95 %"] for row in measured)
     print(f"wanted: median <= {WANTED['median']:g}, 95 % <= {WANTED['95 %']:g}: {'kept' if kept else 'not kept'}")
     return 0 if kept else 1
 

@@ -194,10 +194,13 @@ def test_the_shutter_and_the_magnifier_change_no_mark(board):
     board.keys.press("Shift+G")
     board.page.mouse.move(*board.at(10, 10))
     board.page.wait_for_timeout(200)
-    assert standing.evaluate(lit) == 0 and 0.01 < hand.evaluate(lit) < 0.3
+    glass = board.page.locator(".lens")
+    box = glass.bounding_box()
+    assert standing.evaluate(lit) == hand.evaluate(lit) == 0 and box["width"] == pytest.approx(220, abs=1)
+    assert (box["x"] + 110, box["y"] + 110) == pytest.approx(board.at(10, 10), abs=2)
     board.keys.press("Escape")
     board.page.wait_for_timeout(200)
-    assert hand.evaluate(lit) == 0 and board.page.locator(".mark").count() == 0
+    assert glass.count() == 0 and board.page.locator(".mark").count() == 0
 
 
 def test_every_instrument_has_a_name_and_stands_in_the_list_of_keys(board):

@@ -3,7 +3,7 @@
 
 import { chosen, lockedBy, marksOn, shownAt, sliceOf, wordsOf } from "./annotating.js";
 import { make } from "./dom.js";
-import { paintLens } from "./lens.js";
+import { hideLens, showLens } from "./lens.js";
 import { REGIONS, boxAround, handlesOf, outlineOf } from "./shapes.js";
 import { ownSize, transformOf } from "./turning.js";
 import { placeInPanel } from "./zoom.js";
@@ -46,6 +46,7 @@ const onCanvas = ({ across, down, left, top }, { x, y }) => ({ x: x * across + l
 
 export function drawLayers(view, drawing) {
   if (!view.drawing.size || view.life.closed || !drawing.given) return;
+  const began = performance.now();
   for (const panel of view.content.panels) {
     if (!panel.shown) continue;
     const { plane } = panel;
@@ -62,6 +63,9 @@ export function drawLayers(view, drawing) {
     }
     paintHand(view, drawing, hand, panel, plane, place);
   }
+  if (drawing.lens.on && drawing.lens.at) showLens(view, drawing.lens.at);
+  else hideLens(view);
+  view.dom.root.dataset.layersMs = (performance.now() - began).toFixed(2);
 }
 
 function paintStanding(view, drawing, context, plane, place, marks) {
@@ -84,9 +88,8 @@ function paintHand(view, drawing, layer, panel, plane, place) {
   const drawn = mark && (mark.kind !== "brush" || mark.runs.length > 0);
   const onIt = drawn && mark.axis === plane.axis && mark.slice === sliceOf(view, plane);
   const trail = drawing.draft?.trail;
-  const lens = drawing.lens.on && drawing.lens.at?.panel === panel;
   if (layer.used) context.clearRect(0, 0, size.width, size.height);
-  layer.used = Boolean(onIt || trail || lens);
+  layer.used = Boolean(onIt || trail);
   if (trail && trail.axis === plane.axis) paintTrail(context, trail, drawing, plane, place, size);
   if (onIt) {
     if (mark.kind === "brush") paintStain(context, mark, plane, place, CHOSEN);
@@ -98,7 +101,6 @@ function paintHand(view, drawing, layer, panel, plane, place) {
     if (!lockedBy(drawing)) paintHandles(context, mark, plane, place, size.ratio);
     writeBeside(view, drawing, context, mark, plane, place, CHOSEN, Boolean(drawing.draft));
   }
-  if (lens) paintLens(view, context, panel, plane, drawing.lens.at);
 }
 
 const matrix = ({ across, down, left, top }) => new DOMMatrix([across, 0, 0, down, left, top]);

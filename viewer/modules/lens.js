@@ -2,6 +2,7 @@
 
 import { greyOf } from "./colours.js";
 import { scanOf } from "./cuts.js";
+import { make } from "./dom.js";
 import { currentWindow } from "./levels.js";
 import { paintGrey } from "./paint.js";
 import { fittingLevel, sampleGrid, visibleRegion } from "./sampling.js";
@@ -9,41 +10,42 @@ import { placeInFrame } from "./zoom.js";
 
 const WIDE = 220; // CSS pixels
 const TIMES = 3;
-const kept = { side: 0, values: null, image: null, tile: null };
+const lenses = new WeakMap(); // view to its glass
 
-/** Paints the glass onto a canvas over a panel, around `at` {x, y} in CSS pixels of the panel. */
-export function paintLens(view, context, panel, plane, at) {
+function lensOf(view, side) {
+  let lens = lenses.get(view);
+  if (lens?.side === side) return lens;
+  lens?.canvas.remove();
+  const canvas = make("canvas", "lens", { "aria-hidden": "true", width: side, height: side });
+  const image = new ImageData(side, side);
+  lens = { side, canvas, context: canvas.getContext("2d", { alpha: false }), values: new Float32Array(side * side) };
+  Object.assign(lens, { image, dots: new Uint32Array(image.data.buffer) });
+  lenses.set(view, lens);
+  return lens;
+}
+
+export function hideLens(view) {
+  lenses.get(view)?.canvas.remove();
+}
+
+/** Lays the glass over a panel, around `at` {panel, x, y} in CSS pixels of its film. */
+export function showLens(view, { panel, x, y }) {
+  const { plane } = panel;
   const source = scanOf(view, panel);
-  if (!source) return;
+  if (!source || !panel.shown) return hideLens(view);
   const { ratio } = view.drawing.size;
   const side = Math.round(WIDE * ratio);
-  if (kept.side !== side) {
-    const tile = new OffscreenCanvas(side, side);
-    Object.assign(kept, { side, values: new Float32Array(side * side), image: new ImageData(side, side), tile });
-  }
-  const middle = placeInFrame(plane.zoom, view.drawing.size, at);
+  const { canvas, context, values, image, dots } = lensOf(view, side);
+  const middle = placeInFrame(plane.zoom, view.drawing.size, { x, y });
   const zoom = { ...plane.zoom, scale: plane.zoom.scale * TIMES, centreX: middle.x, centreY: middle.y };
   const size = { cssWidth: WIDE, cssHeight: WIDE, width: side, height: side, ratio };
   const region = visibleRegion(zoom, size, plane.frame);
-  const dots = new Uint32Array(kept.image.data.buffer);
   dots.fill(0xff000000);
   const grid = source.levels ? fittingLevel(source.levels, region) : source.grid;
-  sampleGrid(kept.values, grid, region, source.grid);
-  paintGrey(
-    ...[dots, region, kept.values, null],
-    ...[greyOf(currentWindow(panel.window, view.levels), view.levels.invert), 0, side],
-  );
-  kept.tile.getContext("2d").putImageData(kept.image, 0, 0);
-  const [x, y] = [at.x * ratio, at.y * ratio];
-  context.save();
-  context.beginPath();
-  context.arc(x, y, side / 2, 0, 2 * Math.PI);
-  context.clip();
-  context.drawImage(kept.tile, x - side / 2, y - side / 2);
-  context.restore();
-  context.lineWidth = 1.5 * ratio;
-  context.strokeStyle = "#9cc3f7";
-  context.beginPath();
-  context.arc(x, y, side / 2, 0, 2 * Math.PI);
-  context.stroke();
+  sampleGrid(values, grid, region, source.grid);
+  const grey = greyOf(currentWindow(panel.window, view.levels), view.levels.invert);
+  paintGrey(dots, region, values, null, grey, 0, side);
+  context.putImageData(image, 0, 0);
+  if (canvas.parentNode !== panel.film) panel.film.append(canvas);
+  canvas.style.transform = `translate(${x - WIDE / 2}px, ${y - WIDE / 2}px)`;
 }
