@@ -31,10 +31,15 @@ export function drawingOf(key) {
   return sessions.get(key);
 }
 
-/** Something changed: the layers are drawn in the next frame, and the list is written. */
+/**
+ * Something changed: the layers are drawn in the next frame, and the list is written; without `list` only what is under
+ * the hand is.
+ */
 export function changed(drawing, { list = true } = {}) {
-  drawing.version++;
-  if (list) for (const tell of drawing.listeners) tell();
+  if (list) {
+    drawing.version++;
+    for (const tell of drawing.listeners) tell();
+  }
   if (drawing.frame || !drawing.view) return;
   drawing.frame = requestAnimationFrame(() => {
     drawing.frame = 0;
