@@ -241,6 +241,18 @@ def beam_crop(pixels: np.ndarray) -> Crop:
     return Crop(top, left, bottom - top, right - left, np.ones(pixels.shape, bool), 0.0)
 
 
+def on_the_scan(grid: np.ndarray, crop: Crop) -> np.ndarray:
+    """A map over a crop, (h, w), as a map over the whole scan with pixels of about the same size; 0 beside the crop."""
+    height, width = crop.seen.shape
+    if (crop.top, crop.left, crop.height, crop.width) == (0, 0, height, width) and crop.seen.all():
+        return grid
+    shape = [
+        min(side, max(round(side * part / whole), 1))
+        for side, part, whole in zip((height, width), grid.shape, (crop.height, crop.width))
+    ]
+    return cv2.resize(crop.put_back(grid), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+
+
 # Name in a checkpoint's configuration -> how the crop is found.
 CROPS: dict[str, Callable[[np.ndarray], Crop]] = {
     "whole": whole_crop,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.model_configuration import ModelConfiguration
+from engine.datasets.crop import CROPS, Crop, on_the_scan
 from engine.explanation import Explanation, Path
 from engine.look import AttributeEffect, Look
 from engine.methods.causal_alignment.alignment import InnerProblem
@@ -30,6 +32,7 @@ from engine.scan import Scan
 
 BATCH = 8
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a (x* - x)
+FULL = 4  # of them, the step at which a is 1
 SEARCH = {"tolerance": 1e-5, "iterations": 200}  # of the counterfactual that is shown
 MOST_CONCEPTS = 100
 
@@ -41,8 +44,10 @@ class AlignmentConfiguration(ModelConfiguration[Architecture]):
     Attributes:
         concepts: the p attributes between image and diagnosis, none for a plain classifier.
         alpha_image, alpha_attributes: of Eq. 7 (or Eq. 2) and 6, for the counterfactuals that are shown.
+        crop: finds the part of a scan that the network gets to see.
     """
 
+    crop: Callable[[np.ndarray], Crop]
     concepts: tuple[str, ...] = ()
     alpha_image: float
     alpha_attributes: float
@@ -63,6 +68,7 @@ class AlignmentConfiguration(ModelConfiguration[Architecture]):
             raise ValueError("concepts is a list of names")
         return super().fields_of(config, sizes) | {
             "concepts": tuple(concepts),
+            "crop": CROPS[config["crop"]],
             "alpha_image": float(weights["alpha_image"]),
             "alpha_attributes": float(weights["alpha_attributes"]),
         }
@@ -98,8 +104,14 @@ class CausalAlignmentModel(Model):
         self.net.to(self.device).eval().requires_grad_(False)
 
     def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
-        """The scan as the network sees it, (size, size) float32; see `Model`."""
-        return self.preprocessing.apply(self.pixels_of(scan))
+        """The part of a scan that the network sees, (size, size) float32; see `Model`."""
+        pixels = self.pixels_of(scan)
+        return self.preprocessing.apply(self._crop(pixels).cut(pixels))
+
+    def _crop(self, pixels: np.ndarray) -> Crop:
+        """What of a scan is seen; a picture of the network's own size was cut before, as collections give it."""
+        size = self.preprocessing.size
+        return (CROPS["whole"] if pixels.shape == (size, size) else self.config.crop)(pixels)
 
     @torch.inference_mode()
     def forward(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,14 +210,18 @@ class CausalAlignmentModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started, chosen, picture = time.perf_counter(), self.finding_indices(findings), self.preprocess(scan)
-        units, span = self.preprocessing.scan_units(scan.pixels), 2 * self.preprocessing.value_range
+        crop, span = self._crop(scan.pixels), 2 * self.preprocessing.value_range
+        units = self.preprocessing.scan_units(crop.cut(scan.pixels))
         records = []
         for done, c in enumerate(chosen):
             ((otherwise,), _) = self.counterfactuals(picture[None], np.zeros(1))
             change = otherwise - picture
             frames = (picture + STEPS[:, None, None] * change).astype(np.float32)
             attributes, along = self.forward(frames)
-            drawn, evidence = change * units, -change / span
+            placed = on_the_scan(change, crop)
+            coarse = cv2.resize(scan.pixels, placed.shape[::-1], interpolation=cv2.INTER_AREA)
+            moved = np.stack([crop.in_scan_units(coarse, a * placed * units) for a in STEPS])  # (K, h, w)
+            evidence = -placed / span
             records.append(
                 Explanation(
                     scan_sha256=scan.sha256,
@@ -218,26 +234,26 @@ class CausalAlignmentModel(Model):
                     attribution_unit="of the grey range, that is taken away",
                     attribution_limit=float(self.limits[c]),
                     evidence=evidence,
-                    counterfactual=(scan.pixels + enlarged(drawn, scan.pixels.shape)).astype(np.float32),
-                    path=Path(STEPS, along[:, 0], STEPS[:, None, None] * drawn, span * units, self.change_limit),
+                    counterfactual=(scan.pixels + enlarged(moved[FULL], scan.pixels.shape)).astype(np.float32),
+                    path=Path(STEPS, along[:, 0], moved, crop.span(span * units), self.change_limit),
                     in_distribution=(self.detector.score(picture), self.detector.limit),
                     seconds=time.perf_counter() - started,
                     both_signs=True,
-                    regions=self._regions(picture, attributes[0], float(along[0, 0]), scan.pixels.shape),
+                    regions=self._regions(picture, attributes[0], float(along[0, 0]), crop),
                 )
             )
             if progress:
                 progress(done + 1, len(chosen))
         return records
 
-    def _regions(self, picture: np.ndarray, values: np.ndarray, p: float, shape: tuple[int, ...]) -> Region:
+    def _regions(self, picture: np.ndarray, values: np.ndarray, p: float, crop: Crop) -> Region:
         """The image, its attributes, and under each the diagnosis.
 
         The image's score is the probability of the diagnosis, and its mask is where Grad-CAM exceeds half of its
         largest value. An attribute's score is its probability, beside that in the counterfactual; the diagnosis below
         it has how much of the probability goes when this attribute alone has its counterfactual value.
         """
-        cam = enlarged(self.cams(picture[None])[0], (shape[0], shape[1]))
+        cam = crop.put_back(self.cams(picture[None])[0])
         mask = cam > SHARE_OF_LARGEST * float(cam.max()) if cam.max() > 0 else None
         seen = {concept: float(value) for concept, value in zip(self.concepts, values, strict=True)}
         wanted = self.attribute_counterfactual(seen) if seen else {}

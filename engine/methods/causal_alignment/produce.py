@@ -56,6 +56,7 @@ class CausalAlignmentPipeline(RecipePipeline):
         return {
             **({} if table is None else {"diagnosis_table": table.counts()}),
             "concepts": self._concepts,
+            "crop": self.job.collection.crop,
             "counterfactual": {
                 "alpha_image": self.preset.alpha_image,
                 "alpha_attributes": self.preset.alpha_attributes,
@@ -108,6 +109,7 @@ def tiny(folder: Path, seed: int = 0, concepts: tuple[str, ...] = ("margin", "sp
     config = {
         "findings": ["Malignant"],
         "concepts": list(concepts),
+        "crop": "whole",
         "counterfactual": {"alpha_image": 0.05, "alpha_attributes": 0.05},
         "network": asdict(net.architecture),
         "preprocessing": asdict(Preprocessing(16)),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.model_configuration import ModelConfiguration
-from engine.datasets.crop import CROPS, Crop
+from engine.datasets.crop import CROPS, Crop, on_the_scan
 from engine.explanation import Explanation, Path
 from engine.methods.map_translation.train import map_size, translated
 from engine.networks.precision import suited_to
@@ -158,7 +158,7 @@ class DiscrepancyModel(Model, Generic[Net]):
         maps, along = self.forward(picture[None])
         drawn, probabilities = maps[0], along[0]
         crop = self.crop(scan.pixels)
-        placed = _on_the_scan(drawn, crop)
+        placed = on_the_scan(drawn, crop)
         units = self.preprocessing.scan_units(crop.cut(scan.pixels))
         change = placed * units
         coarse = cv2.resize(scan.pixels, placed.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -222,15 +222,3 @@ class DiscrepancyModel(Model, Generic[Net]):
 
     def _tensor(self, picture: np.ndarray) -> Tensor:
         return torch.from_numpy(picture)[None, None].to(self.device, memory_format=torch.channels_last)
-
-
-def _on_the_scan(grid: np.ndarray, crop: Crop) -> np.ndarray:
-    """A map over a crop, (h, w), as a map over the whole scan with pixels of about the same size; 0 beside the crop."""
-    height, width = crop.seen.shape
-    if (crop.top, crop.left, crop.height, crop.width) == (0, 0, height, width) and crop.seen.all():
-        return grid
-    shape = [
-        min(side, max(round(side * part / whole), 1))
-        for side, part, whole in zip((height, width), grid.shape, (crop.height, crop.width))
-    ]
-    return cv2.resize(crop.put_back(grid), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

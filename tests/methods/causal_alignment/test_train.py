@@ -234,3 +234,21 @@ def test_the_tree_goes_from_the_image_to_attributes_to_the_diagnosis(with_concep
         for part in image.parts:
             assert 0 <= part.score <= 1 and 0 <= part.counterfactual <= 1
             assert [below.level for below in part.parts] == ["diagnosis"]
+
+
+def test_a_scan_is_cut_as_the_training_pictures_were(root, tmp_path):
+    from engine.scan import Scan
+
+    options = OPTIONS | {"crop": "beam", "symbol": "none"}
+    beams = open_collection("busi", root, **options)
+    model = open_model(produce(job(beams, tmp_path)), "cpu")
+    scan = Scan.of(beams.scan_pixels(3), kind="ultrasound")
+    seen = model.preprocessing.apply(beams.image(3, 32))
+    assert np.allclose(model.preprocess(scan), seen, atol=1e-5)
+    assert np.allclose(model.preprocess(beams.image(3, 32)), seen, atol=1e-5)  # it was cut before
+    (record,) = model.explain(scan)
+    crop = beams.cropped(scan.pixels)
+    outside = np.ones(scan.pixels.shape, bool)
+    outside[max(crop.top, 0) + 2 : crop.top + crop.height - 2, max(crop.left, 0) + 2 : crop.left + crop.width - 2] = 0
+    assert outside.any() and record.attribution.shape == scan.pixels.shape
+    assert np.abs(record.attribution)[:1].max() == 0 and not (record.regions.mask & outside)[:1].any()
