@@ -16,7 +16,7 @@ from engine.scan import Scan, frame
 from engine.scan.side_by_side import placed_on
 from pages.components import common, comparing, desk, open_scans, scan_list, scan_words
 from pages.components.checkpoint_choice import Offers, offered, standing
-from pages.components.comparing import NOT_PREDICTED, Said, same_finding
+from pages.components.comparing import HELD_BACK, NOT_PREDICTED, Said, same_finding
 from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import OpenScan
@@ -25,7 +25,6 @@ from viewer import PanelView, linked_panels
 from viewer.marks import drawing, drawn_on
 
 VIEW = "compare"
-FIRST = 4  # methods that are shown unless the reader chooses others
 ONE_ROW, TWO_ROWS = 430, 620  # CSS pixels
 MODES = ("Methods", "Prior and current")
 
@@ -35,36 +34,49 @@ def readable(opened: OpenScan, offers: Offers) -> list[Checkpoint]:
     return [c for c in offers.checkpoints if common.takes(c, opened.scan.kind, opened.slices)]
 
 
-def one_a_method(offers: list[Checkpoint]) -> list[str]:
-    """Identities of the best checkpoint of each method; where there is one method only, of its first two."""
-    first = {}
-    for checkpoint in offers:
-        first.setdefault(checkpoint.method, checkpoint.identity)
-    chosen = list(first.values())[:FIRST]
-    return chosen if len(chosen) > 1 else [checkpoint.identity for checkpoint in offers[:2]]
+def said_by(checkpoint: Checkpoint, job: Job, finding: str, anyway: bool) -> Said:
+    """What a checkpoint says of the finding, as far as it is known by now.
 
-
-def findings_of(checkpoints: list[Checkpoint]) -> list[str]:
-    """The findings that any of them knows, each once, those that most know first."""
-    names: list[str] = []
-    for checkpoint in checkpoints:
-        names += [name for name in checkpoint.config["findings"] if not any(same_finding(name, one) for one in names)]
-    knows = lambda name: sum(any(same_finding(name, one) for one in c.config["findings"]) for c in checkpoints)
-    return sorted(names, key=lambda name: -knows(name))
-
-
-def said_by(checkpoint: Checkpoint, job: Job, finding: str) -> Said:
-    """What a checkpoint says of the finding, as far as it is known by now."""
-    label = common.label(checkpoint)
+    Args:
+        anyway: the reader wants to see it also where the scan is unlike those that the checkpoint was trained on.
+    """
+    said = Said(common.label(checkpoint), None, caution=checkpoint.caution)
     if not any(same_finding(finding, name) for name in checkpoint.config["findings"]):
-        return Said(label, None, NOT_PREDICTED)
+        return replace(said, why=NOT_PREDICTED)
     if not job.done:
-        return Said(label, None, "working")
+        return replace(said, why="working")
     if job.error is not None:
-        return Said(label, None, common.complaint(job, "the others stand"))
+        return replace(said, why=common.complaint(job, "the others stand"))
     explained: Explained = job.answer()
+    if explained.unlike and not anyway:
+        return replace(said, why=HELD_BACK, unlike=True)
     view = next((one for one in explained.findings if same_finding(one.name, finding)), None)
-    return Said(label, view, "" if view is not None else NOT_PREDICTED, explained.unlike)
+    return replace(said, view=view, why="" if view is not None else NOT_PREDICTED, unlike=explained.unlike)
+
+
+def shown_anyway(opened: OpenScan, scan: Scan, checkpoint: Checkpoint) -> bool:
+    """Whether the reader has asked for this result although it is held back, here or on the page Explain."""
+    entry = open_scans.scans().get(opened.id)
+    return entry is not None and (scan.sha256, checkpoint.identity) in entry.shown_anyway
+
+
+def offer_held_back(opened: OpenScan, scan: Scan, said: dict[str, Said]) -> None:
+    """One line that says how many results are held back, and a button that shows them."""
+    held, entry = (
+        [identity for identity, one in said.items() if one.why == HELD_BACK],
+        open_scans.scans().get(opened.id),
+    )
+    if not held or entry is None:
+        return
+    count = "One result is" if len(held) == 1 else f"{len(held)} results are"
+    with st.container(key="held-compared", horizontal=True, gap="medium", vertical_alignment="center"):
+        st.text(f"{count} held back: the scan is unlike what the checkpoint was trained on, and it may be meaningless.")
+        st.button(
+            "Show it anyway" if len(held) == 1 else "Show them anyway",
+            key="show compared anyway",
+            type="tertiary",
+            on_click=lambda: entry.shown_anyway.update((scan.sha256, identity) for identity in held),
+        )
 
 
 @st.fragment
@@ -79,10 +91,15 @@ def methods(opened: OpenScan) -> None:
     left, right, wide = st.columns([1.1, 2.6, 0.9], gap="small", vertical_alignment="bottom")
     kind = f"{opened.scan.kind} {opened.drawn_by} {len(names)}"
     chosen = right.multiselect(
-        "Methods", list(names), one_a_method(able), format_func=names.get, key=f"compared {kind}", max_selections=8
+        "Methods",
+        list(names),
+        comparing.one_a_method(able, offers, opened.drawn_by),
+        format_func=names.get,
+        key=f"compared {kind}",
+        max_selections=8,
     )
     checkpoints = [c for c in able if c.identity in chosen]
-    findings = findings_of(checkpoints or able)
+    findings = comparing.findings_of(checkpoints or able)
     finding = left.selectbox("Finding", findings, format_func=literal, key=f"compared finding {kind}")
     below = wide.toggle("Scan without it", value=True, key="compared without", help="A second row, without the finding")
     if not checkpoints or finding is None:
@@ -98,11 +115,13 @@ def methods(opened: OpenScan) -> None:
     common.worker().keep_only(common.session(), [job.key for job in asked.values()])
     waiting = [job for job in asked.values() if not job.wait(0.15)]
     _note(opened, standing(offers), asked)
-    said = []
+    by_identity = {}
     for checkpoint in checkpoints:
-        job = asked.get(checkpoint.identity)
-        one = Said(common.label(checkpoint), None, NOT_PREDICTED) if job is None else said_by(checkpoint, job, finding)
-        said.append(_flat(one, opened))
+        job, anyway = asked.get(checkpoint.identity), shown_anyway(opened, scan, checkpoint)
+        one = Said(common.label(checkpoint), None, NOT_PREDICTED)
+        by_identity[checkpoint.identity] = _flat(said_by(checkpoint, job, finding, anyway) if job else one, opened)
+    offer_held_back(opened, scan, by_identity)
+    said = [*by_identity.values()]
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.disagreement = comparing.disagreement(said)
     base = comparing.smaller(scan.pixels)
@@ -209,7 +228,9 @@ def prior_and_current(opened: OpenScan) -> None:
     others = {
         key: entry
         for key, entry in open_scans.scans().items()
-        if key != opened.id and entry.small is not None and entry.small.scan.kind == scan.kind
+        if key != opened.id
+        and entry.small is not None
+        and (entry.small.scan.kind, entry.small.drawn_by) == (scan.kind, opened.drawn_by)
     }
     if not others:
         common.line(
@@ -243,8 +264,10 @@ def prior_and_current(opened: OpenScan) -> None:
         )
         job = common.ask(*explaining(opened, scan, checkpoint, common.device()))
         job.wait(0.3)
-        one = _flat(said_by(checkpoint, job, finding), opened)
+        one = _flat(said_by(checkpoint, job, finding, shown_anyway(opened, scan, checkpoint)), opened)
     common.worker().keep_only(common.session(), [] if job is None else [job.key])
+    if one is not None and checkpoint is not None:
+        offer_held_back(opened, scan, {checkpoint.identity: one})
     base, before = comparing.smaller(scan.pixels), comparing.smaller(placed.pixels)
     panels = [PanelView(f"Prior: {prior_scan.name}", placed.note, base=before, window=prior.window)]
     if one is not None:

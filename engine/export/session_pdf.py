@@ -106,7 +106,7 @@ def _readers(page: Paper, result: Result) -> None:
     for one in result.readings:
         confident = f"{100 * one.confidence:.0f} % confident that it is there"
         page.words(f"{one.reader}, {one.stage} the answer was shown: {one.finding}, {confident}.", 8)
-    for one in result.opinions:
+    for one in (one for one in result.opinions if one.checkpoint_identity == result.model.identity):
         why = f": {one.reason}" if one.reason else ""
         page.words(f"{one.reader} {REASONS[one.agrees]} about {one.finding}{why}.", 8)
     for one in result.annotations:

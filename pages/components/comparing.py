@@ -9,13 +9,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from engine.answers import rate
+from engine.checkpoints.format import Checkpoint
 from engine.metrics.agreement import RegionScore, rank_correlation, region_score, strongest_overlap
 from engine.preprocessing import enlarged
+from pages.components.checkpoint_choice import Offers
 from viewer import FindingView, PanelView
 
 GRID = 128  # pixels a side on which maps are compared
+FIRST = 4  # methods that are shown unless the reader chooses others
 LARGEST = 900  # pixels a side of a panel's picture
 NOT_PREDICTED = "not predicted by this model"
+HELD_BACK = "held back"
 OWN_LIMIT = "own limit"
 
 
@@ -27,13 +32,15 @@ class Said:
         label: of the checkpoint, as people read it.
         view: of the finding; None where there is none.
         why: why there is none, in a few words: it works, the model does not predict it, or it failed.
-        held_back: it says that the scan is unlike those it was trained on.
+        unlike: it says that the scan is unlike those it was trained on.
+        caution: what its card warns of, "" for nothing.
     """
 
     label: str
     view: FindingView | None
     why: str = ""
-    held_back: bool = False
+    unlike: bool = False
+    caution: str = ""
 
     @property
     def map(self) -> np.ndarray | None:
@@ -61,6 +68,34 @@ def same_finding(one: str, other: str) -> bool:
     """Whether two checkpoints mean one finding: 'Effusion' and 'Pleural Effusion'."""
     plain = [name.lower().removeprefix("pleural ").replace("_", " ").strip() for name in (one, other)]
     return plain[0] == plain[1]
+
+
+def one_a_method(able: list[Checkpoint], offers: Offers, drawn_by: str) -> list[str]:
+    """Identities of the best checkpoint of each method, of those made for the like of the scan where there are any.
+
+    Of one method only, its first two.
+    """
+    suited = [c for c in able if c.identity in offers.alike or (drawn_by and c.collection == drawn_by)] or able
+    first = {}
+    for checkpoint in suited:
+        first.setdefault(checkpoint.method, checkpoint.identity)
+    chosen = list(first.values())[:FIRST]
+    return chosen if len(chosen) > 1 else [checkpoint.identity for checkpoint in suited[:2]]
+
+
+def findings_of(checkpoints: list[Checkpoint]) -> list[str]:
+    """The findings that any of them knows, each once, first those that most have been shown to know."""
+    names: list[str] = []
+    for checkpoint in checkpoints:
+        names += [name for name in checkpoint.config["findings"] if not any(same_finding(name, one) for one in names)]
+    return sorted(names, key=lambda name: -sum(_tells(checkpoint, name) for checkpoint in checkpoints))
+
+
+def _tells(checkpoint: Checkpoint, finding: str) -> bool:
+    """Whether the checkpoint knows the finding, and nothing says that its AUC is chance."""
+    own = next((name for name in checkpoint.config["findings"] if same_finding(name, finding)), None)
+    auc = None if own is None else rate(checkpoint.metrics.rows, "auc", own)
+    return own is not None and (auc is None or auc.low is None or auc.chance is None or auc.low > auc.chance)
 
 
 def smaller(pixels: np.ndarray) -> np.ndarray:
@@ -128,7 +163,7 @@ def _map_panel(base, window, one: Said, factor: Callable[[FindingView], float], 
     said = f"p {view.probability:.2f}, {'positive' if view.probability > view.threshold else 'negative'}"
     return PanelView(
         one.label,
-        said + (", scan unlike its training" if one.held_back else ""),
+        said + (", scan unlike its training" if one.unlike else ""),
         base=base,
         map=np.asarray(view.evidence * factor(view), np.float32),
         map_limit=limit,
@@ -195,6 +230,11 @@ def answers_table(said: Sequence[Said], scores: Mapping[str, Sequence[RegionScor
         "the mass of a map that knows nothing lies inside. IoU: with as many of the map's strongest places.</p>"
         for name, each in scores.items()
         if (known := next((score for score in each if score is not None), None)) is not None
+    )
+    chance += "".join(
+        f"<p class='note'>{html.escape(one.label)}: caution. {html.escape(one.caution)}</p>"
+        for one in said
+        if one.caution
     )
     return (
         "<div class='per-finding'><h2>What each says</h2><table><thead><tr><th></th><th></th><th>probability</th>"

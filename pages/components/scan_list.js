@@ -77,14 +77,42 @@ function open(parent) {
   return list;
 }
 
-/** A menu of what is shown, or of the order. */
+/** A menu of what is shown, or of the order: a button that names the choice, and the others below it while it is open. */
 function choice(list, what, label, choices) {
-  const menu = make("select", "", { "aria-label": label }, ...choices.map(([id, words]) => make("option", "", { value: id }, words)));
-  menu.addEventListener("change", () => {
-    list[what] = menu.value;
+  const button = make("button", "", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" });
+  const menu = make("div", "menu", { role: "menu", "aria-label": label, hidden: "" });
+  const items = choices.map(([id, words]) => make("button", "", { type: "button", role: "menuitemradio", value: id }, words));
+  const box = make("div", "choice", {}, button, menu);
+  const open = (on) => {
+    menu.hidden = !on;
+    button.setAttribute("aria-expanded", String(on));
+    if (on) items.find((item) => item.value === list[what]).focus();
+  };
+  box.name = () => {
+    const words = choices.find(([id]) => id === list[what])[1];
+    button.textContent = words;
+    button.setAttribute("aria-label", `${label}: ${words}`);
+    for (const item of items) item.setAttribute("aria-checked", String(item.value === list[what]));
+  };
+  menu.append(...items);
+  button.addEventListener("click", () => open(menu.hidden));
+  for (const item of items) item.addEventListener("click", () => {
+    list[what] = item.value;
+    open(false);
+    button.focus();
     draw(list);
   });
-  return menu;
+  box.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (menu.hidden ? !step : !step && event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Escape") (open(false), button.focus());
+    else if (menu.hidden) open(true);
+    else items[(items.indexOf(event.composedPath()[0]) + step + items.length) % items.length].focus();
+  });
+  box.addEventListener("focusout", (event) => event.relatedTarget && !box.contains(event.relatedTarget) && open(false));
+  return box;
 }
 
 function shut(list) {
@@ -201,6 +229,7 @@ function rowOf(list, entry) {
 function draw(list) {
   list.tools.hidden = list.entries.length < FEW;
   if (list.tools.hidden) [list.show, list.order] = ["all", "opened"];
+  for (const box of list.tools.children) box.name();
   const entries = arranged(list.entries, list.show, list.order);
   const known = new Set(entries.map((entry) => entry.id));
   for (const [id, row] of list.rows) {

@@ -32,6 +32,11 @@ def test_methods_stand_side_by_side_and_a_drawn_box_is_scored_against_every_map(
     all_here(page)
     assert page.locator(".viewer .panel").count() == first  # no row jumped
     expect(page.get_by_role("heading", name="Agreement of the maps")).to_be_visible(timeout=SLOW)
+    # the checkpoints have seen drawn films only, and the sample is a person's
+    assert not re.search(r"p 0\.\d\d", page.locator(".viewer").inner_text())
+    page.get_by_role("button", name=re.compile("Show (it|them) anyway")).click()
+    expect(page.locator(".viewer")).to_contain_text("scan unlike its training", timeout=SLOW)
+    settled(page)
     film = page.locator(".viewer .film").first.bounding_box()
     page.get_by_role("button", name=re.compile("^Box")).click()
     page.mouse.move(film["x"] + 0.2 * film["width"], film["y"] + 0.3 * film["height"])

@@ -5,8 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.checkpoints.metrics import Metrics
+from engine.metrics.measure import Measure
 from pages.components import comparing
+from pages.components.checkpoint_choice import Offers
 from pages.components.comparing import NOT_PREDICTED, OWN_LIMIT, Said, same_finding
+from tests.tiny_checkpoints import tiny
 from viewer import FindingView
 
 BASE = np.random.default_rng(0).uniform(0, 255, (64, 48)).astype(np.float32)
@@ -86,3 +90,31 @@ def test_tables_show_what_was_measured_and_no_markup_of_a_name():
 def test_large_pictures_are_sent_smaller():
     assert comparing.smaller(np.zeros((3000, 2000), np.float32)).shape == (900, 600)
     assert comparing.smaller(BASE) is BASE
+
+
+@pytest.fixture(scope="module")
+def able(tmp_path_factory):
+    made = tmp_path_factory.mktemp("checkpoints")
+    return [
+        tiny(made / "attri-one", collection="chestxray8"),
+        tiny(made / "attri-two", collection="chestxray8", findings=("Effusion", "Edema")),
+        tiny(made / "cx", "cx_gan", collection="phantom"),
+    ]
+
+
+def test_a_persons_film_begins_with_those_that_find_it_alike(able):
+    alike = Offers(tuple(able), frozenset(c.identity for c in able[:2]), ())
+    assert comparing.one_a_method(able, alike, "") == [c.identity for c in able[:2]]
+
+
+def test_where_none_is_made_for_it_there_is_one_of_each_method(able):
+    nobody = Offers(tuple(able), frozenset(), ())
+    assert comparing.one_a_method(able, nobody, "") == [able[0].identity, able[2].identity]
+    assert comparing.one_a_method(able, nobody, "phantom") == [able[2].identity]
+
+
+def test_a_finding_whose_auc_is_chance_comes_after_those_that_are_known(able):
+    names = comparing.findings_of(able[:1])
+    chance = Measure("auc", names[0], 0.5, 0.4, 0.6, n=10, chance=0.5)
+    known = [replace(able[0], metrics=Metrics((chance,)))]
+    assert comparing.findings_of(known)[-1] == names[0] and set(comparing.findings_of(known)) == set(names)
