@@ -15,7 +15,7 @@ from engine.metrics.subjects import CHANGE, FLIPS, MEAN_MOVE
 MARKER, PAIR = "marker", ("absent", "present")  # the attribute, and its values in the order of the change
 SYMBOL = "symbol"  # the attribute of pictures that all carry one, in one form or the other
 MAP_ROWS = {MARKER: "confounder_sensitivity", SYMBOL: "cam_precision"}  # attribute: the measure of a map beside it
-SMALL_MOVE = 0.02  # of the probability: less than two points is no dependence worth a warning
+SMALL_MOVE = 0.02  # of decisions, and of the probability: less is no dependence worth a warning
 NO_PROOF = "A map without the marker does not prove that the answer does not depend on it."
 NO_PROOF_SYMBOL = "A map inside the marked region does not prove that the answer does not depend on the symbol."
 
@@ -67,8 +67,8 @@ def _of_symbols(rows: Sequence[Measure], findings: Sequence[str] | None) -> list
         said.append(
             f"Symbol and {row.finding.lower()}: {map_is}, and {' and '.join(parts)} when the symbol alone changes."
         )
-        unmoved = flips is None or flips.low is None or flips.low <= 0
-        if row.value > 0.5 and not (unmoved and (moved is None or moved.value < SMALL_MOVE)):
+        moves = [share.value for share in (flips, moved) if share is not None]
+        if row.value > 0.5 and max(moves) > SMALL_MOVE:
             said[-1] += f" {NO_PROOF_SYMBOL}"
     return said
 

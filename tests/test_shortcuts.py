@@ -62,6 +62,7 @@ def test_a_map_in_the_region_is_called_no_proof_where_the_symbol_moves_the_answe
     assert NO_PROOF_SYMBOL in both_numbers(symbol_rows(moved=0.12))[0]
     assert NO_PROOF_SYMBOL in both_numbers(symbol_rows(flips=0.2, low=0.1))[0]
     assert NO_PROOF_SYMBOL not in both_numbers(symbol_rows(precision=0.1, moved=0.5))[0]
+    assert NO_PROOF_SYMBOL not in both_numbers(symbol_rows(flips=0.002, low=0.0004))[0]  # one of five hundred
 
 
 def test_a_precision_without_a_symbol_says_nothing_of_one():
