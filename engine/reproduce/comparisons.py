@@ -20,6 +20,7 @@ from engine.discovery import declared
 from engine.files import write_whole
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import MEAN_OVER_FINDINGS
+from engine.ood import TENSORS
 from engine.preprocessing import Preprocessing
 from engine.registry import Generator, methods, open_generator, open_model, trained
 from engine.reproduce.records import SEED, suffix
@@ -192,7 +193,19 @@ def _of_checkpoint(checkpoint: Checkpoint, collection: Collection, device: str) 
         model = open_model(checkpoint, device)
         return ModelExplainer(model), SelectedFindings(collection, model.findings)
 
-    return Entrant(checkpoint.name, checkpoint.identity, (), opened)
+    return Entrant(checkpoint.name, network_identity(checkpoint), (), opened)
+
+
+def network_identity(checkpoint: Checkpoint) -> str:
+    """sha256 of configuration and weights without the detector, which takes no part in an explanation: fitted again, it
+    makes no other explainer.
+    """
+    settings = {name: value for name, value in checkpoint.config.items() if name != "weights_sha256"}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, array in sorted(checkpoint.arrays().items()):
+        if not name.startswith(TENSORS):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _rivals(

@@ -11,8 +11,10 @@ from engine.datasets.phantom.collection import Phantom
 from engine.datasets.selected_findings import SelectedFindings
 from engine.metrics.subjects import MEAN_OVER_FINDINGS
 from engine.networks.augmentation import Augmentation
+from engine.ood import TENSORS
+from engine.registry import method
 from engine.reproduce import comparisons
-from engine.reproduce.comparisons import COMPARISONS, MOST, RANDOM, compared, means
+from engine.reproduce.comparisons import COMPARISONS, MOST, RANDOM, compared, means, network_identity
 from engine.training.loop import Machine
 
 CPU = Machine("cpu")
@@ -77,6 +79,21 @@ def test_shipped_checkpoints_take_part_where_the_films_have_their_findings(monke
     assert {"attri-net-phantom", "cx-gan-phantom", "va-gan-phantom"} <= taking
     assert not {"invariance-phantom", "attri-net-nih", "cx-gan-busi"} & taking
     assert {"attri-net-nih"} <= {c.name for c in comparisons._checkpoints(COMPARISONS["methods-implants"])}
+
+
+def test_a_detector_that_is_fitted_again_makes_no_other_explainer(tmp_path):
+    from engine.checkpoints.format import save_checkpoint
+
+    made = method("attri_net").tiny(tmp_path / "tiny")
+    weights = made.weights()
+
+    def saved(name, changed):
+        parts = {"method": made.method, "config": made.config, "card": made.card}
+        return network_identity(save_checkpoint(tmp_path / name, weights=weights | changed, **parts))
+
+    detector, other = f"{TENSORS}mean", sorted(name for name in weights if name.startswith("net."))[0]
+    assert saved("same", {}) == saved("fitted", {detector: weights[detector] + 1})
+    assert saved("again", {}) != saved("trained", {other: weights[other] + 1})
 
 
 def test_every_comparison_is_of_findings_that_its_films_can_have():
