@@ -1,5 +1,8 @@
 """The shipped checkpoints' detectors know noise and smooth pictures from what they were trained on."""
 
+import os
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +14,12 @@ from engine.datasets.crop import CROPS
 from engine.ood import FLOOR, kept_share
 from tests.places import REAL_SCANS
 
-FOLDERS = {"chestxray8": REAL_SCANS / "nih1000", "busi": REAL_SCANS / "busi", "brain_mri": REAL_SCANS / "brain_mri"}
+FOLDERS = {
+    "chestxray8": REAL_SCANS / "nih1000",
+    "busi": REAL_SCANS / "busi",
+    "brain_mri": REAL_SCANS / "brain_mri",
+    **({"lidc_implants": Path(os.environ["OTHERWISE_CHESTS"])} if os.environ.get("OTHERWISE_CHESTS") else {}),
+}  # OTHERWISE_CHESTS names a folder with the archives of `lidc_implants`
 DRAWN = {"phantom": {"count": 24}, "vagan_synthetic": {}}
 
 
@@ -83,8 +91,10 @@ def test_a_natural_picture_is_unlike_whatever_was_learned(name):
 def test_what_a_checkpoint_was_trained_on_keeps_far_more_than_the_floor(name):
     checkpoint, asked = detector(name)
     collection = checkpoint.collection
-    if registered_collection(collection).needs_folder and not FOLDERS[collection].is_dir():
-        pytest.skip("needs the real scans")
+    if registered_collection(collection).needs_folder:
+        folder = FOLDERS.get(collection)
+        if folder is None or not folder.is_dir():
+            pytest.skip("needs the real scans")
     opened = open_collection(collection, FOLDERS.get(collection), **DRAWN.get(collection, {}))
     test = opened.split("test")
     scans = [opened.image(int(index)) for index in test[:: max(1, len(test) // 20)][:20]]
