@@ -28,7 +28,8 @@ def main() -> None:
     that no command takes.
     """
     try:
-        sys.exit(command_line(sys.argv[1:] or ["--help"], standalone_mode=False))
+        ended = command_line(sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.exit(ended if isinstance(ended, int) else 0)  # what else a command returns is for callers within
     except UsageError as error:
         help_of = f"; see {error.ctx.command_path} --help" if error.ctx else ""
         print(f"{_program()}: {error.format_message().rstrip('.')}{help_of}.", file=sys.stderr)

@@ -724,3 +724,11 @@ def test_pairs_made_of_real_films_teach_and_the_card_says_so(engine, tmp_path):
     assert code == 0, err
     assert "Also trained on" in out and "--pairs-root DIR" in out and str(tmp_path) not in out
     assert open_checkpoint(tmp_path / "out" / "taught").config["data"]["pairs"] == "implants"
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), ([], 0), (["a remark"], 0), (3, 3)])
+def test_what_a_command_returns_is_no_failure(monkeypatch, capsys, returned, code):
+    monkeypatch.setattr(__main__, "command_line", lambda *_, **__: returned)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == code and not capsys.readouterr().err
