@@ -42,6 +42,7 @@ def show(readings: Sequence[Reading]) -> None:
         f"<p class='lead'>{len(both)} findings on {scans} {'scan' if scans == 1 else 'scans'}, read by {len(readers)} "
         f"{'reader' if len(readers) == 1 else 'readers'} before and after the reveal. {sentence(overall)}</p>"
     )
+    st.text("A hollow mark is before the reveal, a filled one after it; a diamond is a bias, or harm.")
     shown = [overall, *each] if len(each) > 1 else [overall]
     left, right = st.columns(2, gap="medium")
     with left:
@@ -105,14 +106,14 @@ def right_rows(shown: Sequence[Influence]) -> list[Row]:
 
 
 def bias_rows(shown: Sequence[Influence]) -> list[Row]:
-    """What the reveal did; a filled diamond is a bias."""
+    """What the reveal did; a diamond is a bias, or harm."""
     rows = []
     for one in shown:
         for name, words in READ_ME.items():
             estimate = getattr(one, name)
             if estimate is not None:
                 bias = name in ("automation", "anchoring", "harmed")
-                rows.append((f"{_who(one)}: {words}", estimate, AFTER, "diamond" if bias else "circle-open"))
+                rows.append((f"{_who(one)}: {words}", estimate, AFTER, "diamond" if bias else "circle"))
     return rows
 
 
