@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
+from engine.datasets.crop import CROPS
 from engine.datasets.symbols import KINDS, draw_symbol
 from engine.look import Look
 from engine.scan import Scan
@@ -108,10 +110,13 @@ def moved_words(first: Look, second: Look, values: tuple[str, ...]) -> str:
 
 
 def _marked(scan: Scan, model: Checkpoint, value: str):
-    """The scan's pixels with the symbol, as the model got them; None without."""
+    """The scan's pixels with the symbol where the model got it; None without."""
     if not value:
         return None
-    fixed = model.config.get("preprocessing", {}).get("fixed")
-    black, white = fixed or (float(scan.pixels.min()), float(scan.pixels.max()))
+    crop = CROPS[str(model.config.get("crop", "whole"))](scan.pixels)
+    cut = crop.cut(scan.pixels)
+    black, white = model.config.get("preprocessing", {}).get("fixed") or (float(cut.min()), float(cut.max()))
     kind = str(model.config["data"]["options"]["symbol"])
-    return draw_symbol(scan.pixels, None, kind, value, white=white, black=black)
+    drawn = draw_symbol(cut, None, kind, value, white=white, black=black)
+    changed = crop.put_back((drawn != cut).astype(np.float32)) > 0.5
+    return np.where(changed, crop.put_back(drawn), scan.pixels).astype(np.float32)

@@ -68,7 +68,7 @@ class AlignmentConfiguration(ModelConfiguration[Architecture]):
             raise ValueError("concepts is a list of names")
         return super().fields_of(config, sizes) | {
             "concepts": tuple(concepts),
-            "crop": CROPS[config["crop"]],
+            "crop": CROPS[config.get("crop", "whole")],  # those of the first version saw whole pictures
             "alpha_image": float(weights["alpha_image"]),
             "alpha_attributes": float(weights["alpha_attributes"]),
         }
@@ -106,9 +106,9 @@ class CausalAlignmentModel(Model):
     def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
         """The part of a scan that the network sees, (size, size) float32; see `Model`."""
         pixels = self.pixels_of(scan)
-        return self.preprocessing.apply(self._crop(pixels).cut(pixels))
+        return self.preprocessing.apply(self.crop_of(pixels).cut(pixels))
 
-    def _crop(self, pixels: np.ndarray) -> Crop:
+    def crop_of(self, pixels: np.ndarray) -> Crop:
         """What of a scan is seen; a picture of the network's own size was cut before, as collections give it."""
         size = self.preprocessing.size
         return (CROPS["whole"] if pixels.shape == (size, size) else self.config.crop)(pixels)
@@ -210,7 +210,7 @@ class CausalAlignmentModel(Model):
         self, scan: Scan, findings: Sequence[str] | None = None, progress: Callable[[int, int], None] | None = None
     ) -> list[Explanation]:
         started, chosen, picture = time.perf_counter(), self.finding_indices(findings), self.preprocess(scan)
-        crop, span = self._crop(scan.pixels), 2 * self.preprocessing.value_range
+        crop, span = self.crop_of(scan.pixels), 2 * self.preprocessing.value_range
         units = self.preprocessing.scan_units(crop.cut(scan.pixels))
         records = []
         for done, c in enumerate(chosen):

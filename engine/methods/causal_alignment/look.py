@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from engine.datasets.crop import on_the_scan
 from engine.datasets.symbols import KINDS, draw_symbol
 from engine.look import PRESENT, AttributeEffect, Look, attribute_effects
 from engine.methods.causal_alignment.ccce import DiagnosisTable
@@ -28,8 +29,8 @@ def symbol_kind(config: Mapping) -> str:
     return kind if kind in KINDS else "none"
 
 
-def with_symbol(model: CausalAlignmentModel, pixels: np.ndarray, value: str) -> np.ndarray:
-    """(H, W) with the symbol in its first corner, as the training pictures had it.
+def with_symbol(model: CausalAlignmentModel, cut: np.ndarray, value: str) -> np.ndarray:
+    """What the network gets to see of a scan, (h, w), with the symbol in its first corner, as in training.
 
     Raises:
         ValueError: the checkpoint was trained without symbols, or another value.
@@ -37,14 +38,16 @@ def with_symbol(model: CausalAlignmentModel, pixels: np.ndarray, value: str) -> 
     kind = symbol_kind(model.checkpoint.config)
     if kind == "none":
         raise ValueError(f"{model.checkpoint.name} was trained without symbols.")
-    black, white = model.preprocessing.fixed or (float(pixels.min()), float(pixels.max()))
-    return draw_symbol(pixels, None, kind, value, white=white, black=black)
+    black, white = model.preprocessing.fixed or (float(cut.min()), float(cut.max()))
+    return draw_symbol(cut, None, kind, value, white=white, black=black)
 
 
 def look(model: CausalAlignmentModel, scan: Scan | np.ndarray, symbol: str = "") -> Look:
-    """What the model says of the scan, with a value of its symbol drawn into it where one is named."""
+    """What the model says of the scan, with a value of its symbol drawn into what it sees where one is named."""
     pixels = model.pixels_of(scan)
-    x = model.preprocessing.apply(with_symbol(model, pixels, symbol) if symbol else pixels)
+    crop = model.crop_of(pixels)
+    cut = crop.cut(pixels)
+    x = model.preprocessing.apply(with_symbol(model, cut, symbol) if symbol else cut)
     batch = torch.from_numpy(x)[None, None].to(model.device)
     with torch.no_grad():
         odds, diagnosis = model.net(batch)
@@ -55,7 +58,8 @@ def look(model: CausalAlignmentModel, scan: Scan | np.ndarray, symbol: str = "")
         sign = torch.ones(1, device=model.device) if towards else -torch.ones(1, device=model.device)
         drawn = grad_cam(model.net, batch, sign, attribute)[:, None]
         fine = F.interpolate(drawn, size=x.shape, mode="bilinear", align_corners=False)[0, 0].cpu().numpy()
-        return (fine / max(float(fine.max()), 1e-12)).astype(np.float32)
+        placed = on_the_scan(fine, crop)
+        return (placed / max(float(placed.max()), 1e-12)).astype(np.float32)
 
     return Look(
         finding=model.findings[0],

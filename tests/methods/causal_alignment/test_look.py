@@ -89,3 +89,32 @@ def test_other_methods_read_no_attributes(tmp_path):
     ):
         with pytest.raises(UnsuitableScan, match="reads no attributes"):
             ask()
+
+
+def test_a_checkpoint_of_the_first_version_sees_whole_pictures(folder, tmp_path, model):
+    checkpoint = open_checkpoint(folder)
+    config = {key: value for key, value in checkpoint.config.items() if key != "crop"}
+    card = (checkpoint.folder / "card.md").read_text()
+    first = save_checkpoint(
+        tmp_path / "first", method="causal_alignment", config=config, weights=checkpoint.weights(), card=card
+    )
+    assert open_model(first, "cpu").look(SCAN).probability == model.look(SCAN).probability
+
+
+def test_a_symbol_is_drawn_into_what_the_network_sees_of_a_scan(folder, tmp_path):
+    checkpoint = open_checkpoint(folder)
+    config = dict(checkpoint.config) | {"crop": "inside"}
+    card = (checkpoint.folder / "card.md").read_text()
+    cropped = open_model(
+        save_checkpoint(
+            tmp_path / "in", method="causal_alignment", config=config, weights=checkpoint.weights(), card=card
+        ),
+        "cpu",
+    )
+    pixels = np.random.default_rng(2).normal(0, 50, (200, 160)).astype(np.float32)
+    one, other = (cropped.look(pixels, symbol) for symbol in "-+")
+    rim = pixels.copy()
+    rim[:3] = 0  # beside what is seen
+    assert one.probability != other.probability
+    assert cropped.look(rim, "+").probability == other.probability
+    assert other.cam.shape[0] > other.cam.shape[1]  # of the whole scan
