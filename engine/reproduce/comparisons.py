@@ -197,10 +197,11 @@ def _of_checkpoint(checkpoint: Checkpoint, collection: Collection, device: str) 
 
 
 def network_identity(checkpoint: Checkpoint) -> str:
-    """sha256 of configuration and weights without the detector, which takes no part in an explanation: fitted again, it
-    makes no other explainer.
+    """sha256 of configuration and weights without the detector and without the caution, which take no part in an
+    explanation: a detector that is fitted again makes no other explainer.
     """
-    settings = {name: value for name, value in checkpoint.config.items() if name != "weights_sha256"}
+    told = ("weights_sha256", "caution")  # of the file, and to a reader
+    settings = {name: value for name, value in checkpoint.config.items() if name not in told}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, array in sorted(checkpoint.arrays().items()):
         if not name.startswith(TENSORS):
