@@ -114,3 +114,17 @@ def test_what_cannot_be_drawn_is_refused_in_a_sentence(collection, root):
         collection.with_symbol(0, 32, "*")
     with pytest.raises(ValueError, match="draws no symbols"):
         open_collection("busi", root).with_symbol(0, 32, "+")
+
+
+def test_a_report_on_a_symbol_speaks_of_the_same_picture(collection, tmp_path):
+    from engine.bias.report import notes
+    from engine.bias.report.compute import bias_reports
+    from engine.bias.report.wording import answer
+    from engine.methods.causal_alignment.produce import tiny
+    from engine.registry import open_model
+
+    model, test = open_model(tiny(tmp_path / "tiny"), "cpu"), collection.split("test")
+    (report,) = bias_reports(model, collection, test, ["symbol"], open_interventions(collection))
+    said = " ".join([*notes.assumption(report), *answer(report), *(how for _, how in notes.facts(report))])
+    assert report.exact and "same picture" in said
+    assert not any(word in said for word in ("phantom", "drawn films", "chest"))

@@ -13,7 +13,7 @@ from engine.bias.report.wording import named, of_hundred, short
 from engine.bias.statistics.equivalence import Trace
 from engine.bias.statistics.fairness import TITLES
 from engine.metrics.measure import Measure
-from engine.shortcuts import both_numbers
+from engine.shortcuts import SYMBOL, both_numbers
 from engine.tables import number
 
 TEST = (
@@ -60,7 +60,8 @@ def facts(report: BiasReport) -> list[tuple[str, str]]:
         else f"{report.n} patients, one picture each"
     )
     groups = ", ".join(f"{short(report.attribute, value)} {count}" for value, count in report.groups.items())
-    exact = ", exact: the same drawing from the same noise" if report.exact else ""
+    same = "the same picture" if report.attribute == SYMBOL else "the same drawing from the same noise"
+    exact = f", exact: {same}" if report.exact else ""
     overlap = (
         "not known, since no test could be done"
         if report.overlap is None
@@ -97,6 +98,13 @@ def family(report: BiasReport) -> str:
 
 def assumption(report: BiasReport) -> tuple[str, str]:
     """What the verdicts assume, in one sentence, and what was done to test it."""
+    if report.exact and report.attribute == SYMBOL:
+        return (
+            "These counterfactuals are exact: the other symbol is drawn into the same picture, so nothing has to be "
+            "assumed about the pictures.",
+            "The result holds for this symbol on these pictures. It does not say what else beside the lesion moves the "
+            "answer.",
+        )
     if report.exact:
         assumed = (
             "These counterfactuals are exact: the phantom draws the same patient again, with another "

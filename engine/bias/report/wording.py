@@ -72,6 +72,11 @@ def short(attribute: str, value: str) -> str:
     return SHORT.get((attribute, value), value)
 
 
+def _seen(report: BiasReport) -> str:
+    """What a picture shows of a patient; symbols are drawn into pictures of all kinds."""
+    return "patient" if report.attribute == "symbol" else "chest"
+
+
 def answer(report: BiasReport) -> tuple[str, str]:
     """One sentence or two that answer the question with size and interval, and what else must be said; what moves most
     comes first.
@@ -187,7 +192,7 @@ def sized(report: BiasReport, result: FindingReport) -> str:
     value, interval, finding = result.change.value, result.change.interval, result.finding.lower()
     changed = otherwise(report.attribute, end)
     whose = (
-        f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same chest's "
+        f"{changed[0].upper()}{changed[1:]} instead of {_before(report.attribute, start)}, the same {_seen(report)}'s "
         f"probability of {finding}"
     )
     if interval is not None and (interval[0] > 0 or interval[1] < 0):
