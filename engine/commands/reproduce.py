@@ -17,7 +17,7 @@ from tqdm import tqdm
 from engine.checkpoints.resolve import shipped, shipped_folder
 from engine.commands.outputs import writable, writable_folder
 from engine.commands.shared import opened, use_threads
-from engine.commands.side_by_side import ALL, FOLDERS, JUDGED, NAMES, make_all, side_by_side
+from engine.commands.side_by_side import ALL, JUDGED, NAMES, make_all, side_by_side
 from engine.commands.train import guided
 from engine.datasets import registered_collection
 from engine.datasets.collection import Collection
@@ -120,7 +120,7 @@ def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
     """The collection's folder: `root` itself, or, where several collections are asked for, its folder of the
     collection's name.
     """
-    return root / FOLDERS.get(table.data, table.data) if several and root is not None else root
+    return root / (registered_collection(table.data).made_of or table.data) if several and root is not None else root
 
 
 def _measured(

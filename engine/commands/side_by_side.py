@@ -23,7 +23,6 @@ from engine.training.presets import RUNS
 JUDGED, ALL = "metrics-judged", "all"
 KNOWN_TRUTH = ("methods-phantom", "methods-implants")  # comparisons on films of which the truth is known
 NAMES = (*TABLES, *TOGETHER, *STUDIES, *COMPARISONS, JUDGED, ALL)
-FOLDERS = {"implants": "chestxray8"}  # whose films a collection is made of, where it is not its own
 
 
 def side_by_side(
@@ -103,7 +102,7 @@ def make_all(
         own = COMPARISONS[name].data if name in COMPARISONS else TABLES[name].data if name in TABLES else ""
         own = own or ("implants" if name == JUDGED else "")
         needs = bool(own) and registered_collection(own).needs_folder
-        where = root / FOLDERS.get(own, own) if root is not None and needs else None
+        where = root / (registered_collection(own).made_of or own) if root is not None and needs else None
         keeps = not study or "runs" in signature(import_module(STUDIES[name]).study).parameters
         beside = None if json is None else json.with_name(f"{json.stem}-{name}.json")
         try:

@@ -53,6 +53,7 @@ BOXES_OF = {"Consolidation": "Pneumonia", "Edema": "Infiltration"}  # findings t
     terms="Lesions drawn by `engine/datasets/implants.py` into films of NIH ChestX-ray8/14 (Wang et al. 2017), "
     "free to use with attribution to the NIH Clinical Center.",
     pairs_of=LESIONS,
+    made_of="chestxray8",
 )
 class Implants(Collection):
     """`copies` patients made of every film without findings on which both lungs are found.

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from scipy import ndimage
-from skimage.draw import polygon
 
 from engine.datasets.lidc_annotations import Contour, Nodule, Reading
 
@@ -83,6 +82,8 @@ def middle_outline(nodule: Nodule, thickness_mm: float) -> np.ndarray:
 
 def share_of_readers(nodule: Nodule, z: float, shape: tuple[int, ...]) -> np.ndarray:
     """(H, W) float32 on the scan's own pixels: the share of the readers whose contour on slice z holds a pixel."""
+    from skimage.draw import polygon  # slow to load
+
     drawn = np.zeros(shape, np.float32)
     for reading in nodule.readings:
         contours = [c for c in reading.contours if abs(c.z_mm - z) < 1e-3]
@@ -111,6 +112,8 @@ def _within(reading: Reading, z: float, reach: float) -> dict[float, list[Contou
 
 def _filled(contours: list[Contour], scale: float, shift: np.ndarray, side: int) -> np.ndarray:
     """(side, side) float32: 1 inside the contours, which run through the first pixels outside; 0 in holes."""
+    from skimage.draw import polygon  # slow to load
+
     inside = np.zeros((side, side), np.uint8)
     for contour in sorted(contours, key=lambda c: not c.inclusion):
         columns, rows = (contour.points * scale + shift).T

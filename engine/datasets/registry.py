@@ -30,6 +30,7 @@ class RegisteredCollection:
         needs_folder: whether it is read from a folder; else it draws its own pictures.
         pairs_of: findings of which it makes pairs of a film and its true counterfactual for `train --pairs`; none for
             most.
+        made_of: the collection whose folder it reads, where that is another's; "" for its own.
         opens: its class; what its constructor takes by name, less `NO_OPTIONS`, are its options.
     """
 
@@ -39,6 +40,7 @@ class RegisteredCollection:
     terms: str
     needs_folder: bool
     pairs_of: Sequence[str]
+    made_of: str
     opens: Callable[..., Collection]
 
     @cached_property
@@ -111,7 +113,14 @@ class RegisteredCollection:
 
 
 def register_collection(
-    name: str, *, title: str, kind: str, terms: str, needs_folder: bool = True, pairs_of: Sequence[str] = ()
+    name: str,
+    *,
+    title: str,
+    kind: str,
+    terms: str,
+    needs_folder: bool = True,
+    pairs_of: Sequence[str] = (),
+    made_of: str = "",
 ) -> Callable[[Class], Class]:
     """Class decorator: the collection joins the command line, the app and the contract test.
 
@@ -135,7 +144,7 @@ def register_collection(
         if name in _registered:
             raise ValueError(f"two collections are called {name!r}")
         cls.name, cls.kind = name, kind
-        _registered[name] = RegisteredCollection(name, title, kind, terms, needs_folder, tuple(pairs_of), cls)
+        _registered[name] = RegisteredCollection(name, title, kind, terms, needs_folder, tuple(pairs_of), made_of, cls)
         return cls
 
     return registered

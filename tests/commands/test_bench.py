@@ -32,7 +32,7 @@ def narrow(monkeypatch, tmp_path):
 
 
 def test_an_unknown_bench_is_refused_by_naming_the_known_ones():
-    with pytest.raises(UsageError, match="there are attri-net"):
+    with pytest.raises(UsageError, match="there are acat, attri-net"):
         bench("attri_net")
 
 
