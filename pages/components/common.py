@@ -27,7 +27,7 @@ from engine.scan import UnreadableScan
 from server import sessions
 
 NOTICE = "Research use only, not for diagnosis"
-CAPITALS = {word.lower(): word for word in ("NIH", "BUSI", "MRI", "LIDC")}  # words of a checkpoint's name that are written otherwise
+CAPITALS = {word.lower(): word for word in ("NIH", "BUSI", "MRI", "LIDC")}  # how these words of a name are written
 COUNTED = 20  # steps of a job; of more a reader is told the share
 APP = Path(__file__).parents[2] / "app.py"
 log = logging.getLogger(__name__)
