@@ -24,14 +24,11 @@ from engine.metrics.recovery import recovery, restraint
 from engine.metrics.ssim import masked_ssim
 from engine.ood import OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged
-from engine.scan import Scan
-from pages.components import scan_words
 from pages.components.shelf import thumbnail
 from viewer import explain_parts
 
 VOLUME = np.random.default_rng(0).uniform(0, 255, (20, 32, 40)).astype(np.float32)
 MASK = VOLUME > 100
-SCAN = Scan.of(VOLUME, "CT", spacing_mm=(3, 1, 1))
 PREPROCESSING = Preprocessing(size=24)
 LIKENESS = OutOfDistributionDetector.of(VOLUME, VOLUME[::2] + 1)
 
@@ -52,7 +49,6 @@ ASKED = {
     "beam": lambda: beam_crop(VOLUME),
     "inside": lambda: inside_crop(VOLUME),
     "thumbnail": lambda: thumbnail(VOLUME, (100, 200)),
-    "window presets": lambda: scan_words.window_presets(SCAN),
     "viewer": lambda: explain_parts(VOLUME, (100, 200), (), title="", key="x"),
     "command's picture": lambda: shown(VOLUME, (100, 200)),
     "command's overlay": lambda: overlaid(VOLUME.astype(np.uint8), VOLUME, 1.0),

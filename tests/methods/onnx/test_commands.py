@@ -69,7 +69,7 @@ def test_explain_writes_a_map_and_no_counterfactual(adopted, engine, tmp_path):
         tmp_path / "rows.json",
     )
     assert code == 0, err
-    assert "is not known: the model was trained elsewhere" in out
+    assert "UNLIKE the training pictures: theirs was trained on drawn pictures only" in out  # as its card says
     names = sorted(path.name for path in (tmp_path / "why").iterdir())
     assert names == [
         "cardiomegaly.npz",
