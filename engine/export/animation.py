@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -48,9 +49,28 @@ def animation(result: Result, finding: FindingResult) -> bytes | None:
     times[0] = times[FRAMES] = HOLD_MS
     file = io.BytesIO()
     there_and_back[0].save(
-        file, "WEBP", save_all=True, append_images=there_and_back[1:], duration=times, loop=0, quality=QUALITY
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=there_and_back[1:],
+        duration=times,
+        loop=0,
+        quality=QUALITY,
+        xmp=_description(result),
     )
     return file.getvalue()
+
+
+def _description(result: Result) -> bytes:
+    """An XMP packet that says what made the picture, for whom the words under it are cut off."""
+    settings = "; ".join(f"{name}: {value}" for name, value in result.settings.items())
+    words = f"{NOTICE}. {result.model.title}, {result.model.name}, identity {result.model.identity}; {settings}"
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+        'xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Description rdf:about=""><dc:description><rdf:Alt>'
+        f'<rdf:li xml:lang="x-default">{escape(words)}</rdf:li></rdf:Alt></dc:description></rdf:Description>'
+        "</rdf:RDF></x:xmpmeta>"
+    ).encode()
 
 
 def at(path: Path, amount: float) -> tuple[np.ndarray, float]:

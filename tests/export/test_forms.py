@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from PIL import Image
 from pydicom.data import get_testdata_file
 from pypdf import PdfReader
 
@@ -123,6 +124,9 @@ def texts(exported):
             if "EncapsulatedDocument" in opened:
                 pages = PdfReader(io.BytesIO(opened.EncapsulatedDocument)).pages
                 said[name] += " ".join(page.extract_text() for page in pages)
+        elif name.endswith(".webp"):
+            with Image.open(io.BytesIO(data)) as moving:
+                said[name] = moving.info["xmp"].decode()
         else:
             said[name] = data.decode()
     return said
@@ -136,6 +140,7 @@ def test_every_form_is_made_and_warns_of_nothing():
     assert set(exported.files) == names | {
         "session_pdf.dcm",
         "session.pdf",
+        "animation_effusion.webp",
         "annotations.coco.json",
         "annotations.csv",
         "fhir.json",
