@@ -52,7 +52,7 @@ export function stateOf(root) {
       done: find(".done"),
       flip: find(".flip"),
       facts: find(".facts"),
-      trust: find(".trust"),
+      trust: find(".trust-line"),
       help: find(".help"),
       said: find(".said"),
       turned: find(".turned"),
