@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from abc import abstractmethod
 from collections import OrderedDict
+from collections.abc import Collection as Names
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 from zipfile import BadZipFile
 
 import numpy as np
 
-from engine.datasets.collection import Collection
-from engine.datasets.pictures import resized
+from engine.datasets.collection import SPLITS, Collection
+from engine.datasets.pictures import resized_slices
 from engine.datasets.source_archives import cache_folder
 from engine.files import write_whole
 
@@ -73,7 +76,7 @@ class DrawnVolumes(Collection):
     def image(self, index: int, size: int | None = None) -> np.ndarray:
         """(S, H, W) float32 in HU, lowest slice first, rows to the back, columns to the patient's left."""
         together, place = self._together(index)
-        return sized(together.hu[place].astype(np.float32), size)
+        return resized_slices(together.hu[place].astype(np.float32), size)
 
     def kept_mask(self, name: str, index: int) -> np.ndarray:
         """(S, H, W), one of `masks`."""
@@ -103,8 +106,78 @@ class DrawnVolumes(Collection):
         return together
 
 
-def sized(volume: np.ndarray, size: int | None) -> np.ndarray:
-    """(S, H, W) with slices of (size, size); as it is for None."""
-    if size is None or volume.shape[-2:] == (size, size):
-        return volume
-    return np.stack([resized(plane, size) for plane in volume])
+class DrawnCase(Protocol):
+    """One patient: (S, H, W) what the scanner records, what it would have recorded without the finding, and where the
+    finding is (bool).
+    """
+
+    @property
+    def hu(self) -> np.ndarray: ...
+    @property
+    def healthy(self) -> np.ndarray: ...
+    @property
+    def mask(self) -> np.ndarray: ...
+
+
+class DrawnPatients(DrawnVolumes):
+    """Drawn volumes of patients who have one finding or do not, and would have it otherwise.
+
+    A subclass sets `labels`, `patients` and `_parts`. What it keeps beside the pixels are attributes of its cases,
+    `mask` among them.
+
+    Args:
+        seed: another seed, other patients.
+        size: side of a slice in pixels.
+        slices: of a volume.
+        root: see the subclass.
+    """
+
+    has_counterfactuals = True
+    _parts: Mapping[str, np.ndarray]
+
+    def __init__(self, seed: int, size: int, slices: int, root: Path | None) -> None:
+        super().__init__()
+        self.seed, self.size, self.slices, self._root = seed, size, slices, root
+
+    @abstractmethod
+    def case(self, index: int, present: bool | None = None) -> DrawnCase:
+        """Patient `index`, with or without the finding whatever is planned where `present` says so."""
+
+    @property
+    def kept_as(self) -> str:
+        return f"{self.seed}-{self.slices}x{self.size}"
+
+    def drawn(self, index: int) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
+        made = self.case(index)
+        return made.hu, {name: getattr(made, name) for name in self.masks}
+
+    def split(self, name: str) -> np.ndarray:
+        """60 % train, 10 % validation, 30 % test of the patients."""
+        if name not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
+        return np.arange(len(self)) if name == "all" else self._parts[name].copy()
+
+    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
+        """(S, size, size) bool, where the finding is; None in a patient without it."""
+        if not self.labels[index, self.findings.index(finding)]:
+            return None
+        return resized_slices(self.kept_mask("mask", index).astype(np.float32), size) >= 0.5
+
+    def annotated(self, finding: str) -> np.ndarray:
+        return np.flatnonzero(self.labels[:, self.findings.index(finding)] == 1)
+
+    def counterfactual(
+        self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()
+    ) -> np.ndarray:
+        """The same patient, noise and all, without the finding or with the one that would have been; as `image`."""
+        for names in (without, with_):
+            if isinstance(names, str) or set(names) - set(self.findings):
+                known = ", ".join(self.findings)
+                raise ValueError(f"findings must be a collection of names out of {known}; got {names!r}")
+        if without and with_:
+            raise ValueError(f"{self.findings[0]} cannot be taken away and added at once")
+        ill = bool(self.labels[index, 0])
+        if not (without if ill else with_):
+            return self.image(index, size)
+        made = self.case(index, present=True)
+        return resized_slices(made.healthy if without else made.hu, size)

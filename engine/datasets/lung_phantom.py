@@ -8,7 +8,6 @@ which vessels show, and consolidation in some, which hides them. Simplified: no 
 
 from __future__ import annotations
 
-from collections.abc import Collection as Names
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +17,9 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from engine.datasets.chest_cts import AIR, SOURCES, Chest, Source, chest
-from engine.datasets.collection import SPLITS
-from engine.datasets.drawn_volumes import DrawnVolumes, sized
+from engine.datasets.chest_cts import AIR, SOURCES, Chest, chest
+from engine.datasets.drawn_volumes import DrawnPatients
+from engine.datasets.pictures import resized_slices
 from engine.datasets.registry import register_collection
 
 FINDINGS = ("Pneumonia",)
@@ -66,7 +65,7 @@ class Case:
     "TotalSegmentator 2.18.0 (Wasserthal et al. 2023, Apache-2.0) and pyradiomics 3.0.1 (BSD-3-Clause).",
     needs_folder=False,
 )
-class LungPhantom(DrawnVolumes):
+class LungPhantom(DrawnPatients):
     """`count` patients, one CT of the lungs each; half of them have pneumonia.
 
     Training and validation have two of the real chests, test the third, which nothing learned from. The two of
@@ -85,7 +84,6 @@ class LungPhantom(DrawnVolumes):
     """
 
     findings = FINDINGS
-    has_counterfactuals = True
     grey_range = (-1000.0, 200.0)
     masks = MappingProxyType({"mask": bool, "lung": bool})
 
@@ -96,8 +94,7 @@ class LungPhantom(DrawnVolumes):
             raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         if not 32 <= size <= 256 or not 1 <= slices <= 40:
             raise ValueError(f"size must be 32 to 256 and slices 1 to 40, got {size} and {slices}")
-        super().__init__()
-        self.seed, self.size, self.slices, self._root = seed, size, slices, root
+        super().__init__(seed, size, slices, root)
         self._plan = lru_cache(maxsize=None)(lambda index: plan(seed, index))
         plans = [self._plan(index) for index in range(count)]
         self.labels = np.array([[one.ill] for one in plans], np.float32)
@@ -116,52 +113,14 @@ class LungPhantom(DrawnVolumes):
             f"{self.size} x {self.size}"
         )
 
-    @property
-    def kept_as(self) -> str:
-        return f"{self.seed}-{self.slices}x{self.size}"
-
-    def drawn(self, index: int):
-        made = self._case(index)
-        return made.hu, {"mask": made.mask, "lung": made.lung}
-
-    def split(self, name: str) -> np.ndarray:
-        """60 % train, 10 % validation, 30 % test of the patients."""
-        if name not in SPLITS:
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
-        return np.arange(len(self)) if name == "all" else self._parts[name].copy()
-
-    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
-        """(S, size, size) bool, where there is opacity; None in a patient without."""
-        if not self.labels[index, self.findings.index(finding)]:
-            return None
-        return sized(self.kept_mask("mask", index).astype(np.float32), size) >= 0.5
-
-    def annotated(self, finding: str) -> np.ndarray:
-        return np.flatnonzero(self.labels[:, self.findings.index(finding)] == 1)
+    def case(self, index: int, present: bool | None = None) -> Case:
+        planned = self._plan(index)
+        source = next(one for one in SOURCES if one.name == planned.chest)
+        return case(planned, chest(source, self._root), self.slices, self.size, present)
 
     def organ(self, index: int, size: int | None = None) -> np.ndarray:
         """The lungs, (S, size, size) or (S, H, W) bool."""
-        return sized(self.kept_mask("lung", index).astype(np.float32), size) >= 0.5
-
-    def counterfactual(
-        self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()
-    ) -> np.ndarray:
-        """The same chest, noise and all, without its pneumonia or with the one that it would have had; as `image`."""
-        for names in (without, with_):
-            if isinstance(names, str) or set(names) - set(FINDINGS):
-                raise ValueError(f"findings must be a collection of names out of {', '.join(FINDINGS)}; got {names!r}")
-        if without and with_:
-            raise ValueError("pneumonia cannot be taken away and added at once")
-        ill = bool(self.labels[index, 0])
-        if not (without if ill else with_):
-            return self.image(index, size)
-        made = self._case(index, present=True)
-        return sized(made.healthy if without else made.hu, size)
-
-    def _case(self, index: int, present: bool | None = None) -> Case:
-        planned = self._plan(index)
-        source = next(one for one in SOURCES if one.name == planned.chest)
-        return case(planned, _chest(source, self._root), self.slices, self.size, present)
+        return resized_slices(self.kept_mask("lung", index).astype(np.float32), size) >= 0.5
 
 
 def part_of(seed: int, index: int) -> str:
@@ -184,8 +143,9 @@ def plan(seed: int, index: int) -> Plan:
 
 
 @lru_cache(maxsize=3)
-def _chest(source: Source, root: Path | None) -> Chest:
-    return chest(source, root)
+def _lung(base: Chest) -> np.ndarray:
+    """(S, H, W) float32, which is sampled for every patient."""
+    return base.lung.astype(np.float32)
 
 
 def case(planned: Plan, base: Chest, slices: int, size: int, present: bool | None = None) -> Case:
@@ -205,7 +165,7 @@ def case(planned: Plan, base: Chest, slices: int, size: int, present: bool | Non
         here[0] = np.clip(here[0] + t, 0, len(base.hu) - 1)
         layers.append(ndimage.map_coordinates(base.hu, here, order=1, cval=AIR))
     healthy = np.mean(layers, axis=0, dtype=np.float32)
-    lung = ndimage.map_coordinates(base.lung.astype(np.float32), places, order=1)
+    lung = ndimage.map_coordinates(_lung(base), places, order=1)
     drawn = _opacities(random, planned.size, lung, spacing, field_mm / size)
     noise = ndimage.gaussian_filter(random.normal(0, 1, healthy.shape).astype(np.float32), (0, 0.6, 0.6))
     noise *= random.uniform(6, 16) / max(float(noise.std()), 1e-6)

@@ -11,7 +11,7 @@ import numpy as np
 from engine.datasets.collection import SPLITS, Collection, UnusableCollection
 from engine.datasets.look_alikes import dealt
 from engine.datasets.lung_slices import SIDE, lungs_of, tenths_of
-from engine.datasets.pictures import resized
+from engine.datasets.pictures import resized, resized_slices
 from engine.datasets.registry import register_collection
 from engine.datasets.volume_memory import VolumeMemory, evenly, read_ct, read_outline
 
@@ -115,7 +115,7 @@ class MosMed(Collection):
         if outline.shape != volume.shape:
             raise UnusableCollection(f"{path} is not of the size of its study; download it again.")
         slabs = evenly(outline[self._through_lungs(volume)].astype(np.float32), self.slices)
-        return np.stack([resized(plane, size) for plane in slabs]) >= 0.5
+        return resized_slices(slabs, size) >= 0.5
 
     def annotated(self, finding: str) -> np.ndarray:
         if finding not in self.findings:
@@ -125,7 +125,7 @@ class MosMed(Collection):
     def organ(self, index: int, size: int | None = None) -> np.ndarray:
         """The lungs, (S, size, size) or (S, H, W) bool."""
         lungs = np.stack([lungs_of(plane) for plane in self.image(index)]).astype(np.float32)
-        return (lungs if size is None else np.stack([resized(plane, size) for plane in lungs])) >= 0.5
+        return resized_slices(lungs, size) >= 0.5
 
     def _outline(self, index: int) -> Path | None:
         if not self.labels[index, 0]:

@@ -37,6 +37,13 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
+def resized_slices(volume: np.ndarray, size: int | None) -> np.ndarray:
+    """(S, H, W) with each slice as `resized` makes it; as it is for None and where slices have that size."""
+    if size is None or volume.shape[-2:] == (size, size):
+        return volume
+    return np.stack([resized(plane, size) for plane in volume])
+
+
 @dataclass
 class PictureMemory:
     """Resized pictures by (index, size), kept first come until `limit_bytes` is full.
@@ -53,9 +60,17 @@ class PictureMemory:
         private copy.
         """
         if (index, size) not in self._cache:
-            pixels = resized(read(), size)
-            if self.used_bytes + pixels.nbytes > self.limit_bytes:
+            pixels = self._shrunk(read(), size)
+            packed = self._packed(pixels)
+            if self.used_bytes + packed.nbytes > self.limit_bytes:
                 return pixels
-            self._cache[index, size] = pixels
-            self.used_bytes += pixels.nbytes
-        return self._cache[index, size].copy()
+            self._cache[index, size] = packed
+            self.used_bytes += packed.nbytes
+        return self._cache[index, size].astype(np.float32)
+
+    def _shrunk(self, pixels: np.ndarray, size: int) -> np.ndarray:
+        return resized(pixels, size)
+
+    def _packed(self, pixels: np.ndarray) -> np.ndarray:
+        """As it is kept."""
+        return pixels

@@ -6,18 +6,17 @@ when it is first asked for, with its neighbours, and kept in the cache of `engin
 
 from __future__ import annotations
 
-from collections.abc import Collection as Names
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from engine.datasets.collection import SPLITS, split_by_patient
-from engine.datasets.drawn_volumes import DrawnVolumes, sized
+from engine.datasets.collection import split_by_patient
+from engine.datasets.drawn_volumes import DrawnPatients
 from engine.datasets.head_ct import COVERED_MM, Grid
 from engine.datasets.registry import register_collection
-from engine.datasets.stroke_phantom import SIZES, TERRITORIES, Plan, case
+from engine.datasets.stroke_phantom import SIZES, TERRITORIES, Case, Plan, case
 
 FINDINGS = ("Infarct",)
 FIELD_MM = 204.8  # side of a slice
@@ -33,7 +32,7 @@ MOST = 1_000_000
     "al. 2023, Apache-2.0), an average of many heads; no single patient.",
     needs_folder=False,
 )
-class StrokePhantom(DrawnVolumes):
+class StrokePhantom(DrawnPatients):
     """`count` drawn patients, one CT of the head each; half of them have an infarct, left, right or on both sides.
 
     Patient i depends on the seed and i alone.
@@ -53,7 +52,6 @@ class StrokePhantom(DrawnVolumes):
 
     findings = FINDINGS
     masks = MappingProxyType({"mask": bool, "territory": np.uint8})
-    has_counterfactuals = True
     grey_range = (5.0, 55.0)
 
     def __init__(
@@ -63,8 +61,7 @@ class StrokePhantom(DrawnVolumes):
             raise ValueError(f"count must be at least 1 and at most {MOST}, got {count}")
         if not 32 <= size <= 512 or not 1 <= slices <= 110:
             raise ValueError(f"size must be 32 to 512 and slices 1 to 110, got {size} and {slices}")
-        super().__init__()
-        self.seed, self.size, self.slices, self._root = seed, size, slices, root
+        super().__init__(seed, size, slices, root)
         self.grid = Grid(slices, size, FIELD_MM / size, COVERED_MM / slices)
         plans = [Plan.of(seed, index) for index in range(count)]
         ill = np.array([plan.ill for plan in plans])
@@ -85,28 +82,8 @@ class StrokePhantom(DrawnVolumes):
             f"{self.slices} slices of {self.size} x {self.size}"
         )
 
-    @property
-    def kept_as(self) -> str:
-        return f"{self.seed}-{self.slices}x{self.size}"
-
-    def drawn(self, index: int) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
-        made = case(self.seed, index, self.grid, self._root)
-        return made.hu, {"mask": made.mask, "territory": made.territory}
-
-    def split(self, name: str) -> np.ndarray:
-        """60 % train, 10 % validation, 30 % test of the patients."""
-        if name not in SPLITS:
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
-        return np.arange(len(self)) if name == "all" else self._parts[name].copy()
-
-    def mask(self, index: int, finding: str, size: int) -> np.ndarray | None:
-        """(S, size, size) bool, where the infarct is; None in a patient without one."""
-        if not self.labels[index, self.findings.index(finding)]:
-            return None
-        return sized(self.kept_mask("mask", index).astype(np.float32), size) >= 0.5
-
-    def annotated(self, finding: str) -> np.ndarray:
-        return np.flatnonzero(self.labels[:, self.findings.index(finding)] == 1)
+    def case(self, index: int, present: bool | None = None) -> Case:
+        return case(self.seed, index, self.grid, self._root, present)
 
     def territory_map(self, index: int) -> np.ndarray:
         """(S, H, W) uint8: 1 + the place in `TERRITORIES` of each voxel, 0 outside of them."""
@@ -116,18 +93,3 @@ class StrokePhantom(DrawnVolumes):
         """Places in `TERRITORIES` of the patient's infarcts; none in a healthy one."""
         plan = Plan.of(self.seed, index)
         return tuple(territory for territory, _ in plan.strokes) if plan.ill else ()
-
-    def counterfactual(
-        self, index: int, size: int | None = None, *, without: Names[str] = (), with_: Names[str] = ()
-    ) -> np.ndarray:
-        """The same head, noise and all, without its infarct or with the one that it would have had; as `image`."""
-        for names in (without, with_):
-            if isinstance(names, str) or set(names) - set(FINDINGS):
-                raise ValueError(f"findings must be a collection of names out of {', '.join(FINDINGS)}; got {names!r}")
-        if without and with_:
-            raise ValueError("an infarct cannot be taken away and added at once")
-        ill = bool(self.labels[index, 0])
-        if not (without if ill else with_):
-            return self.image(index, size)
-        made = case(self.seed, index, self.grid, self._root, present=True)
-        return sized(made.healthy if without else made.hu, size)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from engine.datasets.collection import UnusableCollection
-from engine.datasets.pictures import resized
+from engine.datasets.pictures import PictureMemory, resized_slices
 
 
 def read_ct(source: Path) -> np.ndarray:
@@ -66,20 +65,13 @@ def evenly(volume: np.ndarray, count: int) -> np.ndarray:
 
 
 @dataclass
-class VolumeMemory:
-    """Volumes by (index, size), kept as int16 first come until `limit_bytes` is full."""
+class VolumeMemory(PictureMemory):
+    """Volumes by (index, size), their slices (size, size), kept as whole HU."""
 
     limit_bytes: int = 768 * 2**20
-    used_bytes: int = 0
-    _cache: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
 
-    def resized(self, index: int, size: int, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The volume that `read` decodes, its slices (size, size), float32; a private copy."""
-        if (index, size) not in self._cache:
-            volume = np.stack([resized(plane, size) for plane in read()])
-            small = np.clip(np.round(volume), -32768, 32767).astype(np.int16)
-            if self.used_bytes + small.nbytes > self.limit_bytes:
-                return volume
-            self._cache[index, size] = small
-            self.used_bytes += small.nbytes
-        return self._cache[index, size].astype(np.float32)
+    def _shrunk(self, pixels: np.ndarray, size: int) -> np.ndarray:
+        return resized_slices(pixels, size)
+
+    def _packed(self, pixels: np.ndarray) -> np.ndarray:
+        return np.clip(np.round(pixels), -32768, 32767).astype(np.int16)

@@ -5,7 +5,8 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from engine.datasets.drawn_volumes import TOGETHER, DrawnVolumes, sized
+from engine.datasets.drawn_volumes import TOGETHER, DrawnVolumes
+from engine.datasets.pictures import resized_slices
 
 
 class Boxes(DrawnVolumes):
@@ -54,5 +55,5 @@ def test_another_drawing_is_kept_elsewhere(cache, monkeypatch):
 
 def test_slices_are_resized_each_for_itself():
     volume = np.arange(3, dtype=np.float32)[:, None, None] * np.ones((3, 8, 8), np.float32)
-    assert sized(volume, None) is volume and sized(volume, 4).shape == (3, 4, 4)
-    assert sized(volume, 4)[2].mean() == 2
+    assert resized_slices(volume, None) is volume and resized_slices(volume, 4).shape == (3, 4, 4)
+    assert resized_slices(volume, 4)[2].mean() == 2
