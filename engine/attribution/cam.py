@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
 from engine.methods.map_translation.train import DiscrepancyRecipe, Schedule
-from engine.training.loop import STATE, Machine, best_weights, descend, facts_of, run
+from engine.training.loop import Machine, best_weights, descend, ended_in, train_in
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -123,22 +123,12 @@ def trained(
     """The classifier of `folder`, trained there (or on) when it is not; None where it is not and `train` is False."""
     chosen = PRESETS[preset]
     recipe = ClassifierRecipe(collection, replace(chosen, architecture=replace(chosen.architecture, size=size)), seed)
-    begun = (folder / STATE).exists()
-    if not train and not (begun and _finished(recipe, folder)):
+    if not train and not ended_in(recipe, folder):
         return None
-    fabric = machine.fabric(folder)
-    fabric.launch()
-    run(recipe, folder, fabric, resume=begun)
+    train_in(recipe, folder, machine)
     recipe.average.load_state_dict({k.removeprefix("net."): v for k, v in best_weights(folder).items()})
     recipe.average.to("cpu").eval().requires_grad_(False)
     return recipe
-
-
-def _finished(recipe: ClassifierRecipe, folder: Path) -> bool:
-    """Whether the run in `folder` has reached its last step, or ended before it because its score did not rise."""
-    facts = facts_of(folder)
-    waited = facts["step"] - max(facts["best"]["step"], 0)
-    return facts["step"] >= recipe.steps or waited >= recipe.patience * recipe.validate_every > 0
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from engine.datasets.collection import Collection
 from engine.datasets.identity import data_settings
 from engine.networks.autoencoder import Autoencoder
 from engine.networks.films import Films
-from engine.training.loop import STATE, Machine, Recipe, best_weights, descend, facts_of, run
+from engine.training.loop import Machine, Recipe, best_weights, descend, ended_in, train_in
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -88,12 +88,9 @@ def trained(
 ) -> Autoencoder | None:
     """The autoencoder of `folder`, trained there (or on) when it is not; None where it is not and `train` is False."""
     recipe = AutoencoderRecipe(collection, films, preset, seed)
-    begun = (folder / STATE).exists()
-    if not train and not (begun and facts_of(folder)["step"] >= recipe.steps):
+    if not train and not ended_in(recipe, folder):
         return None
-    fabric = machine.fabric(folder)
-    fabric.launch()
-    run(recipe, folder, fabric, resume=begun)
+    train_in(recipe, folder, machine)
     recipe.net.load_state_dict(best_weights(folder))
     return recipe.net.to("cpu").eval().requires_grad_(False)
 

@@ -23,7 +23,7 @@ from engine.methods.causal_alignment.pictures import operating_point
 from engine.methods.causal_alignment.presets import Preset
 from engine.methods.causal_alignment.region_recipe import RegionRecipe
 from engine.metrics.measure import Measure
-from engine.training.loop import STATE, Machine, best_weights, run
+from engine.training.loop import Machine, best_weights, train_in
 
 ORACLE = "oracle, shown the region alone"
 RECIPES: Mapping[str, tuple[str, type[RegionRecipe]]] = {  # as a reader sees it -> its folder and its recipe
@@ -60,9 +60,7 @@ def measured(
         settings = _settings(recipe, preset, seed)
         rows = _stored(where / ROWS, settings)
         if rows is None and train:
-            fabric = machine.fabric(where)
-            fabric.launch()
-            run(recipe, where, fabric, resume=(where / STATE).exists())
+            fabric = train_in(recipe, where, machine)
             recipe.net.load_state_dict({k.removeprefix("net."): v for k, v in best_weights(where).items()})
             net, test = recipe.net.eval(), collection.split("test")
             threshold = operating_point(net, recipe.pictures, fabric.device)

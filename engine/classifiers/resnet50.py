@@ -24,7 +24,7 @@ from engine.metrics.classification import validation_score
 from engine.networks.augmentation import Augmentation
 from engine.networks.films import Films
 from engine.preprocessing import Preprocessing
-from engine.training.loop import STATE, Machine, Recipe, best_weights, facts_of, run
+from engine.training.loop import Machine, Recipe, best_weights, facts_of, train_in
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -176,9 +176,8 @@ def scores_on_test(
             return np.array(stored["scores"], np.float32)
     if not train:
         return None
-    recipe, fabric = ResNet50Recipe(collection, preset, seed), machine.fabric(folder)
-    fabric.launch()
-    run(recipe, folder, fabric, resume=(folder / STATE).exists())
+    recipe = ResNet50Recipe(collection, preset, seed)
+    fabric = train_in(recipe, folder, machine)
     recipe.net.load_state_dict(best_weights(folder))
     scores, facts = recipe.scores(test, fabric), facts_of(folder)
     text = json.dumps(

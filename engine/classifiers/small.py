@@ -17,7 +17,7 @@ from engine.datasets.collection import Collection
 from engine.metrics.classification import youden_threshold
 from engine.metrics.measure import NotMeasurable
 from engine.networks.augmentation import Augmentation
-from engine.training.loop import STATE, Machine, best_weights, facts_of, run
+from engine.training.loop import Machine, best_weights, ended_in, train_in
 
 WIDTH = 16  # channels of the first layer
 
@@ -96,12 +96,9 @@ def trained(
     """The classifier of `folder`, trained there (or on) when it is not; None where it is not and `train` is False."""
     train_part = collection.split("train")
     recipe = SmallRecipe(collection, replace(preset, batch=min(preset.batch, max(len(train_part), 1))), seed)
-    begun = (folder / STATE).exists()
-    if not train and not (begun and facts_of(folder)["step"] >= recipe.steps):
+    if not train and not ended_in(recipe, folder):
         return None
-    fabric = machine.fabric(folder)
-    fabric.launch()
-    run(recipe, folder, fabric, resume=begun)
+    fabric = train_in(recipe, folder, machine)
     recipe.net.load_state_dict(best_weights(folder))
     validation = collection.split("validation")
     scores = recipe.scores(validation, fabric)

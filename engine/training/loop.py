@@ -235,7 +235,7 @@ def run(
             if step % 10 == 0:
                 bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})
                 fabric.log_dict({f"loss/{name}": value for name, value in losses.items()}, step=step)
-            out_of_time = fabric.broadcast(before + time.monotonic() - began >= limit)
+            out_of_time = minutes is not None and fabric.broadcast(before + time.monotonic() - began >= limit)
             if (step + 1) % recipe.validate_every == 0 or step + 1 == recipe.steps or out_of_time:
                 scores = recipe.validate(fabric)
                 fabric.log_dict({f"validation/{name}": value for name, value in scores.items()}, step=step)
@@ -270,6 +270,23 @@ def run(
                 bar.write(f"{minutes:g} minutes are over: ended after step {step + 1}.")
                 break
     return best
+
+
+def train_in(recipe: Recipe, folder: Path, machine: Machine) -> Fabric:
+    """Trains `recipe` in `folder`, or goes on with what was begun there; `best_weights(folder)` are its weights."""
+    fabric = machine.fabric(folder)
+    fabric.launch()
+    run(recipe, folder, fabric, resume=(folder / STATE).exists())
+    return fabric
+
+
+def ended_in(recipe: Recipe, folder: Path) -> bool:
+    """Whether a run in `folder` has reached its last step, or ended before it because its score did not rise."""
+    if not (folder / STATE).exists():
+        return False
+    facts = facts_of(folder)
+    waited = facts["step"] - max(facts["best"]["step"], 0)
+    return facts["step"] >= recipe.steps or waited >= recipe.patience * recipe.validate_every > 0
 
 
 def leave(fabric: Fabric) -> None:

@@ -20,7 +20,7 @@ from engine.networks.films import Films
 from engine.registry import method
 from engine.training.detector import detector_of
 from engine.training.job import TrainingJob, data_facts, hardware, starting_weights, taught_words
-from engine.training.loop import PictureRecipe, best_weights, facts_of, leave, run
+from engine.training.loop import PictureRecipe, Recipe, best_weights, facts_of, leave, run
 from engine.training.presets import with_changes
 
 
@@ -147,6 +147,47 @@ class RecipePipeline(Pipeline):
 
     def training_facts(self) -> dict[str, Any]:
         return {"steps_done": facts_of(self.job.run_folder)["step"], "seed": self.job.seed}
+
+
+class PhasedPipeline(Pipeline):
+    """A training of several recipes, one after the other, each in a folder of the run's.
+
+    Attributes:
+        phases: their names, in order; the preset's steps of one are `NAME_steps`.
+        data: with the `films`.
+        nets: all networks, whose state is kept.
+    """
+
+    phases: ClassVar[Sequence[str]]
+    data: Any
+    nets: Any
+
+    def learn(self, name: str, recipe: Recipe, fabric: Fabric) -> dict[str, Tensor]:
+        """Trains one phase, or goes on training it; of the minutes that were given it gets its share of the steps.
+
+        Returns:
+            its best weights.
+        """
+        job, steps = self.job, {phase: getattr(self.preset, f"{phase}_steps") for phase in self.phases}
+        minutes = None if job.minutes is None else job.minutes * steps[name] / sum(steps.values())
+        run(recipe, job.run_folder / name, fabric, resume=job.resume, minutes=minutes)
+        return best_weights(job.run_folder / name)
+
+    @property
+    def films(self) -> Films:
+        return self.data.films
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return self.nets.state_dict()
+
+    def spent(self) -> str:
+        facts = {name: facts_of(self.job.run_folder / name) for name in self.phases}
+        return ", ".join(
+            f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
+        )
+
+    def data_words(self) -> dict[str, str]:
+        return {}
 
 
 def run_pipeline(pipeline: Pipeline) -> Checkpoint | None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.classifiers import beside_alignment
 from engine.classifiers.bagnet import BagNet
 from engine.classifiers.beside_alignment import ORACLE, RECIPES, measured
 from engine.classifiers.counterfactual_augmentation import filled_region, other_background
@@ -50,7 +49,7 @@ def test_all_are_measured_alike_and_finished_ones_are_not_trained_again(frames, 
     machine = Machine("cpu")
     assert measured(names, frames, SMALL, tmp_path, machine, 0, train=False) == {}
     rows = measured(names, frames, SMALL, tmp_path, machine, 0, train=True)
-    monkeypatch.setattr(beside_alignment, "run", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("engine.training.loop.run", lambda *_, **__: pytest.fail("trained again"))
     assert measured(names, frames, SMALL, tmp_path, machine, 0, train=True) == rows
     assert measured(names, frames, replace(SMALL, batch=6), tmp_path, machine, 0, train=False) == {}
     for name in names:

@@ -143,7 +143,7 @@ def test_scores_are_kept_for_the_same_training_only(small, tmp_path, monkeypatch
     from dataclasses import replace
 
     first = scores_on_test(Halves(), SHORT, tmp_path, CPU)
-    monkeypatch.setattr(resnet50, "run", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("engine.training.loop.run", lambda *_, **__: pytest.fail("trained again"))
     np.testing.assert_allclose(scores_on_test(Halves(), SHORT, tmp_path, CPU), first, atol=1e-6)
     others = [replace(SHORT, value_range=0.8), replace(SHORT, steps=7), replace(SHORT, augmentation=Augmentation())]
     assert all(scores_on_test(Halves(), other, tmp_path, CPU, train=False) is None for other in others)

@@ -127,6 +127,18 @@ def test_a_finished_run_that_is_resumed_changes_nothing(tmp_path):
     assert (tmp_path / STATE).read_bytes() == state
 
 
+def test_a_run_has_ended_at_its_last_step_or_when_its_patience_is_over(tmp_path):
+    assert not loop.ended_in(Line(), tmp_path / "none")
+    loop.train_in(Line(steps=4), tmp_path / "run", CPU)
+    assert loop.ended_in(Line(steps=4), tmp_path / "run") and not loop.ended_in(Line(steps=6), tmp_path / "run")
+    loop.train_in(Line(steps=6), tmp_path / "run", CPU)  # goes on
+    assert facts_of(tmp_path / "run")["step"] == 6
+    tired = Line(steps=20, validate_every=1, scores=[0.9, 0.1, 0.1, 0.1])
+    tired.patience = 2
+    loop.train_in(tired, tmp_path / "tired", CPU)
+    assert facts_of(tmp_path / "tired")["step"] == 3 and loop.ended_in(tired, tmp_path / "tired")
+
+
 def test_a_finished_run_can_be_given_more_steps(tmp_path):
     longer, whole = Line(steps=10), Line(steps=10)
     trained(Line(steps=6), tmp_path / "run")

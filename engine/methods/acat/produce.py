@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
 
 from engine.checkpoints.card import placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
@@ -30,11 +29,9 @@ from engine.methods.acat.train import (
 )
 from engine.metrics.classification import youden_threshold
 from engine.networks.fused import fused
-from engine.networks.volume_films import VolumeFilms
 from engine.preprocessing import Preprocessing
 from engine.training.job import TrainingJob
-from engine.training.loop import best_weights, facts_of, run
-from engine.training.pipeline import Pipeline, run_pipeline
+from engine.training.pipeline import PhasedPipeline, run_pipeline
 
 INTENDED = (
     "Research and teaching: to see what would have to change in a volume for a classifier to change its mind, and how "
@@ -42,15 +39,16 @@ INTENDED = (
     "an autoencoder and shows what the classifiers react to; that need not be all of a lesion. A scan whose slices lie "
     "otherwise than those of the training scans is not comparable."
 )
-PHASES = ("baseline", "autoencoder", "attention")
 CALIBRATED = 200  # validation scans that operating point and scales rest on
 
 
-class ACATPipeline(Pipeline):
+class ACATPipeline(PhasedPipeline):
     """Baseline and autoencoder, counterfactuals of all training scans, and ACAT that starts from the baseline."""
 
     name = "acat"
     has_detector = False
+    nets: Networks
+    phases = ("baseline", "autoencoder", "attention")
 
     def prepare(self) -> None:
         job = self.job
@@ -78,11 +76,7 @@ class ACATPipeline(Pipeline):
         self._learn("attention", AttentionPhase(data, preset, learning.acat, nets.acat, maps, job.seed), fabric)
 
     def _learn(self, name: str, phase: BaselinePhase | AutoencoderPhase, fabric: Fabric) -> None:
-        job, steps = self.job, {name: getattr(self.preset, f"{name}_steps") for name in PHASES}
-        # of the minutes that were given a phase gets its share of the steps
-        minutes = None if job.minutes is None else job.minutes * steps[name] / sum(steps.values())
-        run(phase, job.run_folder / name, fabric, resume=job.resume, minutes=minutes)
-        phase.average.load_state_dict(best_weights(job.run_folder / name))
+        phase.average.load_state_dict(self.learn(name, phase, fabric))
         phase.average.to(fabric.device).eval().requires_grad_(False)
 
     def _saliency(self, fabric: Fabric) -> tuple[Mapping[int, np.ndarray], float]:
@@ -96,22 +90,6 @@ class ACATPipeline(Pipeline):
         keep_saliency(read, parts, folded.baseline, folded.autoencoder, search, folder, fabric.device, own)
         fabric.barrier()
         return read_saliency(folder, len(parts))
-
-    @property
-    def films(self) -> VolumeFilms:
-        return self.data.films
-
-    def weights(self) -> Mapping[str, Tensor]:
-        return self.nets.state_dict()
-
-    def spent(self) -> str:
-        facts = {name: facts_of(self.job.run_folder / name) for name in PHASES}
-        return ", ".join(
-            f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
-        )
-
-    def data_words(self) -> dict[str, str]:
-        return {}
 
     def configuration(self) -> dict[str, Any]:
         finding = self.job.collection.findings[0]

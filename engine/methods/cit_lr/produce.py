@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
 
 from engine.checkpoints.card import placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
@@ -23,12 +22,10 @@ from engine.methods.cit_lr.network import Architecture, Networks
 from engine.methods.cit_lr.sampling import Sampler
 from engine.methods.cit_lr.train import PHASES, DenoiserPhase
 from engine.methods.cit_lr.training_data import Preset, TrainingData, latents_of
-from engine.networks.films import Films
 from engine.networks.precision import fast_autocast
 from engine.preprocessing import Preprocessing
 from engine.training.job import TrainingJob
-from engine.training.loop import best_weights, facts_of, run
-from engine.training.pipeline import Pipeline, run_pipeline
+from engine.training.pipeline import PhasedPipeline, run_pipeline
 
 INTENDED = (
     "Research and teaching: to make a picture of the same patient with another {attributes}, and to test whether a "
@@ -46,11 +43,13 @@ TRIED = 128
 MEASURED = 200  # test pictures that the card's measures rest on
 
 
-class CitLrPipeline(Pipeline):
+class CitLrPipeline(PhasedPipeline):
     """The generator's phases, one after the other; the guidance is chosen before the perturbation is learned."""
 
     name = "cit_lr"
     has_detector = False
+    nets: Networks
+    phases = tuple(PHASES)
 
     def __init__(self, job: TrainingJob):
         super().__init__(job)
@@ -71,34 +70,14 @@ class CitLrPipeline(Pipeline):
 
     def fit(self, fabric: Fabric) -> None:
         job, nets = self.job, self.nets
-        steps = {name: getattr(self.preset, f"{name}_steps") for name in PHASES}
         for name, phase in PHASES.items():
             if name == "disentangler":
                 nets.guidance = _guidance(nets, self.data, self.preset, fabric.device)
             recipe = phase(self.data, self.preset, nets, job.seed)
-            # of the minutes that were given a phase gets its share of the steps
-            minutes = None if job.minutes is None else job.minutes * steps[name] / sum(steps.values())
-            run(recipe, job.run_folder / name, fabric, resume=job.resume, minutes=minutes)
-            recipe.part.load_state_dict(best_weights(job.run_folder / name))
+            recipe.part.load_state_dict(self.learn(name, recipe, fabric))
             if isinstance(recipe, DenoiserPhase):
                 nets.denoiser.load_state_dict(recipe.average.state_dict())
             getattr(nets, "perturbation" if name == "disentangler" else name).eval().requires_grad_(False)
-
-    @property
-    def films(self) -> Films:
-        return self.data.films
-
-    def weights(self) -> Mapping[str, Tensor]:
-        return self.nets.state_dict()
-
-    def spent(self) -> str:
-        facts = {name: facts_of(self.job.run_folder / name) for name in PHASES}
-        return ", ".join(
-            f"{name} {fact['seconds'] / 60:.0f} minutes for {fact['step']} steps" for name, fact in facts.items()
-        )
-
-    def data_words(self) -> dict[str, str]:
-        return {}
 
     def configuration(self) -> dict[str, Any]:
         attributes = {name: list(values) for name, values in self.data.attributes.items()}
