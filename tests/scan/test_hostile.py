@@ -19,7 +19,7 @@ from tests.places import ROOT
 from tests.scan.bombs import BOMBS, coded, codestream, nested
 from tests.scan.files import body, png
 from tests.scan.picture_files import PICTURES
-from tools.fuzz_scans import OracleClassifier, corpus, mutants
+from tools.fuzz_scans import FuzzWorker, corpus, mutants
 
 WHEEL = Path(pydicom.__file__).parent / "data" / "test_files"
 SEEDS, MUTANTS = 8, 760  # files a seed
@@ -47,7 +47,7 @@ for path in sys.argv[1:]:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_mutated_file_gives_a_scan_or_one_sentence(seed):
-    ask, came, files = OracleClassifier(), Counter(), corpus()
+    ask, came, files = FuzzWorker(), Counter(), corpus()
     for number, data in enumerate(mutants(seed, MUTANTS, files, PICTURES)):
         said = ask(data)
         assert said in ("read", "refused"), f"mutant {number} of seed {seed}: {said}"

@@ -14,6 +14,7 @@ export function buildToolbar(view) {
     const waits =
       view.content.header.blank &&
       !has(view, tool.needs) &&
+      tool.needs !== "volume" && // what is a volume is known from the first moment
       (tool.needs !== "change" || view.content.header.blank.counterfactuals);
     if ((!has(view, tool.needs) && !waits) || (tool.menu && view.content.header.presets.length < 2)) continue;
     const hint = tool.keyLabel ?? tool.key.toUpperCase();
