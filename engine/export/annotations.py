@@ -16,8 +16,8 @@ from engine.export.structured_report import box_outline, outline
 from engine.review.records import Annotation
 
 COLUMNS: tuple[str, ...] = tuple(
-    "id author label kind top left bottom right points slice comment state created probability threshold scan_sha256 "
-    "checkpoint checkpoint_identity settings notice".split()
+    "id author label kind top left bottom right points slice axis comment state created probability threshold "
+    "scan_sha256 checkpoint checkpoint_identity settings notice".split()
 )
 ANSWERS = "=+-@\t\r"  # first letters that a spreadsheet would compute
 
@@ -76,6 +76,11 @@ def drawn(result: Result) -> list[Drawn]:
     return [*found, *map(of_reader, result.annotations)]
 
 
+def _named(result: Result) -> str:
+    """The sha256 of the whole scan, whose slices are counted."""
+    return (result.volume or result.scan).sha256
+
+
 def of_reader(one: Annotation) -> Drawn:
     """What a reader drew."""
     corners = outline(one)
@@ -111,7 +116,7 @@ def coco(result: Result) -> str:
                 "id": number,
                 "width": width,
                 "height": height,
-                "file_name": f"{result.scan.sha256}{'' if index is None else f'_{index:04d}'}.png",
+                "file_name": f"{_named(result)}{'' if index is None else f'_{index:04d}'}.png",
             }
             for number, index in enumerate(slices, 1)
         ],
@@ -178,12 +183,13 @@ def annotations_csv(result: Result) -> str:
             "right": right,
             "points": json.dumps(one.corners[:, ::-1].tolist()),
             "slice": "" if one.slice is None else one.slice,
+            "axis": 0 if note is None else note.axis,
             "comment": "" if note is None else note.comment,
             "state": "" if note is None else note.state,
             "created": "" if note is None else note.created,
             "probability": "" if one.probability is None else round(one.probability, 6),
             "threshold": "" if one.threshold is None else round(one.threshold, 6),
-            "scan_sha256": result.scan.sha256,
+            "scan_sha256": _named(result),
             "checkpoint": result.model.name,
             "checkpoint_identity": result.model.identity,
             "settings": "; ".join(f"{name}: {words}" for name, words in result.settings.items()),

@@ -13,17 +13,18 @@ from pydicom import Dataset
 from engine.export.animation import animation
 from engine.export.annotations import annotations_csv, coco
 from engine.export.deidentification import burned_in_warning, de_identify, without_names
+from engine.export.drawn_segmentation import drawn_segmentations
 from engine.export.encapsulated_pdf import encapsulated_pdf
 from engine.export.everything import everything_json
 from engine.export.fhir import fhir_bundle
 from engine.export.parametric_map import parametric_map
-from engine.export.presentation_state import presentation_state
+from engine.export.presentation_state import presentation_states
 from engine.export.result import Result
 from engine.export.secondary_capture import secondary_capture
 from engine.export.segmentation import NothingToExport, segmentation
 from engine.export.session_pdf import session_pdf
 from engine.export.structured_report import structured_report
-from engine.export.study import Study, study_of
+from engine.export.study import Study, study_of, volume_of
 from engine.files import file_stems, staged
 
 FORMS = {  # name: what a reader calls it
@@ -86,6 +87,8 @@ def export(
     files: dict[str, bytes] = {}
     if study.picture is not None and any(form in DICOM or form in ("fhir", "json") for form in forms):
         files["picture.dcm"] = _bytes(study.picture, result)
+        for at, picture in study.drawn_pictures.items():
+            files[f"picture_slice_{at:04d}.dcm"] = _bytes(picture, result)
         if not de_identified:
             notes.append(OWN_STUDY)
     if de_identified and (warning := burned_in_warning(result)):
@@ -98,6 +101,8 @@ def export(
             files |= _MAKERS[form](of, within)
         except NothingToExport as reason:
             notes.append(str(reason))
+        if form == "seg":
+            files |= _drawn(result, flat, study, notes)
         if progress:
             progress(done, len(forms))
     if "json" in forms:
@@ -143,6 +148,21 @@ def _bytes(dataset: Dataset, result: Result) -> bytes:
     return file.getvalue()
 
 
+def _drawn(whole: Result, flat: Result, study: Study, notes: list[str]) -> dict[str, bytes]:
+    """What readers drew, a file or several; and what of it is in no DICOM object."""
+    made = drawn_segmentations(flat, study)
+    inside = volume_of(flat) is not None
+    lost = [one for one in whole.annotations if one.axis != 0 and not inside]
+    lost += [one for one in whole.annotations if one.axis == 0 and one.slice not in study.drawn]
+    if lost:
+        words = "One drawing lies" if len(lost) == 1 else f"{len(lost)} drawings lie"
+        notes.append(f"{words} on a plane or slice without an image of its own, and stands in CSV and JSON only.")
+    return {
+        f"drawn{'' if number == 1 else f'_{number}'}.dcm": _bytes(dataset, flat)
+        for number, dataset in enumerate(made, 1)
+    }
+
+
 def _maps(result: Result, study: Study) -> dict[str, bytes]:
     stems = file_stems([one.record.finding for one in result.findings])
     chosen = result.positive or result.findings[:1]
@@ -151,6 +171,14 @@ def _maps(result: Result, study: Study) -> dict[str, bytes]:
         for number, one in enumerate(chosen, 1)
         if np.ptp(one.map) > 0 or len(chosen) == 1
     }
+
+
+def _states(result: Result, study: Study) -> dict[str, bytes]:
+    made = {}
+    for at, state in presentation_states(result, study).items():
+        end = f"_slice_{at:04d}" if made and at is not None else ""
+        made[f"presentation_state{end}.dcm"] = _bytes(state, result)
+    return made
 
 
 def _animations(result: Result) -> dict[str, bytes]:
@@ -169,7 +197,7 @@ _MAKERS: dict[str, Callable[[Result, Study], dict[str, bytes]]] = {
     "seg": lambda result, study: {"segmentation.dcm": _bytes(segmentation(result, study), result)},
     "map": _maps,
     "sr": lambda result, study: {"report.dcm": _bytes(structured_report(result, study), result)},
-    "gsps": lambda result, study: {"presentation_state.dcm": _bytes(presentation_state(result, study), result)},
+    "gsps": lambda result, study: _states(result, study),
     "sc": lambda result, study: {"secondary_capture.dcm": _bytes(secondary_capture(result, study), result)},
     "dicom-pdf": lambda result, study: {"session_pdf.dcm": _bytes(encapsulated_pdf(result, study), result)},
     "pdf": lambda result, study: {"session.pdf": session_pdf(result)},

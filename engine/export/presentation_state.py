@@ -11,37 +11,55 @@ from engine.export.structured_report import box_outline, outline
 from engine.export.study import Study, device, finished, maker
 
 MODEL_COLOUR, READER_COLOUR = CIELabColor(65, 30, 60), CIELabColor(70, -10, -35)  # orange and blue
+STATES = 200  # the first number of further states' series, see `maker`
 
 
-def presentation_state(result: Result, study: Study) -> Dataset:
-    """A layer with the boxes of the model and its probabilities, one with what readers drew, and the notice."""
-    image = study.images[0]
+def presentation_states(result: Result, study: Study) -> dict[int | None, Dataset]:
+    """By slice, a state for the picture that is exported, with a layer of the model's boxes and probabilities, one of
+    what readers drew on it, and the notice; and one for each other slice that readers drew on, since slices of one
+    series may differ in how their values are scaled.
+    """
     model = hd.pr.GraphicLayer("MODEL", 1, "What the model looked at", MODEL_COLOUR)
-    reader = hd.pr.GraphicLayer("READER", 2, "What readers drew", READER_COLOUR)
+    image, own = study.images[0], result.slice if result.slice in study.drawn else None
     shapes, words = [], []
     for finding in result.findings:
         record = finding.record
         for top, left, bottom, right in finding.boxes:
             shapes.append(hd.pr.GraphicObject("POLYLINE", box_outline(top, left, bottom, right), "PIXEL"))
             words.append(_words(f"{record.finding} {record.probability:.2f}", left, top, image))
-    notice = f"{result.model.name} {result.model.identity[:12]}. {NOTICE}"
-    words.append(hd.pr.TextObject(notice, "DISPLAY", bounding_box=(0.02, 0.94, 0.98, 0.99), text_justification="LEFT"))
+    words.append(_notice(result))
     graphics = [hd.pr.GraphicAnnotation([image], model, graphic_objects=shapes or None, text_objects=words)]
-    layers = [model]
-    drawn = [(one, corners) for one in result.drawn_here if (corners := outline(one)) is not None]
-    if drawn:
-        layers.append(reader)
-        graphics.append(
-            hd.pr.GraphicAnnotation(
-                [image],
-                reader,
-                graphic_objects=[hd.pr.GraphicObject("POLYLINE", corners, "PIXEL") for _, corners in drawn],
-                text_objects=[
-                    _words(one.label or one.kind, float(corners[0, 0]), float(corners[0, 1]), image)
-                    for one, corners in drawn
-                ],
-            )
-        )
+    drawn = _drawn(result, own, image) if own in study.drawn else None
+    made = {own: _state(result, study, image, [model], graphics, drawn, 3)}
+    for number, (at, other) in enumerate(study.drawn.items()):
+        drawn = None if at == own else _drawn(result, at, other, _notice(result))
+        if drawn is not None:
+            made[at] = _state(result, study, other, [], [], drawn, STATES + number)
+    return made
+
+
+def _drawn(
+    result: Result, at: int | None, image: Dataset, notice: hd.pr.TextObject | None = None
+) -> tuple[hd.pr.GraphicLayer, hd.pr.GraphicAnnotation] | None:
+    """What readers drew on a slice; None where nothing of it has an outline."""
+    drawn = [(one, corners) for one in result.drawn_on[at] if (corners := outline(one)) is not None]
+    if not drawn:
+        return None
+    layer = hd.pr.GraphicLayer("READER", 2, "What readers drew", READER_COLOUR)
+    words = [_words(one.label or one.kind, float(c[0, 0]), float(c[0, 1]), image) for one, c in drawn]
+    shapes = [hd.pr.GraphicObject("POLYLINE", corners, "PIXEL") for _, corners in drawn]
+    words += [] if notice is None else [notice]
+    return layer, hd.pr.GraphicAnnotation([image], layer, graphic_objects=shapes, text_objects=words)
+
+
+def _notice(result: Result) -> hd.pr.TextObject:
+    notice = f"{result.model.name} {result.model.identity[:12]}. {NOTICE}"
+    return hd.pr.TextObject(notice, "DISPLAY", bounding_box=(0.02, 0.94, 0.98, 0.99), text_justification="LEFT")
+
+
+def _state(result, study, image, layers, graphics, drawn, number: int) -> Dataset:
+    if drawn is not None:
+        layers, graphics = [*layers, drawn[0]], [*graphics, drawn[1]]
     made = hd.pr.GrayscaleSoftcopyPresentationState(
         referenced_images=[image],
         content_label="OTHERWISE",
@@ -49,7 +67,7 @@ def presentation_state(result: Result, study: Study) -> Dataset:
         content_creator_name=None,
         graphic_annotations=graphics,
         graphic_layers=layers,
-        **maker(3),
+        **maker(number),
         **device(),
     )
     return finished(made, result, study, "Boxes over the scan")

@@ -85,6 +85,8 @@ class Result:
         left_out: findings of which the checkpoint's answer means nothing, see `engine.answers`.
         de_identified: whether nothing of the patient or the study may be in it.
         slice: which slice of a volume `scan` is, from 0; None for a picture and for a volume.
+        volume: (S, H, W) that `scan` is a slice of, for what readers drew on its other slices; None where that is not
+            at hand. volume_source: the study of the whole volume.
     """
 
     scan: Scan
@@ -98,6 +100,8 @@ class Result:
     left_out: tuple[str, ...] = ()
     de_identified: bool = False
     slice: int | None = None
+    volume: Scan | None = None
+    volume_source: SourceRecord | None = None
 
     def __post_init__(self):
         if not self.explanations:
@@ -118,9 +122,19 @@ class Result:
         return tuple(one for one in self.findings if one.region.any())
 
     @property
-    def drawn_here(self) -> tuple[Annotation, ...]:
-        """What readers drew on this picture, of a slice on that slice."""
-        return tuple(one for one in self.annotations if one.slice == self.slice and one.axis == 0)
+    def drawn_on(self) -> dict[int | None, tuple[Annotation, ...]]:
+        """What readers drew, by the slice that they drew it on, from 0; None of a picture. What lies across the slices
+        of a volume is not in it.
+        """
+        slices = sorted(
+            {one.slice for one in self.annotations if one.axis == 0}, key=lambda at: -1 if at is None else at
+        )
+        return {at: tuple(one for one in self.annotations if one.slice == at and one.axis == 0) for at in slices}
+
+    @property
+    def drawn_across(self) -> tuple[Annotation, ...]:
+        """What readers drew on planes across the slices of a volume."""
+        return tuple(one for one in self.annotations if one.axis != 0)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -143,7 +157,8 @@ class Result:
         flat = frame(self.scan, index)
         source = None if self.source is None else self.source.at(index)
         records = tuple(_at_slice(one, flat, index, len(self.scan.pixels)) for one in self.findings)
-        return replace(self, scan=flat, explanations=records, source=source, slice=index), index
+        of = {"volume": self.scan, "volume_source": self.source}
+        return replace(self, scan=flat, explanations=records, source=source, slice=index, **of), index
 
 
 def _at_slice(finding: FindingResult, flat: Scan, index: int, count: int) -> Explanation:

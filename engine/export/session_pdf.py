@@ -110,5 +110,6 @@ def _readers(page: Paper, result: Result) -> None:
         why = f": {one.reason}" if one.reason else ""
         page.words(f"{one.reader} {REASONS[one.agrees]} about {one.finding}{why}.", 8)
     for one in result.annotations:
-        words = ", ".join(filter(None, (one.kind, one.label, one.comment, one.state)))
+        where = "" if one.slice is None else f"slice {one.slice + 1}" + (f" across axis {one.axis}" if one.axis else "")
+        words = ", ".join(filter(None, (one.kind, one.label, where, one.comment, one.state)))
         page.words(f"{one.reader} drew: {words}.", 8)

@@ -26,10 +26,11 @@ NO_UNITS = CodedConcept("1", "UCUM", "no units")
 
 def structured_report(result: Result, study: Study) -> Dataset:
     """One measurement group a box of a positive finding, one for a finding without a box, one for each region that a
-    reader drew.
+    reader drew, which refers to the slice that it was drawn on.
     """
     groups = [group for finding in result.findings for group in _of_finding(result, study, finding)]
-    groups += [_of_reader(study, one) for one in result.drawn_here if outline(one) is not None]
+    for at, image in study.drawn.items():
+        groups += [_of_reader(image, one) for one in result.drawn_on[at] if outline(one) is not None]
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(
             observer_device_context=hd.sr.ObserverContext(
@@ -43,10 +44,10 @@ def structured_report(result: Result, study: Study) -> Dataset:
         imaging_measurements=groups,
         title=CodedConcept("126000", "DCM", "Imaging Measurement Report"),
         language_of_content_item_and_descendants=hd.sr.LanguageOfContentItemAndDescendants(LANGUAGE),
-        referenced_images=list(study.images) if "FrameOfReferenceUID" in study.images[0] else None,
+        referenced_images=study.evidence if "FrameOfReferenceUID" in study.images[0] else None,
     )
     made = hd.sr.ComprehensiveSR(
-        evidence=list(study.images),
+        evidence=study.evidence,
         content=report,
         is_complete=True,
         is_final=False,
@@ -89,19 +90,19 @@ def _of_finding(result: Result, study: Study, finding: FindingResult) -> Sequenc
     return [
         hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
             tracking_identifier=hd.sr.TrackingIdentifier(hd.UID(), f"{record.finding} {number}"),
-            referenced_region=_region(study, box_outline(*box)),
+            referenced_region=_region(study.images[0], box_outline(*box)),
             **said,
         )
         for number, box in enumerate(finding.boxes, 1)
     ]
 
 
-def _of_reader(study: Study, one: Annotation) -> Any:
+def _of_reader(image: Dataset, one: Annotation) -> Any:
     corners = outline(one)
     assert corners is not None
     return hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(hd.UID(), f"{one.label or one.kind} of {one.reader}"),
-        referenced_region=_region(study, corners),
+        referenced_region=_region(image, corners),
         finding_type=finding_code(one.label or "Region of a reader"),
         qualitative_evaluations=[
             hd.sr.QualitativeEvaluation(COMMENT, code("LABEL", one.label or one.kind)),
@@ -110,8 +111,7 @@ def _of_reader(study: Study, one: Annotation) -> Any:
     )
 
 
-def _region(study: Study, corners: np.ndarray) -> hd.sr.ImageRegion:
-    image = study.images[0]
+def _region(image: Dataset, corners: np.ndarray) -> hd.sr.ImageRegion:
     return hd.sr.ImageRegion(
         graphic_type="POLYLINE",
         graphic_data=corners,

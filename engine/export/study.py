@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import highdicom as hd
@@ -15,8 +15,8 @@ from pydicom.uid import UID
 
 from engine import __version__
 from engine.export.result import NAME, NOTICE, Result
-from engine.scan import Scan
-from engine.scan.source import SourceSlice
+from engine.scan import Scan, frame
+from engine.scan.source import SourceRecord, SourceSlice
 
 SECONDARY_CAPTURE = UID("1.2.840.10008.5.1.4.1.1.7")
 MODALITIES = {"radiograph": "DX", "CT": "CT", "MR": "MR", "ultrasound": "US", "mammogram": "MG", "unknown": "OT"}
@@ -62,34 +62,91 @@ class Study:
         frames: of images that stand for a frame of a file of several, by the UID that they go by: the file's class and
             UID, and which frame, from 1.
         picture: the picture itself as a secondary capture, for a study of its own; None where the scan has a study.
+        drawn: the image of each slice that a reader drew on, None for a picture; of a slice whose file is missing
+            there is none.
+        drawn_pictures: pictures in the new study of those slices that are not `picture`, by slice.
     """
 
     images: tuple[Dataset, ...]
     slices: tuple[int, ...]
     frames: Mapping[str, tuple[str, str, int]]
     picture: Dataset | None
+    drawn: Mapping[int | None, Dataset] = field(default_factory=dict)
+    drawn_pictures: Mapping[int, Dataset] = field(default_factory=dict)
 
     @property
     def is_new(self) -> bool:
         return self.picture is not None
 
+    @property
+    def evidence(self) -> list[Dataset]:
+        """Every image that something of an export is about, each once."""
+        return list({str(one.SOPInstanceUID): one for one in (*self.images, *self.drawn.values())}.values())
+
 
 def study_of(result: Result) -> Study:
     """The study of a result: its source's, or a new one where there is none or nothing of the source may be in it."""
+    elsewhere = _other_slices(result)
     if result.source is None or result.de_identified:
         if result.scan.pixels.ndim != 2:
             raise ValueError("a volume without a study is exported one slice at a time")
-        picture = _picture_of_its_own(result)
-        return Study((_without_pixels(picture),), (0,), {}, picture)
-    there = [(index, one) for index, one in enumerate(result.source.slices) if one is not None]
-    images = tuple(_stand_in(one, result.scan, index) for index, one in there)
-    frames = {}
-    for image, (_, one) in zip(images, there):
+        picture = _picture_of_its_own(result.scan, result)
+        others = {
+            at: _picture_of_its_own(flat, result, picture, number) for number, (at, flat) in enumerate(elsewhere, 2)
+        }
+        image = _without_pixels(picture)
+        drawn = {at: image for at in result.drawn_on if at == result.slice}
+        drawn |= {at: _without_pixels(other) for at, other in others.items()}
+        return Study((image,), (0,), {}, picture, drawn, others)
+    frames: dict[str, tuple[str, str, int]] = {}
+    images = stand_ins(result.source, result.scan, frames)
+    drawn: dict[int | None, Dataset] = {}
+    if result.scan.pixels.ndim == 3:
+        drawn = {at: images[at] for at in result.drawn_on if at is not None and at in images}
+    else:
+        drawn = {at: images[0] for at in result.drawn_on if at == result.slice}
+        for at, flat in elsewhere:
+            of = None if result.volume_source is None else result.volume_source.at(at)
+            if of is not None:
+                drawn[at] = stand_ins(of, flat, frames)[0]
+    return Study(tuple(images.values()), tuple(images), frames, None, drawn)
+
+
+def volume_of(result: Result) -> tuple[Scan, dict[int, Dataset], dict[str, tuple[str, str, int]]] | None:
+    """The volume that a result is of, or of a slice of, where its slices have a place in its study's space: (volume,
+    data sets that stand for its slices, `Study.frames` of them); None for any other.
+    """
+    flat = result.scan.pixels.ndim == 2
+    volume, source = (result.volume, result.volume_source) if flat else (result.scan, result.source)
+    if volume is None or source is None or volume.affine is None or result.de_identified:
+        return None
+    frames: dict[str, tuple[str, str, int]] = {}
+    images = stand_ins(source, volume, frames)
+    return (volume, images, frames) if "FrameOfReferenceUID" in next(iter(images.values())) else None
+
+
+def stand_ins(source: SourceRecord, scan: Scan, frames: dict[str, tuple[str, str, int]]) -> dict[int, Dataset]:
+    """A data set for each slice that is there, by its place; `frames` is given those that stand for a frame."""
+    images: dict[int, Dataset] = {}
+    for index, one in enumerate(source.slices):
+        if one is None:
+            continue
+        image = images[index] = _stand_in(one, scan, index)
         if one.frames > 1:
             of = (str(image.SOPClassUID), str(image.SOPInstanceUID), one.frame + 1)
             image.SOPClassUID, image.SOPInstanceUID = SECONDARY_CAPTURE, hd.UID()  # until `with_frames`
             frames[str(image.SOPInstanceUID)] = of
-    return Study(images, tuple(index for index, _ in there), frames, None)
+    return images
+
+
+def _other_slices(result: Result) -> list[tuple[int, Scan]]:
+    """The slices that readers drew on beside the one that is exported, as pictures."""
+    if result.scan.pixels.ndim == 3 or result.volume is None:
+        return []
+    count = len(result.volume.pixels)
+    return [
+        (at, frame(result.volume, at)) for at in result.drawn_on if at is not None and at != result.slice and at < count
+    ]
 
 
 def _stand_in(one: SourceSlice, scan: Scan, index: int) -> Dataset:
@@ -152,9 +209,14 @@ def decimal(value: float) -> str:
     return words if len(words) <= 16 else f"{value:.8g}"
 
 
-def _picture_of_its_own(result: Result) -> Dataset:
-    """The picture as 16 bits of grey, in a study and of a patient of its own, named by the pixels' hash."""
-    scan, when = result.scan, result.when
+def _picture_of_its_own(scan: Scan, result: Result, beside: Dataset | None = None, number: int = 1) -> Dataset:
+    """The picture as 16 bits of grey, in a study and of a patient of its own, named by the pixels' hash.
+
+    Args:
+        beside: the picture in whose study and series it lies; None for a study of its own.
+        number: of the picture in its series.
+    """
+    when = result.when
     low, high = float(scan.pixels.min()), float(scan.pixels.max())
     whole = bool((scan.pixels == np.rint(scan.pixels)).all()) and high - low <= 65535 and low >= 0
     slope = 1.0 if whole else (high - low) / 65535
@@ -166,13 +228,13 @@ def _picture_of_its_own(result: Result) -> Dataset:
         "MONOCHROME2",
         16,
         "PATIENT",
-        study_instance_uid=hd.UID(),
-        series_instance_uid=hd.UID(),
+        study_instance_uid=hd.UID() if beside is None else beside.StudyInstanceUID,
+        series_instance_uid=hd.UID() if beside is None else beside.SeriesInstanceUID,
         series_number=1,
         sop_instance_uid=hd.UID(),
-        instance_number=1,
+        instance_number=number,
         manufacturer=NAME,
-        patient_id=f"{NAME.upper()}-{scan.sha256[:12]}",
+        patient_id=f"{NAME.upper()}-{scan.sha256[:12]}" if beside is None else beside.PatientID,
         patient_name="",
         patient_birth_date="",
         patient_sex="",

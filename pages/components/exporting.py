@@ -26,6 +26,7 @@ LABELS = {  # of the forms in `engine.export.forms`, as short as they can be cho
     "sc": "Secondary capture",
     "dicom-pdf": "PDF in DICOM",
     "pdf": "PDF",
+    "animation": "Animation",
     "coco": "COCO",
     "csv": "CSV",
     "fhir": "FHIR",
@@ -136,6 +137,8 @@ def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple, ke
             opinions=kept.opinions,
             left_out=nothing,
             slice=None if whole else index,
+            volume=None if whole or index is None else opened.scan,
+            volume_source=None if whole else entry.source,
         )
         made = export(result, wish[3], wish[4], lambda done, every: progress(every + done, 2 * every))
         return Packed(_zipped(made.files), made.notes)

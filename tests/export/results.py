@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+from pydicom import dcmread
 
 from engine.explanation import Explanation, Path
 from engine.export.result import ModelUsed, Result
@@ -51,10 +54,15 @@ def radiograph(**elements) -> bytes:
 
 
 def ct_files(slices: int = 6) -> list[bytes]:
-    """A CT series of the same patient, with its place in space."""
-    files = series(
-        head(slices), **PATIENT | {"FrameOfReferenceUID": "1.2.826.0.1.5.9", "PositionReferenceIndicator": ""}
-    )
+    """A CT series of the same patient, with its place in space and a UID for each file."""
+    of = PATIENT | {"FrameOfReferenceUID": "1.2.826.0.1.5.9", "PositionReferenceIndicator": ""}
+    files = []
+    for place, file in enumerate(series(head(slices), **of), 1):
+        dataset = dcmread(io.BytesIO(file))
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.5.3.{place}"
+        written = io.BytesIO()
+        dataset.save_as(written)
+        files.append(written.getvalue())
     return files
 
 

@@ -136,7 +136,14 @@ def test_every_form_is_made_and_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exported = export(_film())
-    names = {"segmentation.dcm", "map_effusion.dcm", "report.dcm", "presentation_state.dcm", "secondary_capture.dcm"}
+    names = {
+        "segmentation.dcm",
+        "drawn.dcm",
+        "map_effusion.dcm",
+        "report.dcm",
+        "presentation_state.dcm",
+        "secondary_capture.dcm",
+    }
     assert set(exported.files) == names | {
         "session_pdf.dcm",
         "session.pdf",
