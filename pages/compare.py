@@ -14,10 +14,9 @@ from engine.review.measurements import ScanFacts, mask_of
 from engine.review.records import Annotation, UnusableRecord
 from engine.scan import Scan, frame
 from engine.scan.side_by_side import placed_on
-from pages.components import common, comparing, desk, open_scans, scan_list, scan_words
+from pages.components import common, comparing, desk, open_scans, scan_page, scan_words
 from pages.components.checkpoint_choice import Offers, offered, standing
 from pages.components.comparing import HELD_BACK, NOT_PREDICTED, Said, same_finding
-from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import OpenScan
 from pages.components.words import literal
@@ -296,17 +295,8 @@ def _slice_like(prior: OpenScan, opened: OpenScan) -> Scan:
 
 
 def main() -> None:
-    with st.sidebar, st.container(key="scans"):
-        scan_list.sidebar()
-        drop_anywhere()
-    with st.container(key="notices"):
-        if notice := st.session_state.get("notice"):
-            common.line(notice, "warn")
-    if (entry := open_scans.next_to_show()) is not None:
-        scan_list.wait_for_reading(entry)
-    opened = open_scans.chosen()
-    if opened is None:
-        common.line("No scan is open; drop one anywhere on this page.", "quiet")
+    scan_page.frame()
+    if (opened := scan_page.scan_on_show()) is None:
         return
     with st.container(key="comparing"):
         mode = st.segmented_control(

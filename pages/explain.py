@@ -16,7 +16,7 @@ from pages.components import (
     exporting,
     open_scans,
     reasons,
-    scan_list,
+    scan_page,
     scan_words,
     shelf,
     sketching,
@@ -25,7 +25,6 @@ from pages.components import (
     words,
 )
 from pages.components.checkpoint_choice import Offers, better, choices, choose, offered, standing, take
-from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import Entry, OpenScan
 from viewer import BlankFindings, VolumePlace, explain_state, explain_view
@@ -318,21 +317,8 @@ def view(
 
 
 def main() -> None:
-    with st.sidebar, st.container(key="scans"):
-        scan_list.sidebar()
-        drop_anywhere()
-    with st.container(key="notices"):
-        if notice := st.session_state.get("notice"):
-            common.line(notice, "warn")
-    if (entry := open_scans.next_to_show()) is not None:
-        scan_list.wait_for_reading(entry)
-    opened = open_scans.chosen()
-    if opened is None:
-        with st.container(key="empty"):
-            st.markdown(
-                "**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there.",
-                text_alignment="center",
-            )
+    scan_page.frame()
+    if (opened := scan_page.scan_on_show()) is None:
         return
     with st.sidebar:
         sketching.beside(opened, VIEW)

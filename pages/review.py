@@ -15,13 +15,12 @@ from pages.components import (
     open_scans,
     review_panel,
     review_view,
-    scan_list,
+    scan_page,
     sketching,
     words,
 )
 from pages.components.checkpoint_choice import offered, standing
 from pages.components.desk import IN_MEMORY, Desk
-from pages.components.drop_anywhere import drop_anywhere
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import OpenScan
 
@@ -109,12 +108,7 @@ def at_the_desk(opened: OpenScan, mode: str) -> None:
 
 
 def main() -> None:
-    with st.sidebar, st.container(key="scans"):
-        scan_list.sidebar()
-        drop_anywhere()
-    with st.container(key="notices"):
-        if notice := st.session_state.get("notice"):
-            common.line(notice, "warn")
+    scan_page.frame()
     try:
         in_memory = desk.store().in_memory
     except UnusableStore as error:
@@ -127,15 +121,7 @@ def main() -> None:
     if mode == "Agreement":
         agreement_picture.show(desk.store().readings())
         return
-    if (entry := open_scans.next_to_show()) is not None:
-        scan_list.wait_for_reading(entry)
-    opened = open_scans.chosen()
-    if opened is None:
-        with st.container(key="empty"):
-            st.markdown(
-                "**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there.",
-                text_alignment="center",
-            )
+    if (opened := scan_page.scan_on_show()) is None:
         return
     try:
         at_the_desk(opened, mode or MODES[0])

@@ -20,7 +20,7 @@ ELSEWHERE = {
     "browser/test_drawing.py": "viewer: demo_drawing marks",
     "browser/test_compare.py": "pages: compare",
     "browser/test_exporting.py": "pages.components: exporting",
-    "browser/test_explain.py": "pages.components: drop_anywhere",
+    "browser/test_explain.py": "pages.components: drop_anywhere scan_page",
     "browser/test_scan_list.py": "pages.components: scan_list",
     "browser/test_viewer.py": "viewer: demo demo_volume",
     "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation input_gradients "

@@ -151,18 +151,7 @@ def write_explanations(out: Path, scan: Scan, checkpoint, records: list[Explanat
     text = {
         "remark": REMARK,
         "version": __version__,
-        "scan": {
-            "sha256": scan.sha256,
-            "kind": scan.kind,
-            "shape": list(scan.pixels.shape),
-            "spacing_mm": scan.spacing_mm,
-            "spacing_at": scan.spacing_at,
-            "affine": None if scan.affine is None else scan.affine.tolist(),
-            "remarks": list(scan.remarks),
-            "bits": scan.bits,
-            "window": list(scan.window),
-            "tags": dict(scan.tags),
-        },
+        "scan": scan.record(),
         "checkpoint": {
             "name": checkpoint.name,
             "method": checkpoint.method,

@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from engine.export.result import NAME, Result
 from engine.export.session_pdf import session_pdf
-from engine.export.study import Study, device, finished, maker
+from engine.export.study import Study, belongs_to, device, finished, maker
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.104.1"
 
@@ -18,18 +18,10 @@ def encapsulated_pdf(result: Result, study: Study) -> Dataset:
     """The session's PDF, in the study of the scan."""
     image, pdf = study.images[0], session_pdf(result)
     made = SOPClass(
-        study_instance_uid=image.StudyInstanceUID,
         sop_class_uid=SOP_CLASS,
         modality="DOC",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        patient_id=image.PatientID,
-        patient_name=str(image.PatientName or ""),
-        patient_birth_date=image.PatientBirthDate,
-        patient_sex=image.PatientSex or None,
-        accession_number=image.AccessionNumber or None,
-        study_id=image.StudyID or None,
-        study_date=image.StudyDate or None,
-        study_time=image.StudyTime or None,
+        **belongs_to(image),
         **maker(5),
         **device(),
     )

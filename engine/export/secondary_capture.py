@@ -7,7 +7,7 @@ from pydicom import Dataset
 
 from engine.export.pictures import sheet
 from engine.export.result import Result
-from engine.export.study import Study, finished, maker
+from engine.export.study import Study, belongs_to, finished, maker
 
 
 def secondary_capture(result: Result, study: Study) -> Dataset:
@@ -18,16 +18,8 @@ def secondary_capture(result: Result, study: Study) -> Dataset:
         "RGB",
         8,
         "PATIENT",
-        study_instance_uid=image.StudyInstanceUID,
         manufacturer=maker(4)["manufacturer"],
-        patient_id=image.PatientID,
-        patient_name=str(image.PatientName or ""),
-        patient_birth_date=image.PatientBirthDate,
-        patient_sex=image.PatientSex or None,
-        accession_number=image.AccessionNumber or None,
-        study_id=image.StudyID or None,
-        study_date=image.StudyDate or None,
-        study_time=image.StudyTime or None,
+        **belongs_to(image),
         patient_orientation=("L", "F"),
         **{name: value for name, value in maker(4).items() if name != "manufacturer"},
     )

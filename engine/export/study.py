@@ -280,6 +280,21 @@ def maker(number: int) -> dict[str, Any]:
     }
 
 
+def belongs_to(image: Dataset) -> dict[str, Any]:
+    """The patient and the study of an image, for objects that take them one by one."""
+    return {
+        "study_instance_uid": image.StudyInstanceUID,
+        "patient_id": image.PatientID,
+        "patient_name": str(image.PatientName or ""),
+        "patient_birth_date": image.PatientBirthDate,
+        "patient_sex": image.PatientSex or None,
+        "accession_number": image.AccessionNumber or None,
+        "study_id": image.StudyID or None,
+        "study_date": image.StudyDate or None,
+        "study_time": image.StudyTime or None,
+    }
+
+
 def device() -> dict[str, Any]:
     """The rest of them, for those that take it."""
     return {"manufacturer_model_name": NAME, "software_versions": __version__, "device_serial_number": SERIAL}

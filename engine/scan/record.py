@@ -94,6 +94,21 @@ class Scan:
         if unknown := set(self.tags) - set(TAG_NAMES):
             raise UnreadableScan(f"Tags outside the allowed list: {', '.join(sorted(unknown))}.")
 
+    def record(self) -> dict:
+        """The scan without its pixels, as plain JSON types."""
+        return {
+            "sha256": self.sha256,
+            "kind": self.kind,
+            "shape": list(self.pixels.shape),
+            "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
+            "spacing_at": self.spacing_at,
+            "affine": None if self.affine is None else self.affine.tolist(),
+            "remarks": list(self.remarks),
+            "bits": self.bits,
+            "window": list(self.window),
+            "tags": dict(self.tags),
+        }
+
     @property
     def plane_spacing_mm(self) -> tuple[float, float] | None:
         """(row, column) millimetres between the pixel centres of a picture or of each slice; None where

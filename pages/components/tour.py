@@ -154,10 +154,12 @@ def go(page: str, place: int | None) -> None:
 
 def bar() -> None:
     """The line of the tour above a page, where one is under way; to be called before the page runs."""
-    stops = steps(common.usable())
     if (target := st.session_state.pop("tour to", None)) is not None:
         page, place = target
         st.switch_page(page, query_params={PARAMETER: str(place + 1)})
+    if PARAMETER not in st.query_params:
+        return
+    stops = steps(common.usable())
     place = current(len(stops))
     if place is None:
         return
