@@ -74,7 +74,7 @@ def review(
     if found.faults:
         print("\n".join(found.faults))
         raise UsageError("the audit log, or what it tells of, is not as it was written.")
-    print("The chain is whole, and every case, drawing, reading and opinion is as the log says.")
+    print("The chain is whole, and every case, drawing, reading, opinion and assignment is as the log says.")
 
 
 def _export(cases: Sequence[Case], out: Path, json: Path | None) -> None:

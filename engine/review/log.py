@@ -16,10 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from engine.review.records import now
-from engine.review.tables import ANNOTATIONS, ANSWERS, CASES, LOG
+from engine.review.tables import ANNOTATIONS, ANSWERS, ASSIGNMENTS, CASES, LOG
 
 FIRST = "0" * 64  # what stands before the first entry
-ACTIONS = ("added", "changed", "removed", "submitted", "accepted", "returned", "reading", "opinion")
+ACTIONS = (
+    *("added", "changed", "removed", "submitted", "accepted", "returned"),
+    *("reading", "opinion", "assigned", "unassigned"),
+)
 MOST_FAULTS = 20
 
 
@@ -33,9 +36,10 @@ class Entry:
         reader: the name that the reader gave. It is not verified.
         action: one of ACTIONS.
         scan_sha256: of the scan that it was done on.
-        subject: id of the annotation, reading or opinion; empty for the case itself.
+        subject: id of the annotation, reading, opinion or assignment; empty for the case itself.
         revision: of the case, once it was done.
-        body: JSON of what stands afterwards: the record (of one that was removed, what it was), or the case's note.
+        body: JSON of what stands afterwards: the record (of one that was removed or unassigned, what it was), or the
+            case's note.
         previous, hash: of the entry before, and of this one.
     """
 
@@ -116,6 +120,7 @@ def verify(connection: Connection, head: str | None = None) -> Verification:
     previous, number, hashes = FIRST, 0, set()
     annotations: dict[str, str] = {}
     answers: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     cases: dict[str, tuple[int, str]] = {}
     for row in connection.execute(select(LOG).order_by(LOG.c.number)):
         entry = Entry(*row)
@@ -127,11 +132,12 @@ def verify(connection: Connection, head: str | None = None) -> Verification:
             faults.append(f"Entry {entry.number} is not what was written.")
         previous, number = entry.hash, entry.number
         hashes.add(entry.hash)
-        _replay(entry, annotations, answers, cases)
+        _replay(entry, annotations, answers, assigned, cases)
     if head is not None and head not in hashes and head != FIRST:
         faults.append("The log does not hold the entry whose hash was noted; entries were cut off or exchanged.")
     faults += _unlike("annotation", annotations, connection.execute(select(ANNOTATIONS.c.id, ANNOTATIONS.c.body)))
     faults += _unlike("reading or opinion", answers, connection.execute(select(ANSWERS.c.id, ANSWERS.c.body)))
+    faults += _unlike("assignment", assigned, connection.execute(select(ASSIGNMENTS.c.id, ASSIGNMENTS.c.body)))
     standing = connection.execute(select(CASES.c.scan_sha256, CASES.c.revision, CASES.c.state))
     faults += _unlike("case", cases, [(row[0], (row[1], row[2])) for row in standing])
     count = connection.scalar(select(func.count()).select_from(LOG)) or 0
@@ -139,12 +145,22 @@ def verify(connection: Connection, head: str | None = None) -> Verification:
 
 
 def _replay(
-    entry: Entry, annotations: dict[str, str], answers: dict[str, str], cases: dict[str, tuple[int, str]]
+    entry: Entry,
+    annotations: dict[str, str],
+    answers: dict[str, str],
+    assigned: dict[str, str],
+    cases: dict[str, tuple[int, str]],
 ) -> None:
     """Does to the dictionaries what the entry says was done to the tables."""
     state = cases.get(entry.scan_sha256, (0, "draft"))[1]
     if entry.action in ("reading", "opinion"):
         answers[entry.subject] = entry.body
+        return
+    if entry.action in ("assigned", "unassigned"):
+        if entry.action == "assigned":
+            assigned[entry.subject] = entry.body
+        else:
+            assigned.pop(entry.subject, None)
         return
     if entry.action == "removed":
         annotations.pop(entry.subject, None)

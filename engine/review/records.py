@@ -249,8 +249,35 @@ class Opinion:
         _require(_share(self.probability) and _share(self.threshold), "A probability lies in [0, 1].", self.probability)
 
 
-Record = Annotation | Reading | Opinion
-Kept = TypeVar("Kept", Annotation, Reading, Opinion)
+@dataclass(frozen=True)
+class Assignment:
+    """A scan that a reader is to read.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        scan_sha256: of the scan.
+        assignee: who is to read it, by the name that readers give. It is not verified.
+        reader: who assigned it, likewise.
+        created: when, see `now`.
+
+    Raises:
+        UnusableRecord: when a field is not as described.
+    """
+
+    id: str
+    scan_sha256: str
+    assignee: str
+    reader: str
+    created: str
+
+    def __post_init__(self):
+        _check_identity(self)
+        if checked_reader(self.assignee) != self.assignee:
+            raise UnusableRecord("A reader's name has no blanks around it.")
+
+
+Record = Annotation | Reading | Opinion | Assignment
+Kept = TypeVar("Kept", Annotation, Reading, Opinion, Assignment)
 
 
 def to_json(record: Record) -> dict[str, Any]:

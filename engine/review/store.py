@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from engine.review import log
 from engine.review.cases import NEXT, Case, Conflict, Locked, case_of, read_case, write_annotations, write_case
@@ -20,15 +20,17 @@ from engine.review.measurements import ScanFacts, check_place
 from engine.review.records import (
     LONGEST_COMMENT,
     Annotation,
+    Assignment,
     Opinion,
     Reading,
     UnusableRecord,
     checked_reader,
     from_json,
+    new_id,
     now,
     to_json,
 )
-from engine.review.tables import ANSWERS, CASES
+from engine.review.tables import ANSWERS, ASSIGNMENTS, CASES, LOG
 
 MOST_ANNOTATIONS = 2000  # of one case
 
@@ -175,6 +177,63 @@ class Store:
         """Those of one scan, or all, from the oldest on."""
         return tuple(from_json(Opinion, body) for body in self._answers("opinion", scan_sha256))
 
+    def assign(self, scans: Iterable[str], to: str, *, reader: str) -> tuple[Assignment, ...]:
+        """Has a reader read the scans, by their sha256, beside whoever they are assigned to already; all or none.
+
+        A case's revision does not rise with it, so that whoever draws meanwhile meets no conflict.
+
+        Returns:
+            The new assignments; a scan that is theirs already gets none.
+
+        Raises:
+            NotSaved: the database did not take it.
+            UnusableRecord: a name or a scan that is none.
+        """
+        reader, to = checked_reader(reader), checked_reader(to)
+        with self.database.writing() as connection:
+            theirs = set(connection.scalars(select(ASSIGNMENTS.c.scan_sha256).where(ASSIGNMENTS.c.assignee == to)))
+            made = []
+            for scan in dict.fromkeys(scans):
+                if scan not in theirs:
+                    made.append(Assignment(new_id(), scan, to, reader, now()))
+                    self._write_assignment(connection, made[-1], reader, "assigned")
+            return tuple(made)
+
+    def unassign(self, scans: Iterable[str], to: str | None, *, reader: str) -> tuple[Assignment, ...]:
+        """Takes the scans from a reader, or from everybody; all or none. Returns the assignments that ended.
+
+        Raises:
+            NotSaved: the database did not take it.
+            UnusableRecord: a name that is none.
+        """
+        reader, wanted = checked_reader(reader), set(scans)
+        with self.database.writing() as connection:
+            ended = [
+                one
+                for one in _assignments(connection)
+                if one.scan_sha256 in wanted and (to is None or one.assignee == to)
+            ]
+            for one in ended:
+                self._write_assignment(connection, one, reader, "unassigned")
+            return tuple(ended)
+
+    def assignments(self) -> tuple[Assignment, ...]:
+        """All that stand, those of one scan from the oldest on."""
+        with self.database.reading() as connection:
+            return tuple(_assignments(connection))
+
+    def readers(self) -> tuple[str, ...]:
+        """Every name that was given for a reader or assigned to, in the order of the alphabet."""
+        with self.database.reading() as connection:
+            names = {*connection.scalars(select(LOG.c.reader).distinct())}
+            names |= {*connection.scalars(select(ASSIGNMENTS.c.assignee).distinct())}
+            return tuple(sorted(names, key=str.casefold))
+
+    def answered(self) -> frozenset[str]:
+        """The scans of which there are readings or opinions."""
+        with self.database.reading() as connection:
+            return frozenset(connection.scalars(select(ANSWERS.c.scan_sha256).distinct()))
+
     def history(self, scan_sha256: str) -> tuple[log.Entry, ...]:
         """Who did what on a scan, from the oldest entry on."""
         with self.database.reading() as connection:
@@ -205,8 +264,30 @@ class Store:
             return [json.loads(body) for body in connection.scalars(rows)]
 
     @staticmethod
+    def _write_assignment(connection: Connection, one: Assignment, reader: str, action: str) -> None:
+        entry = log.append(
+            connection,
+            reader=reader,
+            action=action,
+            scan_sha256=one.scan_sha256,
+            subject=one.id,
+            revision=read_case(connection, one.scan_sha256).revision,
+            content=to_json(one),
+        )
+        if action == "assigned":
+            row = {"id": one.id, "scan_sha256": one.scan_sha256, "assignee": one.assignee, "body": entry.body}
+            connection.execute(insert(ASSIGNMENTS).values(row))
+        else:
+            connection.execute(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.id == one.id))
+
+    @staticmethod
     def _begun(connection: Connection, scan_sha256: str, base: int) -> Case:
         case = read_case(connection, scan_sha256)
         if case.revision != base:
             raise Conflict(case, base)
         return case
+
+
+def _assignments(connection: Connection) -> list[Assignment]:
+    bodies = connection.scalars(select(ASSIGNMENTS.c.body))
+    return sorted((from_json(Assignment, json.loads(body)) for body in bodies), key=lambda one: (one.created, one.id))

@@ -40,6 +40,16 @@ ANSWERS = Table(  # readings and opinions: each is kept once and never changed
     Index("answers_of_a_case", "scan_sha256", "kind"),
 )
 
+ASSIGNMENTS = Table(  # who is to read which scan
+    "assignments",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("scan_sha256", String(64), nullable=False),
+    Column("assignee", String(80), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("an_assignee_once", "scan_sha256", "assignee", unique=True),
+)
+
 LOG = Table(  # append-only: triggers refuse every update and deletion
     "audit_log",
     METADATA,

@@ -217,4 +217,8 @@ def done(entry: Entry) -> str:
     if entry.action == "opinion":
         how = "agreed" if content["agrees"] else "disagreed"
         return f"{how} on {content['finding']}" + (f": {content['reason']}" if content["reason"] else "")
+    if entry.action == "assigned":
+        return f"assigned it to {content['assignee']}"
+    if entry.action == "unassigned":
+        return f"took it from {content['assignee']}"
     return f"{entry.action} the case" + (f": {content['note']}" if content.get("note") else "")

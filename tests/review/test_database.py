@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from engine.review.database import MEMORY, Database, UnusableStore, address
-from engine.review.migrations.versions import first_tables
+from engine.review.migrations.versions import assignments, first_tables
 from engine.review.store import Store
 from engine.review.tables import METADATA
 from tests.review.test_records import annotation
@@ -23,7 +23,18 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(store):
     with store.database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
-        assert context.get_current_revision() == first_tables.revision
+        assert context.get_current_revision() == assignments.revision
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds(store, url, open_store):
+    case = store.save(SCAN, [annotation()], base=0, reader="A")
+    with store.database.writing() as connection:
+        connection.execute(text("DROP TABLE assignments"))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{first_tables.revision}'"))
+    newer = open_store(url)
+    assert newer.case(SCAN) == case and newer.assignments() == ()
+    newer.assign([SCAN], "B", reader="A")
+    assert newer.verify().faults == ()
 
 
 def test_the_environment_names_an_address_a_folder_or_memory(tmp_path):

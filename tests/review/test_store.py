@@ -344,6 +344,7 @@ def test_nothing_in_the_database_names_a_file_or_a_patient(store, url):
     from engine.review.tables import METADATA
 
     assert {table.name: sorted(column.name for column in table.columns) for table in METADATA.sorted_tables} == {
+        "assignments": ["assignee", "body", "id", "scan_sha256"],
         "answers": ["body", "id", "kind", "number", "reader", "scan_sha256"],
         "audit_log": sorted("number at reader action scan_sha256 subject revision body previous hash".split()),
         "cases": sorted("scan_sha256 revision state note changed changed_by facts".split()),
