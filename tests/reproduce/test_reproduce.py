@@ -18,7 +18,8 @@ from engine.methods.attri_net.train import PRESETS
 from engine.methods.supervised.produce import tiny as tiny_ceiling
 from engine.metrics.measure import Measure, Sample, metrics
 from engine.registry import method, open_model
-from engine.reproduce.records import Ratio, Table, Training, Wanted, assembled, ratio
+from engine.reproduce.records import Table, Training, assembled
+from engine.reproduce.rows import Ratio, Wanted, ratio
 from engine.reproduce.tables import (
     EARLY,
     GUIDED,
@@ -58,9 +59,7 @@ def measure(metric="disease_sensitivity", value=0.3, half_width=0.03, n=10) -> M
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_whole(name):
     table = TABLES[name]
-    asked = {
-        model for row in table.rows for model in ((row.model, row.than) if isinstance(row, Ratio) else (row.model,))
-    }
+    asked = {model for row in table.rows for model, _ in row.asks}
     assert asked == {*table.models, *(table.baselines.names if table.baselines else ())}
     assert all(row.metric in metrics() for row in table.rows)
     assert all(training.guidance in GUIDANCE for training in table.models.values())

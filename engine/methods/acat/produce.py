@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from engine.explanation import fitting_change_limit
 from engine.methods.acat.counterfactual import Search
 from engine.methods.acat.evaluate import Looked, evaluate
 from engine.methods.acat.explain import ACATModel
-from engine.methods.acat.maps import TOGETHER, identity, keep_saliency, read_saliency
+from engine.methods.acat.maps import identity, keep_saliency, read_saliency, together
 from engine.methods.acat.network import ACAT
 from engine.methods.acat.train import (
     Architecture,
@@ -56,8 +56,8 @@ class ACATPipeline(PhasedPipeline):
             raise ValueError("ACAT is trained from the beginning; leave --start-from out.")
         if self.preset.batch % job.machine.devices:
             raise ValueError(f"batches of {self.preset.batch} cannot be shared by {job.machine.devices} devices.")
-        architecture = self.preset.architecture.suited_to(job.collection)
-        self.preset = replace(self.preset, architecture=architecture)
+        self.preset = self.preset.suited_to(job.collection)
+        architecture = self.preset.architecture
         self.data = TrainingData(job.collection, self.preset)
         torch.manual_seed(job.seed)
         self.nets, self.learning = Networks(architecture), Networks(architecture)
@@ -84,7 +84,7 @@ class ACATPipeline(PhasedPipeline):
         nets, search = self.nets, self.preset.search
         folder = self.job.run_folder / f"saliency-{identity(search, nets.baseline, nets.autoencoder)}"
         indices = np.concatenate([self.data.parts[part] for part in ("train", "validation")])
-        parts = [indices[start : start + TOGETHER] for start in range(0, len(indices), TOGETHER)]
+        parts = together(indices)
         own = slice(fabric.global_rank, None, fabric.world_size)
         folded, read = fused(nets), self.data.films.batch
         keep_saliency(read, parts, folded.baseline, folded.autoencoder, search, folder, fabric.device, own)

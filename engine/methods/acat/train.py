@@ -132,6 +132,10 @@ class Preset:
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging must lie in [0, 1), got {self.averaging}.")
 
+    def suited_to(self, collection: Collection) -> Preset:
+        """The same with an architecture for the classes that the collection knows."""
+        return replace(self, architecture=self.architecture.suited_to(collection))
+
 
 def sides_known(collection: Collection) -> bool:
     """Whether every scan of a collection says on which side of the head its finding is."""
