@@ -51,7 +51,7 @@ ELSEWHERE = {
     "pictures presentation_state result secondary_capture segmentation session_pdf structured_report study validation",
     "inference/test_inference.py": "inference: messages process tasks",
     "methods/acat/test_network.py": "networks: autoencoder",
-    "methods/acat/test_produce.py": "methods.acat: calls evaluate maps train",
+    "methods/acat/test_produce.py": "methods.acat: calls maps train",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
     "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures presets produce "

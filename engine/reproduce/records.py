@@ -61,6 +61,7 @@ class Table:
     Attributes:
         method: of all its checkpoints.
         data, options, findings: the collection that they are trained and tested on.
+        measured_on: another collection, which they are measured on, all of it; nothing learns from that.
         changes: settings of the training that differ from the preset, the same for all.
         models: the checkpoints, by the name that a reader sees.
         baselines: what stands beside that is no checkpoint, see `Baselines`.
@@ -78,6 +79,12 @@ class Table:
     changes: Mapping[str, str] = field(default_factory=dict)
     baselines: Baselines | None = None
     more: Callable[[object, Collection, np.ndarray], list[Measure]] | None = None
+    measured_on: str = ""
+
+    @property
+    def measured_data(self) -> str:
+        """The collection whose pictures the rows are of, and whose folder is asked for."""
+        return self.measured_on or self.data
 
     def checkpoint(self, model: str, preset: str) -> str:
         """The name of a model's checkpoint; that of another preset than "demo" says which."""

@@ -391,7 +391,7 @@ TABLES: Mapping[str, Table] = {
 }
 
 # Asked for by one name.
-TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-brain-mri")}
+TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-brain-mri"), **attention.TOGETHER}
 STUDIES = {  # tables without a checkpoint of their own: the module that has PRESETS, study and NOTE
     "invariance-scm": "engine.bias.studies.scm",
     "invariance-phantom": "engine.bias.studies.phantom",

@@ -18,12 +18,15 @@ from engine.methods.acat.counterfactual import NEGATIVE, POSITIVE, latent_counte
 from engine.methods.acat.explain import ACATModel
 from engine.methods.acat.train import targets
 from engine.metrics.classification import share
+from engine.metrics.evidence_on_body import evidence_on_body
 from engine.metrics.hit_rate import hit_rate
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, Sample, collected
 from engine.metrics.overlap import by_area, dice, iou
 from engine.metrics.preactivation_variance import preactivation_variance
 from engine.metrics.recovery import recovery, restraint
+from engine.metrics.within_strata import auc_within
+from engine.networks.volume_films import slices_read
 
 BATCH = 16
 MOST_EXPLAINED = 300  # scans whose counterfactuals by ACAT itself, and true ones, are made
@@ -71,9 +74,9 @@ class Looked:
 def _volumes(model: ACATModel, collection: Collection, indices: np.ndarray) -> Iterable[Tensor]:
     """(B, S, H, W) on the model's device, in batches."""
     for start in range(0, len(indices), BATCH):
+        count = slices_read(collection, model.slices)
         seen = [
-            model.preprocessing.apply_volume(collection.image(int(i)), model.slices)
-            for i in indices[start : start + BATCH]
+            model.preprocessing.apply_volume(collection.image(int(i)), count) for i in indices[start : start + BATCH]
         ]
         yield torch.from_numpy(np.stack(seen)).to(model.device)
 
@@ -96,6 +99,7 @@ def evaluate(model: ACATModel, collection: Collection, indices: np.ndarray) -> t
     for place, target in ((NEGATIVE, "target without it"), (POSITIVE, "target with it")):
         measured(reached_share, looked.reached[place], finding, groups, f"{BASELINE}, {target}")
     _where(measured, model, collection, indices, known, looked)
+    _inside(measured, model, collection, indices, known, looked)
     measured(_variances, model, collection, indices[:MOST_NOISED])
     return rows, remarks
 
@@ -171,6 +175,37 @@ def _scaled(changes: np.ndarray) -> np.ndarray:
     return saliency(volume, torch.from_numpy(changes.astype(np.float32))).numpy()
 
 
+def _inside(
+    measured: Callable[..., None],
+    model: ACATModel,
+    collection: Collection,
+    indices: np.ndarray,
+    known: np.ndarray,
+    looked: Looked,
+) -> None:
+    """Of slices that say where in their organ they lie, the AUC among those of one height, which that place alone
+    cannot raise; and the share of the saliency on organ and body, where the collection knows them.
+    """
+    finding, groups, ill = model.findings[0], collection.patients[indices], (known > 0).astype(np.float32)
+    strata = np.array([collection.position(int(i)) for i in indices])
+    if (strata >= 0).any():
+        present = 1 - looked.classes[0, :, 0]
+        measured(named, auc_within, BASELINE, ill, present, strata, finding=finding, groups=groups)
+        measured(auc_within, ill, looked.probabilities, strata, finding=finding, groups=groups)
+    some = indices[:MOST_EXPLAINED]
+    for place, ask in (("organ", collection.organ), ("body", collection.body)):
+        masks = [ask(int(i), model.preprocessing.size) for i in some]
+        pairs = [
+            (_flat(drawn.astype(np.float32)), _flat(_on_grid(mask, model, collection)))
+            for drawn, mask in zip(looked.saliency, masks, strict=False)
+            if mask is not None
+        ]
+        if pairs:
+            there = np.array([mask is not None for mask in masks])
+            who = groups[: len(some)][there]
+            measured(evidence_on_body, pairs, finding=finding, groups=who, variant=f"saliency on the {place}")
+
+
 def _flat(volume: np.ndarray) -> np.ndarray:
     """(S, H, W) as one picture (S H, W), slice under slice."""
     return volume.reshape(-1, volume.shape[-1])
@@ -179,20 +214,25 @@ def _flat(volume: np.ndarray) -> np.ndarray:
 def _mask(collection: Collection, index: int, finding: str, model: ACATModel) -> np.ndarray | None:
     """(S, H, W) bool of the lesion on the model's grid."""
     mask = collection.mask(index, finding, model.preprocessing.size)
-    return None if mask is None else model.preprocessing.volume(mask.astype(np.float32), model.slices) >= 0.5
+    return None if mask is None else _on_grid(mask, model, collection)
+
+
+def _on_grid(mask: np.ndarray, model: ACATModel, collection: Collection) -> np.ndarray:
+    """A mask (S, H, W) of a scan on the model's grid."""
+    return model.preprocessing.volume(mask.astype(np.float32), slices_read(collection, model.slices)) >= 0.5
 
 
 def _territories(heads: StrokePhantom, index: int, model: ACATModel) -> np.ndarray:
     """(S, H, W) bool: the territories of the patient's infarcts, on the model's grid."""
     there = np.isin(heads.territory_map(index), [1 + place for place in heads.stroke_territories(index)])
-    return model.preprocessing.volume(there.astype(np.float32), model.slices) >= 0.5
+    return _on_grid(there, model, heads)
 
 
 def _truth(model: ACATModel, collection: Collection, index: int, finding: str) -> tuple[np.ndarray, np.ndarray]:
     """The scan and its true counterfactual without the finding, in the network's range of the scan."""
     prep = model.preprocessing
     scan, true = (
-        prep.volume(volume, model.slices)
+        prep.volume(volume, slices_read(collection, model.slices))
         for volume in (collection.image(index), collection.counterfactual(index, without=(finding,)))
     )
     low, high = prep.ends(scan)

@@ -133,12 +133,13 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     return run_pipeline(ACATPipeline(job))
 
 
-def tiny(folder: Path, seed: int = 0) -> Checkpoint:
+def tiny(folder: Path, seed: int = 0, finding: str = "Infarct", collection: str = "stroke_phantom") -> Checkpoint:
     """A small checkpoint with random weights, for tests."""
     torch.manual_seed(seed)
-    architecture = Architecture(size=16, classes=4, backbone="seven_layers", width=4, autoencoder_width=4, latent=2)
+    classes = 4 if collection == "stroke_phantom" else 2
+    backbone = "seven_layers" if classes == 4 else "small_resnet"
+    architecture = Architecture(size=16, classes=classes, backbone=backbone, width=4, autoencoder_width=4, latent=2)
     nets = Networks(architecture).eval()
-    finding = "Infarct"
     return save_checkpoint(
         folder,
         method="acat",
@@ -148,7 +149,7 @@ def tiny(folder: Path, seed: int = 0) -> Checkpoint:
             "preprocessing": asdict(Preprocessing(architecture.size)),
             "slices": 3,
             "search": asdict(Search(steps=3, step_size=1.0, alpha=0.1)),
-            "data": {"collection": "stroke_phantom", "kind": "CT"},
+            "data": {"collection": collection, "kind": "CT"},
             "thresholds": {finding: 0.5},
             "scales": {finding: 0.2},
             "change_limit": 0.5,

@@ -298,7 +298,7 @@ class AutoencoderPhase(Phase):
         super().__init__(data, preset, net, average, preset.autoencoder_steps, preset.learning_rate, seed)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        volumes = -(-self.preset.slice_batch // self.preset.slices)
+        volumes = -(-self.preset.slice_batch // self.data.films.slices)
         slices = self.data.films.batch(self.chosen(step, volumes)).flatten(0, 1)[:, None]
         some = self.draw("slices", step).permutation(len(slices))[: self.preset.slice_batch]
         x = slices[torch.from_numpy(some[shard(len(some), fabric)])].to(fabric.device)
