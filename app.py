@@ -8,6 +8,7 @@ import streamlit as st
 
 PAGES = (  # in the order of the sidebar: script, title, address; the first is where a visitor arrives
     ("pages/explain.py", "Explain", ""),
+    ("pages/worklist.py", "Worklist", "worklist"),
     ("pages/compare.py", "Compare", "compare"),
     ("pages/review.py", "Review", "review"),
     ("pages/learned.py", "What the model learned", "learned"),

@@ -8,11 +8,10 @@ from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Job
 from engine.regions import places_in_words
-from engine.scan import Scan, frame
+from engine.scan import Scan
 from pages.components import (
     ahead,
     common,
-    detectors,
     exporting,
     open_scans,
     reasons,
@@ -24,9 +23,10 @@ from pages.components import (
     volumes,
     words,
 )
-from pages.components.checkpoint_choice import Offers, better, choices, choose, offered, standing, take
+from pages.components.checkpoint_choice import Offers, better, choose, offered, take
 from pages.components.explaining import Explained, explaining
-from pages.components.shelf import Entry, OpenScan
+from pages.components.explaining_ahead import explain_ahead
+from pages.components.shelf import OpenScan
 from viewer import BlankFindings, VolumePlace, explain_state, explain_view
 
 MAPS, REASONS, TWINS = "Maps", "Reasons", "Side by side"
@@ -53,38 +53,6 @@ def predict_counterfactual(
         return common.model_of(checkpoint, device).predict_counterfactual(scan, amounts)
 
     return common.ask(("without", scan.sha256, checkpoint.identity, tuple(sorted(amounts.items())), device), work)
-
-
-def explain_ahead(opened: OpenScan) -> None:
-    """Has the other open scans explained in the background, those after this one first, each by the checkpoint that
-    would be chosen for it.
-    """
-    usable, made, device = common.usable(), dict(choices()), common.device()
-
-    def work_for(other: OpenScan):
-        offers = offered(other, usable)
-        if not any(common.takes(c, other.scan.kind, other.slices) for c in offers.checkpoints):
-            return None
-        checkpoint, index = standing(offers, made), other.slices // 2 if other.slices > 1 else 0
-        return checkpoint.identity, *explaining(other, frame(other.scan, index), checkpoint, device)
-
-    def ended(entry: Entry, work: ahead.Work, job: Job) -> None:
-        if job.error is None:
-            entry.explained_by(work[0], job.answer().unlike, job.answer().told)
-        else:
-            expected = isinstance(job.error, common.EXPECTED)
-            entry.note = str(job.error) if expected else "not explained: something went wrong"
-
-    entries = list(open_scans.scans().values())
-    here = next((place for place, entry in enumerate(entries) if entry.id == opened.id), 0)
-    for entry in entries:
-        if entry.small is not None:
-            offers = offered(entry.small, usable, detectors.known_scores(entry.small.scan.sha256))
-            takes = any(common.takes(c, entry.small.scan.kind, entry.small.slices) for c in offers.checkpoints)
-            entry.wanted, entry.note = (
-                (standing(offers, made).identity, "") if takes else ("", "no model here takes it")
-            )
-    ahead.plan(common.worker(), [*entries[here + 1 :], *entries[:here]], work_for, ended)
 
 
 def keep(opened: OpenScan, scan: Scan, checkpoint: Checkpoint, explained: Explained) -> None:
@@ -324,7 +292,7 @@ def main() -> None:
         sketching.beside(opened, VIEW)
     with st.sidebar, st.container(key="exporting"):
         exporting.menu(opened)
-    explain_ahead(opened)
+    explain_ahead(opened.id)
     with st.container(key="explaining"):
         result(opened)
 

@@ -29,6 +29,7 @@ from tests.tiny_checkpoints import tiny
 
 PAGES = (
     "pages/explain.py",
+    "pages/worklist.py",
     "pages/review.py",
     "pages/learned.py",
     "pages/similar.py",

@@ -25,8 +25,6 @@ ELSEWHERE = {
     "browser/test_viewer.py": "viewer: demo demo_volume",
     "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation input_gradients "
     "interpretable_cnn multi_task oracle; reproduce: alignment",
-    "classifiers/test_beside_attention.py": "classifiers: hsm salclassnet self_attention smic spatial_attention steered "
-    "vit",
     "checkpoints/test_metrics.py": "checkpoints: changes old_rows",
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",
@@ -51,7 +49,7 @@ ELSEWHERE = {
     "pictures presentation_state result secondary_capture segmentation session_pdf structured_report study validation",
     "inference/test_inference.py": "inference: messages process tasks",
     "methods/acat/test_network.py": "networks: autoencoder",
-    "methods/acat/test_produce.py": "methods.acat: calls maps train",
+    "methods/acat/test_produce.py": "methods.acat: evaluate maps train",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
     "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures presets produce "
@@ -71,10 +69,11 @@ ELSEWHERE = {
     "pages/components/test_words.py": "engine: answers",
     "pages/components/test_volumes.py": "pages.components: explaining",
     "pages/test_bias.py": "bias.report: request; pages.components: bias_cards",
+    "pages/test_worklist.py": "pages.components: assigning disagreeing explaining_ahead exporting_several",
     "pages/test_review.py": "pages.components: agreement_picture first_reading review_panel review_view sketching",
     "reproduce/test_reproduce.py": "commands: reproduce; reproduce: attention records tables",
-    "review/test_database.py": "review.migrations: env; review.migrations.versions: first_tables; review: tables; "
-    "commands: review",
+    "review/test_database.py": "review.migrations: env; review.migrations.versions: assignments first_tables; review: "
+    "tables; commands: review",
     "review/test_store.py": "review: cases log",
     "scan/test_coded.py": "scan: codestreams dicom_coded dicom_frames",
     "scan/test_grey.py": "scan: dicom dicom_grey dicom_picture tables",

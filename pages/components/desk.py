@@ -47,6 +47,17 @@ def store() -> Store:
     return st.session_state["reviews"]
 
 
+def kept_how() -> str:
+    """How long what is open, drawn and said is kept, in one line.
+
+    Raises:
+        UnusableStore: the store cannot be opened.
+    """
+    if store().in_memory:
+        return "Everything is in memory only; assignments and reviews are gone when this page is closed."
+    return "Assignments and reviews are kept in the database; open scans are in memory."
+
+
 def reviews() -> Store | None:
     """The store, or None where it cannot be opened; whoever reviews is told why."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,10 +13,15 @@ from engine.answers import log_odds, no_answer
 from engine.checkpoints.detector import only_drawn
 from engine.checkpoints.format import Checkpoint
 from engine.queue import Job, Progress
+from engine.scan import frame
+from engine.scan.source import SourceRecord
 from pages.components import common, desk, open_scans, volumes
 from pages.components.checkpoint_choice import offered, standing
 from pages.components.shelf import Entry, OpenScan
 from server import downloads, sessions
+
+if TYPE_CHECKING:
+    from engine.export.result import Result
 
 FILE = "otherwise-export.zip"
 LABELS = {  # of the forms in `engine.export.forms`, as short as they can be chosen by
@@ -103,48 +109,68 @@ def _say_where(entry: Entry, without: bool) -> None:
 
 
 def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple, kept: desk.Kept) -> Job:
-    device, source = common.device(), entry.source
-    index = _slice(opened)
-    whole = volumes.explains_whole(checkpoint)
-    scan = opened.scan if whole else open_scans.chosen_slice(opened)
-    if source is not None and index is not None and not whole:
-        source = source.at(index)
-    drawn = only_drawn(checkpoint, opened.drawn_by)
+    device, source, index = common.device(), entry.source, _slice(opened)
 
     def work(progress: Progress) -> Packed:
         def half(done: int, every: int) -> None:  # the model's steps are the first half
             progress(done, 2 * every)
 
-        if whole:
-            records = volumes.records(checkpoint, device, scan, half)
-        else:
-            records = common.model_of(checkpoint, device).explain(scan, progress=half)
         from engine.export.forms import export
-        from engine.export.result import ModelUsed, Result
 
-        nothing = tuple(one.finding for one in records if no_answer(one, checkpoint.metrics.rows) is not None)
-        said = [replace(one, only_drawn=drawn) for one in records if one.finding not in nothing]
-        said.sort(key=lambda one: log_odds(one.threshold) - log_odds(one.probability))
-        if not said:
-            raise common.NothingSaid(f"{common.label(checkpoint)} says nothing of this scan that means anything.")
-        result = Result(
-            scan,
-            ModelUsed.of(checkpoint),
-            tuple(said),
-            source,
-            annotations=kept.annotations,
-            readings=kept.readings,
-            opinions=kept.opinions,
-            left_out=nothing,
-            slice=None if whole else index,
-            volume=None if whole or index is None else opened.scan,
-            volume_source=None if whole else entry.source,
-        )
+        result = result_of(opened, source, checkpoint, device, index, kept, half)
         made = export(result, wish[3], wish[4], lambda done, every: progress(every + done, 2 * every))
         return Packed(_zipped(made.files), made.notes)
 
     asker = _asker(common.session())
     return common.worker().ask(("export", *wish, device), work, asker=asker, long=True)
+
+
+def result_of(
+    opened: OpenScan,
+    source: SourceRecord | None,
+    checkpoint: Checkpoint,
+    device: str,
+    index: int | None,
+    kept: desk.Kept,
+    progress: Progress,
+) -> Result:
+    """What a checkpoint and readers say of a scan, ready to be exported; to be called on the worker.
+
+    Args:
+        source: the study of the whole scan.
+        index: the slice of a volume that a checkpoint of pictures is asked about; None of a picture.
+
+    Raises:
+        NothingSaid: nothing that the checkpoint says means anything.
+    """
+    from engine.export.result import ModelUsed, Result
+
+    whole = volumes.explains_whole(checkpoint)
+    scan = opened.scan if whole else frame(opened.scan, index or 0)
+    if whole:
+        records = volumes.records(checkpoint, device, scan, progress)
+    else:
+        records = common.model_of(checkpoint, device).explain(scan, progress=progress)
+    drawn = only_drawn(checkpoint, opened.drawn_by)
+    nothing = tuple(one.finding for one in records if no_answer(one, checkpoint.metrics.rows) is not None)
+    said = [replace(one, only_drawn=drawn) for one in records if one.finding not in nothing]
+    said.sort(key=lambda one: log_odds(one.threshold) - log_odds(one.probability))
+    if not said:
+        raise common.NothingSaid(f"{common.label(checkpoint)} says nothing of this scan that means anything.")
+    of_slice = not whole and index is not None
+    return Result(
+        scan,
+        ModelUsed.of(checkpoint),
+        tuple(said),
+        source.at(index or 0) if source is not None and of_slice else source,
+        annotations=kept.annotations,
+        readings=kept.readings,
+        opinions=kept.opinions,
+        left_out=nothing,
+        slice=index if of_slice else None,
+        volume=opened.scan if of_slice else None,
+        volume_source=source if of_slice else None,
+    )
 
 
 def _zipped(files: dict[str, bytes]) -> bytes:

@@ -44,6 +44,7 @@ def take(shelf: Shelf, files: Sequence[File]) -> list[Entry]:
         The entry of each file, which the slices of one drop have in common.
     """
     entries: dict[int, Entry] = {}
+    shelf.drops += 1
     for together in bundles(files):
         entry = _listed(shelf)
         entries |= dict.fromkeys(together, entry)
@@ -61,7 +62,7 @@ def take(shelf: Shelf, files: Sequence[File]) -> list[Entry]:
 def _listed(shelf: Shelf, after: Entry | None = None) -> Entry:
     """A new entry, at the end of the list or after another."""
     shelf.taken += 1
-    entry = Entry(f"scan {shelf.taken}", f"Scan {shelf.taken}")
+    entry = Entry(f"scan {shelf.taken}", f"Scan {shelf.taken}", drop=after.drop if after else shelf.drops)
     if len(shelf.entries) >= MOST:
         _end(entry, f"{MOST} scans are open; close some to open others.")
     places = list(shelf.entries)

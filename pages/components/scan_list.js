@@ -12,6 +12,7 @@ const SHOW = [
   ["new", "New", (entry) => entry.step === "new" && entry.state !== "refused"],
   ["explained", "Explained", (entry) => entry.step === "explained"],
   ["above", "With findings", (entry) => entry.above > 0],
+  ["mine", "Mine", (entry, me) => me !== "" && entry.assigned?.includes(me)],
   ["read", "Read", (entry) => entry.step === "read"],
   ["reviewed", "Reviewed", (entry) => entry.step === "reviewed"],
   ["exported", "Exported", (entry) => entry.step === "exported"],
@@ -48,9 +49,10 @@ function wordsOf(entry) {
   return entry.above > 0 && entry.state === "explained" ? `${words}, ${entry.above} ${entry.above === 1 ? "finding" : "findings"}` : words;
 }
 
-/** The entries that are shown, in the order that the reader chose; what has no number comes last, in the order of opening. */
-export function arranged(entries, show, order) {
-  const shown = entries.filter(SHOW.find(([id]) => id === show)?.[2] ?? (() => true));
+/** The entries that are shown to the reader called `me`, in the order that was chosen; what has no number comes last, in the order of opening. */
+export function arranged(entries, show, order, me = "") {
+  const narrow = SHOW.find(([id]) => id === show)?.[2] ?? (() => true);
+  const shown = entries.filter((entry) => narrow(entry, me));
   const by = ORDERS.find(([id]) => id === order)?.[2];
   if (!by) return shown;
   const key = (entry) => by(entry) ?? Infinity;
@@ -147,7 +149,7 @@ function anywhere(list, event) {
 }
 
 function turnBy(list, step) {
-  const ids = arranged(list.entries, list.show, list.order).filter((entry) => turnable(entry)).map((entry) => entry.id);
+  const ids = arranged(list.entries, list.show, list.order, list.me).filter((entry) => turnable(entry)).map((entry) => entry.id);
   const at = ids.indexOf(list.chosen), to = ids[Math.min(ids.length - 1, Math.max(0, at + step))];
   if (to !== undefined && to !== list.chosen) turnTo(list, to);
 }
@@ -230,7 +232,7 @@ function draw(list) {
   list.tools.hidden = list.entries.length < FEW;
   if (list.tools.hidden) [list.show, list.order] = ["all", "opened"];
   for (const box of list.tools.children) box.name();
-  const entries = arranged(list.entries, list.show, list.order);
+  const entries = arranged(list.entries, list.show, list.order, list.me);
   const known = new Set(entries.map((entry) => entry.id));
   for (const [id, row] of list.rows) {
     if (known.has(id)) continue;
@@ -311,6 +313,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (list.said !== said) {
     list.said = said;
     list.address = data.address;
+    list.me = data.me;
     list.entries = data.entries;
     list.reading = list.entries.some((entry) => entry.state === "reading");
     list.drawn = shelfOf(data.entries);

@@ -12,6 +12,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.components import desk, open_scans, shelf
+from pages.components.grouping import places
 from pages.components.shelf import SHELVES, Entry, Shelf
 from server import readers
 from server.doors import UPLOADS
@@ -33,7 +34,7 @@ def sidebar() -> None:
     open_scans.settle()
     known = open_scans.scans()
     if known:
-        _look_up_reviews()
+        look_up_reviews()
         show()
     with st.container(horizontal=True, gap="small", key="closing"):
         entry = open_scans.chosen_entry()
@@ -110,6 +111,7 @@ def show() -> None:
     """The list itself."""
     mine = shelf.mine()
     data = {"address": f"{PATH[1:]}{mine.token}", "entries": described(mine), "chosen": st.session_state.get("scan")}
+    data["me"] = desk.reader()
     data["heard"] = st.session_state.get(
         "wishes heard", 0
     )  # until its last wish is, the list stays where the reader has put it
@@ -148,7 +150,9 @@ def _rename() -> None:
 
 
 def described(mine: Shelf) -> list[dict]:
-    """What the list shows of each entry."""
+    """What the list and the worklist show of each entry."""
+    entries = list(mine.entries.values())
+    where = places(entries)
     return [
         {
             "id": entry.id,
@@ -157,18 +161,23 @@ def described(mine: Shelf) -> list[dict]:
             "why": entry.reason or entry.note,
             "pictured": bool(entry.thumbnail),
             "kind": entry.small.scan.kind if entry.small is not None else "",
+            "slices": entry.small.slices if entry.small is not None else 0,
             "step": entry.step,
+            "group": where[entry.id].group,
+            "series": where[entry.id].series,
+            "assigned": list(entry.assigned),
             **_told(entry),
         }
-        for entry in list(mine.entries.values())
+        for entry in entries
     ]
 
 
 def _told(entry: Entry) -> dict:
-    """What the list is ordered by; None comes last."""
+    """What the list is ordered and narrowed by; None comes last."""
     told = entry.told.get(entry.wanted)
     held_back = entry.state == "held back"  # nothing is said of it
     return {
+        "findings": [] if told is None or held_back else list(told.above),
         "above": None if told is None or held_back else len(told.above),
         "flip": None if told is None or held_back else told.flip,
         "unlike": None if told is None else told.unlike,
@@ -176,17 +185,21 @@ def _told(entry: Entry) -> dict:
     }
 
 
-def _look_up_reviews() -> None:
-    """How far readers are with each scan, as the store of reviews has it."""
+def look_up_reviews() -> None:
+    """How far readers are with each scan, and whose it is to read, as the store of reviews has it."""
     store = desk.reviews()
     if store is None:
         return
     states = {case.scan_sha256: case.state for case in store.cases() if case.revision}
-    read = {one.scan_sha256 for one in (*store.readings(), *store.opinions())} | set(states)
+    read = store.answered() | set(states)
+    assigned: dict[str, tuple[str, ...]] = {}
+    for one in store.assignments():
+        assigned[one.scan_sha256] = (*assigned.get(one.scan_sha256, ()), one.assignee)
     for entry in shelf.mine().entries.values():
-        sha256 = entry.packed.rest["sha256"] if entry.packed is not None else ""
+        sha256 = entry.sha256
         submitted = states.get(sha256) in ("submitted", "accepted")
         entry.reviewed = "reviewed" if submitted else "read" if sha256 in read else ""
+        entry.assigned = assigned.get(sha256, ())
 
 
 @st.fragment(run_every=1.0)

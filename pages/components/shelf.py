@@ -151,6 +151,8 @@ class Entry:
         reviewed: "read" once a reader gave an opinion of his own, "reviewed" once that was submitted; "" before.
         exported: whether what a checkpoint says of it was exported.
         disagreement: how far methods disagree about where, in [0, 1]; None before they were compared.
+        assigned: names of the readers who are to read it.
+        drop: which drop of files it came with, from 1; 0 for a drawn picture and the sample.
         source: the study that it came from, None for what came without; read by exports only.
         shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
             held back.
@@ -173,6 +175,8 @@ class Entry:
     reviewed: str = ""
     exported: bool = False
     disagreement: float | None = None
+    assigned: tuple[str, ...] = ()
+    drop: int = 0
     source: SourceRecord | None = field(default=None, repr=False)
     same_as: str = ""  # id of the entry that held the same scan already
     done: threading.Event = field(default_factory=threading.Event)  # read or refused
@@ -180,6 +184,11 @@ class Entry:
     @property
     def title(self) -> str:
         return self.label or self.name
+
+    @property
+    def sha256(self) -> str:
+        """Of the scan; "" before it is read and where it was refused."""
+        return "" if self.packed is None else self.packed.rest["sha256"]
 
     @property
     def state(self) -> str:
@@ -270,6 +279,7 @@ class Shelf:
         self.chosen: str | None = None
         self.closed: tuple[int, Entry] | None = None
         self.taken = 0
+        self.drops = 0
         self.sessions: set[str] = set()
         self.left: float | None = None
 
