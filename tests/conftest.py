@@ -73,9 +73,12 @@ def listener():
             connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve(tmp_path_factory):
-    """serve(script_path, *args, env={}) -> address of that Streamlit script; the same call gives the same server."""
+    """serve(script_path, *args, env={}) -> address of that Streamlit script; the same call gives the same server.
+
+    Servers end with the module that asked for them: each holds several hundred MB with its worker.
+    """
     running: dict[tuple, tuple[subprocess.Popen, str]] = {}
 
     def start(script_path, *args: str, env: dict[str, str] | None = None) -> str:

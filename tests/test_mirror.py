@@ -25,6 +25,8 @@ ELSEWHERE = {
     "browser/test_viewer.py": "viewer: demo demo_volume",
     "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation input_gradients "
     "interpretable_cnn multi_task oracle; reproduce: alignment",
+    "classifiers/test_beside_attention.py": "classifiers: hsm salclassnet self_attention smic spatial_attention steered "
+    "vit",
     "checkpoints/test_metrics.py": "checkpoints: changes old_rows",
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",
@@ -49,7 +51,7 @@ ELSEWHERE = {
     "pictures presentation_state result secondary_capture segmentation session_pdf structured_report study validation",
     "inference/test_inference.py": "inference: messages process tasks",
     "methods/acat/test_network.py": "networks: autoencoder",
-    "methods/acat/test_produce.py": "methods.acat: evaluate maps train",
+    "methods/acat/test_produce.py": "methods.acat: calls maps train",
     "methods/attri_net/test_train.py": "methods.attri_net: produce; networks: precision weights",
     "methods/causal_alignment/test_implicit.py": "methods.causal_alignment: distances losses",
     "methods/causal_alignment/test_train.py": "methods.causal_alignment: evaluate explain pictures presets produce "

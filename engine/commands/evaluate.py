@@ -15,7 +15,7 @@ from tqdm import tqdm
 from engine.checkpoints.format import Checkpoint
 from engine.checkpoints.resolve import open_checkpoint
 from engine.commands.outputs import writable
-from engine.commands.shared import check_dimensions, opened, options_used
+from engine.commands.shared import as_read, opened, options_used
 from engine.datasets import SPLITS, Collection, collections
 from engine.errors import UsageError
 from engine.metrics.measure import Measure, NotMeasurable
@@ -64,8 +64,8 @@ def evaluate(
         raise UsageError(f"{checkpoint} is a checkpoint of {found.method}, not of {method}.")
     findings = found.config["findings"]
     trained = None if default_options else found
-    collection = opened(data, root, findings, option or (), found.config.get("contrast_class"), trained)
-    check_dimensions(entry, collection)
+    contrast_class = found.config.get("contrast_class")
+    collection = as_read(entry, opened(data, root, findings, option or (), contrast_class, trained))
     elsewhere = measured_elsewhere(found, collection)
     if tuple(collection.findings) != tuple(findings):
         raise UsageError(

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from engine.checkpoints.resolve import shipped, shipped_folder
 from engine.commands.outputs import writable, writable_folder
-from engine.commands.shared import opened, use_threads
+from engine.commands.shared import as_read, opened, use_threads
 from engine.commands.side_by_side import ALL, JUDGED, NAMES, make_all, side_by_side
 from engine.commands.train import guided
 from engine.datasets import registered_collection
@@ -97,7 +97,7 @@ def reproduce(
                 f"{', '.join(registered(table_entry.method).presets())}."
             )
     for table_entry in chosen if len(chosen) > 1 else ():  # a folder that is missing is said before the first training
-        opened(table_entry.data, _folder(root, table_entry, True), table_entry.findings, table_entry.options)
+        _measured_pictures(table_entry, _folder(root, table_entry, True))
     use_threads(threads)
     from engine.training.loop import Machine
 
@@ -117,17 +117,27 @@ def reproduce(
 
 
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:
-    """The collection's folder: `root` itself, or, where several collections are asked for, its folder of the
-    collection's name.
+    """The folder of the collection that is measured: `root` itself, or, where several collections are asked for, its
+    folder of the collection's name, which one that draws its own pictures need not have.
     """
-    return root / (registered_collection(table.data).made_of or table.data) if several and root is not None else root
+    if not several or root is None:
+        return root
+    known = registered_collection(table.measured_data)
+    folder = root / (known.made_of or table.measured_data)
+    return folder if known.needs_folder or folder.is_dir() else None
+
+
+def _measured_pictures(table: Table, root: Path | None) -> Collection:
+    """The collection that a table's rows are of, as its method reads it."""
+    options = () if table.measured_on else table.options
+    return as_read(registered(table.method), opened(table.measured_data, root, table.findings, options))
 
 
 def _measured(
     table: Table, preset: str, root: Path | None, machine: Machine, runs: Path, train: bool
 ) -> tuple[list[Measure], list[dict], list[str]]:
     """The rows of one table, those that could not be had, and remarks."""
-    collection = opened(table.data, root, table.findings, table.options)
+    collection = _measured_pictures(table, root)
     measured: dict[str, list[Measure]] = {}
     absent: dict[str, str] = {}
     remarks: list[str] = []
@@ -213,8 +223,12 @@ def _rows_of(
     if name not in shipped():
         if not train:
             return None, []
-        entry.train(training_job(table, model, preset, collection, machine, runs))
-    opened_model, test = open_model(name, machine.accelerator), collection.split("test")
+        taught = collection
+        if table.measured_on:
+            taught = as_read(entry, opened(table.data, None, table.findings, table.options))
+        entry.train(training_job(table, model, preset, taught, machine, runs))
+    part = "all" if table.measured_on else "test"
+    opened_model, test = open_model(name, machine.accelerator), collection.split(part)
     if opened_model.checkpoint.method != method or tuple(opened_model.findings) != tuple(collection.findings):
         raise UsageError(
             f"checkpoint {name} is not the one this table needs: it knows {', '.join(opened_model.findings)}."

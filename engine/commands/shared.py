@@ -10,6 +10,7 @@ from typing import Any
 from engine.checkpoints.format import Checkpoint
 from engine.datasets import Collection, RegisteredCollection, registered_collection
 from engine.datasets.selected_findings import SelectedFindings
+from engine.datasets.single_slices import SLICED, SingleSlices
 from engine.datasets.two_class import TwoClass
 from engine.errors import UsageError
 from engine.registry import Trained
@@ -45,6 +46,18 @@ def options_used(collection: Collection, given: Sequence[str], checkpoint: Check
         whose["as given" if name in settings(given) else f"as {checkpoint.name} was trained"].append(f"{name}={value}")
     said = [f"{', '.join(options)} {how}" for how, options in whose.items() if options]
     return [f"{collection.name} was opened with {' and '.join(said)}"] if said else []
+
+
+def as_read(entry: Trained, collection: Collection) -> Collection:
+    """The collection as a method reads it: single slices become volumes of one slice for a method of volumes.
+
+    Raises:
+        UsageError: see `check_dimensions`.
+    """
+    if entry.dimensions == 3 and collection.dimensions == 2 and collection.kind in SLICED:
+        return SingleSlices(collection)
+    check_dimensions(entry, collection)
+    return collection
 
 
 def check_dimensions(entry: Trained, collection: Collection) -> None:

@@ -99,7 +99,7 @@ def make_all(
         if study and not train:
             said.append(f"{name}: makes its own data and models; leave --no-train out to have it")
             continue
-        own = COMPARISONS[name].data if name in COMPARISONS else TABLES[name].data if name in TABLES else ""
+        own = COMPARISONS[name].data if name in COMPARISONS else TABLES[name].measured_data if name in TABLES else ""
         own = own or ("implants" if name == JUDGED else "")
         needs = bool(own) and registered_collection(own).needs_folder
         where = root / (registered_collection(own).made_of or own) if root is not None and needs else None

@@ -13,7 +13,7 @@ import typer
 
 from engine.checkpoints.resolve import shipped_folder
 from engine.commands.outputs import checkpoint_name, writable_folder
-from engine.commands.shared import check_dimensions, opened, use_threads
+from engine.commands.shared import as_read, opened, use_threads
 from engine.commands.shared import settings as parsed
 from engine.datasets import collections, registered_collection
 from engine.datasets.guidance import PSEUDO_FORMS, Elsewhere, Guidance, OnBody
@@ -91,8 +91,7 @@ def train(
         raise UsageError(f"--minutes must be above 0, got {minutes:g}.")
     if contrast_class is not None:
         check_two_classes(entry, finding or ())
-    collection = opened(data, root, finding or (), option or (), contrast_class)
-    check_dimensions(entry, collection)
+    collection = as_read(entry, opened(data, root, finding or (), option or (), contrast_class))
     guide, words = guided(guidance, collection, pseudo_mask)
     teacher = made_pairs(entry, pairs, pairs_root or root, collection.findings, pairs_copies)
     from engine.training.job import TrainingJob  # brings torch: not before what was typed is known to be sound

@@ -13,6 +13,7 @@ import numpy as np
 from engine.datasets.classified import ClassFolders, at_size
 from engine.datasets.collection import UnusableCollection
 from engine.datasets.crop import head_mask
+from engine.datasets.matching import acquisition, alike
 from engine.datasets.pictures import PictureMemory
 from engine.datasets.registry import register_collection
 
@@ -41,6 +42,8 @@ class BrainMRI(ClassFolders):
         classes: only these, for example "meningioma_tumor,no_tumor".
         crop: "levelled-head", "head" or "whole".
         seed: of the split.
+        matched: how many slices with a tumour stay beside each slice without, in every part those that are most like
+            these in format, greys, sharpness and noise (see `engine.datasets.matching`); 0 keeps all.
 
     Attributes, errors: see `ClassFolders`.
     """
@@ -61,8 +64,11 @@ class BrainMRI(ClassFolders):
         crop: str = "levelled-head",
         seed: int = 42,
         memory: PictureMemory | None = None,
+        matched: int = 0,
     ) -> None:
         root = Path(root)
+        if not 0 <= matched <= 100:
+            raise ValueError(f"matched must lie between 0 and 100, got {matched}.")
         if not any((root / half / name).is_dir() for half in HALVES for name in CLASSES):
             raise UnusableCollection(
                 f"{root} has neither Training/ nor Testing/ with the folders {', '.join(CLASSES)}."
@@ -73,6 +79,18 @@ class BrainMRI(ClassFolders):
             for name in CLASSES
         }
         super().__init__(root, paths, findings, classes, crop, seed, memory)
+        if matched:
+            self.keep(self._alike(matched))
+
+    def _alike(self, each: int) -> np.ndarray:
+        """(N,) bool, the slices that stay when those with a tumour are matched to those without."""
+        scans = (self.scan_pixels(index) for index in range(len(self)))
+        features = np.array([acquisition(pixels, head_mask(pixels)) for pixels in scans])
+        ill, stays = self.attributes["class"] != "no_tumor", np.zeros(len(self), bool)
+        for part in ("train", "validation", "test"):
+            indices = self.split(part)
+            stays[indices] = alike(features[indices], ill[indices], each)
+        return stays
 
     def body(self, index: int, size: int | None = None) -> np.ndarray:
         """Where the head is on the cropped slice, (size, size) or (H, W) bool."""

@@ -100,6 +100,14 @@ class ClassFolders(Collection):
 
         return read() if size is None else self._memory.resized(index, size, read)
 
+    def keep(self, stays: np.ndarray) -> None:
+        """Leaves out the pictures that do not stay, (N,) bool; parts and groups of the others remain as they are."""
+        place = np.cumsum(stays) - 1
+        self._parts = {part: place[indices[stays[indices]]] for part, indices in self._parts.items()}
+        self.files, self.patients, self.labels = self.files[stays], self.patients[stays], self.labels[stays]
+        self.attributes = {name: values[stays] for name, values in self.attributes.items()}
+        self._memory = PictureMemory()
+
     def split(self, name: str) -> np.ndarray:
         """70 % train, 10 % validation, 20 % test of the groups of look-alikes."""
         if name not in SPLITS:

@@ -67,6 +67,7 @@ class Collection(ABC):
         name: as on the command line, for example ``"chestxray8"``.
         kind: a `Scan.kind`.
         dimensions: 2 where `image` and its like are pictures (H, W), 3 where they are volumes (S, H, W).
+        single_slices: whether every volume is a single slice.
         findings: the C finding names, in the order of the label columns.
         labels: (N, C) float32; 1 present, 0 absent, NaN unknown.
         patients: (N,) str; pictures of one patient (or one group of look-alikes) share it.
@@ -92,6 +93,7 @@ class Collection(ABC):
     name: str
     kind: str = "radiograph"
     dimensions: int = 2
+    single_slices: bool = False
     findings: Sequence[str]
     labels: np.ndarray
     patients: np.ndarray

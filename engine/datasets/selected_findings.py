@@ -30,7 +30,7 @@ class SelectedFindings(Collection):
         self.chosen_from, self.findings = collection, tuple(findings)
         self.labels = collection.labels[:, [list(collection.findings).index(finding) for finding in findings]]
         self.name, self.kind, self.options = collection.name, collection.kind, collection.options
-        self.dimensions = collection.dimensions
+        self.dimensions, self.single_slices = collection.dimensions, collection.single_slices
         self.patients, self.attributes, self.grouping = collection.patients, collection.attributes, collection.grouping
         self.family, self.markers = collection.family, collection.markers
         self.crop, self.grey_range, self.guidance_part = (

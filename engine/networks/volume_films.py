@@ -22,7 +22,7 @@ class VolumeFilms(Films):
     Args:
         collection: of volumes.
         preprocessing: how their slices are made.
-        slices: how many, evenly spaced.
+        slices: how many, evenly spaced; of single slices the one.
 
     Raises:
         ValueError: a collection of pictures.
@@ -31,7 +31,8 @@ class VolumeFilms(Films):
     def __init__(self, collection: Collection, preprocessing: Preprocessing, slices: int):
         if collection.dimensions != 3:
             raise ValueError(f"{collection.name} holds single pictures; volumes are needed.")
-        self.collection, self.preprocessing, self.slices = collection, preprocessing, slices
+        self.collection, self.preprocessing = collection, preprocessing
+        self.slices = slices_read(collection, slices)
         self._stored: dict[int, np.ndarray] = {}
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> Tensor:
@@ -48,3 +49,8 @@ class VolumeFilms(Films):
         for index in tqdm(missing, desc="volumes", unit="volume", disable=len(missing) < MANY, mininterval=5.0):
             volume = self.preprocessing.apply_volume(self.collection.image(index), self.slices)
             self._stored[index] = np.rint((volume + value_range) * (254 / (2 * value_range))).astype(np.uint8)
+
+
+def slices_read(collection: Collection, slices: int) -> int:
+    """Of how many slices a network reads the volumes of a collection that is asked for `slices`."""
+    return 1 if collection.single_slices else slices

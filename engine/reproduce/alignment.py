@@ -11,7 +11,8 @@ from engine.datasets.collection import Collection
 from engine.datasets.lidc_annotations import ATTRIBUTES
 from engine.metrics.measure import Measure
 from engine.metrics.subjects import FLIPS, MEAN_MOVE
-from engine.reproduce.records import SEED, About, Baselines, Table, Training, Wanted, suffix
+from engine.reproduce.records import SEED, Baselines, Table, Training, suffix
+from engine.reproduce.rows import About, Wanted
 
 OURS, UNALIGNED = "causal alignment", "its unaligned twin"
 SEEDS = (43, 44)  # beside SEED

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.datasets.collection import Collection
 from engine.metrics import subjects
-from engine.metrics.intervals import paired_ratio
 from engine.metrics.measure import Measure
+from engine.reproduce.rows import About, Row, Wanted
 
 SEED = 42
 
@@ -43,41 +41,6 @@ class Training:
 
 
 @dataclass(frozen=True)
-class About:
-    """What a row is about, by the fields of `Measure`."""
-
-    finding: str = ""
-    variant: str = ""
-    attribute: str = ""
-    attribute_value: str = ""
-
-    @property
-    def subject(self) -> str:
-        return subjects.subject(**asdict(self))
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One row: a measure of a model, as `evaluate` makes it, and the paper's number where there is one."""
-
-    model: str
-    metric: str
-    about: About
-    paper: float | None = None
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """One row: how many times as large a measure is in the second model as in the first."""
-
-    metric: str
-    about: About
-    model: str
-    than: str
-    paper: float | None = None
-
-
-@dataclass(frozen=True)
 class Baselines:
     """Models without a checkpoint of their own.
 
@@ -98,6 +61,7 @@ class Table:
     Attributes:
         method: of all its checkpoints.
         data, options, findings: the collection that they are trained and tested on.
+        measured_on: another collection, which they are measured on, all of it; nothing learns from that.
         changes: settings of the training that differ from the preset, the same for all.
         models: the checkpoints, by the name that a reader sees.
         baselines: what stands beside that is no checkpoint, see `Baselines`.
@@ -108,13 +72,19 @@ class Table:
     method: str
     data: str
     models: Mapping[str, Training]
-    rows: Sequence[Wanted | Ratio]
+    rows: Sequence[Row]
     note: str
     options: Sequence[str] = ()
     findings: Sequence[str] = ()
     changes: Mapping[str, str] = field(default_factory=dict)
     baselines: Baselines | None = None
     more: Callable[[object, Collection, np.ndarray], list[Measure]] | None = None
+    measured_on: str = ""
+
+    @property
+    def measured_data(self) -> str:
+        """The collection whose pictures the rows are of, and whose folder is asked for."""
+        return self.measured_on or self.data
 
     def checkpoint(self, model: str, preset: str) -> str:
         """The name of a model's checkpoint; that of another preset than "demo" says which."""
@@ -136,68 +106,27 @@ def assembled(
     """
     rows, missing = [], []
     for wanted in table.rows:
-        models = (wanted.model, wanted.than) if isinstance(wanted, Ratio) else (wanted.model,)
-        name = " / ".join(models)
-        found = [row for model in models if (row := _find(measured.get(model, ()), wanted)) is not None]
-        remark = next(
-            (absent[model] for model in models if model in absent), "it could not be measured on these pictures"
-        )
+        found = [_find(measured.get(model, ()), wanted.metric, about) for model, about in wanted.asks]
+        whole = [measure for measure in found if measure is not None]
+        remark = next((absent[model] for model, _ in wanted.asks if model in absent), Wanted.otherwise)
         row = None
-        if len(found) == len(models):
-            row = ratio(found[0], found[1], name) if len(found) == 2 else replace(found[0], model=name)
-            remark = "one of the two is not above 0, so there is no ratio"
+        if len(whole) == len(found):
+            row, remark = wanted.made(whole), wanted.otherwise
         if row is None:
             empty = {"value": None, "low": None, "high": None, "n": 0}
             beside = {} if wanted.paper is None else {"paper": wanted.paper}
-            missing.append({"metric": wanted.metric, **_named(wanted, name), **empty, **beside, "remark": remark})
+            missing.append({"metric": wanted.metric, **_named(wanted), **empty, **beside, "remark": remark})
         else:
             rows.append(row if wanted.paper is None else row.beside(wanted.paper))
     return rows, missing
 
 
-def _named(wanted: Wanted | Ratio, model: str) -> dict[str, str]:
+def _named(wanted: Row) -> dict[str, str]:
     """Fields and subject of a row that has no value."""
-    fields: dict[str, Any] = asdict(wanted.about)
-    if isinstance(wanted, Ratio):
-        fields = {"variant": _compared(wanted.metric, wanted.about.subject)}
-    fields["model"] = model
+    fields = wanted.fields
     return {"subject": subjects.subject(**fields)} | {name: value for name, value in fields.items() if value}
 
 
-def _compared(metric: str, subject: str) -> str:
-    """The variant of a ratio: of which measure."""
-    return f"{metric}, {subject}"
-
-
-def ratio(above: Measure, below: Measure, model: str) -> Measure | None:
-    """`above` / `below`, two rows about the same, as an "effect", or None when either is not positive.
-
-    Where both are means over the same pictures, these (or the patients) are drawn anew for both at once. Elsewhere the
-    interval adds the two relative errors as if independent, which is too wide rather than too short.
-    """
-    if above.value <= 0 or below.value <= 0:
-        return None
-    value = above.value / below.value
-    ends: tuple = (None, None)
-    if above.sample is not None and below.sample is not None and above.sample.pairs_with(below.sample):
-        ends = paired_ratio(above.sample.values, below.sample.values, above.sample.groups)
-    elif above.low is not None and above.high is not None and below.low is not None and below.high is not None:
-        relative = (above.high - above.low) / (2 * above.value), (below.high - below.low) / (2 * below.value)
-        half_width = math.hypot(*relative)  # 1.96 standard errors
-        ends = value * math.exp(-half_width), value * math.exp(half_width)
-    return Measure(
-        "effect",
-        "",
-        value,
-        *ends,
-        n=min(above.n, below.n),
-        chance=1.0,
-        variant=_compared(above.metric, above.subject),
-        model=model,
-    )
-
-
-def _find(measures: Sequence[Measure], wanted: Wanted | Ratio) -> Measure | None:
-    about = wanted.about
-    fields = (wanted.metric, about.finding, about.attribute, about.attribute_value, about.variant, "")
+def _find(measures: Sequence[Measure], metric: str, about: About) -> Measure | None:
+    fields = (metric, about.finding, about.attribute, about.attribute_value, about.variant, "")
     return next((m for m in measures if m.about == fields), None)

@@ -16,7 +16,8 @@ from engine.metrics.evidence_on_body import evidence_on_body
 from engine.metrics.measure import Measure, NotMeasurable
 from engine.metrics.subjects import Variant
 from engine.reproduce import alignment, attention
-from engine.reproduce.records import SEED, About, Baselines, Ratio, Table, Training, Wanted, suffix
+from engine.reproduce.records import SEED, Baselines, Table, Training, suffix
+from engine.reproduce.rows import About, Ratio, Wanted
 
 MEAN, MEAN_AUC = About(variant=subjects.MEAN_OVER_FINDINGS), About(variant=subjects.MEAN)
 EARLY = About(variant=Variant.SUBGROUP, attribute=EARLY_GROUP[0], attribute_value=EARLY_GROUP[1])
@@ -390,7 +391,7 @@ TABLES: Mapping[str, Table] = {
 }
 
 # Asked for by one name.
-TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-brain-mri")}
+TOGETHER: Mapping[str, Sequence[str]] = {"cx-gan-real": ("cx-gan-busi", "cx-gan-brain-mri"), **attention.TOGETHER}
 STUDIES = {  # tables without a checkpoint of their own: the module that has PRESETS, study and NOTE
     "invariance-scm": "engine.bias.studies.scm",
     "invariance-phantom": "engine.bias.studies.phantom",

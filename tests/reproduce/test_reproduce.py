@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.checkpoints.format import RefusedCheckpoint
 from engine.commands.reproduce import reproduce, training_job
 from engine.commands.shared import opened
 from engine.commands.train import GUIDANCE
+from engine.datasets.collection import UnusableCollection
 from engine.datasets.phantom.collection import FINDINGS
 from engine.errors import UsageError
 from engine.methods.attri_net.produce import tiny
@@ -18,7 +20,8 @@ from engine.methods.attri_net.train import PRESETS
 from engine.methods.supervised.produce import tiny as tiny_ceiling
 from engine.metrics.measure import Measure, Sample, metrics
 from engine.registry import method, open_model
-from engine.reproduce.records import Ratio, Table, Training, Wanted, assembled, ratio
+from engine.reproduce.records import Table, Training, assembled
+from engine.reproduce.rows import Ratio, Wanted, ratio
 from engine.reproduce.tables import (
     EARLY,
     GUIDED,
@@ -34,6 +37,7 @@ from engine.reproduce.tables import (
 )
 from engine.training.loop import Machine
 from engine.training.presets import with_changes
+from tests.datasets.test_covid_ct_md import write_sample
 from tests.places import REAL_SCANS
 
 command = import_module("engine.commands.reproduce")  # the package's attribute of that name is the command itself
@@ -58,9 +62,7 @@ def measure(metric="disease_sensitivity", value=0.3, half_width=0.03, n=10) -> M
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_whole(name):
     table = TABLES[name]
-    asked = {
-        model for row in table.rows for model in ((row.model, row.than) if isinstance(row, Ratio) else (row.model,))
-    }
+    asked = {model for row in table.rows for model, _ in row.asks}
     assert asked == {*table.models, *(table.baselines.names if table.baselines else ())}
     assert all(row.metric in metrics() for row in table.rows)
     assert all(training.guidance in GUIDANCE for training in table.models.values())
@@ -80,7 +82,7 @@ def test_an_unknown_table_is_refused_by_naming_the_known_ones():
 
 def test_tables_that_are_asked_for_together_exist_and_each_finds_its_own_folder():
     for names in TOGETHER.values():
-        assert len({TABLES[name].data for name in names}) == len(names) > 1 and {*names} <= {*TABLES}
+        assert len({TABLES[name].measured_data for name in names}) == len(names) > 1 and {*names} <= {*TABLES}
     assert command._folder(Path("data"), TABLES["cx-gan-busi"], True) == Path("data/busi")
     assert command._folder(Path("data"), TABLES["cx-gan-busi"], False) == Path("data")
 
@@ -166,6 +168,18 @@ def test_the_baseline_sees_the_films_that_attri_net_sees(shipped, tmp_path, monk
         ours = with_changes(PRESETS[preset], nih.changes)
         assert seen[-1][0].size == ours.architecture.size and seen[-1][0].augmentation == ours.augmentation
     assert seen[0][1] != seen[1][1]
+
+
+def test_what_is_measured_elsewhere_is_never_learned_from(shipped, tmp_path, monkeypatch):
+    """Real series are measured on; the model that is missing is trained on drawn chests."""
+    table, root, learned = TABLES["acat-lung-real"], tmp_path / "real", []
+    write_sample(root)
+    monkeypatch.setattr(method("acat"), "train", lambda job: learned.append(job.collection.name))
+    with pytest.raises(RefusedCheckpoint):  # nothing was saved, so there is nothing to open
+        reproduce("acat-lung-real", root=root, runs=tmp_path / "runs")
+    assert learned == [table.data] == ["lung_phantom"] and table.measured_on == "covid_ct_md"
+    with pytest.raises(UnusableCollection, match="covid_ct_md is read from a folder"):
+        reproduce("acat-lung", train=False, runs=tmp_path / "runs")
 
 
 def test_presets_do_not_share_a_checkpoint():

@@ -10,6 +10,7 @@ export function showTools(view) {
     if (tool.id === "overlay") setText(name, `Overlay ${Math.round(100 * view.overlay.opacity)} %`);
     if (tool.id === "slab")
       setText(name, view.slab.mode ? `${PROJECTION_LETTERS[view.slab.mode]} ${view.slab.mm} mm` : "Slab");
+    if (tool.id === "cine") setText(name, playWords(view));
     if (tool.id === "threshold")
       setText(
         name,
@@ -23,8 +24,12 @@ export function showTools(view) {
     const { least = 0, most = 1 } = tool.range;
     range.style.setProperty("--share", `${(100 * (tool.range.get(view) - least)) / (most - least)}%`);
   }
+  setText(view.dom.play.firstChild, playWords(view));
+  view.dom.play.setAttribute("aria-pressed", String(view.cine.playing));
   view.dom.stage.classList.toggle("windowing", view.levels.dragging);
 }
+
+const playWords = ({ cine }) => (cine.playing ? `Play ${cine.rate}/s` : "Play");
 
 /** Blinks a little slower than once a second; whoever prefers reduced motion changes over by hand with the same key. */
 export function toggleBlink(view) {

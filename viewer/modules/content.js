@@ -18,7 +18,7 @@ const OF_THE_TRUTH = ["truth", "true-difference"];
 export function blankWords(view, panel) {
   const { header, byName } = view.content;
   if (header.blank) return header.blank.words;
-  if (elsewhere(view)) return "the model is asked about this slice";
+  if (elsewhere(view)) return view.cine.playing ? "not asked while slices play" : "the model is asked about this slice";
   if (byName.get(view.selection.finding)?.unsure) return "no result";
   if (view.content.scan && !answerArrived(view, panel)) return "on its way";
   return OF_THE_TRUTH.includes(panel.kind) && truthNow(view) === null ? "working" : "";

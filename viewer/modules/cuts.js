@@ -5,7 +5,7 @@ import { takenAway } from "./counterfactual.js";
 import { addChange, framesAt } from "./path.js";
 import { projectMapSlab, projectSlab, slabAround } from "./projection.js";
 import { pyramid, sampleGrid, sourceOf } from "./sampling.js";
-import { addPlane, arrivedAt, cutPlane, lengthOf, missingIn, shapeOf } from "./volume.js";
+import { addPlane, arrivedAt, complete, cutPlane, lengthOf, missingIn, shapeOf } from "./volume.js";
 
 /** The source called `name` of a plane, of `height` x `width` values; `source.key` says what it was filled with. */
 function sourceAt(plane, name, [height, width]) {
@@ -157,9 +157,22 @@ function changeOfSlab(view, plane, out, taken) {
   for (let i = 0; i < out.length; i++) out[i] -= before[i];
 }
 
-/** Whether what a panel shows of the model's answer has arrived. */
-export function answerArrived(view, { kind, plane }) {
+/** Whether what a panel shows of the model's answer has arrived, at the present slice or at the share `at` of its axis. */
+export function answerArrived(view, { kind, plane }, at = shareOf(view, plane)) {
   const finding = view.content.byName.get(view.selection.finding);
   const maps = kind === "evidence" ? [finding.evidence] : changesTaken(view).map(({ change }) => change);
-  return maps.every((map) => !map.volume || arrivedAt(map, plane, shareOf(view, plane)));
+  return maps.every((map) => !map.volume || arrivedAt(map, plane, at));
+}
+
+/** Whether all that is shown at `index` of an axis has arrived: of the scan every slice of a slab, and of the answer. */
+export function hereAt(view, axis, index) {
+  const { scan, panels, byName } = view.content;
+  const plane = view.planes[axis];
+  const count = lengthOf(scan, axis);
+  const [first, last] = slabAround(index, count, view.slab.mode ? view.slab.mm : 0, plane.step);
+  const here = axis ? complete(scan) : scan.slices.slice(first, last + 1).every(Boolean);
+  const finding = byName.get(view.selection.finding);
+  if (!here || !finding || finding.unsure) return here;
+  const answers = panels.filter((panel) => panel.shown && panel.plane === plane && panel.kind !== "scan");
+  return answers.every((panel) => answerArrived(view, panel, (index + 0.5) / count));
 }

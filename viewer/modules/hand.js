@@ -2,6 +2,7 @@
 // gestures do, and leaves them everything else.
 
 import { changed, chosen, edited, lockedBy, marksOn, scanAt, shownAt, sizeOf, sliceOf } from "./annotating.js";
+import { stopCine } from "./cine.js";
 import { insidePanel, panelUnder } from "./gestures.js";
 import { add, replace, selectedOf } from "./history.js";
 import { instrumentOf, tell } from "./instruments.js";
@@ -31,6 +32,7 @@ export function listenToPen(view, drawing) {
     const point = pointUnder(view, panel, event);
     const took = drawing.tool ? begin(view, drawing, panel, point, event) : grasp(view, drawing, panel, point, event);
     if (!took) return;
+    stopCine(view);
     event.preventDefault();
     event.stopImmediatePropagation();
     stage.focus({ preventScroll: true });

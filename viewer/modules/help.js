@@ -12,6 +12,7 @@ const KEY_ROWS = (view) => [
         ["wheel", "slices of the plane under the pointer; with the control key, zoom there"],
         ["scrubber", "drag beside the panels: any slice; the strip shows the strongest evidence on each"],
         [", and .", "a thinner slab, a thicker one"],
+        ["< and >", "play slower, faster"],
       ]
     : [
         ["arrows up, down", "the finding before, the next"],

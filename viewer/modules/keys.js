@@ -1,10 +1,12 @@
 // Which keys are the viewer's, and what they do.
 
+import { stopCine } from "./cine.js";
 import { fade, setPlain, setSwipe } from "./compare.js";
 import { closeHelp, openHelp } from "./help.js";
 import { maximise, showBesideTruth } from "./panels.js";
 import { selectNext, undo } from "./selection.js";
 import { fromPlane, inPlane } from "./planes.js";
+import { setRate } from "./playing.js";
 import { goToPlace, goToSlice, placeOf, turnSlices } from "./slices.js";
 import { stepAmount } from "./slider.js";
 import { QUIET_TOOLS, TOOLS, has, thicken, useTool } from "./tools.js";
@@ -92,6 +94,7 @@ function pressed(view, event) {
     return (view.pointer.holding = true);
   }
   if (key === "?") return (openHelp(view), true);
+  if (key === "Escape" && view.cine.playing) return (stopCine(view), true);
   if (key === "Escape" && view.drawing.maximised !== null) return (maximise(view, null), true);
   if (key === "Escape") return view.drawing.besideTruth && (showBesideTruth(view, false), true);
   if (key === "f") return (fitView(view), true);
@@ -104,6 +107,8 @@ function pressed(view, event) {
   if ((key === "Home" || key === "End") && view.content.scan)
     return (goToSlice(view, key === "Home" ? 0 : Infinity), true);
   if ((key === "," || key === ".") && view.content.scan) return (thicken(view, key === "." ? 1 : -1), true);
+  if ((key === "<" || key === ">") && has(view, "cine"))
+    return (setRate(view, view.cine.rate + (key === ">" ? 1 : -1)), true);
   const tool = [...TOOLS, ...QUIET_TOOLS].find((tool) => tool.key === key && has(view, tool.needs));
   if (!tool) return false;
   useTool(view, tool);
@@ -128,6 +133,7 @@ function arrow(view, event, target) {
 
 /** Moves the crosshair a few pixels across and down the plane that was last pointed at. */
 function stepCross(view, across, down) {
+  stopCine(view);
   const { layout, slices, planes, crosshair, content } = view;
   const plane = planes[layout.three ? slices.axis : 0];
   const [height, width] = plane.frame;

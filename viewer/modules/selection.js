@@ -1,6 +1,7 @@
 // Acts on the selection: which finding is shown, which are taken away, and how much of each.
 
 import { showChoice } from "./choice.js";
+import { stopCine } from "./cine.js";
 import { amountsNow } from "./counterfactual.js";
 import { say } from "./dom.js";
 import { changeMoved, touch } from "./frames.js";
@@ -10,6 +11,7 @@ import { largest } from "./path.js";
 
 export function selectFinding(view, name) {
   if (name === view.selection.finding || !view.content.byName.has(name)) return;
+  if (!view.content.scan) stopCine(view);
   view.selection.finding = view.selection.wanted = name;
   view.dom.cards.get(name).card.scrollIntoView({ block: "nearest" });
   showChoice(view);
@@ -43,8 +45,9 @@ export function setAmount(view, name, amount) {
   changeMoved(view);
 }
 
-/** Keeps what stands, for undo; one burst of the same gesture is kept once. */
+/** Keeps what stands, for undo, before the hand changes it; one burst of the same gesture is kept once. */
 export function remember(view, burst = null) {
+  stopCine(view);
   const now = performance.now();
   if (burst && view.selection.burst?.name === burst && now - view.selection.burst.at < 800)
     return void (view.selection.burst.at = now);
@@ -59,6 +62,7 @@ export function remember(view, burst = null) {
 
 export function undo(view) {
   if (!view.content.change) return;
+  stopCine(view);
   const last = view.selection.past.pop();
   if (!last) return say(view, "Nothing to undo");
   Object.assign(view.selection, last, { burst: null });

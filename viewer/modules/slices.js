@@ -1,6 +1,7 @@
 // Turning through a volume: `slices.at` is the present [slice, row, column], `slices.axis` the one that the scrubber and
 // the keys turn.
 
+import { stopCine } from "./cine.js";
 import { setText } from "./dom.js";
 import { crossMoved, touchPlanes } from "./frames.js";
 import { drawScrubber } from "./scrubber.js";
@@ -33,8 +34,14 @@ export function turnSlices(view, by, axis = turnedAxis(view)) {
   goToSlice(view, view.slices.at[axis] + by, axis);
 }
 
-/** Shows slice `index`, or the nearest there is. */
+/** The hand goes to slice `index`, or the nearest there is; what plays stops. */
 export function goToSlice(view, index, axis = turnedAxis(view)) {
+  stopCine(view);
+  showSlice(view, index, axis);
+}
+
+/** Shows slice `index`, or the nearest there is. */
+export function showSlice(view, index, axis) {
   const { slices, crosshair, content } = view;
   const count = lengthOf(content.scan, axis);
   const to = sliceAt(index, 0, count);
@@ -71,9 +78,9 @@ export const elsewhere = ({ content, slices }) =>
 
 /** Asks Python about the present slice when the hand rests, where the model reads one slice at a time. */
 export function askSoon(view) {
-  const { timers, life } = view;
+  const { timers, life, cine } = view;
   clearTimeout(timers.turning);
-  if (!elsewhere(view)) return;
+  if (cine.playing || !elsewhere(view)) return;
   timers.turning = setTimeout(() => !life.closed && elsewhere(view) && view.python.turn(view.slices.at[0]), ASK_AFTER);
 }
 

@@ -1,12 +1,19 @@
 // The counterfactual slider, by pointer and by keys.
 
+import { showTools } from "./compare.js";
 import { CURVE } from "./curve.js";
 import { rest } from "./gestures.js";
 import { largest } from "./path.js";
+import { toggleCine } from "./playing.js";
 import { remember, sendSoon, setAmount } from "./selection.js";
 
 export function listenToSlider(view) {
-  const { curve, thumb } = view.dom;
+  const { curve, thumb, play } = view.dom;
+  play.onclick = () => {
+    toggleCine(view);
+    showTools(view);
+    view.dom.stage.focus({ preventScroll: true });
+  };
   let dragging = false;
   const follow = (event) => {
     const box = curve.getBoundingClientRect();

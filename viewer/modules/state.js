@@ -1,5 +1,7 @@
 // The state of a view, in named parts.
 
+import { startingCine } from "./cine.js";
+
 /** How a view looks before any hand touched it. */
 export function startingLook() {
   return {
@@ -27,6 +29,7 @@ export function startingLook() {
  * compare    scan against counterfactual: blink, swipe, plain scan
  * crosshair  `at` [slice, row, column], shares of the axes, or null
  * slices     see slices.js
+ * cine       see cine.js
  * scrubber   what it shows
  * arrivals   how many slices are being fetched
  * pointer    the panel under it; whether it is moving something; whether Space is held
@@ -51,6 +54,7 @@ export function stateOf(root) {
       thumb: find(".thumb"),
       done: find(".done"),
       flip: find(".flip"),
+      play: find(".play"),
       facts: find(".facts"),
       trust: find(".trust-line"),
       help: find(".help"),
@@ -81,6 +85,7 @@ export function stateOf(root) {
     ...startingLook(),
     crosshair: { at: null, on: true },
     slices: { at: [0, 0, 0], axis: 0, rolled: 0 },
+    cine: startingCine(),
     scrubber: { key: "", count: 1 },
     arrivals: { running: 0 },
     pointer: { panel: null, moving: false, holding: false },
@@ -99,6 +104,6 @@ export function stateOf(root) {
     python: { send: null, turn: null, again: null, news: null, handled: false },
     timers: { sending: 0, turning: 0, resting: 0, blinking: 0, arriving: 0 },
     marks: null,
-    life: { closed: false, deaf: null, resized: null, windowResized: null },
+    life: { closed: false, deaf: null, resized: null, windowResized: null, covered: null },
   };
 }

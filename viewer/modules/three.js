@@ -1,5 +1,6 @@
 // One plane or three, side by side.
 
+import { stopCine } from "./cine.js";
 import { touch } from "./frames.js";
 import { buildPanels, layoutPanels } from "./panels.js";
 import { goToPlace, placeOf, showSlices } from "./slices.js";
@@ -8,6 +9,7 @@ import { fitView } from "./viewport.js";
 /** Shows three planes in place of one, through the crosshair, or one again. */
 export function togglePlanes(view) {
   const { layout, crosshair, planes, dom } = view;
+  stopCine(view);
   layout.three = !layout.three;
   dom.root.classList.toggle("three", layout.three);
   if (layout.three) {

@@ -11,6 +11,7 @@ export function buildToolbar(view) {
   view.dom.tools.replaceChildren();
   view.dom.buttons = new Map();
   for (const tool of TOOLS) {
+    if (tool.bar && !has(view, tool.bar)) continue;
     const waits =
       view.content.header.blank &&
       !has(view, tool.needs) &&
@@ -18,7 +19,7 @@ export function buildToolbar(view) {
       (tool.needs !== "change" || view.content.header.blank.counterfactuals);
     if ((!has(view, tool.needs) && !waits) || (tool.menu && view.content.header.presets.length < 2)) continue;
     const hint = tool.keyLabel ?? tool.key.toUpperCase();
-    const name = make("span", "", {}, tool.label);
+    const name = make("span", tool.short ? "long" : "", {}, tool.label);
     const button = make(
       "button",
       "tool",
@@ -26,9 +27,11 @@ export function buildToolbar(view) {
         type: "button",
         title: `${tool.help} (${hint})`,
         "data-tool": tool.id,
+        ...(tool.short ? { "aria-label": tool.label } : {}),
         tabindex: view.dom.buttons.size ? "-1" : "0",
       },
       name,
+      ...(tool.short ? [make("span", "short", {}, tool.short)] : []),
       ...(tool.menu ? [] : [make("kbd", "", {}, hint)]),
     );
     button.disabled = Boolean(waits);

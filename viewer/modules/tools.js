@@ -1,19 +1,22 @@
 // One table of tools, from which buttons, keys and the list of keys are made.
 
-import { showChoice } from "./choice.js";
+import { RATE } from "./cine.js";
 import { setPlain, showTools, toggleBlink } from "./compare.js";
 import { say } from "./dom.js";
-import { changeMoved, crossMoved, touch } from "./frames.js";
+import { crossMoved, touch } from "./frames.js";
 import { layoutPanels, maximise, showBesideTruth } from "./panels.js";
 import { PROJECTIONS, THICKNESS } from "./projection.js";
-import { startAmount } from "./path.js";
-import { remember, sendSoon, undo } from "./selection.js";
-import { startingLook } from "./state.js";
+import { setRate, toggleCine } from "./playing.js";
+import { resetAll } from "./resetting.js";
+import { undo } from "./selection.js";
 import { togglePlanes } from "./three.js";
 import { mirroredOnce, quarterMore, turnWords } from "./turning.js";
 import { actualSize, fitView } from "./viewport.js";
 
-/** Every tool: its key as pressed and as written, its name, what it does, and, for switches, whether it is on. */
+/**
+ * Every tool: its key as pressed and as written, its name, what it does, and, for switches, whether it is on. `bar`: what
+ * its button in the toolbar needs, where that is more; `tells`: it says itself what it did.
+ */
 export const TOOLS = [
   {
     id: "window",
@@ -55,6 +58,7 @@ export const TOOLS = [
     help: "project a slab: its maximum, mean, minimum, or off; , and . make it thinner, thicker",
     needs: "volume",
     on: (view) => view.slab.mode !== "",
+    tells: true,
     run: (view) => {
       view.slab.mode = PROJECTIONS[(PROJECTIONS.indexOf(view.slab.mode) + 1) % PROJECTIONS.length];
       touch(view);
@@ -150,12 +154,30 @@ export const TOOLS = [
     key: " ",
     keyLabel: "hold space",
     label: "Plain scan",
+    short: "Plain",
     needs: "base",
     help: "the scan alone in every panel, while held",
     on: (view) => view.compare.plain,
     run: (view) => setPlain(view, !view.compare.plain),
   },
   { id: "fit", key: "0", label: "Fit", help: "the whole picture (also F)", run: (view) => fitView(view) },
+  {
+    id: "cine",
+    key: "k",
+    label: "Play",
+    help: "the slices, or how much is taken away, until something else is done; < and > slower, faster",
+    needs: "cine",
+    bar: "volume",
+    on: (view) => view.cine.playing,
+    tells: true,
+    run: toggleCine,
+    range: {
+      name: "Frames a second",
+      ...{ least: RATE.least, most: RATE.most, step: RATE.step },
+      get: (view) => view.cine.rate,
+      set: setRate,
+    },
+  },
 ];
 
 /** Shows the pictures turned, or mirrored, in every panel. */
@@ -197,6 +219,17 @@ export const QUIET_TOOLS = [
     run: (view) => showBesideTruth(view, !view.drawing.besideTruth),
   },
   {
+    id: "sweep",
+    key: "j",
+    label: "There and back",
+    help: "play slices there and back, or around from the last to the first",
+    needs: "volume",
+    on: (view) => view.cine.sweep,
+    run: (view) => {
+      view.cine.sweep = !view.cine.sweep;
+    },
+  },
+  {
     id: "undo",
     key: "u",
     keyLabel: "U or Ctrl Z",
@@ -224,10 +257,11 @@ export const QUIET_TOOLS = [
 ];
 
 export function has(view, need) {
+  if (need === "cine" && view.content.scan) return true;
   if (view.content.header.blank && need !== "base" && need !== "volume") return !need; // their buttons stand there, and wait
   if (need === "volume") return Boolean(view.content.scan);
   if (need === "findings") return view.content.findings.length > 0;
-  if (need === "change") return Boolean(view.content.change);
+  if (need === "change" || need === "cine") return Boolean(view.content.change);
   if (need === "truth") return view.content.panels.some((panel) => panel.kind === "truth");
   if (need === "base") return Boolean(view.content.scan) || view.content.panels.some((panel) => panel.base);
   if (need === "overlay")
@@ -239,7 +273,7 @@ export function has(view, need) {
 export function useTool(view, tool) {
   tool.run(view);
   showTools(view);
-  if (tool.on && tool.id !== "slab") say(view, `${tool.label} ${tool.on(view) ? "on" : "off"}`);
+  if (tool.on && !tool.tells) say(view, `${tool.label} ${tool.on(view) ? "on" : "off"}`);
 }
 
 /** "maximum 10 mm" */
@@ -253,23 +287,4 @@ export function thicken(view, by) {
   touch(view);
   showTools(view);
   say(view, `${slabWords(view)} projection`);
-}
-
-function resetAll(view) {
-  if (view.content.change) remember(view);
-  Object.assign(view, startingLook());
-  view.crosshair.on = true;
-  clearInterval(view.timers.blinking);
-  for (const finding of view.content.findings) view.selection.amounts.set(finding.name, startAmount(finding));
-  view.selection.also.clear();
-  view.drawing.maximised = null;
-  view.drawing.besideTruth = false;
-  if (view.content.findings.length) {
-    showChoice(view);
-    changeMoved(view);
-    sendSoon(view);
-  }
-  layoutPanels(view);
-  fitView(view);
-  say(view, "Reset");
 }

@@ -1,5 +1,6 @@
 // One view: its state, its life from mount to unmount, and its fit into the browser window.
 
+import { stopCine } from "./cine.js";
 import { showChoice } from "./choice.js";
 import { drawCurve } from "./curve.js";
 import { make, setText } from "./dom.js";
@@ -38,6 +39,8 @@ export function openView(parent) {
   view.life.resized.observe(view.dom.scrubber);
   const page = root.getRootNode().host?.closest("[data-testid=stMainBlockContainer]");
   if (page) view.life.resized.observe(page);
+  view.life.covered = () => document.hidden && stopCine(view);
+  document.addEventListener("visibilitychange", view.life.covered);
   view.life.windowResized = () => fitHeight(view);
   window.addEventListener("resize", view.life.windowResized);
   return view;
@@ -105,6 +108,7 @@ export function showHeader(view, header, grids) {
 /** Another picture: look, zoom and choice begin anew. */
 function beginAnew(view) {
   const { content, dom, layout } = view;
+  stopCine(view);
   Object.assign(view, startingLook());
   Object.assign(view.crosshair, { at: null, on: true });
   layPlanes(view);
@@ -146,6 +150,8 @@ export function closeView(view) {
   view.life.deaf();
   view.life.resized.disconnect();
   window.removeEventListener("resize", view.life.windowResized);
+  document.removeEventListener("visibilitychange", view.life.covered);
+  stopCine(view);
   cancelAnimationFrame(view.drawing.frame);
   clearInterval(view.timers.blinking);
   clearTimeout(view.timers.sending);

@@ -6,30 +6,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engine.datasets.collection import Collection
-from engine.datasets.stroke_phantom import SIZES
 from engine.datasets.stroke_scans import StrokePhantom
+from engine.methods.acat.calls import BASELINE, OURS, answers, calls, named, paired
 from engine.methods.acat.counterfactual import NEGATIVE, POSITIVE, latent_counterfactuals, saliency
 from engine.methods.acat.explain import ACATModel
 from engine.methods.acat.train import targets
-from engine.metrics.classification import auc, sensitivity, share, specificity
+from engine.metrics.classification import share
+from engine.metrics.evidence_on_body import evidence_on_body
 from engine.metrics.hit_rate import hit_rate
 from engine.metrics.intervals import mean_interval
 from engine.metrics.measure import Measure, Sample, collected
 from engine.metrics.overlap import by_area, dice, iou
 from engine.metrics.preactivation_variance import preactivation_variance
 from engine.metrics.recovery import recovery, restraint
+from engine.metrics.within_strata import auc_within
+from engine.networks.volume_films import slices_read
 
 BATCH = 16
 MOST_EXPLAINED = 300  # scans whose counterfactuals by ACAT itself, and true ones, are made
 MOST_NOISED = 64  # scans that the variance of pre-activations is taken of
-BASELINE, OURS = "baseline", "ACAT"
 ARRIVED = 0.8  # of a target's probability, at which it counts as reached
 CALLED = "as many voxels as the lesion has"
 MACRO = "mean of lesion and background"
@@ -73,9 +74,9 @@ class Looked:
 def _volumes(model: ACATModel, collection: Collection, indices: np.ndarray) -> Iterable[Tensor]:
     """(B, S, H, W) on the model's device, in batches."""
     for start in range(0, len(indices), BATCH):
+        count = slices_read(collection, model.slices)
         seen = [
-            model.preprocessing.apply_volume(collection.image(int(i)), model.slices)
-            for i in indices[start : start + BATCH]
+            model.preprocessing.apply_volume(collection.image(int(i)), count) for i in indices[start : start + BATCH]
         ]
         yield torch.from_numpy(np.stack(seen)).to(model.device)
 
@@ -92,87 +93,15 @@ def evaluate(model: ACATModel, collection: Collection, indices: np.ndarray) -> t
     rows, measured, remarks = collected()
     finding, groups = model.findings[0], collection.patients[indices]
     for network, name in enumerate((BASELINE, OURS)):
-        _calls(measured, looked.classes[network], known, model, collection, indices, name)
-    _answers(measured, looked.probabilities, known, model, groups)
-    measured(_paired, looked.classes, known, finding, groups)
+        calls(measured, looked.classes[network], known, collection, indices, name)
+    answers(measured, looked.probabilities, known, float(model.thresholds[0]), finding, groups)
+    measured(paired, looked.classes, known, finding, groups)
     for place, target in ((NEGATIVE, "target without it"), (POSITIVE, "target with it")):
         measured(reached_share, looked.reached[place], finding, groups, f"{BASELINE}, {target}")
     _where(measured, model, collection, indices, known, looked)
+    _inside(measured, model, collection, indices, known, looked)
     measured(_variances, model, collection, indices[:MOST_NOISED])
     return rows, remarks
-
-
-def _calls(
-    measured: Callable[..., None],
-    classes: np.ndarray,
-    known: np.ndarray,
-    model: ACATModel,
-    collection: Collection,
-    indices: np.ndarray,
-    name: str,
-) -> None:
-    """AUC, accuracy over all classes, sensitivity and specificity, also by the lesion's size."""
-    finding, groups, ill = model.findings[0], collection.patients[indices], (known > 0).astype(np.float32)
-    present = 1 - classes[:, 0]
-    measured(_named, auc, name, ill, present, finding=finding, groups=groups)
-    right = classes.argmax(1) == known
-    measured(class_accuracy, right, known, finding, groups, name)
-    for call in (sensitivity, specificity):
-        measured(_named, call, name, ill, present, 0.5, finding=finding, groups=groups)
-    sizes = collection.attributes.get("lesion_size")
-    if sizes is None:
-        return
-    for size in sorted({*sizes[indices]}, key=_order):
-        some = sizes[indices] == size
-        measured(class_accuracy, right[some], known[some], finding, groups[some], name, "lesion_size", size or "none")
-
-
-def _answers(
-    measured: Callable[..., None], probabilities: np.ndarray, known: np.ndarray, model: ACATModel, groups: np.ndarray
-) -> None:
-    """What the checkpoint answers: ACAT's probability, at its operating point."""
-    ill, finding = (known > 0).astype(np.float32), model.findings[0]
-    measured(auc, ill, probabilities, finding=finding, groups=groups)
-    for call in (sensitivity, specificity):
-        measured(call, ill, probabilities, float(model.thresholds[0]), finding=finding, groups=groups)
-
-
-def _order(size: str) -> int:
-    return ("", *SIZES).index(size)
-
-
-def _named(call: Callable[..., Measure], name: str, *args: Any, **kwargs: Any) -> Measure:
-    return replace(call(*args, **kwargs), variant=name)
-
-
-def class_accuracy(
-    right: np.ndarray,
-    known: np.ndarray,
-    finding: str,
-    groups: np.ndarray,
-    variant: str,
-    attribute: str = "",
-    attribute_value: str = "",
-) -> Measure:
-    """Share of scans of which the right one of all classes is called; its chance is always calling the commonest."""
-    commonest = float(np.bincount(known).max() / len(known))
-    row = share("accuracy", right, finding, groups, chance=None if attribute else commonest)
-    return replace(row, variant=variant, attribute=attribute, attribute_value=attribute_value)
-
-
-def _paired(classes: np.ndarray, known: np.ndarray, finding: str, groups: np.ndarray) -> Measure:
-    """How much more often ACAT is right than its baseline, on the same scans."""
-    gain = (classes[1].argmax(1) == known).astype(float) - (classes[0].argmax(1) == known)
-    return Measure(
-        "effect",
-        finding,
-        float(gain.mean()),
-        *mean_interval(gain, groups),
-        n=len(gain),
-        chance=0.0,
-        variant=f"accuracy, {OURS} less {BASELINE}",
-        sample=Sample(gain, groups),
-    )
 
 
 def reached_share(reached: np.ndarray, finding: str, groups: np.ndarray, variant: str) -> Measure:
@@ -205,7 +134,7 @@ def _where(
     for name, (of, drawn) in maps.items():
         if isinstance(heads, StrokePhantom):
             pairs = zip(drawn, (_territories(heads, int(i), model) for i in indices[of]), strict=True)
-            measured(_named, hit_rate, name, [(_flat(m), [_flat(t)]) for m, t in pairs], finding, groups[of])
+            measured(named, hit_rate, name, [(_flat(m), [_flat(t)]) for m, t in pairs], finding, groups[of])
         masks = [_mask(collection, int(i), finding, model) for i in indices[of]]
         there = {k: _flat(mask) for k, mask in enumerate(masks) if mask is not None and mask.any()}
         if there:
@@ -221,7 +150,7 @@ def _where(
         for name, changes in ((BASELINE, looked.changes[NEGATIVE, some]), (OURS, own[NEGATIVE])):
             made = [x + _flat(change.astype(np.float32)) for x, change in zip(before, changes, strict=True)]
             for call in (recovery, restraint):
-                measured(_named, call, name, before, made, after, finding=finding, groups=groups[some])
+                measured(named, call, name, before, made, after, finding=finding, groups=groups[some])
 
 
 def _by_itself(
@@ -246,6 +175,37 @@ def _scaled(changes: np.ndarray) -> np.ndarray:
     return saliency(volume, torch.from_numpy(changes.astype(np.float32))).numpy()
 
 
+def _inside(
+    measured: Callable[..., None],
+    model: ACATModel,
+    collection: Collection,
+    indices: np.ndarray,
+    known: np.ndarray,
+    looked: Looked,
+) -> None:
+    """Of slices that say where in their organ they lie, the AUC among those of one height, which that place alone
+    cannot raise; and the share of the saliency on organ and body, where the collection knows them.
+    """
+    finding, groups, ill = model.findings[0], collection.patients[indices], (known > 0).astype(np.float32)
+    strata = np.array([collection.position(int(i)) for i in indices])
+    if (strata >= 0).any():
+        present = 1 - looked.classes[0, :, 0]
+        measured(named, auc_within, BASELINE, ill, present, strata, finding=finding, groups=groups)
+        measured(auc_within, ill, looked.probabilities, strata, finding=finding, groups=groups)
+    some = indices[:MOST_EXPLAINED]
+    for place, ask in (("organ", collection.organ), ("body", collection.body)):
+        masks = [ask(int(i), model.preprocessing.size) for i in some]
+        pairs = [
+            (_flat(drawn.astype(np.float32)), _flat(_on_grid(mask, model, collection)))
+            for drawn, mask in zip(looked.saliency, masks, strict=False)
+            if mask is not None
+        ]
+        if pairs:
+            there = np.array([mask is not None for mask in masks])
+            who = groups[: len(some)][there]
+            measured(evidence_on_body, pairs, finding=finding, groups=who, variant=f"saliency on the {place}")
+
+
 def _flat(volume: np.ndarray) -> np.ndarray:
     """(S, H, W) as one picture (S H, W), slice under slice."""
     return volume.reshape(-1, volume.shape[-1])
@@ -254,20 +214,25 @@ def _flat(volume: np.ndarray) -> np.ndarray:
 def _mask(collection: Collection, index: int, finding: str, model: ACATModel) -> np.ndarray | None:
     """(S, H, W) bool of the lesion on the model's grid."""
     mask = collection.mask(index, finding, model.preprocessing.size)
-    return None if mask is None else model.preprocessing.volume(mask.astype(np.float32), model.slices) >= 0.5
+    return None if mask is None else _on_grid(mask, model, collection)
+
+
+def _on_grid(mask: np.ndarray, model: ACATModel, collection: Collection) -> np.ndarray:
+    """A mask (S, H, W) of a scan on the model's grid."""
+    return model.preprocessing.volume(mask.astype(np.float32), slices_read(collection, model.slices)) >= 0.5
 
 
 def _territories(heads: StrokePhantom, index: int, model: ACATModel) -> np.ndarray:
     """(S, H, W) bool: the territories of the patient's infarcts, on the model's grid."""
     there = np.isin(heads.territory_map(index), [1 + place for place in heads.stroke_territories(index)])
-    return model.preprocessing.volume(there.astype(np.float32), model.slices) >= 0.5
+    return _on_grid(there, model, heads)
 
 
 def _truth(model: ACATModel, collection: Collection, index: int, finding: str) -> tuple[np.ndarray, np.ndarray]:
     """The scan and its true counterfactual without the finding, in the network's range of the scan."""
     prep = model.preprocessing
     scan, true = (
-        prep.volume(volume, model.slices)
+        prep.volume(volume, slices_read(collection, model.slices))
         for volume in (collection.image(index), collection.counterfactual(index, without=(finding,)))
     )
     low, high = prep.ends(scan)

@@ -70,6 +70,26 @@ def keep_saliency(
         write_whole(file, data.getvalue())
 
 
+def saliency_in(
+    folder: Path,
+    indices: np.ndarray,
+    films: Callable[[np.ndarray], Tensor],
+    classify: Callable[[Tensor], Tensor],
+    autoencoder: Autoencoder,
+    search: Search,
+    device: torch.device | str = "cpu",
+) -> tuple[Mapping[int, np.ndarray], float]:
+    """Maps of the scans `indices`, kept in `folder`, see `keep_saliency` and `read_saliency`."""
+    parts = together(indices)
+    keep_saliency(films, parts, classify, autoencoder, search, folder, device)
+    return read_saliency(folder, len(parts))
+
+
+def together(indices: np.ndarray) -> list[np.ndarray]:
+    """Scans in the parts of which each has a file."""
+    return [indices[start : start + TOGETHER] for start in range(0, len(indices), TOGETHER)]
+
+
 def read_saliency(folder: Path, files: int) -> tuple[Mapping[int, np.ndarray], float]:
     """What `keep_saliency` left in `folder`: maps (S, H, W) uint8 of 0 to 255 by a scan's index, and the share of
     targets that were reached.

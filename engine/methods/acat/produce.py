@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from engine.explanation import fitting_change_limit
 from engine.methods.acat.counterfactual import Search
 from engine.methods.acat.evaluate import Looked, evaluate
 from engine.methods.acat.explain import ACATModel
-from engine.methods.acat.maps import TOGETHER, identity, keep_saliency, read_saliency
+from engine.methods.acat.maps import identity, keep_saliency, read_saliency, together
 from engine.methods.acat.network import ACAT
 from engine.methods.acat.train import (
     Architecture,
@@ -56,8 +56,8 @@ class ACATPipeline(PhasedPipeline):
             raise ValueError("ACAT is trained from the beginning; leave --start-from out.")
         if self.preset.batch % job.machine.devices:
             raise ValueError(f"batches of {self.preset.batch} cannot be shared by {job.machine.devices} devices.")
-        architecture = self.preset.architecture.suited_to(job.collection)
-        self.preset = replace(self.preset, architecture=architecture)
+        self.preset = self.preset.suited_to(job.collection)
+        architecture = self.preset.architecture
         self.data = TrainingData(job.collection, self.preset)
         torch.manual_seed(job.seed)
         self.nets, self.learning = Networks(architecture), Networks(architecture)
@@ -84,7 +84,7 @@ class ACATPipeline(PhasedPipeline):
         nets, search = self.nets, self.preset.search
         folder = self.job.run_folder / f"saliency-{identity(search, nets.baseline, nets.autoencoder)}"
         indices = np.concatenate([self.data.parts[part] for part in ("train", "validation")])
-        parts = [indices[start : start + TOGETHER] for start in range(0, len(indices), TOGETHER)]
+        parts = together(indices)
         own = slice(fabric.global_rank, None, fabric.world_size)
         folded, read = fused(nets), self.data.films.batch
         keep_saliency(read, parts, folded.baseline, folded.autoencoder, search, folder, fabric.device, own)
@@ -133,12 +133,13 @@ def produce(job: TrainingJob) -> Checkpoint | None:
     return run_pipeline(ACATPipeline(job))
 
 
-def tiny(folder: Path, seed: int = 0) -> Checkpoint:
+def tiny(folder: Path, seed: int = 0, finding: str = "Infarct", collection: str = "stroke_phantom") -> Checkpoint:
     """A small checkpoint with random weights, for tests."""
     torch.manual_seed(seed)
-    architecture = Architecture(size=16, classes=4, backbone="seven_layers", width=4, autoencoder_width=4, latent=2)
+    classes = 4 if collection == "stroke_phantom" else 2
+    backbone = "seven_layers" if classes == 4 else "small_resnet"
+    architecture = Architecture(size=16, classes=classes, backbone=backbone, width=4, autoencoder_width=4, latent=2)
     nets = Networks(architecture).eval()
-    finding = "Infarct"
     return save_checkpoint(
         folder,
         method="acat",
@@ -148,7 +149,7 @@ def tiny(folder: Path, seed: int = 0) -> Checkpoint:
             "preprocessing": asdict(Preprocessing(architecture.size)),
             "slices": 3,
             "search": asdict(Search(steps=3, step_size=1.0, alpha=0.1)),
-            "data": {"collection": "stroke_phantom", "kind": "CT"},
+            "data": {"collection": collection, "kind": "CT"},
             "thresholds": {finding: 0.5},
             "scales": {finding: 0.2},
             "change_limit": 0.5,

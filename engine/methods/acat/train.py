@@ -132,6 +132,10 @@ class Preset:
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging must lie in [0, 1), got {self.averaging}.")
 
+    def suited_to(self, collection: Collection) -> Preset:
+        """The same with an architecture for the classes that the collection knows."""
+        return replace(self, architecture=self.architecture.suited_to(collection))
+
 
 def sides_known(collection: Collection) -> bool:
     """Whether every scan of a collection says on which side of the head its finding is."""
@@ -294,7 +298,7 @@ class AutoencoderPhase(Phase):
         super().__init__(data, preset, net, average, preset.autoencoder_steps, preset.learning_rate, seed)
 
     def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        volumes = -(-self.preset.slice_batch // self.preset.slices)
+        volumes = -(-self.preset.slice_batch // self.data.films.slices)
         slices = self.data.films.batch(self.chosen(step, volumes)).flatten(0, 1)[:, None]
         some = self.draw("slices", step).permutation(len(slices))[: self.preset.slice_batch]
         x = slices[torch.from_numpy(some[shard(len(some), fabric)])].to(fabric.device)
