@@ -14,6 +14,7 @@ from pages.components import (
     common,
     exporting,
     open_scans,
+    priors,
     reasons,
     scan_page,
     scan_words,
@@ -27,7 +28,7 @@ from pages.components.checkpoint_choice import Offers, better, choose, offered, 
 from pages.components.explaining import Explained, explaining
 from pages.components.explaining_ahead import explain_ahead
 from pages.components.shelf import OpenScan
-from viewer import BlankFindings, VolumePlace, explain_state, explain_view
+from viewer import BlankFindings, VolumePlace, explain_state, explain_view, hanging
 
 MAPS, REASONS, TWINS = "Maps", "Reasons", "Side by side"
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
@@ -256,7 +257,7 @@ def view(
     amounts = explain_state(VIEW, findings, _turn(opened))["amounts"]
     several_known = len(amounts) > 1 and bool(findings) and all(finding.truth is not None for finding in findings)
     limit, grey_range = (explained.difference if explained else None) or (None, None)
-    voxels = open_scans.chosen_volume(opened)
+    voxels, prior = open_scans.chosen_volume(opened), priors.prior_view(opened)
     by_slice = checkpoint is not None and not volumes.explains_whole(checkpoint)
     place = VolumePlace(opened.scan.spacing_mm, opened.scan.affine, on_show(opened), by_slice)
     explain_view(
@@ -279,6 +280,9 @@ def view(
         blank=blank,
         volume=None if voxels is None else place,
         model=checkpoint.identity if checkpoint else "",
+        layouts=hanging.fitting(opened.scan, prior is not None),
+        layouts_for=hanging.kind_of(opened.scan),
+        prior=prior,
         on_slice=lambda index: open_scans.turn_slice(opened, index),
         key=VIEW,
     )

@@ -25,9 +25,11 @@ from viewer.blob import (
     FindingView,
     Packer,
     PanelView,
+    PriorView,
     TrustView,
     checked_state,
 )
+from viewer.hanging import HangingProtocol
 from viewer.header import explain_parts, panels_parts
 from viewer.volume import VolumePixels, VolumePlace
 
@@ -36,7 +38,9 @@ __all__ = [
     "BadState",
     "BlankFindings",
     "FindingView",
+    "HangingProtocol",
     "PanelView",
+    "PriorView",
     "TrustView",
     "VolumePixels",
     "VolumePlace",
@@ -117,6 +121,9 @@ def explain_view(
     volume: VolumePlace | None = None,
     on_slice: Callable[[int], None] | None = None,
     model: str = "",
+    layouts: Sequence[HangingProtocol] = (),
+    layouts_for: str = "",
+    prior: PriorView | None = None,
     height: int | None = None,
     key: str,
 ) -> dict:
@@ -148,6 +155,9 @@ def explain_view(
         on_slice: is told of which slice findings are asked for, before the script runs again; only where
             `volume.findings_of_slice`.
         model: says which model's findings these are: what is remembered of one is not shown of another.
+        layouts: hanging protocols that fit the scan, the one that it opens by first; a reader may choose another.
+        layouts_for: what his choice is remembered for, see `viewer.hanging.kind_of`.
+        prior: an earlier picture of the same patient, for the protocols that show it; None of a volume.
         height: in CSS pixels; by default what is left of the browser window.
         key: one view's name; keep it over reruns, so that nothing is sent twice.
 
@@ -172,6 +182,9 @@ def explain_view(
         blank=blank,
         volume=volume,
         model=model,
+        layouts=layouts,
+        layouts_for=layouts_for,
+        prior=prior,
         height=height,
         key=key,
     )

@@ -196,6 +196,27 @@ class PanelView:
             check_window(self.window)
 
 
+@dataclass(frozen=True, eq=False)
+class PriorView:
+    """An earlier scan of the same patient, on the grid of the one that is shown.
+
+    Attributes:
+        pixels: (H, W) float32, in its own units.
+        window: (centre, width) to start with, in those units.
+        title: of its panel.
+        note: how the two were brought together.
+    """
+
+    pixels: np.ndarray
+    window: tuple[float, float]
+    title: str = "Prior"
+    note: str = ""
+
+    def __post_init__(self):
+        _check_picture("the prior", self.pixels)
+        check_window(self.window)
+
+
 def check_window(window: tuple[float, float]) -> None:
     """Raises ValueError unless `window` is (centre, width) with a positive width."""
     centre, width = window

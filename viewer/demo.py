@@ -1,5 +1,5 @@
 """The viewer on an invented picture: `streamlit run viewer/demo.py`; `?show=large` (or empty, still, many, panels,
-small, sidebar, truth, volume, slow, alone) shows its other sides.
+small, sidebar, truth, volume, slow, alone, layouts, prior, head) shows its other sides.
 """
 
 import sys
@@ -11,8 +11,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from engine.scan import Scan
 from server import doors, sessions
-from viewer import FindingView, PanelView, explain_state, explain_view, linked_panels
+from viewer import FindingView, PanelView, PriorView, explain_state, explain_view, hanging, linked_panels
 from viewer.demo_volume import show_volume
 
 
@@ -197,6 +198,21 @@ def joint_truth_of(count):
     return np.full((64, 64), -100.0 * count, np.float32)
 
 
+def laid_out(pixels, kind, prior=False, wanted=True, part="CHEST"):
+    """The hanging protocols of an invented scan, and its prior: itself, a third brighter."""
+    if not wanted:
+        return {}
+    scan = Scan.of(pixels, kind, tags={"BodyPartExamined": part})
+    return {
+        "layouts": hanging.fitting(scan, prior),
+        "layouts_for": hanging.kind_of(scan),
+        "prior": PriorView(pixels * np.float32(1.3), (2048.0, 4096.0), note="linked by the whole picture")
+        if prior
+        else None,
+        "picture": f"{part} {'with' if prior else 'without'} a prior",
+    }
+
+
 def main():
     st.set_page_config("Viewer", layout="wide")
     sessions.enter()
@@ -295,6 +311,7 @@ def main():
         presets=[("Lungs", 1400.0, 1900.0), ("Bones", 2900.0, 2200.0)],
         joint_probabilities=joint,
         joint_truth=joint_truth_of(len(state["amounts"])) if "truth" in wishes and joint else None,
+        **laid_out(film, "radiograph", "prior" in wishes, "layouts" in wishes),
         key="explain",
     )
     st.html(f"<p data-runs='{st.session_state.runs}' hidden></p>")

@@ -7,7 +7,8 @@ import time
 import numpy as np
 import streamlit as st
 
-from viewer import FindingView, VolumePixels, VolumePlace, explain_state, explain_view
+from engine.scan import Scan
+from viewer import FindingView, VolumePixels, VolumePlace, explain_state, explain_view, hanging
 
 ZERO = -1024  # Hounsfield units that are stored as 0
 SPACING = (1.0, 0.7, 0.7)  # millimetres: slice, row, column
@@ -113,16 +114,26 @@ def show_volume(wishes: list[str], slices: int = 60, side: int = 192) -> None:
         badges=[(f"{side} x {side}, 12 bit", "quiet")],
         spacing_mm=SPACING[1:],
         method="a model of volumes",
-        presets=[("Lung", -600.0, 1500.0), ("Bone", 400.0, 1800.0)],
+        presets=[("Lung", -600.0, 1500.0), ("Bone", 400.0, 1800.0), ("Brain", 40.0, 80.0)],
         noun="slice",
         grey_range=1200.0,
         volume=VolumePlace(index=slices // 2) if "unplaced" in wishes else invented_place(slices),
         joint_probabilities={f.name: 0.2 for f in findings}
         if len(explain_state("explain", findings)["amounts"]) > 1
         else None,
+        **_laid_out(wishes),
         key="explain",
     )
     st.html(f"<p data-runs='{st.session_state.runs}' hidden></p>")
+
+
+def _laid_out(wishes: list[str]) -> dict:
+    """The hanging protocols of such a volume, of the chest, or of the head where that is wished for."""
+    if "layouts" not in wishes:
+        return {}
+    part = "HEAD" if "head" in wishes else "CHEST"
+    scan = Scan.of(np.zeros((2, 16, 16)), "CT", tags={"BodyPartExamined": part})
+    return {"layouts": hanging.fitting(scan), "layouts_for": hanging.kind_of(scan)}
 
 
 @st.cache_resource

@@ -13,10 +13,12 @@ from viewer.blob import (
     FindingView,
     Packer,
     PanelView,
+    PriorView,
     TrustView,
     check_window,
     full_window,
 )
+from viewer.hanging import layout_header
 from viewer.volume import VolumePixels, VolumePlace
 
 
@@ -39,6 +41,9 @@ def explain_parts(
     blank=None,
     volume=None,
     model="",
+    layouts=(),
+    layouts_for="",
+    prior=None,
     height=None,
     key,
 ) -> tuple[Packer, dict]:
@@ -72,6 +77,8 @@ def explain_parts(
 
     if blank is not None and findings:
         raise ValueError("findings are shown or left blank, not both")
+    if prior is not None and (place is not None or prior.pixels.shape != pixels.shape):
+        raise ValueError(f"a prior lies on the grid of its picture, {pixels.shape}, got {prior.pixels.shape}")
 
     packer = Packer()
     grey_range = float(grey_range or window[1])
@@ -93,6 +100,8 @@ def explain_parts(
         "model": model,
         "blank": None if blank is None else asdict(replace(blank, names=list(blank.names))),
         "scan": packer.pixels(pixels),
+        "prior": None if prior is None else _prior(prior, packer),
+        "layouts_for": layouts_for,
         "findings": [
             {
                 "name": finding.name,
@@ -115,6 +124,7 @@ def explain_parts(
             for finding in findings
         ],
     }
+    header["layouts"] = layout_header(layouts, header["presets"])
     return packer, header
 
 
@@ -174,6 +184,15 @@ def _header(kind: str, shape: tuple[int, int], spacing_mm, key: str, height: int
         "frame": [int(shape[0]), int(shape[1])],
         "spacing_mm": None if spacing_mm is None else [float(spacing_mm[0]), float(spacing_mm[1])],
         "height": None if height is None else int(height),
+    }
+
+
+def _prior(prior: PriorView, packer: Packer) -> dict:
+    return {
+        "pixels": packer.pixels(prior.pixels),
+        "window": [float(prior.window[0]), float(prior.window[1])],
+        "title": prior.title,
+        "note": prior.note,
     }
 
 

@@ -71,6 +71,29 @@ class SourceRecord:
         return "YES" if "YES" in said else "NO" if said == {"NO"} else ""
 
 
+def is_prior(earlier: SourceRecord | None, current: SourceRecord | None) -> bool:
+    """Whether one study is an earlier one of the same patient: the same number of the same issuer, on an earlier date.
+
+    Never where a study names no patient or no date.
+    """
+    if earlier is None or current is None:
+        return False
+    one, other = earlier.first, current.first
+    if not one.text("PatientID") or any(
+        one.text(name) != other.text(name) for name in ("PatientID", "IssuerOfPatientID")
+    ):
+        return False
+    dates = [slice_.text("StudyDate") for slice_ in (one, other)]
+    if not all(len(date) == 8 and date.isdigit() for date in dates):
+        return False
+    return when(earlier) < when(current)
+
+
+def when(record: SourceRecord) -> tuple[str, str]:
+    """Date and time of a study, as they are written in DICOM; they sort by age."""
+    return record.first.text("StudyDate"), record.first.text("StudyTime")
+
+
 def read_sources(source: Source, found: Found, in_process: bool = False) -> tuple[SourceRecord | None, ...]:
     """The study of each scan in `found`, which was read from `source`; None for what came from no DICOM file.
 

@@ -7,11 +7,11 @@ import streamlit as st
 from engine.checkpoints.format import Checkpoint
 from engine.preprocessing import enlarged
 from engine.scan import Scan
-from pages.components import open_scans, scan_words, words
+from pages.components import open_scans, priors, scan_words, words
 from pages.components.explaining import Explained
 from pages.components.shelf import OpenScan
 from server import sessions
-from viewer import FindingView, PanelView, VolumePlace, explain_view, linked_panels
+from viewer import FindingView, PanelView, VolumePlace, explain_view, hanging, linked_panels
 
 VIEW = "review"
 
@@ -38,7 +38,7 @@ def show(opened: OpenScan, explained: Explained | None, blind: bool = False) -> 
             _panels(scan, finding), key=VIEW, spacing_mm=scan.plane_spacing_mm, pixel_aspect=scan.pixel_aspect
         )
         return
-    voxels = open_scans.chosen_volume(opened)
+    voxels, prior = open_scans.chosen_volume(opened), priors.prior_view(opened)
     explain_view(
         scan.pixels if voxels is None else voxels,
         scan.window,
@@ -51,6 +51,9 @@ def show(opened: OpenScan, explained: Explained | None, blind: bool = False) -> 
         presets=scan_words.window_presets(opened.scan),
         noun=words.noun(scan.kind),
         picture=opened.scan.sha256,
+        layouts=hanging.fitting(opened.scan, prior is not None),
+        layouts_for=f"{hanging.kind_of(opened.scan)} to review",
+        prior=prior,
         volume=None
         if voxels is None
         else VolumePlace(opened.scan.spacing_mm, opened.scan.affine, open_scans.place_of(opened)[0], False),

@@ -153,7 +153,8 @@ class Entry:
         disagreement: how far methods disagree about where, in [0, 1]; None before they were compared.
         assigned: names of the readers who are to read it.
         drop: which drop of files it came with, from 1; 0 for a drawn picture and the sample.
-        source: the study that it came from, None for what came without; read by exports only.
+        source: the study that it came from, None for what came without; read by exports, and to
+            know an earlier scan of the same patient.
         shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
             held back.
     """

@@ -393,12 +393,12 @@ def test_free_panels_share_one_crosshair(page, serve):
 @pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
 def test_the_toolbar_stays_in_one_line_beside_a_sidebar_with_slices_and_every_switch_on(page, serve, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    view = opened(page, serve("viewer/demo.py") + "?show=volume&show=sidebar")
-    view.press("w", "v", "d", "t", "c", "b", "s")
+    view = opened(page, serve("viewer/demo.py") + "?show=volume&show=sidebar&show=layouts")
+    view.press("w", "v", "d", "t", "c", "b", "s", "k")
     middle = "c => { const box = c.getBoundingClientRect(); return box.top + box.height / 2; }"
     shown = page.locator(".tools > *:visible")
     heights = [element.evaluate(middle) for element in shown.all()]
-    assert len(heights) >= 14 and max(heights) - min(heights) < 4
+    assert len(heights) >= 18 and max(heights) - min(heights) < 4
     assert page.locator(".tools").evaluate("t => t.scrollWidth <= t.clientWidth")
 
 

@@ -137,7 +137,8 @@ export function wordsOf(view, drawing, mark, { quick = false } = {}) {
   const { given } = drawing;
   const spacing = spacingOf(drawing, mark.axis);
   const panel = view?.content.panels.find(
-    ({ plane, base }) =>
+    ({ plane, base, kind }) =>
+      kind !== "prior" &&
       (base || view.content.scan) &&
       sliceOf(view, plane) === mark.slice &&
       (mark.slice === null || plane.axis === mark.axis),

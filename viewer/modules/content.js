@@ -7,6 +7,7 @@ import { elsewhere } from "./slices.js";
 /** What a panel shows right now: the blink and the plain scan replace its content. */
 export function contentOf(view, panel) {
   if (panel.kind === "free") return view.compare.plain && panel.base ? "scan" : "free";
+  if (panel.kind === "prior") return "prior";
   if (view.compare.plain || panel.kind === "scan") return "scan";
   if (blankWords(view, panel)) return "blank";
   return panel.kind === "without" && view.compare.blink && view.compare.blinkPhase ? "scan" : panel.kind;

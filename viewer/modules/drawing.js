@@ -79,7 +79,7 @@ function paintPanel(view, panel) {
       ? Math.round(view.compare.swipeAt * all)
       : 0;
   if (split) paintGrey(dots, region, base, null, grey, 0, split);
-  if (content === "scan") {
+  if (content === "scan" || content === "prior") {
     paintGrey(dots, region, base, null, grey, 0, all);
   } else if (content === "blank") {
     paintDim(dots, region, base, grey, BLANK_DIM, 0, all);

@@ -28,7 +28,7 @@ export function listenToPen(view, drawing) {
   const down = (event) => {
     if (event.button !== 0 || !drawing.given || event.target.closest?.(".divider")) return;
     const panel = panelUnder(view, event);
-    if (!panel) return;
+    if (!panel || panel.kind === "prior") return; // what is drawn belongs to the scan, not to its prior
     const point = pointUnder(view, panel, event);
     const took = drawing.tool ? begin(view, drawing, panel, point, event) : grasp(view, drawing, panel, point, event);
     if (!took) return;

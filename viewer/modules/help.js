@@ -47,7 +47,7 @@ export function openHelp(view) {
         "dl",
         "",
         {},
-        ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => !tool.menu && has(view, tool.needs)).map(of),
+        ...[...TOOLS, ...QUIET_TOOLS].filter((tool) => tool.key && has(view, tool.needs)).map(of),
         ...[...KEY_ROWS(view), ...(view.marks?.rows ?? [])].map(([key, text]) => row(key, text)),
       ),
     ),

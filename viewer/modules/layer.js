@@ -48,7 +48,7 @@ export function drawLayers(view, drawing) {
   if (!view.drawing.size || view.life.closed || !drawing.given) return;
   const began = performance.now();
   for (const panel of view.content.panels) {
-    if (!panel.shown) continue;
+    if (!panel.shown || panel.kind === "prior") continue;
     const { plane } = panel;
     const [standing, hand] = layersOf(view, panel);
     const place = placing(view, plane);

@@ -28,7 +28,9 @@ export function buildPanels(view) {
     const scan = view.content.scan ? null : baseOf(header.scan);
     view.content.change = Boolean(header.findings[0] && header.findings[0].changes !== null);
     view.content.panels = shownKinds(view).map(([kind, plane]) => {
-      return { kind, plane, base: scan, window: header.windows[0], map: null };
+      const [base, window] =
+        kind === "prior" ? [baseOf(header.prior.pixels), header.prior.window] : [scan, header.windows[0]];
+      return { kind, plane, base, window, map: null };
     });
   } else {
     view.content.panels = header.panels.map((spec, i) => ({
@@ -60,30 +62,38 @@ export function layPlanes(view) {
   view.planes = volume ? planesOf(volume, high) : [picturePlane(frame, high)];
 }
 
-/** What the panels show, in their order: [kind, plane]. */
-function shownKinds(view) {
-  const { header } = view.content;
-  const [own] = view.planes;
-  const offered = header.findings[0];
-  const { blank } = header;
+/** The kinds of panel for which there is something to show. */
+export function offeredKinds({ content: { header } }) {
+  const { blank, prior } = header;
+  const [offered] = header.findings;
+  const answers = Boolean(offered || blank);
   const changes = blank ? blank.counterfactuals : Boolean(offered) && offered.changes !== null;
-  const truth = blank ? blank.truth : Boolean(offered) && offered.truth !== null;
-  if (view.layout.three && view.content.scan) {
+  const truth = changes && (blank ? blank.truth : offered.truth !== null);
+  return [
+    ...(prior ? ["prior"] : []),
+    ...["scan", ...(answers ? ["evidence"] : []), ...(changes ? ["without", "difference"] : [])],
+    ...(truth ? ["truth", "true-difference"] : []),
+  ];
+}
+
+/** What the panels show, in their order: [kind, plane]; the layout's panels, or all that a model offers. */
+function shownKinds(view) {
+  const { header, scan } = view.content;
+  const [own] = view.planes;
+  const offered = offeredKinds(view);
+  const has = (kind) => offered.includes(kind);
+  const named = (view.layout.now?.panels ?? []).filter(has);
+  if (view.layout.three && scan) {
     const planes = sideBySide(view.planes);
-    if (!offered && !blank) return planes.map((plane) => ["scan", plane]);
-    const kinds = changes ? ["evidence", "without"] : ["evidence"];
+    const kinds = named.length ? named : ["evidence", "without"].filter(has);
+    if (!kinds.length || (kinds.length === 1 && kinds[0] === "scan")) return planes.map((plane) => ["scan", plane]);
     if (!header.volume.findings_of_slice) return kinds.flatMap((kind) => planes.map((plane) => [kind, plane]));
     return [...kinds.map((kind) => [kind, own]), ...planes.filter((plane) => plane !== own).map((p) => ["scan", p])];
   }
-  const kinds =
-    !offered && !blank
-      ? ["scan"]
-      : changes && truth
-        ? ["scan", "without", "truth", "evidence", "difference", "true-difference"]
-        : changes
-          ? ["scan", "evidence", "without", "difference"]
-          : ["scan", "evidence"];
-  return kinds.map((kind) => [kind, own]);
+  const all = has("truth")
+    ? ["scan", "without", "truth", "evidence", "difference", "true-difference"]
+    : ["scan", "evidence", "without", "difference"].filter(has);
+  return (named.length ? named : all).map((kind) => [kind, own]);
 }
 
 function buildPanel(view, panel, index) {
@@ -124,7 +134,11 @@ function buildPanel(view, panel, index) {
     });
     panel.film.append(panel.divider);
   }
-  if ((panel.kind === "scan" || (view.layout.three && panel.kind === "without")) && view.content.header.spacing_mm) {
+  const scanless = index === 0 && !view.content.panels.some(({ kind }) => kind === "scan");
+  if (
+    (panel.kind === "scan" || scanless || (view.layout.three && panel.kind === "without")) &&
+    view.content.header.spacing_mm
+  ) {
     panel.scale = make("div", "scale", {}, make("span"));
     panel.under.append(panel.scale);
   }
@@ -154,7 +168,8 @@ export function layoutPanels(view) {
   );
   let best = { scale: -1 };
   let whole = null; // whole: two rows, of panels that belong together
-  for (let columns = 1; columns <= shown.length; columns++) {
+  const fixed = Math.min(view.layout.now?.columns || 0, shown.length); // of the layout; 0 are as many as fit best
+  for (let columns = fixed || 1; columns <= (fixed || shown.length); columns++) {
     const rows = Math.ceil(shown.length / columns);
     const w = Math.floor((width - gap * (columns - 1)) / columns);
     const h = Math.floor((height - gap * (rows - 1)) / rows) - strips;

@@ -85,6 +85,10 @@ function wordsOf(view, panel) {
     const why = view.compare.plain && panel.kind !== "scan" ? "plain" : panel.kind === "without" ? "blinking" : "";
     return { title: "Scan", notes: [why], low: [windowWords, scanWords], label: `The scan as it is. ${windowWords}` };
   }
+  if (content === "prior") {
+    const { title, note } = view.content.header.prior;
+    return { title, notes: [note], low: [windowWords, scanWords], label: `${title}, ${note}. ${windowWords}` };
+  }
   if (content === "blank") {
     const words = blankWords(view, panel);
     const title = {

@@ -4,6 +4,7 @@ import { showChoice } from "./choice.js";
 import { stopCine } from "./cine.js";
 import { say } from "./dom.js";
 import { changeMoved } from "./frames.js";
+import { lookOf } from "./layouts.js";
 import { layoutPanels } from "./panels.js";
 import { startAmount } from "./path.js";
 import { remember, sendSoon } from "./selection.js";
@@ -15,6 +16,7 @@ export function resetAll(view) {
   stopCine(view);
   if (view.content.change) remember(view);
   Object.assign(view, startingLook());
+  lookOf(view);
   view.crosshair.on = true;
   clearInterval(view.timers.blinking);
   for (const finding of view.content.findings) view.selection.amounts.set(finding.name, startAmount(finding));

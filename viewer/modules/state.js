@@ -21,7 +21,7 @@ export function startingLook() {
  *            counterfactuals; `changeStamp` counts what was taken away; `seen`, evidence by finding and slice
  * selection  which finding is shown, which are taken away too, how much of each, and what stood before, for undo
  * planes     see planes.js; each has its zoom, see zoom.js
- * layout     whether three planes stand side by side
+ * layout     whether three planes stand side by side; `now`: the hanging protocol, see layouts.js, or null
  * slab       see projection.js: which projection, "" for none, and how thick
  * levels     see levels.js; `dragging`: a drag with the left button sets them
  * turn       see turning.js
@@ -81,7 +81,7 @@ export function stateOf(root) {
     },
     selection: { finding: null, wanted: null, amounts: new Map(), also: new Set(), past: [], burst: null },
     planes: [],
-    layout: { three: false },
+    layout: { three: false, now: null },
     ...startingLook(),
     crosshair: { at: null, on: true },
     slices: { at: [0, 0, 0], axis: 0, rolled: 0 },

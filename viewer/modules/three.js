@@ -3,6 +3,7 @@
 import { stopCine } from "./cine.js";
 import { touch } from "./frames.js";
 import { buildPanels, layoutPanels } from "./panels.js";
+import { keepLayout } from "./layouts.js";
 import { goToPlace, placeOf, showSlices } from "./slices.js";
 import { fitView } from "./viewport.js";
 
@@ -17,6 +18,7 @@ export function togglePlanes(view) {
     goToPlace(view, crosshair.at);
     view.slices.axis = 0;
   }
+  keepLayout(view);
   buildPanels(view);
   layoutPanels(view);
   if (planes[0].zoom.fitted) fitView(view);

@@ -3,6 +3,7 @@
 import { showTools } from "./compare.js";
 import { make } from "./dom.js";
 import { openHelp } from "./help.js";
+import { buildLayouts } from "./layouts.js";
 import { buildPresets } from "./presets.js";
 import { showSlices } from "./slices.js";
 import { TOOLS, has, useTool } from "./tools.js";
@@ -15,9 +16,11 @@ export function buildToolbar(view) {
     const waits =
       view.content.header.blank &&
       !has(view, tool.needs) &&
-      tool.needs !== "volume" && // what is a volume is known from the first moment
+      tool.needs !== "volume" &&
+      tool.needs !== "layouts" && // what is a volume is known from the first moment
       (tool.needs !== "change" || view.content.header.blank.counterfactuals);
-    if ((!has(view, tool.needs) && !waits) || (tool.menu && view.content.header.presets.length < 2)) continue;
+    if (!has(view, tool.needs) && !waits) continue;
+    if (tool.id === "presets" && view.content.header.presets.length < 2) continue;
     const hint = tool.keyLabel ?? tool.key.toUpperCase();
     const name = make("span", tool.short ? "long" : "", {}, tool.label);
     const button = make(
@@ -32,10 +35,11 @@ export function buildToolbar(view) {
       },
       name,
       ...(tool.short ? [make("span", "short", {}, tool.short)] : []),
-      ...(tool.menu ? [] : [make("kbd", "", {}, hint)]),
+      ...(tool.id === "presets" ? [] : [make("kbd", "", {}, hint)]),
     );
     button.disabled = Boolean(waits);
-    if (tool.menu) buildPresets(view, button);
+    if (tool.id === "presets") buildPresets(view, button);
+    else if (tool.id === "layout") buildLayouts(view, button, showTools);
     else button.onclick = () => useTool(view, tool);
     view.dom.tools.append(button);
     const entry = { button, name };

@@ -4,6 +4,7 @@ import { RATE } from "./cine.js";
 import { setPlain, showTools, toggleBlink } from "./compare.js";
 import { say } from "./dom.js";
 import { crossMoved, touch } from "./frames.js";
+import { offeredLayouts } from "./layouts.js";
 import { layoutPanels, maximise, showBesideTruth } from "./panels.js";
 import { PROJECTIONS, THICKNESS } from "./projection.js";
 import { setRate, toggleCine } from "./playing.js";
@@ -30,6 +31,11 @@ export const TOOLS = [
     },
   },
   { id: "presets", label: "Presets", needs: "base", help: "window presets", keyLabel: "1 to 9", menu: true },
+  {
+    ...{ id: "layout", key: "l", label: "Layout", needs: "layouts", menu: true },
+    help: "hanging protocols: which panels stand how; as opened",
+    run: (view) => view.dom.root.querySelector("[data-tool=layout]").click(),
+  },
   {
     id: "invert",
     key: "i",
@@ -258,6 +264,7 @@ export const QUIET_TOOLS = [
 
 export function has(view, need) {
   if (need === "cine" && view.content.scan) return true;
+  if (need === "layouts") return offeredLayouts(view).length > 1;
   if (view.content.header.blank && need !== "base" && need !== "volume") return !need; // their buttons stand there, and wait
   if (need === "volume") return Boolean(view.content.scan);
   if (need === "findings") return view.content.findings.length > 0;

@@ -9,12 +9,13 @@ import { buildFindings } from "./findings.js";
 import { listenToHands } from "./gestures.js";
 import { listenToKeys } from "./keys.js";
 import { fetchSlices } from "./arrivals.js";
+import { openLayout } from "./layouts.js";
 import { buildPanels, layPlanes, layoutPanels, takeMaps } from "./panels.js";
 import { startAmount } from "./path.js";
 import { write } from "./readout.js";
 import { listenToScrubber, measureScrubber, rememberSlice } from "./scrubber.js";
 import { sendSoon } from "./selection.js";
-import { askSoon, goToSlice, middleOf, showSlices } from "./slices.js";
+import { askSoon, goToSlice, middleOf, placeOf, showSlices } from "./slices.js";
 import { listenToSlider } from "./slider.js";
 import { startingLook, stateOf } from "./state.js";
 import { buildToolbar } from "./toolbar.js";
@@ -112,6 +113,7 @@ function beginAnew(view) {
   Object.assign(view, startingLook());
   Object.assign(view.crosshair, { at: null, on: true });
   layPlanes(view);
+  openLayout(view);
   if (!content.scan) layout.three = false;
   dom.root.classList.toggle("volume", Boolean(content.scan));
   dom.root.classList.toggle("three", layout.three);
@@ -121,6 +123,7 @@ function beginAnew(view) {
     view.slices.at[0] = content.header.volume.index;
     dom.scrubber.setAttribute("aria-valuemin", 1);
     delete dom.root.dataset.firstSlice;
+    if (layout.three) view.crosshair.at = placeOf(view);
   }
   view.selection.wanted = null;
   view.python.handled = false;

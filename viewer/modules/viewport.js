@@ -15,7 +15,7 @@ export function windowBy(view, dx, dy) {
 
 /** Shows `centre` and `width`, in the scan's units, in the panels that begin with the first panel's window. */
 export function setWindow(view, centre, width) {
-  setLevels(view.levels, view.content.panels[0].window, centre, width);
+  setLevels(view.levels, view.content.header.windows[0], centre, width);
   touch(view);
 }
 
