@@ -5,7 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from engine.review.database import UnusableStore
-from pages.components import assigning, common, desk, disagreeing, exporting_several, scan_page, shelf, worklist
+from pages.components import (
+    assigning,
+    common,
+    desk,
+    disagreeing,
+    exporting_several,
+    open_scans,
+    scan_page,
+    shelf,
+    worklist,
+)
 from pages.components.explaining_ahead import explain_ahead
 
 DIALOGS = {"assign": assigning.dialog, "compare": disagreeing.dialog, "export": exporting_several.dialog}
@@ -17,7 +27,7 @@ def main() -> None:
     with st.container(key="worklist-head", horizontal=True, vertical_alignment="center"):
         st.html("<h1 class='title'>Worklist</h1>")
         try:
-            st.text(desk.kept_how())
+            st.text(f"{desk.kept_how()} {open_scans.kept_how()}")
         except UnusableStore as error:
             common.line(str(error), "bad")
         assigning.undo_line()

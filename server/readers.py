@@ -1,15 +1,19 @@
 """Who asks: one unguessable key for each browser, in a cookie that no script can read and no other site can have sent.
 
-Two pages of one browser have the same key. It is signed, so that a server believes only keys that it gave out itself; a
-key is worth nothing after the server has been started anew, as everything that it opens is in memory only.
+Two pages of one browser have the same key. It is signed, so that a server believes only keys that it gave out itself.
+Where OTHERWISE_DATA names a folder, what signs them is kept there, so that a browser finds its scans again after the
+server was started anew; elsewhere a key is worth nothing then, as everything that it opens is in memory only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -17,7 +21,35 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.answers import header
 
-_SECRET = secrets.token_bytes(32)
+FOLDER, FILE, LONG = "OTHERWISE_DATA", "browser-keys.secret", 32  # bytes of the secret
+
+
+def kept_secret(environment: Mapping[str, str] = os.environ) -> bytes:
+    """What signs the keys: kept in the folder of OTHERWISE_DATA, made when it is not there; else of this process."""
+    new, named = secrets.token_bytes(LONG), environment.get(FOLDER, "").strip()
+    if not named:
+        return new
+    file = Path(named) / FILE
+    aside = file.with_name(f".{FILE}.{secrets.token_hex(4)}")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as opened:
+            opened.write(new)
+            opened.flush()
+            os.fsync(opened.fileno())
+        try:
+            os.link(aside, file)  # fails where another process was faster
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+        kept = file.read_bytes()
+    except OSError:
+        return new  # a folder that takes nothing is reported where reviews are opened
+    return kept if len(kept) == LONG else new
+
+
+_SECRET = kept_secret()
 FIRST_ASKED = "/_stcore/host-config"  # every page asks for it once, before it opens its socket
 
 

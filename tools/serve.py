@@ -32,6 +32,7 @@ def served(
     env: Mapping[str, str] | None = None,
     under: Sequence[str] = (),
     patience: float = 120,
+    port: int = 0,
 ) -> tuple[subprocess.Popen, str]:
     """Starts the script's server in a process group of its own, and waits until it answers.
 
@@ -41,6 +42,7 @@ def served(
         env: beside this process's own environment.
         under: a command that starts the server, as in ("taskset", "-c", "0,1").
         patience: seconds.
+        port: where it answers; 0 for a free one.
 
     Returns:
         the process, and the server's address.
@@ -48,9 +50,10 @@ def served(
     Raises:
         DidNotStart: the process ended, or does not answer in time; it is killed.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
     command = [*under, sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -1,7 +1,7 @@
 """The study that a scan came from: who and which files, for what is written back to a hospital's systems.
 
-A record of its own, read only where something is to be exported, kept in memory beside the scan and never in it; its
-`repr` says nothing of a person.
+A record of its own, kept beside the scan and never in it; its `repr` says nothing of a person. It is read where
+something is to be exported, and to count which scans are of one study.
 """
 
 from __future__ import annotations

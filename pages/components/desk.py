@@ -48,14 +48,14 @@ def store() -> Store:
 
 
 def kept_how() -> str:
-    """How long what is open, drawn and said is kept, in one line.
+    """How long what is drawn and said is kept, in one line.
 
     Raises:
         UnusableStore: the store cannot be opened.
     """
     if store().in_memory:
-        return "Everything is in memory only; assignments and reviews are gone when this page is closed."
-    return "Assignments and reviews are kept in the database; open scans are in memory."
+        return "Assignments and reviews are in memory only, and gone when this page is closed."
+    return "Assignments and reviews are kept in the database."
 
 
 def reviews() -> Store | None:

@@ -15,7 +15,7 @@ from engine.checkpoints.resolve import shipped
 from engine.datasets.phantom.collection import Marker, Phantom
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.scan import Scan, frame, read_scan
-from pages.components import reading, shelf
+from pages.components import kept_scans, reading, shelf
 from pages.components.shelf import Entry, OpenScan
 from server import sessions
 from viewer import VolumePixels
@@ -148,10 +148,17 @@ def scans() -> dict[str, Entry]:
                 _add(phantom_patient(EXPLAINED_WELL[1]))
             _add(first)
             mine.started = True
+    for entry in mine.entries.values():  # drawn before the server was started anew
+        if entry.small is not None and entry.small.drawn_by and entry.sha256 not in _DRAWINGS and _is_drawn(entry.name):
+            _DRAWINGS[entry.sha256] = entry.name
     if st.session_state.get("scan") not in mine.entries:
         known = [key for key, entry in mine.entries.items() if entry.packed is not None]
         st.session_state.scan = mine.chosen if mine.chosen in known else known[0] if known else None
     return mine.entries
+
+
+def _is_drawn(name: str) -> bool:
+    return name in PATIENTS or name in SYNTHETIC or name == IMPLANTED
 
 
 def _add(opened: OpenScan) -> Entry:
@@ -339,6 +346,16 @@ def close_refused() -> None:
         if entry.reason:
             mine.remove(identity)
     st.session_state.notice = None
+
+
+def kept_how() -> str:
+    """What becomes of the open scans when the server is started anew, in one line."""
+    keeper = kept_scans.KEEPER
+    if keeper is None:
+        return "Open scans are in memory only, and nothing of a patient is on disk."
+    if keeper.trouble:
+        return f"Open scans are in memory only for now, as they cannot be written ({keeper.trouble})."
+    return f"Open scans are kept for {shelf.SETTINGS.retention_minutes:g} minutes after the last page is closed."
 
 
 def reopen() -> None:

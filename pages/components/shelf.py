@@ -1,4 +1,4 @@
-"""What each reader has open: scans in the server's memory, never on disk, within a stated budget, for as long as the
+"""What each reader has open: scans in the server's memory, within a stated budget, for as long as the
 reader may return.
 
 A shelf belongs to a browser (its key stands in a cookie, see `server.readers`), so a reload or a second tab finds it
@@ -271,6 +271,7 @@ class Shelf:
         started: the sample has been put on it.
         chosen: what was last on show, for a page that opens later.
         closed: (place, entry) of the scan closed last.
+        kept_as: name of its folder, where open scans are kept on disk (`kept_scans`); "" elsewhere.
     """
 
     def __init__(self, reader: str | None):
@@ -281,6 +282,7 @@ class Shelf:
         self.closed: tuple[int, Entry] | None = None
         self.taken = 0
         self.drops = 0
+        self.kept_as = ""
         self.sessions: set[str] = set()
         self.left: float | None = None
 
@@ -309,6 +311,7 @@ class Shelves:
     def __init__(self, limit: float, retention: float, clock: Callable[[], float] = time.monotonic):
         self.limit, self.retention, self._clock = limit, retention, clock
         self.told_when_one_goes: list[Callable[[Shelf], None]] = []
+        self.told_when_one_comes: list[Callable[[Shelf, str], None]] = []  # with the key of its reader
         self._shelves: dict[str, Shelf] = {}
         self._lock = threading.RLock()
 
@@ -316,10 +319,18 @@ class Shelves:
         """The shelf of this reader, or of this session where nothing is kept; new when there is none."""
         key = f"reader {reader}" if reader and self.retention > 0 else f"session {session}"
         with self._lock:
-            shelf = self._shelves.setdefault(key, Shelf(reader))
+            if (shelf := self._shelves.get(key)) is None:
+                shelf = self._shelves[key] = Shelf(reader)
+                for tell in self.told_when_one_comes if reader and self.retention > 0 else ():
+                    tell(shelf, reader)
             shelf.sessions.add(session)
             shelf.left = None
             return shelf
+
+    def all(self) -> list[Shelf]:
+        """Those that are there now."""
+        with self._lock:
+            return list(self._shelves.values())
 
     def by_token(self, token: str, reader: str | None) -> Shelf | None:
         with self._lock:

@@ -1,5 +1,7 @@
 """A browser's key: given once, believed only from this server, and out of reach of scripts and other sites."""
 
+import stat
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -61,3 +63,19 @@ def test_a_link_from_another_site_does_not_take_a_browsers_key_away(ask):
     link = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "document", "Sec_Fetch_Mode": "navigate"}
     assert ask("/", **link) is None
     assert ask("/_stcore/host-config", Sec_Fetch_Site="same-origin", Sec_Fetch_Dest="empty") is not None
+
+
+def test_what_signs_the_keys_outlives_the_server_only_in_the_folder_for_data(tmp_path):
+    folder = {"OTHERWISE_DATA": str(tmp_path / "data")}
+    kept = readers.kept_secret(folder)
+    assert len(kept) == 32 and readers.kept_secret(folder) == kept
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()} == {0o600}
+    assert len(list((tmp_path / "data").iterdir())) == 1
+    assert readers.kept_secret({}) != readers.kept_secret({})
+
+
+def test_a_folder_that_takes_nothing_leaves_keys_of_this_process(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert len(readers.kept_secret({"OTHERWISE_DATA": str(tmp_path / "file" / "x")})) == 32
+    (tmp_path / "browser-keys.secret").write_bytes(b"cut off")
+    assert len(readers.kept_secret({"OTHERWISE_DATA": str(tmp_path)})) == 32
