@@ -355,7 +355,7 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
     other = [
         name
         for name, value in facts.get("settings", now).items()
-        if name not in recipe.indifferent and not agree(name, value, now.get(name))
+        if name not in recipe.indifferent and not agree(name, _known_then(name, value, now.get(name)), now.get(name))
     ]
     if other:
         raise UnusableRun(
@@ -379,6 +379,15 @@ def _restore(path: Path, recipe: Recipe, optimisers: Mapping[str, torch.optim.Op
             f"the run in {path.parent} was made with other settings and cannot go on with these."
         ) from error
     return facts["step"], facts["best"], facts["seconds"]
+
+
+def _known_then(name: str, stored: Any, now: Any) -> Any:
+    """A stored record of sizes, with those that came into being since as they are now: the weights would not fit
+    otherwise.
+    """
+    return (
+        {**now, **stored} if name == "architecture" and isinstance(stored, dict) and isinstance(now, dict) else stored
+    )
 
 
 def _write(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:

@@ -224,6 +224,19 @@ def test_a_run_saved_before_settings_were_kept_still_resumes(tmp_path):
     trained(Line(steps=6), tmp_path, resume=True)
 
 
+@pytest.mark.parametrize(("sizes", "fits"), [({"width": 4}, True), ({"width": 8}, False)])
+def test_a_run_of_before_a_size_came_into_being_still_resumes(tmp_path, sizes, fits):
+    first, later = Line(steps=4), Line(steps=6)
+    first.settings = lambda: {"architecture": sizes}
+    later.settings = lambda: {"architecture": {"width": 4, "spatial": 7}}
+    trained(first, tmp_path)
+    if fits:
+        trained(later, tmp_path, resume=True)
+    else:
+        with pytest.raises(UnusableRun, match="another architecture"):
+            trained(later, tmp_path, resume=True)
+
+
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-7], lambda data: b"\x00" * len(data)])
 def test_a_damaged_state_is_refused_in_a_sentence(tmp_path, damage):
     trained(Line(), tmp_path)

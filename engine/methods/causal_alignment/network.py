@@ -28,6 +28,8 @@ class Architecture:
         size: side of the square input in pixels, a multiple of 2 ** halvings.
         width: channels of the first two convolutions; the next two have twice, the last three four times as many.
         halvings: how many of the first, third and fifth convolutions halve the grid, 1 to 3.
+        spatial: how many of the convolutions, from the first on, are 3 x 3; the others are 1 x 1 and look no further
+            than their own place, so that a map of the last features lies near the pixels that it comes from.
         hidden: units of the MLP's first layer.
         pool: "attention" weighs the places of the last features by a softmax of one more 1 x 1 convolution, "mean" all
             alike.
@@ -36,6 +38,7 @@ class Architecture:
     size: int = 96
     width: int = 16
     halvings: int = 2
+    spatial: int = LAYERS
     hidden: int = 16
     pool: str = "attention"
 
@@ -48,23 +51,29 @@ class Architecture:
                 f"halvings must be 3 or less and size a multiple of 2 ** halvings, twice that at least and {LARGEST} "
                 f"at most, got {self.halvings} and {self.size}"
             )
+        if not 2 * self.halvings - 1 <= self.spatial <= LAYERS:
+            raise ValueError(
+                f"spatial must be {2 * self.halvings - 1} to {LAYERS}, so that what halves is 3 x 3, got {self.spatial}"
+            )
         if self.width % 4:
             raise ValueError(f"width must be a multiple of 4, got {self.width}")
 
 
 class StandardisedConv(nn.Conv2d):
-    """A 3 x 3 convolution whose weights have mean 0 and variance gain^2 / inputs (Brock et al. 2021), without bias of
-    its own.
+    """A convolution whose weights have mean 0 and variance gain^2 / inputs (Brock et al. 2021).
 
     It takes the place of normalising activations: norms over a picture or batch would carry a marker in one corner to
     all other places and to other pictures, and norms of each place by itself would lose how bright it is.
+
+    Args:
+        side: of the kernel, 3 or 1 pixels.
 
     Shape:
         (B, F, H, W) -> (B, G, ceil(H / stride), ceil(W / stride)).
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int):
-        super().__init__(inputs, outputs, 3, stride, 1)
+    def __init__(self, inputs: int, outputs: int, stride: int, side: int = 3):
+        super().__init__(inputs, outputs, side, stride, side // 2)
         nn.init.normal_(self.weight)
         self.gain = nn.Parameter(torch.ones(outputs, 1, 1, 1))
 
@@ -86,7 +95,7 @@ class ScaledSiLU(nn.Module):
 
 
 class ImageNetwork(nn.Module):
-    """f_theta1: seven 3 x 3 convolutions, pooling, and one log-odds an output.
+    """f_theta1: seven convolutions, pooling, and one log-odds an output.
 
     Shape:
         x (B, 1, H, W) -> (B, outputs).
@@ -98,7 +107,8 @@ class ImageNetwork(nn.Module):
         widths, layers = [1, w, w, 2 * w, 2 * w, 4 * w, 4 * w, 4 * w], []
         for place, (before, after) in enumerate(pairwise(widths)):
             halves = place % 2 == 0 and place // 2 < architecture.halvings
-            layers += [StandardisedConv(before, after, 2 if halves else 1), ScaledSiLU()]
+            side = 3 if place < architecture.spatial else 1
+            layers += [StandardisedConv(before, after, 2 if halves else 1, side), ScaledSiLU()]
         self.body = nn.Sequential(*layers)
         self.last = nn.Linear(4 * w, outputs)
         self.attention = nn.Conv2d(4 * w, 1, 1, bias=False) if architecture.pool == "attention" else None

@@ -49,6 +49,16 @@ def test_a_mark_changes_the_features_near_it_only():
     assert changed[:4, :4].min() > 0 and changed[8:].max() == changed[:, 8:].max() == 0
 
 
+@pytest.mark.parametrize(("spatial", "reach"), [(4, 19), (7, 43)])
+def test_fewer_spatial_convolutions_see_less_of_the_surroundings(spatial, reach):
+    net = network(0, Architecture(size=64, width=4, spatial=spatial, pool="mean"))
+    x = torch.rand(1, 1, 64, 64, dtype=torch.float64, requires_grad=True)
+    (seen,) = torch.autograd.grad(net.features(x)[0, :, 8, 8].sum(), x)
+    rows = torch.nonzero(seen[0, 0].abs().sum(1))[:, 0]
+    assert int(rows[-1] - rows[0]) + 1 == reach
+    assert sum(isinstance(m, nn.Conv2d) for m in net.image.body.modules()) == LAYERS
+
+
 @pytest.mark.parametrize("halvings", [1, 2, 3])
 def test_a_map_lies_on_the_pixels_that_it_was_made_of(halvings):
     side = 64 * 2**halvings // 2
@@ -75,6 +85,8 @@ def test_a_map_lies_on_the_pixels_that_it_was_made_of(halvings):
         ({"width": 6}, "multiple of 4"),
         ({"pool": "largest"}, "attention, mean"),
         ({"hidden": 0}, "whole number above 0"),
+        ({"spatial": 2}, "3 to 7"),
+        ({"spatial": 8}, "3 to 7"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(sizes, words):
