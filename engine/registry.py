@@ -51,6 +51,7 @@ class Model(ABC):
         findings: the C finding names.
         thresholds: (C,) operating points, probabilities.
         kind: of the scans it was trained on, "unknown" where nobody says.
+        spaces: in which counterfactuals can be sought, where that is a choice.
         batch: how many scans go through the network at once.
     """
 
@@ -58,6 +59,7 @@ class Model(ABC):
     findings: Sequence[str]
     thresholds: np.ndarray
     kind: str = "unknown"
+    spaces: Sequence[str] = ()
     batch: ClassVar[int] = 8
 
     @abstractmethod
@@ -154,6 +156,10 @@ class Model(ABC):
         Raises:
             UnsuitableScan: a volume or a picture where the method takes the other, or not of a kind that it takes.
         """
+
+    def in_space(self, space: str) -> Model:
+        """The same model, whose counterfactuals are sought in another of its `spaces`."""
+        raise UnsuitableScan(f"{explaining_method(self.checkpoint).title} seeks counterfactuals in no other space.")
 
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         """The probability of every finding on x + sum of a_c M_c(x): several findings taken away together."""

@@ -3,84 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.datasets.collection import Collection
-from engine.datasets.identity import data_settings
 from engine.networks.autoencoder import Autoencoder
 from engine.networks.films import Films
-from engine.training.loop import Machine, Recipe, best_weights, descend, ended_in, train_in
+from engine.training.autoencoder import AutoencoderRecipe, Preset
+from engine.training.loop import Machine, best_weights, ended_in, train_in
 
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How the autoencoder is trained: Adam on the mean absolute difference."""
-
-    width: int = 8
-    latent: int = 4
-    steps: int = 600
-    validate_every: int = 200
-    batch: int = 16
-    learning_rate: float = 2e-3
-    validated: int = 64
-
+__all__ = ["PRESETS", "Preset", "trained", "typical_size"]
 
 PRESETS: Mapping[str, Preset] = {"demo": Preset(), "paper": Preset(width=32, steps=20_000, validate_every=1000)}
-
-
-class AutoencoderRecipe(Recipe):
-    """The autoencoder on the films of the training part, with and without findings.
-
-    Args:
-        films: as the classifier sees them; those that were read for it are not read again.
-    """
-
-    def __init__(self, collection: Collection, films: Films, preset: Preset, seed: int = 42):
-        self.collection, self.films, self.preset, self.seed = collection, films, preset, seed
-        self.steps, self.validate_every = preset.steps, preset.validate_every
-        torch.manual_seed(seed)
-        self.net = Autoencoder(preset.width, preset.latent)
-        self.train = collection.split("train")
-        self._optimiser = torch.optim.Adam(self.net.parameters(), lr=preset.learning_rate)
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"net": self.net}
-
-    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        return {"net": self._optimiser}
-
-    def weights_to_keep(self) -> dict[str, Tensor]:
-        return self.net.state_dict()
-
-    def settings(self) -> dict:
-        chosen = {name: value for name, value in asdict(self.preset).items() if name not in ("steps", "validate_every")}
-        return chosen | data_settings(self.collection) | {"size": self.films.preprocessing.size}
-
-    def step(self, step: int, fabric: Fabric) -> dict[str, float]:
-        left = 1 - step / self.steps
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.preset.learning_rate * max(min(1.0, 2 * left), 0.02)
-        x = self.films.batch(self.draw("batch", step).choice(self.train, self.preset.batch)).to(fabric.device)
-        self.net.train()
-        with fabric.autocast():
-            loss = F.l1_loss(self.net(x).float(), x)
-        descend(loss, self._optimiser, fabric, longest=1.0)
-        return {"reconstruction": float(loss.detach())}
-
-    @torch.no_grad()
-    def validate(self, fabric: Fabric) -> dict[str, float]:
-        self.net.eval()
-        x = self.films.batch(self.collection.split("validation")[: self.preset.validated]).to(fabric.device)
-        return {"score": -float(F.l1_loss(self.net(x), x))}
 
 
 def trained(
@@ -91,8 +26,10 @@ def trained(
     if not train and not ended_in(recipe, folder):
         return None
     train_in(recipe, folder, machine)
-    recipe.net.load_state_dict(best_weights(folder))
-    return recipe.net.to("cpu").eval().requires_grad_(False)
+    net = recipe.net
+    assert isinstance(net, Autoencoder)
+    net.load_state_dict(best_weights(folder))
+    return net.to("cpu").eval().requires_grad_(False)
 
 
 def typical_size(z: Tensor) -> Tensor:

@@ -39,6 +39,9 @@ def explain(
     finding: Annotated[list[str] | None, typer.Option(help="again for each; all when not given")] = None,
     series: Annotated[int | None, typer.Option(help="of a folder or zip of several scans, from 0")] = None,
     slice: Annotated[int | None, typer.Option(help="of a volume or multi-frame file, from 0")] = None,
+    space: Annotated[
+        str, typer.Option(help="image or latent: where counterfactuals are sought, for a checkpoint that knows both")
+    ] = "",
     anyway: Annotated[
         bool, typer.Option("--anyway", help="print the table of a scan unlike the training pictures too")
     ] = False,
@@ -46,7 +49,7 @@ def explain(
     json: Annotated[Path | None, typer.Option(help="write the table's numbers here", callback=writable)] = None,
 ) -> None:
     """Explain one scan: explanation.json, and for each finding its maps (.npz) and pictures (.png)."""
-    read, _, checked, records = explained(scan, checkpoint, finding, series, slice, device)
+    read, _, checked, records = explained(scan, checkpoint, finding, series, slice, device, space=space)
     write_explanations(out, read, checked, records)
     rows = [record.record() for record in records]
     say(checked, records, anyway)
@@ -62,11 +65,15 @@ def explained(
     slice: int | None,
     device: str,
     sources: bool = False,
+    space: str = "",
 ) -> tuple[Scan, SourceRecord | None, Checkpoint, list[Explanation]]:
     """(the scan, its study where `sources` asks for that, the checkpoint, what it says), from what was typed.
 
+    Args:
+        space: in which counterfactuals are sought; "" for that of the training.
+
     Raises:
-        UsageError, UnreadableScan, RefusedCheckpoint, ValueError: in one sentence.
+        UsageError, UnreadableScan, RefusedCheckpoint, UnsuitableScan, ValueError: in one sentence.
     """
     if not scan.exists():
         raise UsageError(
@@ -92,6 +99,7 @@ def explained(
             raise UsageError(f"there is no {error}.") from error
         source = source.at(slice) if source is not None and len(source.slices) > 1 else source
     model = open_model(chosen, device)
+    model = model.in_space(space) if space else model
     drawn_only = only_drawn(model.checkpoint)
     records = [replace(record, only_drawn=drawn_only) for record in model.explain(read, finding or None)]
     return read, source, model.checkpoint, records

@@ -7,6 +7,8 @@ holds a quarter.
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
 FACTOR = 4  # latent rows and columns are this many times fewer
@@ -15,17 +17,18 @@ FACTOR = 4  # latent rows and columns are this many times fewer
 class _Block(nn.Module):
     """Two 3 x 3 convolutions and a short cut."""
 
-    def __init__(self, inward: int, outward: int, stride: int = 1):
+    def __init__(self, inward: int, outward: int, stride: int = 1, smooth: bool = False):
         super().__init__()
+        active = nn.SiLU if smooth else nn.ReLU
         self.body = nn.Sequential(
             nn.Conv2d(inward, outward, 3, stride, 1),
             nn.BatchNorm2d(outward),
-            nn.ReLU(),
+            active(),
             nn.Conv2d(outward, outward, 3, 1, 1),
             nn.BatchNorm2d(outward),
         )
         self.short = nn.Identity() if stride == 1 and inward == outward else nn.Conv2d(inward, outward, 1, stride)
-        self.last = nn.ReLU()
+        self.last = active()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(self.body(x) + self.short(x))
@@ -37,26 +40,28 @@ class Autoencoder(nn.Module):
     Args:
         width: channels at the picture's size.
         latent: channels of the latent space.
+        smooth: with SiLU for ReLU, so that it can be differentiated twice everywhere.
     """
 
-    def __init__(self, width: int = 16, latent: int = 4):
+    def __init__(self, width: int = 16, latent: int = 4, smooth: bool = False):
         super().__init__()
         w = width
+        block = partial(_Block, smooth=smooth)
         self.encoder = nn.Sequential(
             nn.Conv2d(1, w, 3, 1, 1),
-            _Block(w, w),
-            _Block(w, 2 * w, 2),
-            _Block(2 * w, 4 * w, 2),
+            block(w, w),
+            block(w, 2 * w, 2),
+            block(2 * w, 4 * w, 2),
             nn.Conv2d(4 * w, latent, 1),
         )
         enlarge = lambda: nn.Upsample(scale_factor=2, mode="nearest")
         self.decoder = nn.Sequential(
             nn.Conv2d(latent, 4 * w, 1),
-            _Block(4 * w, 4 * w),
+            block(4 * w, 4 * w),
             enlarge(),
-            _Block(4 * w, 2 * w),
+            block(4 * w, 2 * w),
             enlarge(),
-            _Block(2 * w, w),
+            block(2 * w, w),
             nn.Conv2d(w, 1, 3, 1, 1),
         )
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.methods.causal_alignment.counterfactual import Objective, Solution, minimise, minimise_l1
 from engine.methods.causal_alignment.distances import scaled_squared_l2, squared_l2
 from engine.methods.causal_alignment.implicit import SolveReport, implicit
+from engine.methods.causal_alignment.latent import LatentPictures
 from engine.methods.causal_alignment.losses import alignment_loss, outside_share
 
 DISTANCES = ("squared_l2", "scaled_squared_l2", "l1", "scaled_l1")
@@ -107,6 +108,7 @@ def align(
     region: Tensor,
     problem: InnerProblem,
     relative: bool = True,
+    latent: LatentPictures | None = None,
 ) -> Alignment:
     """Counterfactuals of x_0, and what they change outside the region.
 
@@ -115,9 +117,13 @@ def align(
         x_0: (n, ...). region: broadcasts to it, 1 inside.
         relative: the share of the change that lies outside (`outside_share`), which a network cannot lower by growing
             insensitive everywhere; else Eq. 3 as printed.
+        latent: x_0 in the latent space in which the counterfactuals are sought; what they change is that of the
+            pictures that are decoded. None seeks them among the pictures themselves.
     """
     x_0 = x_0.detach()
-    solution = problem.solve(cross_entropy, x_0)
+    moved = x_0 if latent is None else latent.z_0
+    cross_entropy = cross_entropy if latent is None else latent.objective(cross_entropy)
+    solution = problem.solve(cross_entropy, moved)
     arrived = solution.gradient_norm <= problem.tolerance
     steps, share_arrived = float(solution.iterations.float().mean()), float(arrived.float().mean())
     if not arrived.any():
@@ -130,7 +136,7 @@ def align(
         iterations=solution.iterations[rows],
         active=solution.active[rows],
     )
-    objective, start, inside = problem.objective(cross_entropy, x_0), x_0[rows], region.expand_as(x_0)[rows]
+    objective, start, inside = problem.objective(cross_entropy, moved), x_0[rows], region.expand_as(x_0)[rows]
     found = implicit(
         lambda x, some: objective(x, rows[some]),
         kept,
@@ -139,6 +145,7 @@ def align(
         relative_residual=problem.residual,
         max_iterations=problem.solves,
     )
-    share = outside_share(found.x, start, inside)
-    loss = share if relative else alignment_loss(found.x, start, inside)
+    otherwise = found.x if latent is None else latent.pictures(found.x, rows)
+    share = outside_share(otherwise, start, inside)
+    loss = share if relative else alignment_loss(otherwise, start, inside)
     return Alignment(loss, float(share.detach()), share_arrived, float(kept.gradient_norm.max()), steps, found.report)

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from engine.checkpoints.format import Checkpoint, RefusedCheckpoint
 from engine.checkpoints.model_configuration import ModelConfiguration
 from engine.datasets.crop import CROPS, Crop, on_the_scan
 from engine.explanation import Explanation, Path
 from engine.look import AttributeEffect, Look
-from engine.methods.causal_alignment.alignment import InnerProblem
+from engine.methods.causal_alignment.latent import LatentSpace
 from engine.methods.causal_alignment.look import effects, look
 from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork
 from engine.methods.causal_alignment.pictures import looked_at
+from engine.methods.causal_alignment.search import CounterfactualSearch, SearchConfiguration
 from engine.metrics.cam_precision import SHARE_OF_LARGEST
 from engine.networks.weights import with_weights
 from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import enlarged
 from engine.regions import Region
-from engine.registry import Model
+from engine.registry import Model, UnsuitableScan
 from engine.scan import Scan
 
 BATCH = 8
 STEPS = np.arange(0, 1.51, 0.25, dtype=np.float32)  # a of x + a (x* - x)
 FULL = 4  # of them, the step at which a is 1
-SEARCH = {"tolerance": 1e-5, "iterations": 200}  # of the counterfactual that is shown
 MOST_CONCEPTS = 100
 
 
@@ -43,14 +42,13 @@ class AlignmentConfiguration(ModelConfiguration[Architecture]):
 
     Attributes:
         concepts: the p attributes between image and diagnosis, none for a plain classifier.
-        alpha_image, alpha_attributes: of Eq. 7 (or Eq. 2) and 6, for the counterfactuals that are shown.
+        search: how the counterfactuals that are shown are sought.
         crop: finds the part of a scan that the network gets to see.
     """
 
     crop: Callable[[np.ndarray], Crop]
     concepts: tuple[str, ...] = ()
-    alpha_image: float
-    alpha_attributes: float
+    search: SearchConfiguration
 
     def __post_init__(self):
         super().__post_init__()
@@ -58,19 +56,16 @@ class AlignmentConfiguration(ModelConfiguration[Architecture]):
             raise ValueError(f"it has one diagnosis, got {len(self.findings)}")
         if len({*self.concepts}) != len(self.concepts) or len(self.concepts) > MOST_CONCEPTS:
             raise ValueError(f"its attributes have different names, and there are at most {MOST_CONCEPTS}")
-        if min(self.alpha_image, self.alpha_attributes) <= 0:
-            raise ValueError("the weights of its distances are above 0")
 
     @classmethod
     def fields_of(cls, config: Mapping[str, Any], sizes: Callable[..., Architecture]) -> dict[str, Any]:
-        concepts, weights = config["concepts"], config["counterfactual"]
+        concepts = config["concepts"]
         if not isinstance(concepts, list) or not all(isinstance(c, str) and c.strip() for c in concepts):
             raise ValueError("concepts is a list of names")
         return super().fields_of(config, sizes) | {
             "concepts": tuple(concepts),
             "crop": CROPS[config.get("crop", "whole")],  # those of the first version saw whole pictures
-            "alpha_image": float(weights["alpha_image"]),
-            "alpha_attributes": float(weights["alpha_attributes"]),
+            "search": SearchConfiguration.of(config["counterfactual"]),
         }
 
 
@@ -79,6 +74,7 @@ class CausalAlignmentModel(Model):
 
     Attributes:
         concepts: the p attributes that can be set by hand, none for a classifier without.
+        space: in which counterfactuals are sought; `in_space` gives the same model in another.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str):
@@ -92,16 +88,33 @@ class CausalAlignmentModel(Model):
             self.detector = OutOfDistributionDetector.from_tensors(
                 {k: weights.pop(k).numpy() for k in [*weights] if k.startswith(TENSORS)}
             )
+            scales = [weights.pop(name, None) for name in ("scale", "attribute_scale")]
+            of_latent = {k.removeprefix("latent."): weights.pop(k) for k in [*weights] if k.startswith("latent.")}
             self.net = with_weights(
                 lambda: CausalAlignmentNetwork(len(config.concepts), config.network),
                 {k.removeprefix("net."): v for k, v in weights.items()},
             )
+            sizes = config.search.latent
+            latent = None if sizes is None else with_weights(lambda: LatentSpace(*sizes), of_latent)
         except (KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole classifier of causal alignment ({error}); save it again with engine "
                 "train."
             ) from error
-        self.net.to(self.device).eval().requires_grad_(False)
+        for network in (self.net, *([] if latent is None else [latent])):
+            network.to(self.device).eval().requires_grad_(False)
+        scale, attribute_scale = (None if part is None else part.float().to(self.device) for part in scales)
+        self.search = CounterfactualSearch(self.net, config.search, latent, scale, attribute_scale)
+        self.space, self.spaces = config.search.space, config.search.spaces
+
+    def in_space(self, space: str) -> CausalAlignmentModel:
+        if space not in self.spaces:
+            raise UnsuitableScan(
+                f"{self.checkpoint.name} seeks counterfactuals in {' or '.join(self.spaces)} space, not in {space}."
+            )
+        other = copy(self)
+        other.space = space
+        return other
 
     def preprocess(self, scan: Scan | np.ndarray) -> np.ndarray:
         """The part of a scan that the network sees, (size, size) float32; see `Model`."""
@@ -158,18 +171,12 @@ class CausalAlignmentModel(Model):
     def attribute_counterfactual(self, values: Mapping[str, float], present: bool = False) -> dict[str, float]:
         """a* of Eq. 6: the nearest attributes with which the diagnosis would be there (`present`) or not, in [0, 1]."""
         a = torch.tensor([[values[c] for c in self.concepts]], dtype=torch.float32, device=self.device)
-        (found,) = self._attributes_otherwise(a, float(present)).cpu().tolist()
+        wanted = torch.full((1,), float(present), device=self.device)
+        (found,) = self.search.attributes(a, wanted).cpu().tolist()
         return dict(zip(self.concepts, found, strict=True))
 
-    def _attributes_otherwise(self, a: Tensor, target: float) -> Tensor:
-        def cross_entropy(points: Tensor, rows: Tensor) -> Tensor:
-            odds = self.net.diagnose(points)
-            return F.binary_cross_entropy_with_logits(odds, torch.full_like(odds, target), reduction="none")
-
-        return InnerProblem(self.config.alpha_attributes, **SEARCH).solve(cross_entropy, a).x.clamp(0, 1)
-
     def counterfactuals(self, pictures: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """x* of Eq. 7 by the attributes' a* of Eq. 6, or of Eq. 2 without attributes.
+        """x* of Eq. 7 by the attributes' a* of Eq. 6, or of Eq. 2 without attributes, sought in `space`.
 
         Args:
             pictures: (n, size, size) prepared. targets: (n,) of 0 and 1, the diagnosis wanted instead.
@@ -182,25 +189,10 @@ class CausalAlignmentModel(Model):
             some = slice(start, start + BATCH)
             x = torch.from_numpy(pictures[some])[:, None].to(self.device)
             y = torch.from_numpy(np.asarray(targets[some], np.float32)).to(self.device)
-            wanted = self._wanted_attributes(x, y)
-
-            def cross_entropy(points: Tensor, rows: Tensor, y: Tensor = y, wanted: Tensor | None = wanted) -> Tensor:
-                attributes, odds = self.net(points)
-                if wanted is None:
-                    return F.binary_cross_entropy_with_logits(odds, y[rows], reduction="none")
-                return F.binary_cross_entropy_with_logits(attributes, wanted[rows], reduction="none").sum(1)
-
-            solution = InnerProblem(self.config.alpha_image, **SEARCH).solve(cross_entropy, x)
-            found.append(solution.x[:, 0].cpu().numpy())
+            otherwise, solution = self.search.pictures(x, y, self.space)
+            found.append(otherwise[:, 0].cpu().numpy())
             norms.append(solution.gradient_norm.cpu().numpy())
         return np.concatenate(found), np.concatenate(norms)
-
-    def _wanted_attributes(self, x: Tensor, y: Tensor) -> Tensor | None:
-        if not self.concepts:
-            return None
-        with torch.no_grad():
-            a = torch.sigmoid(self.net(x)[0])
-        return torch.cat([self._attributes_otherwise(row[None], float(target)) for row, target in zip(a, y)])
 
     def cams(self, pictures: np.ndarray) -> np.ndarray:
         """Grad-CAM of each decision at the operating point, (n, size, size), not negative."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from engine.methods.causal_alignment.alignment import DISTANCES, InnerProblem
+from engine.methods.causal_alignment.latent import SPACES
 from engine.methods.causal_alignment.network import Architecture
 from engine.networks.augmentation import Augmentation
 from engine.training.presets import at_least_one, not_negative, yes_or_no
@@ -22,9 +23,14 @@ class Preset:
         aligned: pictures of a batch whose counterfactuals are made.
         alpha_image, alpha_attributes: alpha_1 of Eq. 7 (and of Eq. 2) and alpha_2 of Eq. 6, for greys in
             [-value_range, value_range] and attributes in [0, 1].
+        alpha_latent: of Eq. 2 for latents, each channel of which has the variance 1.
         lambda_image, lambda_attributes: lambda_1 and lambda_2 of Eq. 5; 0 leaves the term out.
         relative: 1 takes Eq. 3 in shares, see `outside_share`; 0 as printed.
-        distance: of Eq. 2, one of `DISTANCES`.
+        distance: of Eq. 2, one of `DISTANCES`, for pictures and latents and for attributes.
+        space: where the counterfactual pictures of the training are sought, one of `SPACES`.
+        autoencoder_steps: of the autoencoder of the latent space, which is trained first and kept with the classifier,
+            so that counterfactuals can be sought there; 0 makes none.
+        latent_width, latent_channels: of the autoencoder, see `LatentSpace`.
         masked_steps: first steps, in which only the marked region is shown, on a plain background.
         fading_steps: after these, in which the background comes.
         rising_steps: in which the alignment's weight rises from nothing.
@@ -46,10 +52,15 @@ class Preset:
     weight_decay: float = 0.0
     alpha_image: float = 0.01
     alpha_attributes: float = 0.0005
+    alpha_latent: float = 0.1
     lambda_image: float = 1.0
     lambda_attributes: float = 1.0
     relative: int = 0
     distance: str = "l1"
+    space: str = "image"
+    autoencoder_steps: int = 0
+    latent_width: int = 16
+    latent_channels: int = 4
     masked_steps: int = 0
     fading_steps: int = 0
     rising_steps: int = 1
@@ -70,12 +81,17 @@ class Preset:
     def __post_init__(self):
         at_least_one(self, "steps", "validate_every", "batch", "aligned", "rising_steps", "iterations", "solves")
         not_negative(self, "learning_rate", "weight_decay", "lambda_image", "lambda_attributes", "masked_steps")
-        not_negative(self, "fading_steps", "damping")
+        at_least_one(self, "latent_width", "latent_channels")
+        not_negative(self, "fading_steps", "damping", "autoencoder_steps")
         yes_or_no(self, "hierarchical", "relative", "keep_last", "balanced", "mirror")
         if self.distance not in DISTANCES:
             raise ValueError(f"distance must be one of {', '.join(DISTANCES)}, got {self.distance!r}.")
-        if min(self.alpha_image, self.alpha_attributes, self.tolerance, self.residual) <= 0:
-            raise ValueError("alpha_image, alpha_attributes, tolerance and residual must be above 0.")
+        if self.space not in SPACES:
+            raise ValueError(f"space must be one of {', '.join(SPACES)}, got {self.space!r}.")
+        if self.space == "latent" and not self.autoencoder_steps:
+            raise ValueError("the latent space needs an autoencoder; set autoencoder_steps above 0.")
+        if min(self.alpha_image, self.alpha_attributes, self.alpha_latent, self.tolerance, self.residual) <= 0:
+            raise ValueError("alpha_image, alpha_attributes, alpha_latent, tolerance and residual must be above 0.")
         if not 0 <= self.falling <= 1 or not 0 <= self.averaging < 1:
             raise ValueError(
                 f"falling must lie in [0, 1] and averaging in [0, 1), got {self.falling} and {self.averaging}."
@@ -100,9 +116,11 @@ SMALL = Preset(
     weight_decay=1e-3,
     alpha_image=0.03,
     alpha_attributes=0.05,
+    alpha_latent=0.03,
     lambda_image=6.0,
     relative=1,
     distance="squared_l2",
+    latent_width=8,
     masked_steps=300,
     fading_steps=100,
     tolerance=3e-3,

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
+from lightning.fabric import Fabric
+from torch import Tensor
 
 from engine.checkpoints.card import placeholder_card
 from engine.checkpoints.format import Checkpoint, save_checkpoint
 from engine.explanation import fitting_change_limit
 from engine.methods.causal_alignment.evaluate import evaluate
 from engine.methods.causal_alignment.explain import CausalAlignmentModel
+from engine.methods.causal_alignment.latent import LatentSpace
 from engine.methods.causal_alignment.network import Architecture, CausalAlignmentNetwork
 from engine.methods.causal_alignment.pictures import RegionPictures, operating_point
 from engine.methods.causal_alignment.train import CausalAlignmentRecipe
 from engine.preprocessing import Preprocessing
+from engine.training import autoencoder
 from engine.training.detector import detector_tensors
 from engine.training.job import TrainingJob
+from engine.training.loop import best_weights, run
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
+AUTOENCODER = "autoencoder"  # the folder of its training within the classifier's
 MOST_SCALED = 100  # validation pictures whose counterfactuals say where the colour bars end
 ALIGNED = (
     "Research and teaching: to see a classifier whose counterfactuals were held to the region that radiologists "
@@ -43,9 +51,43 @@ class CausalAlignmentPipeline(RecipePipeline):
         self.aligning = CausalAlignmentRecipe(self.job.collection, self.preset, self.job.seed)
         return self.aligning
 
+    def fit(self, fabric: Fabric) -> None:
+        p, minutes = self.preset, self.job.minutes
+        if p.autoencoder_steps:
+            share = p.autoencoder_steps / (p.autoencoder_steps + p.steps)
+            self._learn_latent(fabric, None if minutes is None else minutes * share)
+            minutes = None if minutes is None else minutes * (1 - share)
+        run(self.trained, self.job.run_folder, fabric, resume=self.job.resume, minutes=minutes)
+
+    def _learn_latent(self, fabric: Fabric, minutes: float | None) -> None:
+        """Trains the autoencoder, or goes on training it, in a folder of the run's."""
+        p, folder = self.preset, self.job.run_folder / AUTOENCODER
+        wanted = autoencoder.Preset(
+            p.latent_width, p.latent_channels, p.autoencoder_steps, max(p.autoencoder_steps // 3, 1)
+        )
+        wanted = replace(wanted, batch=min(wanted.batch, len(self.job.collection.split("train"))))
+        recipe = autoencoder.AutoencoderRecipe(self.job.collection, self.films, wanted, self.job.seed, LatentSpace)
+        run(recipe, folder, fabric, resume=self.job.resume, minutes=minutes)
+        space = cast(LatentSpace, recipe.net)
+        space.load_state_dict(best_weights(folder))
+        self.aligning.latent = space.eval().requires_grad_(False)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        parts = {"scale": self.aligning.scale(self.preset.space), "attribute_scale": self._attribute_scale()}
+        latent = {} if self.aligning.latent is None else self.aligning.latent.state_dict()
+        scales = {name: scale for name, scale in parts.items() if scale is not None}
+        return {**super().weights(), **{f"latent.{k}": v.cpu() for k, v in latent.items()}, **scales}
+
+    def _attribute_scale(self) -> Tensor | None:
+        return self.aligning.scale("attributes") if self._concepts else None
+
     @property
     def aligned(self) -> bool:
         return bool(self.preset.lambda_image or (self.preset.lambda_attributes and self._concepts))
+
+    @property
+    def _latent_sizes(self) -> dict[str, int]:
+        return {"width": self.preset.latent_width, "channels": self.preset.latent_channels}
 
     @property
     def _concepts(self) -> list[str]:
@@ -60,6 +102,10 @@ class CausalAlignmentPipeline(RecipePipeline):
             "counterfactual": {
                 "alpha_image": self.preset.alpha_image,
                 "alpha_attributes": self.preset.alpha_attributes,
+                "alpha_latent": self.preset.alpha_latent,
+                "distance": self.preset.distance,
+                "space": self.preset.space,
+                **({"latent": self._latent_sizes} if self.preset.autoencoder_steps else {}),
             },
             "scales": dict.fromkeys(self.job.collection.findings, 1.0),
         }

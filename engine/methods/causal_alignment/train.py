@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.datasets.collection import Collection
-from engine.methods.causal_alignment.alignment import Alignment, InnerProblem, align, nothing
+from engine.methods.causal_alignment.alignment import Alignment, align, nothing
 from engine.methods.causal_alignment.ccce import DiagnosisTable
 from engine.methods.causal_alignment.distances import median_absolute_deviation, standard_deviation
+from engine.methods.causal_alignment.latent import LatentPictures, LatentSpace
 from engine.methods.causal_alignment.losses import attribute_loss
 from engine.methods.causal_alignment.network import CausalAlignmentNetwork
 from engine.methods.causal_alignment.pictures import RegionBatch, on_plain_background
@@ -24,6 +25,10 @@ __all__ = ["PRESETS", "CausalAlignmentRecipe", "Preset"]
 
 class CausalAlignmentRecipe(RegionRecipe):
     """Eq. 5: cross-entropy of diagnosis and attributes, and the alignment of both levels.
+
+    Attributes:
+        latent: the trained autoencoder in whose space counterfactual pictures are sought where the preset says so; in
+            evaluation mode, its parameters without gradients.
 
     Raises:
         ValueError: as `RegionRecipe`.
@@ -44,14 +49,39 @@ class CausalAlignmentRecipe(RegionRecipe):
             self.causal = torch.from_numpy(causal)
             present = np.clip(a.mean(0), 0.02, 0.98)
             self.attribute_weights = torch.tensor(np.stack([0.5 / (1 - present), 0.5 / present]), dtype=torch.float32)
-        self.scale = self._scale()
+        self.latent: LatentSpace | None = None
+        self._scales: dict[str, Tensor] = {}
 
-    def _scale(self) -> Tensor | None:
+    def scale(self, of: str) -> Tensor | None:
+        """Of a scaled distance that of each number over the training pictures; None for the other distances.
+
+        Args:
+            of: "image", "latent" or "attributes".
+        """
         if not self.preset.distance.startswith("scaled"):
             return None
-        pictures = self.films.batch(self.pictures.train)
-        measure = median_absolute_deviation if self.preset.distance.endswith("l1") else standard_deviation
-        return measure(pictures, least=0.02)
+        if of not in self._scales:
+            measure = median_absolute_deviation if self.preset.distance.endswith("l1") else standard_deviation
+            self._scales[of] = measure(self._numbers(of), least=0.02 if of == "image" else 0.1)
+        return self._scales[of]
+
+    @torch.no_grad()
+    def _numbers(self, of: str) -> Tensor:
+        """(n, ...) of all training pictures."""
+        train = self.pictures.train
+        if of == "attributes":
+            return torch.from_numpy(self.collection.concept_labels[train]).float()
+        x = self.films.batch(train)
+        if of == "image":
+            return x
+        space = self._space()
+        device = next(space.parameters()).device
+        return torch.cat([space.encode(some.to(device)).cpu() for some in x.split(64)])
+
+    def _space(self) -> LatentSpace:
+        if self.latent is None:
+            raise ValueError("the autoencoder of the latent space is trained before the classifier.")
+        return self.latent
 
     def losses(self, batch: RegionBatch, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
         p = self.preset
@@ -82,9 +112,9 @@ class CausalAlignmentRecipe(RegionRecipe):
     def _align_attributes(self, a: Tensor, batch: RegionBatch) -> tuple[Alignment, Tensor]:
         """Eq. 6 for the batch, and a* in [0, 1] of the pictures whose counterfactual image is made."""
         assert self.causal is not None, "only with concepts"
-        a, y, problem = a.detach(), 1 - batch.y, self.preset.problem(self.preset.alpha_attributes)
-        if problem.scale is not None or problem.distance != "squared_l2":
-            problem = InnerProblem(problem.alpha, tolerance=problem.tolerance, iterations=problem.iterations)
+        a, y = a.detach(), 1 - batch.y
+        scale = self.scale("attributes")
+        problem = self.preset.problem(self.preset.alpha_attributes, None if scale is None else scale.to(a))
 
         def cross_entropy(values: Tensor, rows: Tensor) -> Tensor:
             return F.binary_cross_entropy_with_logits(self.network.diagnose(values), y[rows], reduction="none")
@@ -114,5 +144,7 @@ class CausalAlignmentRecipe(RegionRecipe):
             wanted = target[chosen[rows]]
             return F.binary_cross_entropy_with_logits(attributes, wanted, reduction="none").sum(1)
 
-        problem = p.problem(p.alpha_image, None if self.scale is None else self.scale.to(x))
-        return align(cross_entropy, x[chosen], batch.region[chosen], problem, bool(p.relative))
+        latent = LatentPictures.of(self._space().to(x.device), x[chosen]) if p.space == "latent" else None
+        scale = self.scale(p.space)
+        problem = p.problem(p.alpha_image if latent is None else p.alpha_latent, None if scale is None else scale.to(x))
+        return align(cross_entropy, x[chosen], batch.region[chosen], problem, bool(p.relative), latent)

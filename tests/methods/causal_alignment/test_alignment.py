@@ -64,14 +64,31 @@ def attribute_level(net, x, region, problem, relative):
 )
 def test_the_gradient_is_that_of_finite_differences_in_8_directions(level, attributes, seed, relative, distance):
     net, (x, region) = classifier(seed, attributes), pictures(seed)
-    shape = x.shape[1:] if level is image_level else (3,)
-    scale = torch.rand(shape, dtype=torch.float64) + 0.5 if distance.startswith("scaled") else None
-    problem = InnerProblem(0.2, distance, scale=scale, **EXACT)
-    term = level(net, x, region, problem, relative)
+    problem = InnerProblem(0.2, distance, scale=scale_of(distance, x, level), **EXACT)
+    term = checked(net, lambda: level(net, x, region, problem, relative))
+    assert term.solves.indefinite == 0
+
+
+def test_the_gradient_of_l1_is_that_of_its_active_set():
+    """Of attributes; of latents see test_latent.py, and of an l1 with more to hold it test_implicit.py."""
+    net, (x, region) = classifier(0, 3), pictures()
+    problem = InnerProblem(0.05, "l1", damping=1e-9, **EXACT | {"tolerance": 1e-9})
+    term = checked(net, lambda: attribute_level(net, x, region, problem, False))
+    assert float(term.loss.detach()) > 0
+
+
+def scale_of(distance, x, level):
+    shape, generator = x.shape[1:] if level is image_level else (3,), torch.Generator().manual_seed(0)
+    return torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5 if distance.startswith("scaled") else None
+
+
+def checked(net, term_of, step=1e-6):
+    """The term, its gradient compared with central finite differences of the whole inner problem."""
+    term = term_of()
     assert term.arrived == 1 and term.gradient_norm <= 1e-7
     parameters = list(net.parameters())
     gradients = torch.autograd.grad(term.loss, parameters, allow_unused=True)
-    assert term.solves.residual <= 1e-9 and term.solves.indefinite == 0
+    assert term.solves.residual <= 1e-9
     for k in range(8):
         generator = torch.Generator().manual_seed(k)
         direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in parameters]
@@ -80,12 +97,13 @@ def test_the_gradient_is_that_of_finite_differences_in_8_directions(level, attri
         for sign in (1, -1):
             with torch.no_grad():
                 for p, d in zip(parameters, direction):
-                    p.add_(sign * 1e-6 * d)
-            values.append(float(level(net, x, region, problem, relative).loss.detach()))
+                    p.add_(sign * step * d)
+            values.append(float(term_of().loss.detach()))
             with torch.no_grad():
                 for p, d in zip(parameters, direction):
-                    p.sub_(sign * 1e-6 * d)
-        assert ours == pytest.approx((values[0] - values[1]) / 2e-6, rel=0.01, abs=1e-7)
+                    p.sub_(sign * step * d)
+        assert ours == pytest.approx((values[0] - values[1]) / (2 * step), rel=0.01, abs=1e-7)
+    return term
 
 
 def test_counterfactuals_that_have_not_arrived_take_no_part():

@@ -9,6 +9,7 @@ import torch
 from engine.datasets import open_collection, registered_collection
 from engine.datasets.busi import BUSI
 from engine.methods.causal_alignment.evaluate import evaluate
+from engine.methods.causal_alignment.latent import LatentSpace
 from engine.methods.causal_alignment.network import Architecture
 from engine.methods.causal_alignment.pictures import RegionPictures, on_plain_background
 from engine.methods.causal_alignment.produce import produce
@@ -16,7 +17,7 @@ from engine.methods.causal_alignment.train import PRESETS, CausalAlignmentRecipe
 from engine.metrics.subjects import CHANGE, FLIPS, MEAN_MOVE
 from engine.networks.augmentation import Augmentation
 from engine.preprocessing import Preprocessing
-from engine.registry import open_model
+from engine.registry import UnsuitableScan, open_model
 from engine.training.job import TrainingJob
 from engine.training.loop import Machine, run
 from tests.datasets.test_busi import write_folder
@@ -161,6 +162,21 @@ def test_with_attributes_both_levels_are_aligned(with_concepts):
     assert CausalAlignmentRecipe(with_concepts, replace(SMALL, hierarchical=0)).concepts == ()
 
 
+@pytest.mark.parametrize("distance", ["squared_l2", "scaled_squared_l2", "l1", "scaled_l1"])
+def test_every_distance_aligns_attributes_and_latents(with_concepts, distance):
+    changes = {"distance": distance, "damping": 1e-2, "tolerance": 5e-2, "alpha_attributes": 0.05}
+    preset = replace(SMALL, space="latent", autoencoder_steps=1, latent_width=2, latent_channels=2, **changes)
+    recipe = CausalAlignmentRecipe(with_concepts, preset)
+    batch = recipe.pictures.batch(recipe.draw("batch", 3), 8, SMALL.augmentation, False)
+    with pytest.raises(ValueError, match="trained before the classifier"):
+        recipe.losses(batch, 3)
+    recipe.latent = LatentSpace(2, 2).eval().requires_grad_(False)
+    losses, said = recipe.losses(batch, 3)
+    assert said["arrived"] > 0 and 0 <= said["share outside"] <= 1
+    sum(losses.values()).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in recipe.net.parameters())
+
+
 @pytest.mark.parametrize("distance", ["scaled_squared_l2", "l1", "scaled_l1"])
 def test_every_distance_makes_a_step(frames, distance, tmp_path):
     preset = replace(SMALL, distance=distance, damping=1e-2, masked_steps=0, tolerance=1e-2, alpha_image=0.02)
@@ -198,6 +214,36 @@ def test_a_checkpoint_says_what_moves_its_map_and_what_moves_its_answer(frames, 
     assert abs(of["effect", CHANGE].value) <= of["effect", MEAN_MOVE].value + 1e-9
     assert of["cam_precision", ""].chance == pytest.approx(0.07, abs=0.04)
     assert any("drawn at random" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize(("space", "distance"), [("latent", "scaled_squared_l2"), ("image", "l1")])
+def test_a_checkpoint_with_an_autoencoder_seeks_counterfactuals_in_both_spaces(frames, tmp_path, space, distance):
+    from engine.scan import Scan
+
+    sizes = {"autoencoder_steps": 3, "latent_width": 2, "latent_channels": 2, "alpha_latent": 0.05, "damping": 1e-2}
+    made = produce(job(frames, tmp_path, space=space, distance=distance, **sizes))
+    model = open_model(made, "cpu")
+    assert model.space == space and model.spaces == ("image", "latent")
+    assert (model.search.scale is not None) == distance.startswith("scaled")
+    scan = Scan.of(frames.image(0), kind="ultrasound")
+    found = {s: model.in_space(s).explain(scan)[0] for s in model.spaces}
+    assert np.array_equal(found[space].attribution, model.explain(scan)[0].attribution)
+    assert not np.allclose(found["image"].attribution, found["latent"].attribution)
+    for record in found.values():
+        assert record.path.probabilities[4] <= record.probability
+    with pytest.raises(UnsuitableScan, match="image or latent space"):
+        model.in_space("wavelet")
+    resumed = produce(replace(job(frames, tmp_path, space=space, distance=distance, **sizes), resume=True))
+    assert resumed.sha256 == made.sha256
+
+
+def test_a_checkpoint_without_an_autoencoder_knows_pictures_alone(frames, tmp_path):
+    with pytest.raises(ValueError, match="needs an autoencoder"):
+        produce(job(frames, tmp_path, space="latent"))
+    model = open_model(produce(job(frames, tmp_path)), "cpu")
+    assert model.spaces == ("image",)
+    with pytest.raises(UnsuitableScan, match="in image space, not in latent"):
+        model.in_space("latent")
 
 
 def test_the_measured_symbols_are_random_in_training_pictures_too(frames, tmp_path):
