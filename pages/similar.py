@@ -12,7 +12,7 @@ from engine.queue import Job
 from engine.scan import Scan
 from engine.similar.describe import Description
 from engine.similar.index import EMBEDDING, CaseIndex, Neighbour, UnusableIndex, open_index, picture_of
-from engine.similar.shipped import indexes_of
+from engine.similar.shipped import indexes
 from pages.components import common, open_scans, words
 from viewer import PanelView, linked_panels
 
@@ -35,8 +35,9 @@ def opened_index(folder: str, changed: int) -> CaseIndex | str:
 
 def with_index(kind: str, slices: int) -> list[tuple[Checkpoint, Path]]:
     """Checkpoints that take such a scan and have an index, each with its first."""
-    suited = [c for c in common.usable() if common.takes(c, kind, slices)]
-    return [(c, folders[0]) for c in suited if (folders := indexes_of(c.identity))]
+    made = indexes()
+    suited = [c for c in common.usable() if common.takes(c, kind, slices) and c.identity in made]
+    return [(c, made[c.identity][0]) for c in suited]
 
 
 def ask(scan: Scan, checkpoint: Checkpoint, index: CaseIndex) -> Job:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from engine.datasets.collection import Collection
 from engine.files import write_whole
 from engine.registry import Model
 from engine.scan import Scan
-from engine.similar.describe import GRID, Description, describe
+from engine.similar.describe import GRID, Description, of_records
 
 ARRAYS, FACTS = "cases.npz", "index.json"
+WORDS = ("checkpoint", "identity", "collection", "description", "layer", "unit")  # fields that FACTS holds as text
 SIDE = 176  # pixels of a case's picture
 LARGEST_INDEX = 200_000_000  # bytes of its arrays
 EMBEDDING = "embedding"  # the name of that space; a finding's is its own name
@@ -71,7 +72,6 @@ class CaseIndex:
     embeddings: np.ndarray
     limits: np.ndarray
     unit: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         n, c = len(self.pictures), len(self.findings)
@@ -147,8 +147,7 @@ class CaseIndex:
             embeddings=self.embeddings.astype(np.float16),
             limits=self.limits,
         )
-        words = ("checkpoint", "identity", "collection", "description", "layer", "unit")
-        facts = {name: getattr(self, name) for name in words} | {"findings": list(self.findings), **self.facts}
+        facts = {name: getattr(self, name) for name in WORDS} | {"findings": list(self.findings)}
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / ARRAYS, file.getvalue())
         write_whole(folder / FACTS, json.dumps(facts, indent=1).encode())
@@ -168,9 +167,8 @@ def open_index(folder: Path) -> CaseIndex:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        words = ("checkpoint", "identity", "collection", "description", "layer", "unit")
         return CaseIndex(
-            **{name: str(facts[name]) for name in words},
+            **{name: str(facts[name]) for name in WORDS},
             findings=tuple(map(str, facts["findings"])),
             pictures=arrays["pictures"].astype(np.uint8),
             **{
@@ -200,11 +198,11 @@ def build(
     known = [list(collection.findings).index(f) if f in collection.findings else None for f in model.findings]
     for done, index in enumerate(map(int, indices)):
         scan = Scan.of(collection.image(index), collection.kind)
+        records = model.explain(scan)
         if not done:
-            records = model.explain(scan)
             limits = {record.finding: record.attribution_limit for record in records}
             unit = records[0].attribution_unit
-        described.append(describe(model, scan, layer))
+        described.append(of_records(model, scan, records, layer))
         layer = described[-1].layer
         pictures.append(picture_of(scan))
         labels.append([np.nan if k is None else collection.labels[index, k] for k in known])

@@ -23,9 +23,12 @@ def index_folders() -> list[Path]:
     ]
 
 
-def indexes_of(identity: str) -> list[Path]:
-    """Those that the checkpoint of this identity made."""
-    return [folder for folder in index_folders() if _identity_of(folder) == identity]
+def indexes() -> dict[str, list[Path]]:
+    """The folders of indexes by the identity of the checkpoint that made them; each is looked into once."""
+    found: dict[str, list[Path]] = {}
+    for folder in index_folders():
+        found.setdefault(_identity_of(folder), []).append(folder)
+    return found
 
 
 def _identity_of(folder: Path) -> str:

@@ -85,8 +85,11 @@ def test_what_is_no_index_is_refused_in_a_sentence(tmp_path, damage):
 
 def test_an_index_of_drawn_films_finds_the_film_itself():
     model, films = open_model("attri-net-phantom", "cpu"), open_collection("phantom", count=12)
-    seen = []
+    seen, explained = [], []
+    explain = model.explain
+    model.explain = lambda scan, *args: explained.append(scan.sha256) or explain(scan, *args)
     index = build(model, films, np.arange(6), lambda done, every: seen.append((done, every)))
+    assert len(explained) == len({*explained}) == 6  # none is explained twice
     assert seen[-1] == (6, 6) and index.identity == model.checkpoint.identity
     assert np.array_equal(index.labels, films.labels[:6]) and index.pictures[0].std() > 10
     described = describe(model, Scan.of(films.image(4), "radiograph"), index.layer)

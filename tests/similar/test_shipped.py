@@ -4,7 +4,7 @@ import pytest
 
 from engine.checkpoints.resolve import open_checkpoint
 from engine.similar.index import open_index
-from engine.similar.shipped import SHIPPED_FOLDER, index_folders, indexes_of
+from engine.similar.shipped import SHIPPED_FOLDER, index_folders, indexes
 from tests.similar.test_index import made
 
 
@@ -20,9 +20,9 @@ def test_every_shipped_index_opens_belongs_to_a_shipped_checkpoint_and_holds_dra
 def test_a_folder_of_the_environment_is_looked_into_too(tmp_path, monkeypatch):
     made(5).save(tmp_path / "mine")
     (tmp_path / "broken").mkdir()
-    assert indexes_of("identity") == []
+    assert "identity" not in indexes()
     monkeypatch.setenv("OTHERWISE_INDEXES", str(tmp_path))
-    assert indexes_of("identity") == [tmp_path / "mine"]
+    assert indexes()["identity"] == [tmp_path / "mine"]
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{"])
@@ -30,4 +30,4 @@ def test_facts_that_are_none_belong_to_no_checkpoint(tmp_path, monkeypatch, text
     made(5).save(tmp_path / "mine")
     (tmp_path / "mine" / "index.json").write_text(text)
     monkeypatch.setenv("OTHERWISE_INDEXES", str(tmp_path))
-    assert indexes_of("identity") == []
+    assert "identity" not in indexes()
