@@ -61,7 +61,7 @@ def member(archive: SourceArchive, path: str, root: str | Path | None = None) ->
         if (root / f"{archive.folder}.tar.gz").is_file():
             return _taken_out(root / f"{archive.folder}.tar.gz", archive, path)
         raise UnusableCollection(f"{root} holds neither {archive.folder}.tar.gz nor {name}; {_how(archive)}")
-    cached = cache_folder() / archive.folder / name
+    cached = cache_folder() / archive.folder / path
     return cached if cached.is_file() else _fetched(archive, path)
 
 
@@ -99,7 +99,7 @@ def _fetched(archive: SourceArchive, path: str) -> Path:
 
 def _taken_out(file: Path, archive: SourceArchive, path: str) -> Path:
     """One member of the archive, in the cache; nothing else is unpacked."""
-    target = cache_folder() / archive.folder / Path(path).name
+    target = cache_folder() / archive.folder / path
     try:
         with tarfile.open(file) as opened:
             entry = opened.getmember(f"{archive.folder}/{path}")

@@ -32,6 +32,13 @@ def test_a_member_is_taken_out_of_the_archive_and_nothing_else(tmp_path):
     assert member(ARCHIVE, "data/a.nii").read_bytes() == b"scan"  # from the cache
 
 
+def test_two_members_of_one_name_are_two_files(tmp_path):
+    archive_in(tmp_path, {"thing-1.0/first/a.nii": b"one", "thing-1.0/second/a.nii": b"two"})
+    paths = ["first/a.nii", "second/a.nii"]
+    assert [member(ARCHIVE, path, tmp_path).read_bytes() for path in paths] == [b"one", b"two"]
+    assert [member(ARCHIVE, path).read_bytes() for path in paths] == [b"one", b"two"]  # from the cache
+
+
 def test_a_folder_that_holds_the_file_is_read_as_it_is(tmp_path):
     (tmp_path / "a.nii").write_bytes(b"mine")
     assert member(ARCHIVE, "data/a.nii", tmp_path).read_bytes() == b"mine"
