@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,7 @@ import numpy as np
 from engine.datasets.collection import UnusableCollection, split_by_patient
 from engine.datasets.dicom_files import read_any
 from engine.datasets.pictures import PictureMemory
-from engine.datasets.region_crops import RegionCrops, boxed, square
+from engine.datasets.region_crops import CutCrops, boxed, square
 from engine.datasets.registry import register_collection
 
 TABLES = {"train": "mass_case_description_train_set.csv", "test": "mass_case_description_test_set.csv"}
@@ -70,7 +69,7 @@ class Mass:
     kind="mammogram",
     terms="CBIS-DDSM (Lee et al., Scientific Data 2017), The Cancer Imaging Archive, CC BY 3.0.",
 )
-class CBISDDSM(RegionCrops):
+class CBISDDSM(CutCrops):
     """One picture a mass: a square about its box with half the box's longer side free all round.
 
     The official test part is the test part; a fifth of the patients of the training part is validation.
@@ -124,27 +123,14 @@ class CBISDDSM(RegionCrops):
             seed=seed,
         )
         self.attributes = {**self.attributes, "view": np.array([m.view for m in self._masses], str)}
-        self._memory = memory or PictureMemory()
-        self._cropped = lru_cache(maxsize=16)(self._crop)
-        self._outlines: dict[int, np.ndarray] = {}
+        self.keep_crops(memory, 16)
 
     @property
     def masses(self) -> list[Mass]:
         """One a picture."""
         return self._masses
 
-    def crop_alone(self, index: int, size: int | None) -> np.ndarray:
-        if size is None:
-            return self._cropped(int(index))[0].copy()
-        return self._memory.resized(int(index), size, lambda: self._cropped(int(index))[0])
-
-    def outline(self, index: int) -> np.ndarray:
-        if int(index) not in self._outlines:
-            self._outlines[int(index)] = self._cropped(int(index))[1]
-        return self._outlines[int(index)]
-
     def _crop(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """(side, side) in the file's grey values, and the mass's outline on it, bool."""
         mass = self._masses[index]
         whole = self._pictures(mass.picture)
         pixels = max(whole, key=lambda found: found.size)

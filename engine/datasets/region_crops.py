@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from engine.datasets.collection import SPLITS, Collection
-from engine.datasets.pictures import resized
+from engine.datasets.pictures import PictureMemory, resized
 from engine.datasets.symbols import symbols_for
 
 REGIONS = ("box", "outline")
@@ -138,3 +139,27 @@ class RegionCrops(Collection):
 
     def annotated(self, finding: str) -> np.ndarray:
         return np.flatnonzero(self.labels[:, list(self.findings).index(finding)] == 1)
+
+
+class CutCrops(RegionCrops):
+    """Crops that are cut out of files when they are first asked for; those used last are kept with their outlines."""
+
+    def keep_crops(self, memory: PictureMemory | None, most: int) -> None:
+        """Prepares the memory of crops at a size, and of `most` crops as they were cut."""
+        self._memory = memory or PictureMemory()
+        self._cropped = lru_cache(maxsize=most)(self._crop)
+        self._outlines: dict[int, np.ndarray] = {}
+
+    @abstractmethod
+    def _crop(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """(side, side) in the file's grey values, and the lesion's outline on it, bool."""
+
+    def crop_alone(self, index: int, size: int | None) -> np.ndarray:
+        if size is None:
+            return self._cropped(int(index))[0].copy()
+        return self._memory.resized(int(index), size, lambda: self._cropped(int(index))[0])
+
+    def outline(self, index: int) -> np.ndarray:
+        if int(index) not in self._outlines:
+            self._outlines[int(index)] = self._cropped(int(index))[1]
+        return self._outlines[int(index)]
