@@ -215,13 +215,10 @@ def _compare_with_truth(model, collection, indices, seen, rows, measured) -> Non
         before, after, truth = [], [], []
         for n in chosen:
             index = int(indices[n])
-            film = collection.image(index, side)
-            low, high = prep.ends(prep.resized(film))
-            true = prep.resized(collection.counterfactual(index, side, without=(finding,)))
+            true = collection.counterfactual(index, side, without=(finding,))
             before.append(seen.pictures[n].astype(np.float32))
             after.append(before[-1] + seen.maps[n, c].astype(np.float32))
-            scaled = (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range
-            truth.append(np.clip(scaled, -prep.value_range, prep.value_range))
+            truth.append(prep.apply(true, like=collection.image(index, side)))
         who = collection.patients[indices[chosen]]
         measured(recovery, np.stack(before), np.stack(after), np.stack(truth), finding=finding, groups=who)
         measured(restraint, np.stack(before), np.stack(after), np.stack(truth), finding=finding, groups=who)

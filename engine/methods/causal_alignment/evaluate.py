@@ -108,13 +108,15 @@ def _counterfactual_rows(model, collection, indices, seen, p, measured, remarks)
 
 def _true_counterfactuals(model, collection: Collection, indices: Sequence[int], finding: str) -> np.ndarray:
     """(n, s, s) float32: the pictures without `finding`, by the percentiles of the pictures with it."""
-    prep, found = model.preprocessing, []
-    for index in indices:
-        low, high = prep.ends(prep.resized(collection.image(int(index), prep.size)))
-        true = prep.resized(collection.counterfactual(int(index), prep.size, without=(finding,)))
-        ends = prep.value_range
-        found.append(np.clip((true - low) * (2 * ends / (high - low)) - ends, -ends, ends))
-    return np.stack(found).astype(np.float32)
+    prep = model.preprocessing
+    return np.stack(
+        [
+            prep.apply(
+                collection.counterfactual(index, prep.size, without=(finding,)), like=collection.image(index, prep.size)
+            )
+            for index in map(int, indices)
+        ]
+    )
 
 
 def _attribute_rows(model, collection: Collection, indices: np.ndarray, seen: np.ndarray, measured) -> None:

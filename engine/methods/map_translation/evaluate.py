@@ -262,17 +262,10 @@ def _compare_with_truth(model, collection, indices, seen: Predictions, measured)
     instead = {} if model.contrast_class is None else {"with_": (model.contrast_class,)}
     for n in chosen:
         index = int(indices[n])
-        low, high = prep.ends(prep.resized(collection.image(index, side)))
-        true = prep.resized(collection.counterfactual(index, side, without=(finding,), **instead))
+        true = collection.counterfactual(index, side, without=(finding,), **instead)
         before.append(seen.pictures[n].astype(np.float32))
         after.append(translated(before[-1], seen.maps[n].astype(np.float32)))
-        truth.append(
-            np.clip(
-                (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range,
-                -prep.value_range,
-                prep.value_range,
-            )
-        )
+        truth.append(prep.apply(true, like=collection.image(index, side)))
     who = collection.patients[indices[chosen]]
     for call in (recovery, restraint):
         measured(call, np.stack(before), np.stack(after), np.stack(truth), finding=finding, groups=who)

@@ -87,15 +87,11 @@ def true_counterfactuals(prep: Preprocessing, collection: Collection, indices: n
     """(N, s, s) float32: the pictures without `finding` in the network's range, by the percentiles of the
     pictures with it.
     """
-    found = []
-    for index in indices:
-        low, high = prep.ends(prep.resized(collection.image(int(index), prep.size)))
-        true = prep.resized(collection.counterfactual(int(index), prep.size, without=(finding,)))
-        found.append(
-            np.clip(
-                (true - low) * (2 * prep.value_range / (high - low)) - prep.value_range,
-                -prep.value_range,
-                prep.value_range,
+    return np.stack(
+        [
+            prep.apply(
+                collection.counterfactual(index, prep.size, without=(finding,)), like=collection.image(index, prep.size)
             )
-        )
-    return np.stack(found)
+            for index in map(int, indices)
+        ]
+    )
