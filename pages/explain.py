@@ -20,6 +20,7 @@ from pages.components import (
     scan_words,
     shelf,
     sketching,
+    spaces,
     twins,
     volumes,
     words,
@@ -30,7 +31,7 @@ from pages.components.explaining_ahead import explain_ahead
 from pages.components.shelf import OpenScan
 from viewer import BlankFindings, VolumePlace, explain_state, explain_view, hanging
 
-MAPS, REASONS, TWINS = "Maps", "Reasons", "Side by side"
+MAPS, REASONS, TWINS, SPACES = "Maps", "Reasons", "Side by side", "Both searches"
 VIEW = "explain"  # one view for all scans and checkpoints: zoom and choice stay when only the checkpoint changes
 
 
@@ -130,6 +131,9 @@ def result(opened: OpenScan) -> None:
     if shown_as == TWINS and (twin := twins.twin_of(checkpoint, common.usable())) is not None:
         twins.twins(scan, checkpoint, twin)
         return
+    if shown_as == SPACES:
+        spaces.spaces(scan, checkpoint)
+        return
     if explained and (where := places_in_words(explained.regions)):
         st.caption(where)
     view(
@@ -144,6 +148,7 @@ def _how(checkpoint: Checkpoint) -> str:
     offers = [MAPS]
     offers += [REASONS] if reasons.has_reasons(checkpoint) else []
     offers += [TWINS] if twins.twin_of(checkpoint, common.usable()) is not None else []
+    offers += [SPACES] if spaces.has_spaces(checkpoint) else []
     if len(offers) == 1:
         return MAPS
     with st.container(key="how"):

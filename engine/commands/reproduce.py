@@ -27,7 +27,7 @@ from engine.metrics.measure import Measure
 from engine.registry import method as registered
 from engine.registry import open_model
 from engine.reproduce.comparisons import COMPARISONS, MOST
-from engine.reproduce.records import Table, assembled
+from engine.reproduce.records import Table, assembled, of_seeds
 from engine.reproduce.tables import STUDIES, TABLES, TOGETHER
 from engine.shortcuts import both_numbers
 from engine.tables import show, write_json
@@ -63,10 +63,16 @@ def reproduce(
         typer.Option(help="for invariance-phantom: the checkpoint that makes the counterfactuals, or 'structural'"),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="write the same numbers here", callback=writable)] = None,
+    seeds: Annotated[
+        str, typer.Option(help="42,43: only the trainings of these seeds, of a table that has several; all else")
+    ] = "",
 ) -> list[str]:
     """Ours beside the paper's: one row a measure and model."""
     if table not in (*TABLES, *NAMES):
         raise UsageError(f"no table is called {table!r}; there are {', '.join(NAMES)}.")
+    numbers = _numbers(seeds)
+    if numbers and table not in (*TABLES, *TOGETHER):
+        raise UsageError(f"{table} has no trainings of several seeds; it takes no --seeds.")
     if table == ALL:
         return make_all(reproduce, preset, root, train, device, threads, precision, runs, json)
     if table in STUDIES:
@@ -90,6 +96,7 @@ def reproduce(
         use_threads(threads)
         return side_by_side(table, preset, root, train, device, precision, runs, json)
     chosen = [TABLES[name] for name in TOGETHER.get(table, (table,))]
+    chosen = [of_seeds(table_entry, numbers) for table_entry in chosen] if numbers else chosen
     for table_entry in chosen:
         if preset not in registered(table_entry.method).presets():
             raise UsageError(
@@ -114,6 +121,18 @@ def reproduce(
     if json:
         write_json(json, "reproduce", everything)
     return absent
+
+
+def _numbers(seeds: str) -> list[int]:
+    """What was typed after --seeds.
+
+    Raises:
+        UsageError: it is no list of whole numbers.
+    """
+    try:
+        return [int(number) for number in seeds.split(",") if number.strip()]
+    except ValueError as error:
+        raise UsageError(f"--seeds takes whole numbers with commas between, got {seeds!r}.") from error
 
 
 def _folder(root: Path | None, table: Table, several: bool) -> Path | None:

@@ -171,10 +171,16 @@ class RemoteModel:
     device: str
 
     def explain(
-        self, scan: Scan, findings: Sequence[str] | None = None, progress: Progress | None = None
+        self, scan: Scan, findings: Sequence[str] | None = None, progress: Progress | None = None, space: str = ""
     ) -> list[Explanation]:
-        """As `Model.explain`, but every record has left its large pictures behind (`Explanation.without_pictures`)."""
-        return self.inference.call(tasks.explain, self.checkpoint, self.device, scan, findings, progress=progress)
+        """As `Model.explain`, but every record has left its large pictures behind (`Explanation.without_pictures`).
+
+        Args:
+            space: one of `Model.spaces`, in which counterfactuals are sought; "" for that of the training.
+        """
+        return self.inference.call(
+            tasks.explain, self.checkpoint, self.device, scan, findings, space, progress=progress
+        )
 
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         return self.inference.call(tasks.predict_counterfactual, self.checkpoint, self.device, scan, dict(amounts))

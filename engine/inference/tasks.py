@@ -36,10 +36,12 @@ def model_of(checkpoint: Checkpoint, device: str) -> Model:
 
 
 def explain(
-    progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, findings: Sequence[str] | None
+    progress: Progress, checkpoint: Checkpoint, device: str, scan: Scan, findings: Sequence[str] | None, space: str = ""
 ) -> list[Explanation]:
-    """One record a finding, without the large pictures."""
-    return [record.without_pictures() for record in model_of(checkpoint, device).explain(scan, findings, progress)]
+    """One record a finding, without the large pictures; counterfactuals sought in `space` where one is named."""
+    model = model_of(checkpoint, device)
+    model = model.in_space(space) if space else model
+    return [record.without_pictures() for record in model.explain(scan, findings, progress)]
 
 
 def predict_counterfactual(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from engine.datasets.collection import Collection
 from engine.metrics import subjects
 from engine.metrics.measure import Measure
-from engine.reproduce.rows import About, Row, Wanted
+from engine.reproduce.rows import About, Mean, Row, Wanted
 
 SEED = 42
 
@@ -89,6 +89,27 @@ class Table:
     def checkpoint(self, model: str, preset: str) -> str:
         """The name of a model's checkpoint; that of another preset than "demo" says which."""
         return self.models[model].name + suffix(preset)
+
+
+def of_seeds(table: Table, seeds: Sequence[int]) -> Table:
+    """The same table with the trainings of some seeds only, and the rows that these can fill; a mean over seeds is
+    taken over those that are left.
+
+    Raises:
+        ValueError: it has no training of one of them.
+    """
+    known = sorted({training.seed for training in table.models.values()})
+    if unknown := [seed for seed in seeds if seed not in known]:
+        raise ValueError(f"the table has no training of seed {unknown[0]}; its seeds are {', '.join(map(str, known))}.")
+    models = {name: training for name, training in table.models.items() if training.seed in seeds}
+    left = {*models, *(table.baselines.names if table.baselines and SEED in seeds else ())}
+    rows: list[Row] = []
+    for row in table.rows:
+        if isinstance(row, Mean):
+            row = replace(row, models=tuple(model for model in row.models if model in left))
+        if row.asks and all(model in left for model, _ in row.asks):
+            rows.append(row)
+    return replace(table, models=models, rows=rows, baselines=table.baselines if SEED in seeds else None)
 
 
 def suffix(preset: str) -> str:

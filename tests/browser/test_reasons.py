@@ -13,7 +13,7 @@ from tests.scan.series_files import ct_slice
 @pytest.fixture(scope="module")
 def address(serve, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    aligned(folder / "causal-alignment-lidc")
+    aligned(folder / "causal-alignment-lidc", latent=True)
     aligned(folder / "causal-alignment-lidc-unaligned", with_alignment=False)
     return serve("app.py", env={"OTHERWISE_CHECKPOINTS": str(folder), "OMP_NUM_THREADS": "1"})
 
@@ -101,6 +101,17 @@ def test_the_symbol_is_added_by_a_switch_for_both_models(visit):
         "plain => document.querySelector('.st-key-twins img.thumbnail')?.src !== plain", arg=plain, timeout=SLOW
     )
     assert visit.locator(".st-key-twins").inner_text().count("The symbol alone moves it by") == 2
+
+
+def test_both_searches_show_the_scan_without_the_diagnosis(visit):
+    show(visit, "Both searches")
+    visit.locator(".st-key-spaces .twin").nth(1).wait_for(timeout=SLOW)
+    settled(visit)
+    titles = visit.locator(".st-key-spaces h2").all_inner_texts()
+    assert titles == ["Sought in the picture", "Sought in latent space"]
+    one, other = (visit.locator(".st-key-spaces img.thumbnail").nth(k).get_attribute("src") for k in (0, 1))
+    assert one != other
+    assert visit.locator(".st-key-spaces").inner_text().count("The probability of malignant goes from") == 2
 
 
 def test_maps_come_back_and_nothing_went_wrong(visit):

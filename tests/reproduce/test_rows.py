@@ -54,3 +54,23 @@ def test_a_model_that_is_absent_is_named_in_every_row_that_needs_it():
     rows, missing = assembled(table(MEAN, LESS), {"one": SEEDS["one"]}, {"two": "two is not there", "ours": "nor ours"})
     assert not rows and [row["remark"] for row in missing] == ["two is not there", "nor ours"]
     assert all(row["paper"] for row in missing)
+
+
+def test_only_the_seeds_that_are_asked_for_are_left_with_the_rows_that_they_fill():
+    from dataclasses import replace
+
+    from engine.reproduce.records import Baselines, Training, of_seeds
+    from engine.reproduce.rows import Wanted
+
+    whole = replace(
+        table(MEAN, *(Wanted(model, "accuracy", About("Infarct")) for model in ("one", "two", "beside"))),
+        models={"one": Training("a"), "two": Training("b", seed=43)},
+        baselines=Baselines(("beside",), lambda *given: None),
+    )
+    first, second = of_seeds(whole, [42]), of_seeds(whole, [43])
+    assert [*first.models] == ["one"] and [row.name for row in first.rows] == [MEAN.name, "one", "beside"]
+    assert [*second.models] == ["two"] and [row.name for row in second.rows] == [MEAN.name, "two"]
+    assert second.baselines is None and second.rows[0].models == ("two",)
+    assert of_seeds(whole, [42, 43]).rows == [*whole.rows]
+    with pytest.raises(ValueError, match="no training of seed 7; its seeds are 42, 43"):
+        of_seeds(whole, [7])
