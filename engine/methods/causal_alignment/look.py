@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from engine.datasets.crop import on_the_scan
 from engine.datasets.symbols import KINDS, draw_symbol
 from engine.look import PRESENT, AttributeEffect, Look, attribute_effects
 from engine.methods.causal_alignment.ccce import DiagnosisTable
 from engine.methods.causal_alignment.network import grad_cam
+from engine.methods.causal_alignment.pictures import on_pictures
 from engine.scan import Scan
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def look(model: CausalAlignmentModel, scan: Scan | np.ndarray, symbol: str = "")
 
     def cam(towards: bool, attribute: int | None) -> np.ndarray:
         sign = torch.ones(1, device=model.device) if towards else -torch.ones(1, device=model.device)
-        drawn = grad_cam(model.net, batch, sign, attribute)[:, None]
-        fine = F.interpolate(drawn, size=x.shape, mode="bilinear", align_corners=False)[0, 0].cpu().numpy()
+        fine = on_pictures(grad_cam(model.net, batch, sign, attribute), len(x))[0].cpu().numpy()
         placed = on_the_scan(fine, crop)
         return (placed / max(float(placed.max()), 1e-12)).astype(np.float32)
 

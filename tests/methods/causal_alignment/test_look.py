@@ -2,11 +2,13 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
 from engine.checkpoints.format import save_checkpoint
 from engine.checkpoints.resolve import open_checkpoint
+from engine.datasets.symbols import draw_symbol
 from engine.methods.causal_alignment.ccce import DiagnosisTable
 from engine.methods.causal_alignment.produce import tiny
 from engine.registry import UnsuitableScan, open_model
@@ -117,4 +119,14 @@ def test_a_symbol_is_drawn_into_what_the_network_sees_of_a_scan(folder, tmp_path
     rim[:3] = 0  # beside what is seen
     assert one.probability != other.probability
     assert cropped.look(rim, "+").probability == other.probability
-    assert min(other.cam.shape) > 16  # of the whole scan
+    assert other.cam.shape == (17, 17)  # of the whole scan: 16 cells over the 188 x 150 pixels that are seen
+    crop = cropped.crop_of(pixels)
+    drawn = draw_symbol(crop.cut(pixels), None, "plus_minus", "+", white=float(pixels.max()), black=float(pixels.min()))
+    seen = cropped.cams(cropped.preprocessing.apply(drawn)[None])[0]
+    placed = cv2.resize(crop.put_back(seen), (17, 17), interpolation=cv2.INTER_AREA)
+    assert np.allclose(other.cam, placed / placed.max(), atol=1e-5)
+
+
+def test_the_map_of_a_look_lies_where_cam_precision_is_measured(model):
+    (measured,) = model.cams(model.preprocess(SCAN)[None])
+    assert np.allclose(model.look(SCAN).cam, measured / measured.max(), atol=1e-6)
