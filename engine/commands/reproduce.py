@@ -175,7 +175,7 @@ def _measured(
         beside = table.baselines.measured(table, preset, collection, machine, runs, train)
         reason = f"the baseline has not been trained with the {preset} preset; leave --no-train out to do so"
         measured |= beside or {}
-        absent |= {} if beside else dict.fromkeys(table.baselines.names, reason)
+        absent |= dict.fromkeys((name for name in table.baselines.names if name not in (beside or {})), reason)
     rows, missing = assembled(table, measured, absent)
     return rows, missing, remarks + _reasons(missing)
 

@@ -20,7 +20,7 @@ from engine.methods.attri_net.train import PRESETS
 from engine.methods.supervised.produce import tiny as tiny_ceiling
 from engine.metrics.measure import Measure, Sample, metrics
 from engine.registry import method, open_model
-from engine.reproduce.records import Table, Training, assembled
+from engine.reproduce.records import Baselines, Table, Training, assembled
 from engine.reproduce.rows import Ratio, Wanted, ratio
 from engine.reproduce.tables import (
     EARLY,
@@ -103,6 +103,33 @@ def test_what_is_missing_is_said_and_not_trained_when_training_is_not_wanted(shi
     )  # however many rows it is missing from
     assert all(row["subject"] in printed for row in rows)
     assert not shipped.exists() and not (tmp_path / "runs").exists()
+
+
+def test_of_baselines_the_missing_ones_are_said_and_the_others_are_shown(shipped, tmp_path, monkeypatch):
+    table = Table(
+        method="attri_net",
+        data="phantom",
+        options=("count=60",),
+        models={},
+        rows=(Wanted("one", "auc", MEAN_AUC), Wanted("other", "auc", MEAN_AUC)),
+        note="",
+        baselines=Baselines(
+            ("one", "other"), lambda *given: {"one": [replace(measure("auc"), variant=MEAN_AUC.variant)]}
+        ),
+    )
+    monkeypatch.setitem(TABLES, "small", table)
+    reproduce("small", train=False, runs=tmp_path / "runs", json=tmp_path / "rows.json")
+    one, other = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert one["value"] == 0.3 and other["value"] is None and "has not been trained" in other["remark"]
+
+
+def test_seeds_that_no_training_has_are_refused():
+    with pytest.raises(UsageError, match="takes whole numbers"):
+        reproduce("causal-alignment-busi", seeds="first")
+    with pytest.raises(ValueError, match="no training of seed 7; its seeds are 42, 43, 44"):
+        reproduce("causal-alignment-busi", seeds="42,7")
+    with pytest.raises(UsageError, match="takes no --seeds"):
+        reproduce("methods-phantom", seeds="42")
 
 
 @pytest.mark.parametrize(
