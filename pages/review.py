@@ -48,6 +48,9 @@ def answer(opened: OpenScan, checkpoint: Checkpoint) -> Explained | None:
         common.line(common.complaint(job, "what you drew is still here"), "bad")
         return None
     explained = job.answer()
+    if (entry := open_scans.scans().get(opened.id)) is not None:
+        entry.wanted = entry.wanted or checkpoint.identity
+        entry.explained_by(checkpoint.identity, explained.unlike, explained.told)
     if checkpoint.caution:
         common.line(f"Caution: {checkpoint.caution}", "note")
     trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
@@ -108,14 +111,16 @@ def at_the_desk(opened: OpenScan, mode: str) -> None:
 
 
 def main() -> None:
-    scan_page.frame()
+    scan_page.frame(blind=st.session_state.get("review mode") == MODES[1])
     try:
         in_memory = desk.store().in_memory
     except UnusableStore as error:
         common.line(f"{error} Nothing can be reviewed until that is mended.", "bad")
         return
     with st.container(key="mode", horizontal=True, vertical_alignment="center"):
-        mode = st.segmented_control("Mode", MODES, default=MODES[0], key="review mode", label_visibility="collapsed")
+        mode = st.segmented_control(
+            "Mode", MODES, default=MODES[0], required=True, key="review mode", label_visibility="collapsed"
+        )
         if in_memory:
             st.text(IN_MEMORY)
     if mode == "Agreement":

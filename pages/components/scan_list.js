@@ -43,10 +43,10 @@ const addressOf = (list, entry) => `${prefix()}${list.address}/${encodeURICompon
 const stateOf = (entry) => (entry.state === "refused" ? `refused: ${entry.why}` : entry.state === "open" && entry.why ? entry.why : WORDS[entry.state]);
 
 /** The state, how far readers are with it, and how many findings are above their operating points. */
-function wordsOf(entry) {
+export function wordsOf(entry, blind = false) {
   const done = ["read", "reviewed", "exported"].includes(entry.step);
-  const words = done && entry.state === "explained" ? entry.step : stateOf(entry);
-  return entry.above > 0 && entry.state === "explained" ? `${words}, ${entry.above} ${entry.above === 1 ? "finding" : "findings"}` : words;
+  const words = done && (blind || entry.state === "explained" || entry.state === "waiting") ? entry.step : stateOf(entry);
+  return !blind && entry.above > 0 && entry.state === "explained" ? `${words}, ${entry.above} ${entry.above === 1 ? "finding" : "findings"}` : words;
 }
 
 /** The entries that are shown to the reader called `me`, in the order that was chosen; what has no number comes last, in the order of opening. */
@@ -140,7 +140,7 @@ function inList(list, event) {
 function anywhere(list, event) {
   const target = event.composedPath()[0];
   if (event.ctrlKey || event.metaKey || event.altKey || list.naming) return;
-  if (target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))) return;
+  if (target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !/^(checkbox|radio)$/.test(target.type))) return;
   const step = { n: 1, p: -1 }[event.key.toLowerCase()];
   if (!step) return;
   event.preventDefault();
@@ -243,7 +243,7 @@ function draw(list) {
     let row = list.rows.get(entry.id);
     if (!row) list.rows.set(entry.id, (row = rowOf(list, entry)));
     if (list.box.children[place] !== row.element) list.box.insertBefore(row.element, list.box.children[place] ?? null);
-    const words = wordsOf(entry);
+    const words = wordsOf(entry, list.blind);
     if (row.title.textContent !== entry.title) row.title.textContent = entry.title;
     if (row.state.textContent !== words) row.state.textContent = words;
     row.element.className = `row ${entry.state.replace(" ", "-")}`;
@@ -256,7 +256,10 @@ function draw(list) {
       const image = make("img", "", { src: addressOf(list, entry), alt: "" });
       image.addEventListener("error", () => (row.pictured = (row.missed = (row.missed ?? 0) + 1) > TRIES)); // the next look asks again
       row.picture.replaceChildren(image);
-    } else if (!entry.pictured) row.picture.textContent = entry.state === "refused" ? "!" : "\u2026";
+    } else if (!entry.pictured) {
+      row.pictured = false; // an answer that came late may be older than what stands here
+      row.picture.textContent = entry.state === "refused" ? "!" : "\u2026";
+    }
   });
   const open = list.entries.filter((entry) => entry.state !== "refused"), explained = open.filter((entry) => entry.state === "explained");
   list.count.textContent = `${open.length} ${open.length === 1 ? "scan" : "scans"}`;
@@ -314,6 +317,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.said = said;
     list.address = data.address;
     list.me = data.me;
+    list.blind = data.blind;
     list.entries = data.entries;
     list.reading = list.entries.some((entry) => entry.state === "reading");
     list.drawn = shelfOf(data.entries);

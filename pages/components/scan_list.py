@@ -29,13 +29,13 @@ _LIST = st.components.v2.component(
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def sidebar() -> None:
-    """Which scan is on show, opening others, and closing them."""
+def sidebar(blind: bool = False) -> None:
+    """Which scan is on show, opening others, and closing them; `blind` as in `show`."""
     open_scans.settle()
     known = open_scans.scans()
     if known:
         look_up_reviews()
-        show()
+        show(blind)
     with st.container(horizontal=True, gap="small", key="closing"):
         entry = open_scans.chosen_entry()
         if entry is not None:
@@ -107,11 +107,16 @@ def draw(known: dict[str, Entry]) -> None:
         st.rerun()
 
 
-def show() -> None:
-    """The list itself."""
+def show(blind: bool = False) -> None:
+    """The list itself.
+
+    Args:
+        blind: the reader is to say what is there before any model does.
+    """
     mine = shelf.mine()
     data = {"address": f"{PATH[1:]}{mine.token}", "entries": described(mine), "chosen": st.session_state.get("scan")}
     data["me"] = desk.reader()
+    data["blind"] = blind  # nothing is said of what models find
     data["heard"] = st.session_state.get(
         "wishes heard", 0
     )  # until its last wish is, the list stays where the reader has put it

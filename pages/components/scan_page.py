@@ -11,10 +11,14 @@ from pages.components.shelf import OpenScan
 EMPTY = "**No scan is open**  \nDrop one anywhere on this page, or choose a drawn patient there."
 
 
-def frame() -> None:
-    """The list of scans, the drop over the whole page, and what there is to say of the last drop."""
+def frame(blind: bool = False) -> None:
+    """The list of scans, the drop over the whole page, and what there is to say of the last drop.
+
+    Args:
+        blind: the list says nothing of what models find.
+    """
     with st.sidebar, st.container(key="scans"):
-        scan_list.sidebar()
+        scan_list.sidebar(blind)
         drop_anywhere()
     with st.container(key="notices"):
         if notice := st.session_state.get("notice"):

@@ -5,7 +5,7 @@ const AT_REST = 2500;
 const LONGEST = 10_000; // milliseconds that an answer is waited for
 const KEPT = "otherwise worklist"; // how this tab has narrowed and ordered it
 const STEPS = ["new", "explained", "read", "reviewed", "exported"];
-const ALL = { step: "all", finding: "all", who: "all", order: "opened", down: false, grouped: true, text: "" };
+const ALL = { step: "all", finding: "all", who: "all", order: "opened", down: false, grouped: true, text: "", blind: false };
 const COLUMNS = [
   ["title", "Scan", (entry) => entry.title.toLowerCase()],
   ["step", "State", (entry) => STEPS.indexOf(entry.step)],
@@ -33,6 +33,12 @@ function make(tag, className = "", attributes = {}, ...children) {
 
 const prefix = () => new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
 const openable = (entry) => entry !== undefined && entry.state !== "refused" && entry.state !== "reading";
+
+/** The entry without what models find, for a reader who is to say first what is there; once it is read, as it is. */
+export function veiled(entry, choice) {
+  if (!choice.blind || ["read", "reviewed", "exported"].includes(entry.step)) return entry;
+  return { ...entry, findings: [], above: null, flip: null, disagreement: null };
+}
 
 /** Whether a reader called `me` wants to see an entry. */
 export function wanted(entry, choice, me = "") {
@@ -103,6 +109,8 @@ function open(parent) {
   list.who = select("who", "Assigned to");
   list.grouped = make("button", "toggle", { type: "button" }, "By study");
   list.grouped.addEventListener("click", () => change(list, { grouped: !list.choice.grouped }));
+  list.blind = make("button", "toggle", { type: "button", title: "Findings, distance to the flip and disagreement are shown of scans that have been read" }, "Blind until read");
+  list.blind.addEventListener("click", () => change(list, { blind: !list.choice.blind }));
   list.reset = make("button", "quiet", { type: "button" }, "Show all");
   list.reset.addEventListener("click", () => {
     list.text.value = "";
@@ -115,7 +123,7 @@ function open(parent) {
     return button;
   };
   list.acts = [act("assign", "Assign", "A"), act("compare", "Compare methods", "C"), act("export", "Export", "E")];
-  const filters = make("div", "filters", {}, list.text, list.step, list.finding, list.who, list.grouped, list.reset);
+  const filters = make("div", "filters", {}, list.text, list.step, list.finding, list.who, list.grouped, list.blind, list.reset);
   list.every = make("input", "", { type: "checkbox", "aria-label": "Choose all that are shown" });
   list.every.addEventListener("change", () => pick(list, shown(list).map((entry) => entry.id), list.every.checked));
   const head = make("tr", "", {}, make("th", "tick", { scope: "col" }, list.every), make("th", "", { scope: "col", "aria-label": "Picture" }));
@@ -158,7 +166,8 @@ function order(list, id) {
   change(list, now !== id ? { order: id, down: false } : down ? { order: "opened", down: false } : { down: true });
 }
 
-const shown = (list) => ordered(list.entries, list.choice, list.me);
+const seen = (list) => list.entries.map((entry) => veiled(entry, list.choice));
+const shown = (list) => ordered(seen(list), list.choice, list.me);
 
 function inOrder(list) {
   const entries = shown(list);
@@ -260,7 +269,10 @@ function drawRow(list, entry) {
       const image = make("img", "", { src: `${prefix()}${list.address}/${encodeURIComponent(entry.id)}`, alt: "", loading: "lazy" });
       image.addEventListener("error", () => ([row.pictured, row.drawn] = [false, ""]));
       row.picture.replaceChildren(image);
-    } else if (!entry.pictured) row.picture.textContent = entry.state === "refused" ? "!" : "\u2026";
+    } else if (!entry.pictured) {
+      row.pictured = false; // an answer that came late may be older than what stands here
+      row.picture.textContent = entry.state === "refused" ? "!" : "\u2026";
+    }
   }
   row.tick.checked = list.picked.has(entry.id);
   row.element.className = `${entry.state.replace(" ", "-")} ${entry.step}${entry.id === list.chosen ? " here" : ""}`;
@@ -271,7 +283,7 @@ function drawRow(list, entry) {
 function draw(list) {
   const known = new Set(list.entries.filter(openable).map((entry) => entry.id)), choice = list.choice;
   for (const id of [...list.picked]) if (!known.has(id)) list.picked.delete(id);
-  const findings = [...new Set(list.entries.flatMap((entry) => entry.findings))].sort();
+  const findings = [...new Set(seen(list).flatMap((entry) => entry.findings))].sort();
   const people = [...new Set([...list.entries.flatMap((entry) => entry.assigned)])].sort();
   const counted = (id) => list.entries.filter((entry) => wanted(entry, { ...ALL, step: id })).length;
   options(list.step, [["all", "Every state"], ...[...STEPS, "refused"].map((id) => [id, `${id[0].toUpperCase()}${id.slice(1)} (${counted(id)})`])], choice.step);
@@ -281,6 +293,7 @@ function draw(list) {
   list.choice.who = list.who.value;
   const entries = shown(list), parts = choice.grouped ? groups(entries) : [["", entries]];
   list.grouped.setAttribute("aria-pressed", String(choice.grouped));
+  list.blind.setAttribute("aria-pressed", String(choice.blind));
   const wantedRows = [];
   for (const [group, ones] of parts) {
     if (choice.grouped) {

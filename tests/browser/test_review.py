@@ -133,3 +133,20 @@ def test_two_reviewers_on_one_case_see_a_conflict_and_can_keep_both(browser, ser
     assert first.troubles == second.troubles == []
     first.close()
     second.close()
+
+
+def test_the_keys_of_the_pens_work_after_a_click_on_a_button_beside_the_film(browser, serving, data):
+    _, address = serving()
+    page = reading_as(browser, address, "Dr A")
+    page.get_by_text("Read first", exact=True).click()
+    settled(page)
+    page.get_by_role("radio", name="Review").click()
+    settled(page)
+    expect(page.get_by_text("Nothing is saved yet.")).to_be_visible(timeout=SLOW)
+    draw(page, -60, -60, label="Mass")
+    saved(page)
+    page.get_by_role("radio", name="Review").click()  # one of them stays chosen
+    settled(page)
+    expect(page.get_by_role("radio", name="Review")).to_be_checked(timeout=SLOW)
+    assert page.troubles == []
+    page.close()

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { arranged } from "../../pages/components/scan_list.js";
+import { arranged, wordsOf } from "../../pages/components/scan_list.js";
 
 const entry = (id, more = {}) => ({
   id,
@@ -44,4 +44,20 @@ test("the list is narrowed to one step of the work, or to what was found", () =>
   assert.equal(ids("reviewed", "opened"), "e");
   assert.equal(ids("exported", "opened"), "c");
   assert.equal(ids("refused", "opened"), "d");
+});
+
+test("mine is what is assigned to me", () => {
+  const entries = [entry("x", { assigned: ["Dr A"] }), entry("y", { assigned: [] })];
+  assert.deepEqual(
+    arranged(entries, "mine", "opened", "Dr A").map(({ id }) => id),
+    ["x"],
+  );
+  assert.deepEqual(arranged(entries, "mine", "opened", ""), []);
+});
+
+test("a reader who is to say first what is there hears of no finding", () => {
+  const found = entry("x", { above: 2 });
+  assert.equal(wordsOf(found), "explained, 2 findings");
+  assert.equal(wordsOf(found, true), "explained");
+  assert.equal(wordsOf({ ...found, step: "read", state: "waiting", above: null }), "read");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { groups, ordered, said, wanted } from "../../pages/components/worklist.js";
+import { groups, ordered, said, veiled, wanted } from "../../pages/components/worklist.js";
 
 const ALL = { step: "all", finding: "all", who: "all", order: "opened", down: false, grouped: true, text: "" };
 const entry = (id, more = {}) => ({
@@ -77,4 +77,13 @@ test("studies stand together in the order of their first scan, and say how many 
     found.map(([, ones]) => said(ones)),
     ["3 scans in 2 series", "2 scans"],
   );
+});
+
+test("blind until read: nothing is said of what models find in a scan that nobody has read", () => {
+  const blind = { ...ALL, blind: true };
+  const [a, , c] = ENTRIES.map((one) => veiled(one, blind));
+  assert.deepEqual([a.findings, a.above, a.flip, a.disagreement], [[], null, null, null]);
+  assert.deepEqual(c, ENTRIES[2]);
+  assert.equal(a.unlike, 0.2);
+  assert.deepEqual(veiled(ENTRIES[0], ALL), ENTRIES[0]);
 });

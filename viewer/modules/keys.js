@@ -19,7 +19,9 @@ function ownsKeys(view, event) {
   const target = path[0];
   const beside = isListed(target)
     ? !OF_LISTS.has(event.key)
-    : target === document.body || target === document.documentElement || isScroller(target);
+    : isPressed(target)
+      ? !OF_CONTROLS.has(event.key)
+      : target === document.body || target === document.documentElement || isScroller(target);
   if (!beside) return false;
   return (listening.last ?? view) === view;
 }
@@ -37,6 +39,27 @@ const isListed = (element) =>
   !element.isContentEditable &&
   element.tagName !== "INPUT" &&
   element.matches?.("[role=listbox], [role=listbox] *") === true;
+
+/** A button or a switch keeps the focus after a click; it needs these keys itself. */
+const OF_CONTROLS = new Set([
+  " ",
+  "Enter",
+  "Tab",
+  "Escape",
+  "ArrowUp",
+  "ArrowDown",
+  "ArrowLeft",
+  "ArrowRight",
+  "Home",
+  "End",
+  "PageUp",
+  "PageDown",
+]);
+const CONTROLS =
+  "button, summary, a[href], [role=radio], [role=checkbox], [role=switch], [role=tab], input[type=checkbox], input[type=radio]";
+
+const isPressed = (element) =>
+  element.matches?.(CONTROLS) === true && !element.closest("[role=dialog], [role=menu], [role=listbox]");
 
 const listening = { last: null };
 
