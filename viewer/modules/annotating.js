@@ -65,9 +65,9 @@ export function hear(drawing, given) {
 
 /** The list is sent when the hand rests: whole, with what it was made from, so that Python can tell what is new. */
 export function edited(drawing) {
-  changed(drawing);
-  clearTimeout(drawing.timer);
   drawing.sent = Math.max(drawing.sent + 1, Date.now());
+  changed(drawing); // from here on the column says that it is not saved
+  clearTimeout(drawing.timer);
   const message = {
     picture: drawing.given.picture,
     loaded: drawing.given.loaded,
