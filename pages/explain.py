@@ -19,6 +19,7 @@ from pages.components import (
     scan_page,
     scan_words,
     shelf,
+    sides,
     sketching,
     spaces,
     twins,
@@ -81,6 +82,8 @@ def result(opened: OpenScan) -> None:
     if not any(common.takes(c, scan.kind, opened.slices) for c in offers.checkpoints):
         kinds = sorted({kind for c in offers.checkpoints for kind in common.kinds_of(c) if kind != "unknown"})
         what = f"Those here take: {', '.join(kinds)}." if kinds else "None is installed; open one on the page Models."
+        with st.container(key="lines"):
+            sides.say(opened)
         common.line(f"No checkpoint here takes a {scan_words.KINDS[scan.kind]}. {what}", "quiet")
         common.worker().keep_only(common.session(), [])
         view(opened, scan, None)
@@ -97,6 +100,7 @@ def result(opened: OpenScan) -> None:
     if explained:
         keep(opened, scan, checkpoint, explained)
     with st.container(key="lines"):
+        sides.say(opened)
         shown = _lines(
             opened,
             scan,

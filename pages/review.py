@@ -16,6 +16,7 @@ from pages.components import (
     review_panel,
     review_view,
     scan_page,
+    sides,
     sketching,
     words,
 )
@@ -99,6 +100,8 @@ def read_first(opened: OpenScan, here: Desk, name: str, side, film) -> None:
 def at_the_desk(opened: OpenScan, mode: str) -> None:
     """The three columns: what draws, the scan, and what is said of it."""
     here, name = sketching.begin(opened, review_view.VIEW)
+    with st.container(key="lines"):
+        sides.say(opened)
     pens, film, side = st.columns([0.19, 0.55, 0.26], gap="small")
     with side, st.container(key="side"):
         review_panel.who_reads()

@@ -25,6 +25,7 @@ COMMANDS = (
     "caution",
     "detector",
     "index",
+    "laterality",
     "push",
     "review",
 )

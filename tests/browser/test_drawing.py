@@ -300,3 +300,67 @@ def test_on_another_plane_of_a_volume_a_length_is_in_the_patients_millimetres(pa
     length = float(re.search(r"([\d.]+) mm", Board(page).words())[1])
     assert length == pytest.approx(first - last, rel=0.02), "slices are 1 mm apart"
     assert page.troubles == []
+
+
+def test_a_side_marker_that_is_seen_is_drawn_with_its_letter(board):
+    board.keys.press("Shift+M")
+    assert board.pressed() == ["marker"]
+    board.drag((-40, -40), (-20, -20))
+    board.saved(1)
+    assert board.words().startswith("Side marker L")
+    board.keys.down("Alt")
+    board.drag((20, -40), (40, -20))
+    board.keys.up("Alt")
+    board.saved(2)
+    assert board.words().startswith("Side marker R")
+
+
+def test_on_a_volume_every_aid_and_measure_works_by_key_and_has_a_name(page, serve):
+    page.goto(serve("viewer/demo_drawing.py") + "/?volume=24")
+    page.locator(".layer").first.wait_for(timeout=120_000)
+    page.locator(".viewer[data-arrived='24']").wait_for(timeout=60_000)
+    board, names = Board(page), ("Magnifier", "Shutter", "Rotate", "Flip", "Length", "Angle", "Ellipse", "Side marker")
+    for name in names:
+        assert page.get_by_role("button", name=re.compile(f"^{name}")).count() == 1, name
+    page.mouse.move(*board.at(0, 0))
+    page.keyboard.press("q")
+    assert page.locator(".turned").inner_text() == "turned by 90\u00b0"
+    page.keyboard.press("h")
+    assert "mirrored" in page.locator(".turned").inner_text()
+    here = page.locator(".tool.slice").inner_text()
+    page.mouse.wheel(0, 120)
+    page.wait_for_timeout(200)
+    assert page.locator(".tool.slice").inner_text() != here, "slices turn on a turned view too"
+    page.keyboard.press("h")
+    page.keyboard.press("q")
+    page.keyboard.press("q")
+    page.keyboard.press("q")
+    assert page.locator(".turned").is_hidden()
+    page.keyboard.press("Shift+G")
+    page.mouse.move(*board.at(8, 8))
+    page.wait_for_timeout(200)
+    assert page.locator(".lens").count() == 1
+    page.keyboard.press("Shift+G")
+    page.keyboard.press("Shift+S")
+    board.drag((-50, -50), (50, 50))
+    page.wait_for_timeout(200)
+    assert page.locator(".layer.marks").first.evaluate(LIT) > 0.5
+    page.keyboard.press("Shift+S")
+    for count, (key, places, words) in enumerate(
+        [
+            ("Shift+L", [(-30, 0), (30, 0)], r"[\d.]+ mm"),
+            ("Shift+E", [(-30, -30), (30, 30)], r"mm\u00b2.*HU"),
+        ],
+        1,
+    ):
+        page.keyboard.press(key)
+        board.drag(*places)
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        board.saved(count)
+        assert re.search(words, board.words()), board.words()
+    page.keyboard.press("Shift+A")
+    board.click((-30, 20), (0, 20), (0, -20))
+    board.saved(3)
+    assert re.search(r"90(\.\d)?\u00b0", board.words()), board.words()
+    assert page.troubles == []

@@ -75,7 +75,8 @@ export function listenToPen(view, drawing) {
 
 /** A stroke of the instrument in hand begins, or a corner is set; true when it did. */
 function begin(view, drawing, { plane }, point, event) {
-  const kind = drawing.tool;
+  const marker = drawing.tool === "marker"; // a box that says which side its marker names
+  const kind = marker ? "box" : drawing.tool;
   const slice = sliceOf(view, plane);
   const where = { slice, axis: slice === null ? 0 : plane.axis };
   const { draft } = drawing;
@@ -88,7 +89,10 @@ function begin(view, drawing, { plane }, point, event) {
     });
   } else if (kind === "freehand")
     startDraft(drawing, { ...newMark(kind, [point], where), open: true }, { loose: true });
-  else startDraft(drawing, newMark(kind, [point, point], where), { from: point });
+  else {
+    const label = marker ? `Side marker ${event.altKey ? "R" : "L"}` : "";
+    startDraft(drawing, { ...newMark(kind, [point, point], where), label }, { from: point });
+  }
   if (kind === "freehand") drawing.draft.mark.open = false;
   changed(drawing);
   return true;
@@ -219,8 +223,7 @@ export function pressKey(view, drawing, event) {
     changed(drawing);
     return true;
   }
-  if (event.key === "Enter" && drawing.tool && !event.target.closest?.("button"))
-    return enter(view, drawing, event.shiftKey);
+  if (event.key === "Enter" && drawing.tool && !event.target.closest?.("button")) return enter(view, drawing, event);
   if (event.key === "{" || event.key === "}") {
     drawing.radius = Math.min(120, Math.max(2, drawing.radius * (event.key === "}" ? 1.25 : 0.8)));
     tell(drawing, `Brush of ${Math.round(drawing.radius)} pixels of the screen`);
@@ -242,7 +245,7 @@ export function pressKey(view, drawing, event) {
 }
 
 /** Without a pointer: Enter sets a corner at the crosshair, or ends what has corners enough. */
-function enter(view, drawing, ends) {
+function enter(view, drawing, { shiftKey: ends, altKey }) {
   const panel = view.content.panels.find((one) => one.shown);
   const { plane } = panel;
   const { draft } = drawing;
@@ -258,7 +261,7 @@ function enter(view, drawing, ends) {
     ? at.filter((_, axis) => axis !== plane.axis).map((share, i) => share * sizeOf(plane)[i])
     : scanAt(plane, { x: at.u * width, y: at.v * height });
   if (!draft) {
-    begin(view, drawing, { plane }, point, { altKey: false });
+    begin(view, drawing, { plane }, point, { altKey });
     if (drawing.tool === "brush") finish(view, drawing);
     return true;
   }

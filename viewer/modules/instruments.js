@@ -33,6 +33,13 @@ export const PENS = [
     help: "click one side's end, the corner, the other side's end",
   },
   { id: "area", key: "E", hint: "\u21e7E", label: "Ellipse", help: "drag; its area, mean and deviation are measured" },
+  {
+    id: "marker",
+    key: "M",
+    hint: "\u21e7M",
+    label: "Side marker",
+    help: "drag around a side marker that you see: an L, with Alt an R",
+  },
 ].map((pen) => ({
   ...pen,
   on: (drawing) => (drawing.tool ?? "choose") === pen.id,
