@@ -77,6 +77,7 @@ def latent_counterfactuals(
     search: Search = Search(),
     keep_path: bool = False,
     beside: Tensor | None = None,
+    quick: Callable[[Tensor], Tensor] | None = None,
 ) -> LatentCounterfactuals:
     """Minimises g(z) = L(d(z), t) + alpha |z - E(x)|_1, Eq. 4, for t "no finding" and t "finding".
 
@@ -87,14 +88,20 @@ def latent_counterfactuals(
         volume: (B, S, H, W) as the classifier reads it.
         keep_path: whether the pictures of every step are returned.
         beside: (B, S, H, W), a second argument of `classify` that stays as it is.
+        quick: decodes as `autoencoder` does, with less precision. The search goes by it; the counterfactuals at its end
+            are decoded by `autoencoder`. It keeps no path.
     """
+    if quick is not None and keep_path:
+        raise ValueError("a quick search keeps no path")
     count, slices = volume.shape[:2]
     both = volume.repeat(2, 1, 1, 1)  # (2 B, S, H, W)
     with torch.no_grad():
         start = autoencoder.encode(volume.flatten(0, 1)[:, None])
         rebuilt = autoencoder.decode(start)[:, 0].unflatten(0, (count, slices))
+        seen = rebuilt if quick is None else quick(start)[:, 0].unflatten(0, (count, slices))
+    decode = quick or autoencoder.decode
     z_0 = start.unflatten(0, (count, slices)).repeat(2, 1, 1, 1, 1)  # (2 B, S, C, h, w)
-    rest = (volume - rebuilt).repeat(2, 1, 1, 1)
+    rest = (volume - seen).repeat(2, 1, 1, 1)
     target = torch.arange(2, device=volume.device).repeat_interleave(count)  # (2 B,)
     held = None if beside is None else beside.repeat(2, 1, 1, 1)
     z, pictures = z_0.clone(), both.clone()
@@ -104,9 +111,10 @@ def latent_counterfactuals(
     probabilities, path = [], [both]
     for step in range(search.steps + 1):
         rows = going.nonzero()[:, 0]
-        with torch.enable_grad():
-            here = z[rows].requires_grad_()
-            shown = autoencoder.decode(here.flatten(0, 1))[:, 0].unflatten(0, (len(rows), slices))
+        last = step == search.steps
+        with torch.set_grad_enabled(not last):
+            here = z[rows].requires_grad_(not last)
+            shown = decode(here.flatten(0, 1))[:, 0].unflatten(0, (len(rows), slices))
             judged = shown + rest[rows] if search.residual else shown
             log_probabilities = classify(judged) if held is None else classify(judged, held[rows])
             loss = -of_target(log_probabilities, target[rows])
@@ -119,12 +127,16 @@ def latent_counterfactuals(
             path.append(pictures.clone())
         there = loss.detach().float().neg().exp() >= search.enough
         going[rows[there]] = False
-        if step == search.steps or not going.any():
+        if last or not going.any():
             break
         (slope,) = torch.autograd.grad(loss.sum(), here)
         moving = rows[~there]
         z[moving] = stepped(z[moving], slope[~there], z_0[moving], search)
         steps[moving] += 1
+    if quick is not None:
+        with torch.no_grad():  # one at a time: together they would need the memory of all
+            for row in steps.nonzero()[:, 0].tolist():
+                pictures[row] = both[row] + autoencoder.decode(z[row])[:, 0] - rebuilt[row % count]
     split = lambda t: t.unflatten(-1, (2, count))
     final = torch.where(target == POSITIVE, probability, 1 - probability)
     return LatentCounterfactuals(

@@ -67,6 +67,18 @@ def test_the_path_runs_from_the_scan_to_the_counterfactual(scans):
     assert (falling <= 1e-6).all()
 
 
+def test_a_quick_search_ends_where_the_exact_one_does_and_is_decoded_exactly(scans):
+    coder = Halver()
+    rough = lambda z: coder.decode(z.bfloat16()).float()
+    exact = latent_counterfactuals(bright, coder, scans, SEARCH)
+    found = latent_counterfactuals(bright, coder, scans, SEARCH, quick=rough)
+    change, wanted = found.pictures - scans, exact.pictures - scans
+    assert torch.allclose(change, wanted, atol=0.1 * float(wanted.abs().max()))
+    assert torch.equal(found.pictures[POSITIVE, 0], scans[0]) and found.reached.all()  # it had arrived before
+    with pytest.raises(ValueError, match="no path"):
+        latent_counterfactuals(bright, coder, scans, SEARCH, keep_path=True, quick=rough)
+
+
 def test_what_the_autoencoder_cannot_say_stays(scans):
     class Coarse(Halver):
         def encode(self, x):
