@@ -24,6 +24,7 @@ SHRINKAGE = 0.1  # of the correlations between a texture's numbers
 FOLDS = 5  # of the training pictures, each scored by what was learned from the others
 EXCEED = 0.02  # the share of pictures not learned from that the limit calls unlike
 TEXTURE_MEAN, TEXTURE_WHITENING = TENSORS + "texture_mean", TENSORS + "texture_whitening"
+MIDDLE = 3  # slices of a volume that are looked at
 FEWEST_CELLS = 0.1  # of a thumbnail's; with fewer above the darkest grey, all count
 
 
@@ -159,6 +160,10 @@ class OutOfDistributionDetector:
         share = kept_share(picture)
         return score if share >= self.floor else max(score, self.limit * self.floor / max(share, 1e-3))
 
+    def score_volume(self, slices: np.ndarray) -> float:
+        """The mean score of the middle slices of a preprocessed volume (S, H, W)."""
+        return float(np.mean([self.score(slices[place]) for place in middle_slices(len(slices))]))
+
     def _parts(self, thumbs: np.ndarray, textures: np.ndarray) -> np.ndarray:
         """(2, N): the scores of thumbnails and, without their weight, of textures."""
         assert self.textures is not None
@@ -203,6 +208,13 @@ class OutOfDistributionDetector:
             *more[:1],
             textures=textures,
         )
+
+
+def middle_slices(slices: int) -> list[int]:
+    """Which of a volume's slices are looked at: the middle one, and those beside it where there are any."""
+    count = min(MIDDLE, slices)
+    first = (slices - count) // 2
+    return list(range(first, first + count))
 
 
 def _together(thumbnail: Any, texture: Any, weight: float) -> Any:

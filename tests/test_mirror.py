@@ -25,8 +25,8 @@ ELSEWHERE = {
     "browser/test_viewer.py": "viewer: demo demo_volume",
     "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation input_gradients "
     "interpretable_cnn multi_task oracle; reproduce: alignment",
-    "classifiers/test_beside_attention.py": "classifiers: hsm salclassnet self_attention smic spatial_attention steered "
-    "vit",
+    "classifiers/test_beside_attention.py": "classifiers: hsm salclassnet self_attention smic spatial_attention "
+    "steered vit",
     "checkpoints/test_metrics.py": "checkpoints: changes old_rows",
     "checkpoints/test_bad_checkpoints.py": "checkpoints: resolve",
     "checkpoints/test_card.py": "checkpoints: sections",

@@ -8,15 +8,23 @@ from torch import Tensor
 
 from engine.datasets.collection import Collection
 from engine.networks.films import Films
-from engine.ood import ENOUGH, OutOfDistributionDetector
+from engine.ood import ENOUGH, OutOfDistributionDetector, middle_slices
 
 
 def detector_of(films: Films, collection: Collection) -> dict[str, Tensor]:
-    """The tensors of a detector fitted to training pictures, its limit from them and from validation."""
-    training, validation = (
-        films.batch(collection.split(part)[:ENOUGH])[:, 0].numpy() for part in ("train", "validation")
-    )
+    """The tensors of a detector fitted to training pictures, its limit from them and from validation; of volumes, to
+    their middle slices.
+    """
+    training, validation = (_pictures(films, collection.split(part)) for part in ("train", "validation"))
     return detector_tensors(training, validation)
+
+
+def _pictures(films: Films, indices: np.ndarray) -> np.ndarray:
+    """(N, H, W) of pictures, or of the middle slices of volumes, no more than `ENOUGH`."""
+    slices = films.batch(indices[:1]).shape[1] if len(indices) else 1  # pictures are (B, 1, H, W)
+    places = middle_slices(slices)
+    chosen = films.batch(indices[: ENOUGH // len(places)])
+    return chosen[:, places].flatten(0, 1).numpy()
 
 
 def detector_tensors(training: np.ndarray, validation: np.ndarray) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from engine.methods.acat.parts import parts_of
 from engine.methods.acat.train import Architecture, Networks
 from engine.networks.fused import fused
 from engine.networks.weights import with_weights
+from engine.ood import TENSORS, OutOfDistributionDetector
 from engine.preprocessing import Preprocessing, enlarged_volume
 from engine.registry import Model
 from engine.scan import Scan
@@ -53,7 +54,10 @@ class ACATModel(Model):
             self.limit = float(config["scales"][self.findings[0]])
             self.change_limit = float(config.get("change_limit", CHANGE_LIMIT))
             self.kind = str(config.get("data", {}).get("kind", "unknown"))
-            self.nets = fused(with_weights(partial(Networks, architecture), checkpoint.weights())).to(device)
+            weights = checkpoint.weights()
+            detector = {name: weights.pop(name).numpy() for name in [*weights] if name.startswith(TENSORS)}
+            self.detector = OutOfDistributionDetector.from_tensors(detector) if detector else None
+            self.nets = fused(with_weights(partial(Networks, architecture), weights)).to(device)
         except (KeyError, TypeError, ValueError) as error:
             raise RefusedCheckpoint(
                 f"{checkpoint.name} is not a whole ACAT ({error}); save it again with engine train."
@@ -128,13 +132,17 @@ class ACATModel(Model):
             evidence=here,
             counterfactual=scan.pixels + enlarged_volume(drawn[-1], shape),
             path=Path(np.linspace(0, 1, len(frames), dtype=np.float32), along, drawn, span * units, self.change_limit),
-            in_distribution=None,
+            in_distribution=self.alike(prepared),
             seconds=time.perf_counter() - started,
             regions=parts_of(self, scan, orientation, volume, steer, evidence, float(along[0])),
         )
         if progress:
             progress(1, 1)
         return [record]
+
+    def alike(self, prepared: np.ndarray) -> tuple[float, float] | None:
+        """(score, limit) of a prepared volume (S, H, W), see `Explanation.in_distribution`; None without a detector."""
+        return None if self.detector is None else (self.detector.score_volume(prepared), self.detector.limit)
 
     def predict_counterfactual(self, scan: Scan, amounts: Mapping[str, float]) -> dict[str, float]:
         self.finding_indices([*amounts])

@@ -46,7 +46,6 @@ class ACATPipeline(PhasedPipeline):
     """Baseline and autoencoder, counterfactuals of all training scans, and ACAT that starts from the baseline."""
 
     name = "acat"
-    has_detector = False
     nets: Networks
     phases = ("baseline", "autoencoder", "attention")
 

@@ -3,18 +3,23 @@ that was stopped goes on.
 """
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
+from engine.checkpoints.changes import with_detector
 from engine.datasets import open_collection, registered_collection
 from engine.methods.acat.maps import identity
 from engine.methods.acat.produce import ACATPipeline, produce
 from engine.methods.acat.train import DEMO, Architecture, Networks, TrainingData, sides_known, targets
+from engine.ood import TENSORS
 from engine.registry import open_model
+from engine.scan import Scan
 from engine.training.job import TrainingJob
 from engine.training.loop import Machine, best_weights
+from tests.datasets.lidc_small import chest_pixels
 from tests.datasets.test_stroke_phantom import write_atlas
 from tests.methods.acat.small import CHANGES, heads
 
@@ -105,3 +110,28 @@ def test_classes_are_sides_where_they_are_known_and_else_absence_and_presence(pl
 def test_single_pictures_are_refused_in_a_sentence():
     with pytest.raises(ValueError, match="volumes are needed"):
         TrainingData(open_collection("vagan_synthetic", count=50), DEMO)
+
+
+def test_a_checkpoint_knows_scans_unlike_those_it_learned_from(job, place):
+    """Heads of other patients are alike; a chest, and the same heads with the slices across, are not."""
+    checkpoint = produce(job)
+    model = open_model(checkpoint, "cpu")
+    scores = [model.alike(model.preprocess(job.collection.image(index))) for index in range(10)]
+    assert np.mean([score <= limit for score, limit in scores]) >= 0.8
+    chest = Scan.of(chest_pixels(20, 3), kind="CT")
+    (record,) = model.explain(chest)
+    assert record.like_training is False
+    tensors = {name for name in checkpoint.arrays() if name.startswith(TENSORS)}
+    without = with_detector(checkpoint, {}, "python -m engine detector acat-tiny")
+    assert tensors and open_model(without, "cpu").explain(chest)[0].in_distribution is None
+
+
+def test_the_detector_of_volumes_can_be_fitted_again(job, monkeypatch, capsys):
+    checkpoint = produce(job)
+    bare = with_detector(checkpoint, {}, "python -m engine detector acat-tiny")
+    command = import_module("engine.commands.detector")
+    monkeypatch.setattr(command, "opened", lambda *_, **__: job.collection)
+    command.detector(str(bare.folder))
+    assert "unlike its training pictures" in capsys.readouterr().out
+    again = open_model(bare.folder, "cpu").detector
+    assert again.limit == pytest.approx(open_model(checkpoint.folder, "cpu").detector.limit)
