@@ -25,7 +25,7 @@ from engine.preprocessing import Preprocessing
 from engine.training import autoencoder
 from engine.training.detector import detector_tensors
 from engine.training.job import TrainingJob
-from engine.training.loop import best_weights, run
+from engine.training.loop import best_weights, facts_of, run
 from engine.training.pipeline import RecipePipeline, run_pipeline
 
 AUTOENCODER = "autoencoder"  # the folder of its training within the classifier's
@@ -71,6 +71,12 @@ class CausalAlignmentPipeline(RecipePipeline):
         space = cast(LatentSpace, recipe.net)
         space.load_state_dict(best_weights(folder))
         self.aligning.latent = space.eval().requires_grad_(False)
+
+    def spent(self) -> str:
+        if not self.preset.autoencoder_steps:
+            return super().spent()
+        facts = facts_of(self.job.run_folder / AUTOENCODER)
+        return f"autoencoder {facts['seconds'] / 60:.0f} minutes for {facts['step']} steps, {super().spent()}"
 
     def weights(self) -> Mapping[str, Tensor]:
         parts = {"scale": self.aligning.scale(self.preset.space), "attribute_scale": self._attribute_scale()}

@@ -224,6 +224,7 @@ def test_a_checkpoint_with_an_autoencoder_seeks_counterfactuals_in_both_spaces(f
     made = produce(job(frames, tmp_path, space=space, distance=distance, **sizes))
     model = open_model(made, "cpu")
     assert model.space == space and model.spaces == ("image", "latent")
+    assert "autoencoder 0 minutes for 3 steps, 0 minutes for 3 steps" in made.card
     assert (model.search.scale is not None) == distance.startswith("scaled")
     scan = Scan.of(frames.image(0), kind="ultrasound")
     found = {s: model.in_space(s).explain(scan)[0] for s in model.spaces}
