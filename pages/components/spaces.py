@@ -16,8 +16,8 @@ from pages.components import common, thumbnails
 
 TITLES = {"image": "Sought in the picture", "latent": "Sought in latent space"}
 MEANS = {
-    "image": "Every pixel may change. It is the smallest change that the model asks for.",
-    "latent": "Only what pictures of the collection are made of may change, so that it looks more like one of them.",
+    "image": "Every pixel may change by itself. Orange is where it changed, stronger where more.",
+    "latent": "Only what an autoencoder of the training pictures can say may change. Orange is where it changed.",
 }
 VISIBLE = 0.01  # of the grey range
 
