@@ -17,6 +17,10 @@ from pages.components.shelf import OpenScan
 
 KEPT = 500  # films whose answer is kept
 COMPARE = "Compare with the side marker."
+SETTLED = (  # stands where the suspicion stood, so that nothing moves
+    "The side marker was seen where it belongs. Heart and lungs lie as in a mirrored film all the same, as with the "
+    "heart on the right or one white lung."
+)
 _mirrored: OrderedDict[str, bool] = OrderedDict()  # by sha256: whether a film looks as mirrored films do
 _lock = threading.Lock()
 
@@ -37,8 +41,8 @@ def sentences(opened: OpenScan) -> list[str]:
     seen = seen_markers(_drawn(opened), opened.scan.pixels.shape[1])
     found = [f"{sentence} {COMPARE}" for sentence in contradictions(opened.scan, stated, seen)]
     check = chest_check()
-    if not found and not confirmed(opened.scan, seen) and check is not None and _looks_mirrored(check, opened.scan):
-        found.append(f"{suspicion(check)} {COMPARE}")
+    if not found and check is not None and _looks_mirrored(check, opened.scan):
+        found.append(SETTLED if confirmed(opened.scan, seen) else f"{suspicion(check)} {COMPARE}")
     return found
 
 

@@ -47,10 +47,13 @@ def test_a_film_that_looks_mirrored_is_to_be_compared_with_its_marker_and_how_of
     assert "Of 1000 films that are not mirrored, 4 (1 to 10)" in said
 
 
-def test_a_marker_that_a_reader_saw_settles_it(film):
+def test_a_marker_that_a_reader_saw_settles_it(film, monkeypatch):
     opened, _, drawn = film
     drawn.append(marker("Side marker L", 45))
-    assert sides.sentences(opened) == []
+    assert sides.sentences(opened) == [sides.SETTLED], "a line stands where a line stood: nothing below it moves"
+    with monkeypatch.context() as patch:
+        patch.setattr(sides, "chest_check", lambda: None)
+        assert sides.sentences(opened) == []
     drawn[:] = [marker("Side marker L", 5)]
     (said,) = sides.sentences(opened)
     assert "marker L was seen on the picture's left" in said
