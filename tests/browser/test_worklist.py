@@ -138,6 +138,7 @@ def test_studies_of_a_zip_stand_together_with_pictures_and_name_nobody(page):
         "p.complete && p.naturalWidth > 0); } }",
         timeout=SLOW,
     )
+    page.wait_for_function("() => !document.documentElement.innerHTML.includes('PATONE')", timeout=SLOW)
     said = page.content() + page.locator(".worklist").inner_text()
     assert not [word for word in ("PATONE", "PATTWO", "Secret", "1.2.3", *results.NAMES) if word in said]
     assert page.locator(".worklist").inner_text().count("6 slices") == 4 and page.troubles == []
