@@ -17,7 +17,8 @@ const sessions = new Map(); // key of a view to its drawing
  * radius    of the brush, in CSS pixels
  * shutter   [[row, column], [row, column]] beyond which all is black, or null
  * lens      whether a magnifier follows the pointer, and {panel, x, y} of where it is
- * sent      number of the latest message to Python; `given.acked` is the latest that it has saved
+ * sent      number of the latest message to Python; `acked` of the latest that it has saved
+ * made      {loaded, base}: the list and revision that what stands here was made from
  * version   counts changes of anything that is drawn
  * listeners told when something changed
  */
@@ -25,7 +26,15 @@ export function drawingOf(key) {
   if (!sessions.has(key))
     sessions.set(key, {
       ...{ key, given: null, history: startHistory(), tool: null, draft: null, radius: 14 },
-      ...{ shutter: null, lens: { on: false, at: null }, sent: 0, version: 0, listeners: new Set() },
+      ...{
+        shutter: null,
+        lens: { on: false, at: null },
+        sent: 0,
+        acked: 0,
+        made: null,
+        version: 0,
+        listeners: new Set(),
+      },
       ...{ send: null, timer: 0, frame: 0, view: null },
     });
   return sessions.get(key);
@@ -51,8 +60,12 @@ export function changed(drawing, { list = true } = {}) {
 export function hear(drawing, given) {
   const before = drawing.given;
   drawing.given = given;
-  if (!before || before.picture !== given.picture || before.loaded !== given.loaded) {
-    const same = before?.picture === given.picture;
+  const same = before?.picture === given.picture;
+  drawing.acked = Math.max(same ? drawing.acked : drawing.sent, given.acked ?? 0);
+  const another = !same || drawing.made.loaded !== given.loaded;
+  const kept = same && another && unsaved(drawing); // what nobody has taken yet stays, until Python has merged it
+  if (!kept) drawing.made = { loaded: given.loaded, base: given.revision };
+  if (another && !kept) {
     const { selected } = drawing.history;
     drawing.history = startHistory(given.marks);
     if (same && given.marks.some(({ id }) => id === selected)) drawing.history.selected = selected;
@@ -67,19 +80,29 @@ export function hear(drawing, given) {
 export function edited(drawing) {
   drawing.sent = Math.max(drawing.sent + 1, Date.now());
   changed(drawing); // from here on the column says that it is not saved
+  deliverLater(drawing, 120, PATIENCE);
+}
+
+const PATIENCE = 6000; // milliseconds until what nobody has taken is sent again; then twice as long
+const LONGEST = 60_000;
+
+/** Sends the list in a while, and again for as long as nobody takes it: the server may have been started anew. */
+function deliverLater(drawing, wait, next) {
   clearTimeout(drawing.timer);
-  const message = {
-    picture: drawing.given.picture,
-    loaded: drawing.given.loaded,
-    base: drawing.given.revision,
-    number: drawing.sent,
-    marks: drawing.history.list,
-  };
-  drawing.timer = setTimeout(() => drawing.send?.(message), 120);
+  const { picture } = drawing.given;
+  const message = { picture, ...drawing.made, number: drawing.sent, marks: drawing.history.list };
+  drawing.timer = setTimeout(() => {
+    drawing.send?.(message);
+    drawing.timer = setTimeout(() => {
+      if (!unsaved(drawing) || drawing.given.trouble || drawing.given.picture !== picture) return;
+      drawing.sent = Math.max(drawing.sent + 1, Date.now());
+      deliverLater(drawing, 0, Math.min(2 * next, LONGEST));
+    }, next);
+  }, wait);
 }
 
 /** Whether Python has not taken the latest change yet. */
-export const unsaved = ({ sent, given }) => sent > (given?.acked ?? 0);
+export const unsaved = ({ sent, acked }) => sent > acked;
 
 /** Whether nothing may be drawn, and why. */
 export const lockedBy = ({ given }) => given?.locked ?? "";
