@@ -31,6 +31,8 @@ def main() -> None:
         except UnusableStore as error:
             common.line(str(error), "bad")
         assigning.undo_line()
+    if not common.usable():
+        common.line("No checkpoint is here, so no scan is explained; open one on the page Models.", "quiet")
     worklist.show()
     if (wish := worklist.asked()) is not None:
         act, ids = wish
