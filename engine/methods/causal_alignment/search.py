@@ -57,7 +57,9 @@ class SearchConfiguration:
         """From the part of config.json that is called `counterfactual`; what the first version did not say is as it
         was then.
         """
-        sizes = config.get("latent")
+        sizes = config.get("latent") if isinstance(config, Mapping) else None
+        if not isinstance(config, Mapping) or not isinstance(sizes, Mapping | None):
+            raise ValueError("what it says of counterfactuals, and of their latent space, has names")
         return cls(
             float(config["alpha_image"]),
             float(config["alpha_attributes"]),
