@@ -10,7 +10,7 @@ from engine.preprocessing import Preprocessing
 
 
 class Volumes(SimpleNamespace):
-    name, dimensions = "volumes", 3
+    name, dimensions, single_slices = "volumes", 3, False
 
     def image(self, index):
         return np.random.default_rng(index).uniform(0, 100, (5, 24, 30)).astype(np.float32)

@@ -38,7 +38,7 @@ def test_the_auc_among_slices_of_one_height_takes_no_notice_of_the_height(sample
     """A model that knows nothing but how high a slice lies has a good AUC, and none among slices of one height."""
     collection = SingleSlices(open_collection("covid_ct_md", sample))
     model = open_model(tiny(tmp_path / "lungs", finding="Pneumonia", collection="lung_phantom"), "cpu")
-    indices = collection.split("all")[:84]  # six patients
+    indices = collection.split("all")[::2]  # of every patient, well or ill
     heights = np.array([collection.position(int(i)) for i in indices])
     middle = np.exp(-((heights - 3.5) ** 2) / 8)
     looked = type("Looked", (), {})()
