@@ -23,11 +23,13 @@ class CheckpointDetector:
         crop: a name in `engine.datasets.crop.CROPS`, "" for a checkpoint that is shown the whole scan.
         preprocessing: of the checkpoint.
         detector: of the checkpoint.
+        slices: that a checkpoint of volumes reads; 0 for one of pictures.
     """
 
     crop: str
     preprocessing: Preprocessing
     detector: OutOfDistributionDetector
+    slices: int = 0
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CheckpointDetector | None:
@@ -41,10 +43,15 @@ class CheckpointDetector:
             if not any(tensor_name(name).startswith(TENSORS) for name in names):
                 return None
         config, detector = checkpoint.config, OutOfDistributionDetector.from_tensors(checkpoint.arrays())
-        return cls(config.get("crop", ""), Preprocessing(**config["preprocessing"]), detector)
+        preprocessing, slices = Preprocessing(**config["preprocessing"]), int(config.get("slices", 0))
+        return cls(config.get("crop", ""), preprocessing, detector, slices)
 
     def score(self, pixels: np.ndarray) -> tuple[float, float]:
-        """(score, limit) of (H, W) float32 in the scan's units, as in `Explanation.in_distribution`."""
+        """(score, limit) of (H, W) float32 in the scan's units, as in `Explanation.in_distribution`; of (S, H, W), with
+        rising slices, for a checkpoint of volumes.
+        """
+        if self.slices and pixels.ndim == 3:
+            return self.detector.score_volume(self.preprocessing.apply_volume(pixels, self.slices)), self.detector.limit
         if self.crop:
             from engine.datasets.crop import CROPS  # needs SciPy
 
