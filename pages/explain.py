@@ -89,7 +89,8 @@ def result(opened: OpenScan) -> None:
         view(opened, scan, None)
         return
     checkpoint = choose(offers)
-    trained_on = words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
+    whole = volumes.explains_whole(checkpoint)
+    trained_on = volumes.WHAT if whole else words.noun(next(iter(common.kinds_of(checkpoint)), "unknown"))
     drawn = only_drawn(checkpoint, opened.drawn_by)
     job = explain(opened, scan, checkpoint, common.device())
     done = job.wait(
@@ -138,7 +139,8 @@ def result(opened: OpenScan) -> None:
     if shown_as == SPACES:
         spaces.spaces(scan, checkpoint)
         return
-    if explained and (where := places_in_words(explained.regions)):
+    called = bool(explained) and explained.findings[0].probability > explained.findings[0].threshold
+    if explained and called and (where := places_in_words(explained.regions)):
         st.caption(where)
     view(
         opened, scan, checkpoint, badges, explained, together.answer() if answered and together.error is None else None

@@ -71,7 +71,8 @@ class FindingView:
         sequential: the evidence has no sign; its colour bar runs from 0 to the limit.
         counterfactual: the title of the scan at a, where it is another than 'Without' and the name.
         evidence_title: of the panel that shows the evidence, where it is another than 'Evidence for' and the name.
-        truth: (h, w), what the true counterfactual adds to the scan at a = 1, in its units, where that is known.
+        truth: (h, w), what the true counterfactual adds to the scan at a = 1, in its units, where that is known;
+            (s, h, w) of a volume.
         unsure: the answer means nothing: its verdict and sentence are shown, and no number, bar, map or slider.
     """
 
@@ -104,7 +105,7 @@ class FindingView:
         _check_picture(f"evidence of {self.name}", self.evidence, axes)
         _check_limit(f"evidence_limit of {self.name}", self.evidence_limit)
         if self.truth is not None:
-            _check_picture(f"truth of {self.name}", self.truth)
+            _check_picture(f"truth of {self.name}", self.truth, axes)
         path = (self.steps, self.probabilities, self.changes)
         if any(part is None for part in path):
             if any(part is not None for part in path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -101,6 +102,9 @@ def show_volume(wishes: list[str], slices: int = 60, side: int = 192) -> None:
         slices, side: of the volume.
     """
     volume, findings = _volume(slices, side), [] if "alone" in wishes else _findings()
+    if "truth" in wishes:
+        whole = lambda f: f.changes[np.abs(f.steps - 1).argmin()] if f.changes.ndim == 4 else f.changes
+        findings = [replace(f, truth=0.5 * whole(f)) for f in findings]
     if "later" in wishes and not st.session_state.get("later"):
         explain_view(volume.stored[slices // 2], (1074.0, 400.0), [], title="Invented slice", key="explain", height=700)
         st.button("Open the volume", on_click=st.session_state.update, args=({"later": True},))

@@ -117,7 +117,7 @@ def explain_parts(
                 "counterfactual": finding.counterfactual,
                 "title": finding.evidence_title,
                 **(_path(finding, packer, whole) if grids else {"changes": None}),
-                "truth": packer.change(finding.truth) if truth else None,
+                "truth": packer.change(finding.truth, whole) if truth else None,
                 "facts": [[str(label), str(value)] for label, value in finding.facts],
                 "trust": _trust(finding.trust),
             }

@@ -81,7 +81,15 @@ def explaining(
         )
         likeness = None if whole or drawn else detectors.likeness(checkpoint)
         views = tuple(
-            volumes.finding_view(record, opened.scan, rates, not place, signed)
+            volumes.finding_view(
+                record,
+                opened.scan,
+                rates,
+                not place,
+                signed,
+                open_scans.true_change(opened, record.finding),
+                common.method_of(checkpoint).title,
+            )
             if whole
             else words.finding_view(
                 record,

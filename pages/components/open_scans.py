@@ -13,6 +13,7 @@ import streamlit as st
 
 from engine.checkpoints.resolve import shipped
 from engine.datasets.phantom.collection import Marker, Phantom
+from engine.datasets.sample_heads import sample_head
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.scan import Scan, frame, read_scan
 from pages.components import kept_scans, reading, shelf
@@ -37,7 +38,9 @@ SYNTHETIC = {
     "Synthetic picture 2": 7,
     "Synthetic picture 3": 8,
 }  # name to which; the last is normal
+HEADS = {"Stroke phantom head": "large", "Stroke phantom head, small infarct": "small"}  # name to which sample head
 IMPLANTED = "Sample radiograph with fluid put in"
+BRAIN_WINDOW = (40.0, 80.0)  # HU
 LONGEST_LABEL = 60
 MOST_REASONS = 6  # lines above the view
 EXPLAINED_WELL = (
@@ -81,6 +84,23 @@ def synthetic_picture(name: str) -> OpenScan:
     return OpenScan(name, scan, pictures.name, tuple(truth))
 
 
+@st.cache_resource(max_entries=len(HEADS), show_spinner=False)
+def stroke_head(name: str) -> OpenScan:
+    """A drawn CT of the head, with its truth beside it."""
+    head = sample_head(HEADS[name])
+    scan = Scan.of(
+        head.hu,
+        "CT",
+        head.spacing_mm,
+        window=BRAIN_WINDOW,
+        bits=16,
+        tags={"BodyPartExamined": "HEAD"},
+        affine=head.affine,
+    )
+    _DRAWINGS[scan.sha256] = name
+    return OpenScan(name, scan, "stroke_phantom", ("Infarct",))
+
+
 @st.cache_resource(max_entries=1, show_spinner=False)
 def implanted_film() -> OpenScan:
     """The sample radiograph with fluid put in, whose true counterfactual is the film itself; a drawn patient where
@@ -101,12 +121,15 @@ def implanted_film() -> OpenScan:
 
 
 def true_change(opened: OpenScan, *findings: str) -> np.ndarray | None:
-    """(H, W) float32: what the same drawing without all of `findings` adds to a drawn scan; None where nobody knows."""
+    """(H, W), of a volume (S, H, W), float32: what the same drawing without all of `findings` adds to a drawn scan;
+    None where nobody knows.
+    """
     name = _DRAWINGS.get(opened.scan.sha256) if opened.drawn_by else None
     if name is None:
         return None
     present = tuple(sorted(set(findings) & set(opened.truth)))
-    return _true_change(name, present) if present else np.zeros((2, 2), np.float32)
+    nothing = np.zeros((1, 2, 2) if name in HEADS else (2, 2), np.float32)
+    return _true_change(name, present) if present else nothing
 
 
 @lru_cache(maxsize=16)
@@ -114,6 +137,8 @@ def _true_change(name: str, findings: tuple[str, ...]) -> np.ndarray:
     if name == IMPLANTED:
         film = sample()
         return np.zeros((2, 2), np.float32) if film is None else film.scan.pixels - implanted_film().scan.pixels
+    if name in HEADS:
+        return sample_head(HEADS[name]).change
     if name in SYNTHETIC:
         pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
     else:
@@ -125,9 +150,11 @@ def _true_change(name: str, findings: tuple[str, ...]) -> np.ndarray:
 
 
 def drawn(name: str) -> OpenScan:
-    """The drawn picture called `name`, of `PATIENTS` or `SYNTHETIC`, or `IMPLANTED`."""
+    """The drawn picture called `name`, of `PATIENTS`, `SYNTHETIC` or `HEADS`, or `IMPLANTED`."""
     if name == IMPLANTED:
         return implanted_film()
+    if name in HEADS:
+        return stroke_head(name)
     return synthetic_picture(name) if name in SYNTHETIC else phantom_patient(name)
 
 
@@ -158,7 +185,7 @@ def scans() -> dict[str, Entry]:
 
 
 def _is_drawn(name: str) -> bool:
-    return name in PATIENTS or name in SYNTHETIC or name == IMPLANTED
+    return name in PATIENTS or name in SYNTHETIC or name in HEADS or name == IMPLANTED
 
 
 def _add(opened: OpenScan) -> Entry:
@@ -243,6 +270,9 @@ def show(opened: OpenScan) -> None:
         None,
     )
     turn_to(same or _add(opened).id)
+    if same is None and opened.name in HEADS:  # opens where there is most to see
+        change = sample_head(HEADS[opened.name]).change
+        st.session_state[f"slice {st.session_state.scan}"] = int(np.abs(change).sum(axis=(1, 2)).argmax())
     mine.started = True
 
 

@@ -91,7 +91,7 @@ def _let_go(file_ids: list[str], entries: list[Entry]) -> None:
 
 def draw(known: dict[str, Entry]) -> None:
     """The choice of drawn pictures that are not open yet."""
-    patients = [name for name in (*open_scans.PATIENTS, *open_scans.SYNTHETIC) if name not in known]
+    patients = [name for name in (*open_scans.PATIENTS, *open_scans.HEADS, *open_scans.SYNTHETIC) if name not in known]
     patient = st.selectbox(
         "Or a drawn picture",
         patients,

@@ -97,6 +97,20 @@ STEPS = (
         "attri-net-nih",
     ),
     Step(
+        EXPLAIN,
+        "ACAT reads a whole CT of the head and names the territory, left MCA. Its map lies on this large infarct. Its "
+        "counterfactual brightens it by far more than the truth beside it.",
+        "Stroke phantom head",
+        "acat-stroke-phantom",
+    ),
+    Step(
+        EXPLAIN,
+        "ACAT at its worst: a small infarct in the left thalamus, which the true difference shows. The model says no, "
+        "and its map and its change lie elsewhere.",
+        "Stroke phantom head, small infarct",
+        "acat-stroke-phantom",
+    ),
+    Step(
         SIMILAR,
         "Which drawn patients does a model see as like the one on show? Choose a finding, or the whole picture.",
         "Phantom patient 7",

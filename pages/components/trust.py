@@ -23,44 +23,62 @@ def trust(
     scan: Scan,
     rates: Sequence[Measure],
     likeness: Callable[[np.ndarray], tuple[float, float]] | None,
+    variant: str = "",
 ) -> TrustView | None:
     """What stands beside the slider; None for a method without a counterfactual.
 
     Args:
         rates: of the checkpoint's card.
-        likeness: (H, W) in the scan's units to (score, limit) of the checkpoint's detector; None where it has none.
+        likeness: (H, W), of a volume (S, H, W), in the scan's units to (score, limit) of the checkpoint's detector;
+            None where it has none.
+        variant: of the card's rows, see `measured_recovery`. The similarity of a volume is the mean of its slices.
     """
     path = explanation.path
-    if path is None or scan.pixels.ndim != 2 or path.changes.ndim != 3:
+    volume = scan.pixels.ndim == 3
+    if path is None or path.changes.ndim != scan.pixels.ndim + 1:
         return None
     from engine.metrics.ssim import similarity  # SciPy and scikit-image, which a page need not wait for
 
-    grid = path.changes.shape[1:]
+    grid = path.changes.shape[-2:]
     if min(grid) <= 10:  # less than the window of SSIM
         return None
-    coarse = cv2.resize(scan.pixels, grid[::-1], interpolation=cv2.INTER_AREA)
-    places = [k for k, step in enumerate(path.steps) if step == 0 or np.isclose(step, LOOKED_AT).any()]
+    changes = path.changes if volume else path.changes[:, None]
+    middles = ((np.arange(changes.shape[1]) + 0.5) * len(scan.pixels) / changes.shape[1]).astype(int)
+    planes = scan.pixels[middles] if volume else scan.pixels[None]
+    coarse = np.stack([cv2.resize(plane, grid[::-1], interpolation=cv2.INTER_AREA) for plane in planes])
+    places = [k for k, step in enumerate(path.steps) if volume or step == 0 or np.isclose(step, LOOKED_AT).any()]
     alike, like = [], []
     for k in places:
-        changed = coarse + path.changes[k]
-        alike.append(1.0 if k == 0 else similarity(coarse, changed, path.grey_range))
+        changed = coarse + changes[k]
+        ssim = [similarity(plane, other, path.grey_range) for plane, other in zip(coarse, changed, strict=True)]
+        alike.append(1.0 if k == 0 else float(np.mean(ssim)))
         if likeness is not None:
-            score, limit = likeness(changed.astype(np.float32))
+            score, limit = likeness(changed.astype(np.float32) if volume else changed[0].astype(np.float32))
             like.append(float(np.clip(score / limit, 0, 1e6)))
     return TrustView(
         steps=path.steps[places],
         similarity=np.array(alike, np.float32),
         likeness=np.array(like, np.float32) if like else None,
-        record=measured_recovery(explanation.finding, rates),
+        record=measured_recovery(explanation.finding, rates, variant),
     )
 
 
-def measured_recovery(finding: str, rates: Sequence[Measure]) -> str:
-    """What share of the true change this model has brought for this finding, where its card says so."""
-    row = rate(rates, "recovery", finding)
+def measured_recovery(finding: str, rates: Sequence[Measure], variant: str = "") -> str:
+    """What share of the true change this model has brought for this finding, where its card says so.
+
+    Args:
+        variant: whose row it is on a card that measures several networks; "" for a card of one.
+    """
+    about = ("recovery", finding, "", "", variant, "")
+    row = rate(rates, "recovery", finding) or next((row for row in rates if row.about == about), None)
     if row is None or row.low is None or row.high is None:
         return "was never measured against a true one"
     low, value, high = (round(100 * share) for share in (row.low, row.value, row.high))
+    if row.value <= -1:
+        return (
+            f"ends {1 - row.value:.1f} times as far from the truth as no change would, in tests "
+            f"({1 - row.high:.1f} to {1 - row.low:.1f})"
+        )
     if row.value <= 0:
         return f"comes no nearer the truth than no change, in tests ({value} %, {low} to {high})"
     return f"brings {value} % ({low} to {high}) of the true change, in tests"

@@ -12,12 +12,14 @@ import numpy as np
 from engine.checkpoints.format import Checkpoint
 from engine.explanation import Explanation
 from engine.metrics.measure import Measure
-from engine.preprocessing import plane_at
+from engine.preprocessing import enlarged_volume, plane_at
 from engine.queue import Progress
 from engine.scan import Scan, frame
 from pages.components import common, words
+from pages.components.trust import trust
 from viewer import VISIBLE_CHANGE, FindingView
 
+WHAT = "volume"  # what a scan that is explained as a whole is called in a sentence
 KEPT = 4  # volumes whose records are kept while their slices are turned
 _cache: OrderedDict[tuple[str, str, str], list[Explanation]] = OrderedDict()  # by scan, checkpoint and device
 _lock = threading.Lock()
@@ -49,27 +51,44 @@ def strongest_slice(record: Explanation, count: int) -> int:
     return min(count - 1, int((int(np.argmax(sizes)) + 0.5) * count / len(sizes)))
 
 
-def finding_view(record: Explanation, volume: Scan, rates: Sequence[Measure], first: bool, signed: bool) -> FindingView:
+def finding_view(
+    record: Explanation,
+    volume: Scan,
+    rates: Sequence[Measure],
+    first: bool,
+    signed: bool,
+    truth: np.ndarray | None = None,
+    variant: str = "",
+) -> FindingView:
     """What the viewer needs of the record of a volume: maps on every slice, and in words what lies on the slice where
     the evidence is strongest.
 
     Args:
         first: at the head of the list, see `words.finding_view`.
         signed: whether the method's maps have two signs.
+        truth: (S, H, W), what the true counterfactual adds to the volume, where that is known.
+        variant: of the card's rows about the counterfactual, see `trust.measured_recovery`.
     """
     count = len(volume.pixels)
     index = strongest_slice(record, count)
     flat = words.finding_view(
-        at_slice(record, index, count), frame(volume, index), rates, first, record.only_drawn, signed=signed
+        at_slice(record, index, count),
+        frame(volume, index),
+        rates,
+        first,
+        record.only_drawn,
+        signed=signed,
+        what=WHAT,
+        strongest=f"slice {index + 1} of {count}",
     )
     if flat.unsure:
-        return replace(flat, evidence=np.zeros_like(record.evidence), **_changes(record, np.zeros_like))
-    where = f"The evidence is strongest on slice {index + 1} of {count}; a place that is named is on that slice."
+        return replace(flat, evidence=np.zeros_like(record.evidence), truth=truth, **_changes(record, np.zeros_like))
     return replace(
         flat,
-        sentence=f"{flat.sentence} {where}" if record.positive else flat.sentence,
         evidence=record.evidence,
-        facts=_facts(record, volume),
+        facts=_facts(record, volume, truth),
+        truth=truth,
+        trust=trust(record, volume, rates, None, variant),
         **_changes(record),
     )
 
@@ -84,7 +103,7 @@ def _changes(record: Explanation, made: Callable[[np.ndarray], np.ndarray] = np.
     return {"changes": made(whole if linear else path.changes)}
 
 
-def _facts(record: Explanation, volume: Scan) -> list[tuple[str, str]]:
+def _facts(record: Explanation, volume: Scan, truth: np.ndarray | None) -> list[tuple[str, str]]:
     """How large the change of a volume is that takes the finding away fully (a = 1)."""
     if record.path is None:
         return []
@@ -93,9 +112,17 @@ def _facts(record: Explanation, volume: Scan) -> list[tuple[str, str]]:
     if volume.spacing_mm is not None and None not in volume.spacing_mm:
         millilitres = share * volume.pixels.size * np.prod(volume.spacing_mm) / 1000
         rows.append(("that is", f"{millilitres:,.1f} ml"))
-    rows.append(("counted from", f"{100 * VISIBLE_CHANGE:.2g} % of the grey range"))
-    largest = float(np.abs(words.full_change(record)).max())
-    rows.append(("largest change", f"{100 * largest / record.path.grey_range:.0f} % of the grey range"))
+    if truth is None or not truth.any():  # what is known of the truth is worth its place
+        rows.append(("counted from", f"{100 * VISIBLE_CHANGE:.2g} % of the grey range"))
+    whole = words.full_change(record)
+    hounsfield, most = volume.kind == "CT", float(np.abs(whole).max())
+    size = f"{most:.0f} HU" if hounsfield else f"{100 * most / record.path.grey_range:.0f} % of the grey range"
+    if truth is None or not truth.any():
+        return [*rows, ("largest change", size)]
+    true = float(np.abs(truth).max())
+    beside = f"{true:.0f} HU" if hounsfield else f"{100 * true / record.path.grey_range:.0f} %"
+    recovered = float(1 - np.abs(enlarged_volume(whole, truth.shape) - truth).mean() / np.abs(truth).mean())
+    rows += [("largest change", f"{size}, the true one {beside}"), ("recovered", words.recovery_words(recovered))]
     return rows
 
 

@@ -18,7 +18,7 @@ from viewer import VISIBLE_CHANGE, FindingView, TrustView
 SLIGHT = 0.05  # of a scan: what may change in one that is called as good as unchanged
 JUST, FAR = 0.4, 2.0  # of log-odds between probability and operating point
 COUNTED = frozenset(
-    "lesion tumour tumor glioma meningioma nodule mass fracture hernia opacity".split()
+    "lesion infarct tumour tumor glioma meningioma nodule mass fracture hernia opacity".split()
 )  # last words that take an article
 FRONTAL = ("PA", "AP")  # view positions in which, by convention, the patient faces the reader
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "right")
@@ -87,6 +87,7 @@ def sentence(
     changed: float | None = None,
     drawn: bool = False,
     facing: bool = False,
+    strongest: str = "",
 ) -> str:
     """What the model says, where it looks, whether the counterfactual undoes it, and how often such calls are wrong.
 
@@ -95,6 +96,7 @@ def sentence(
         changed: which share of it the counterfactual changes, where that is what the model goes by.
         drawn: see `likeness_badge`.
         facing: the patient faces the reader, as on a frontal film, so that the picture's left is the patient's right.
+        strongest: 'slice 3 of 20' of a volume, on which the place is.
     """
     finding = explanation.finding.lower()
     if nothing := learned_nothing(explanation, rates, what):
@@ -116,8 +118,14 @@ def sentence(
         share, part = place
         side = f" ({whose_side(part)})" if facing else " as it is shown"
         ground = "the change that it asks for" if explanation.both_signs else "its evidence"
+        if strongest:
+            words.append(f"{ground[0].upper()}{ground[1:]} is strongest on {strongest}.")
         words.append(
-            f"{100 * share:.0f} % of {ground} lies in the {part} of the picture{side}."
+            f"There {100 * share:.0f} % of it lies in the {part} of the picture{side}."
+            if strongest and share >= 0.3
+            else "There it is spread over the picture."
+            if strongest
+            else f"{100 * share:.0f} % of {ground} lies in the {part} of the picture{side}."
             if share >= 0.3
             else f"{ground[0].upper()}{ground[1:]} is spread over the picture; the {part}{side} holds most, "
             f"{100 * share:.0f} %."
@@ -244,6 +252,8 @@ def finding_view(
     truth: np.ndarray | None = None,
     signed: bool = True,
     trust: TrustView | None = None,
+    what: str = "",
+    strongest: str = "",
 ) -> FindingView:
     """What the viewer needs of an explanation; the large pictures are left behind.
 
@@ -253,8 +263,10 @@ def finding_view(
         truth: what the true counterfactual adds to the scan, see `FindingView`.
         signed: whether the method's maps have two signs; the colour bar of others begins at 0.
         trust: how far to trust the counterfactual, see `pages.components.trust`.
+        what: the scan is called, where that is not `noun` of its kind.
+        strongest: see `sentence`.
     """
-    what = noun(scan.kind)
+    what = what or noun(scan.kind)
     unsure = no_answer(explanation, rates) is not None
     only_change = explanation.both_signs and explanation.path is not None
     changed = changed_share(explanation) if only_change else None
@@ -276,6 +288,7 @@ def finding_view(
             changed,
             drawn,
             facing=scan.kind == "radiograph" and scan.tags.get("ViewPosition", "") in FRONTAL,
+            strongest=strongest,
         ),
         evidence=np.zeros_like(explanation.evidence) if unsure else explanation.evidence,
         evidence_limit=explanation.attribution_limit,

@@ -199,6 +199,22 @@ def test_evidence_and_counterfactual_lie_on_the_same_voxels_in_every_plane(volum
     assert max(greys) - min(greys) < 60 and max(greys) < -500, "the lesion is taken away in each"
 
 
+def test_the_truth_of_a_volume_lies_on_the_same_voxels_and_turns_with_it(page, serve):
+    """The demo's truth is half of its change at a = 1."""
+    view = opened(page, serve("viewer/demo.py") + "?show=volume&show=truth")
+    all_here(page)
+    shown = [page.locator(".panel").nth(i).get_attribute("data-kind") for i in range(page.locator(".panel").count())]
+    assert shown == ["scan", "without", "truth", "evidence", "difference", "true-difference"]
+    view.press("Home", *["PageDown"] * 3, *["ArrowDown"] * 6)  # the lesion's slice
+    view.point("scan", 0.30, 0.52)
+    view.rest()
+    grey = {k: int(re.search(r": (-?\d+)$", view.low(k))[1]) for k in ("scan", "without", "truth")}
+    assert abs(grey["truth"] - (grey["scan"] + grey["without"]) / 2) <= 2 and grey["truth"] < grey["scan"] - 20
+    there = view.picture("true-difference")
+    view.press("Home")
+    assert view.picture("true-difference") != there and page.troubles == []
+
+
 def test_a_slab_shows_its_maximum_mean_and_minimum(alone):
     view, seen = alone, {}
     view.point("scan", 0.45, 0.4)

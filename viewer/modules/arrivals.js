@@ -47,7 +47,7 @@ function wantedOf(view) {
   const { scan, grids, header, byName } = view.content;
   const chosen = byName.get(view.selection.finding);
   const others = grids.filter((grid) => grid.volume && grid !== scan);
-  const mine = new Set(chosen ? [chosen.evidence, grids[chosen.changes]] : []);
+  const mine = new Set(chosen ? [chosen.evidence, grids[chosen.changes], chosen.truth] : []);
   return [
     ...(scan ? [{ volume: scan, weight: 1 }] : []),
     ...others.map((volume) => ({ volume, weight: mine.has(volume) ? 0.2 : 3 * header.findings.length })),

@@ -1,7 +1,7 @@
 // What a panel shows at the moment.
 
 import { truthNow } from "./counterfactual.js";
-import { answerArrived, changeOf, evidenceOf } from "./cuts.js";
+import { answerArrived, changeOf, evidenceOf, truthOf } from "./cuts.js";
 import { elsewhere } from "./slices.js";
 
 /** What a panel shows right now: the blink and the plain scan replace its content. */
@@ -31,7 +31,7 @@ export function mapOf(view, panel) {
     return { map: panel.map, limit: panel.spec.limit, unit: panel.spec.unit, sequential: panel.spec.sequential };
   if (["difference", "true-difference"].includes(panel.kind))
     return {
-      map: panel.kind === "difference" ? changeOf(view, panel.plane) : truthNow(view),
+      map: panel.kind === "difference" ? changeOf(view, panel.plane) : truthOf(view, panel.plane),
       limit: view.content.header.difference_limit,
       unit: "of the grey range",
       sequential: false,

@@ -85,7 +85,9 @@ export function drawCurve(view) {
     view.dom.thumb.setAttribute(`aria-${name}`, value);
   view.dom.root.dataset.amount = a;
   writeFacts(view, finding, p);
-  setText(view.dom.trust, several ? "" : trustWords(finding, a, view.content.header.noun));
+  const { noun, volume } = view.content.header;
+  const what = volume && !volume.findings_of_slice ? "volume" : noun;
+  setText(view.dom.trust, several ? "" : trustWords(finding, a, what));
 }
 
 /**

@@ -1,7 +1,7 @@
 // What the panels of a plane show of a volume at its present slice or slab: sources that are filled anew when they are
 // asked for and something in them changed.
 
-import { takenAway } from "./counterfactual.js";
+import { takenAway, truthNow } from "./counterfactual.js";
 import { addChange, framesAt } from "./path.js";
 import { projectMapSlab, projectSlab, slabAround } from "./projection.js";
 import { pyramid, sampleGrid, sourceOf } from "./sampling.js";
@@ -107,12 +107,25 @@ const changesTaken = (view) =>
 /** What all that is taken away adds to the scan in a plane; `source.share` says which part of it visibly changes. */
 export function changeOf(view, plane) {
   const taken = changesTaken(view);
-  const [first] = taken;
-  const { grids, findings, scan } = view.content;
-  const like = first?.change ?? grids[findings[0].changes];
+  const { grids, findings } = view.content;
+  return sumOf(view, plane, "change", taken, taken[0]?.change ?? grids[findings[0].changes]);
+}
+
+/** What the true counterfactual adds to the scan in a plane; null while it is not known. */
+export function truthOf(view, plane) {
+  const truth = truthNow(view);
+  if (!truth?.volume) return truth;
+  return sumOf(view, plane, "truth", [{ finding: TRUTH, change: truth, amount: 1 }], truth);
+}
+
+const TRUTH = { steps: [0, 1] };
+
+/** The sum of what is taken, on the grid of `like`, as the source called `name`. */
+function sumOf(view, plane, name, taken, like) {
+  const { scan } = view.content;
   const slab = like.volume && Boolean(view.slab.mode);
   const shape = slab ? shapeOf(scan, plane) : like.volume ? shapeOf(like, plane) : [like.height, like.width];
-  const source = sourceAt(plane, "change", shape);
+  const source = sourceAt(plane, name, shape);
   const versions = like.volume ? `${taken.map(({ change }) => change.version)} ${slab ? scan.version : ""}` : "";
   const key = `${view.content.loaded} ${view.content.changeStamp} ${view.slices.at[plane.axis]} ${slabKey(view)} ${versions}`;
   if (filled(source, key)) return source;
@@ -160,8 +173,13 @@ function changeOfSlab(view, plane, out, taken) {
 /** Whether what a panel shows of the model's answer has arrived, at the present slice or at the share `at` of its axis. */
 export function answerArrived(view, { kind, plane }, at = shareOf(view, plane)) {
   const finding = view.content.byName.get(view.selection.finding);
-  const maps = kind === "evidence" ? [finding.evidence] : changesTaken(view).map(({ change }) => change);
-  return maps.every((map) => !map.volume || arrivedAt(map, plane, at));
+  const maps =
+    kind === "evidence"
+      ? [finding.evidence]
+      : ["truth", "true-difference"].includes(kind)
+        ? [finding.truth]
+        : changesTaken(view).map(({ change }) => change);
+  return maps.every((map) => !map?.volume || arrivedAt(map, plane, at));
 }
 
 /** Whether all that is shown at `index` of an axis has arrived: of the scan every slice of a slab, and of the answer. */

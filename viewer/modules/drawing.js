@@ -3,8 +3,7 @@
 import { greyOf, overlayTable } from "./colours.js";
 import { contentOf, mapOf } from "./content.js";
 import { contourPath } from "./contour.js";
-import { truthNow } from "./counterfactual.js";
-import { changeOf, levelsOf, scanOf } from "./cuts.js";
+import { changeOf, levelsOf, scanOf, truthOf } from "./cuts.js";
 import { currentWindow } from "./levels.js";
 import { paintDim, paintGrey, paintMap } from "./paint.js";
 import { layoutPanels } from "./panels.js";
@@ -86,7 +85,7 @@ function paintPanel(view, panel) {
   } else if (content === "without") {
     paintGrey(dots, region, base, sampled(view, changeOf(view, plane), plane), grey, split, all);
   } else if (content === "truth") {
-    paintGrey(dots, region, base, sampled(view, truthNow(view), plane), grey, 0, all);
+    paintGrey(dots, region, base, sampled(view, truthOf(view, plane), plane), grey, 0, all);
   } else if (content === "difference" || content === "true-difference") {
     const table = overlayTable({ opacity: 1, threshold: 0, lift: 6 });
     paintMap(

@@ -51,7 +51,9 @@ export function takeMaps({ content: { findings, grids } }) {
   for (const finding of findings) {
     const evidence = grids[finding.evidence];
     finding.evidence = evidence.volume ? evidence : sourceOf(evidence);
-    if (finding.truth !== null) finding.truth = sourceOf(scaled(grids[finding.truth]));
+    if (finding.truth === null) continue;
+    const truth = grids[finding.truth];
+    finding.truth = truth.volume ? truth : sourceOf(scaled(truth));
   }
 }
 
@@ -134,11 +136,9 @@ function buildPanel(view, panel, index) {
     });
     panel.film.append(panel.divider);
   }
-  const scanless = index === 0 && !view.content.panels.some(({ kind }) => kind === "scan");
-  if (
-    (panel.kind === "scan" || scanless || (view.layout.three && panel.kind === "without")) &&
-    view.content.header.spacing_mm
-  ) {
+  const measured = view.layout.three ? ["scan", "without"] : ["scan"]; // where a colour bar is not in the way
+  const first = index === 0 && !view.content.panels.some(({ kind }) => measured.includes(kind));
+  if ((measured.includes(panel.kind) || first) && view.content.header.spacing_mm) {
     panel.scale = make("div", "scale", {}, make("span"));
     panel.under.append(panel.scale);
   }

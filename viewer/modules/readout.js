@@ -2,10 +2,10 @@
 
 import { rampGradient } from "./colours.js";
 import { blankWords, contentOf, mapOf } from "./content.js";
-import { ownTitle, probabilityNow, takenBriefly, titled, titledInFull, together, truthNow } from "./counterfactual.js";
+import { ownTitle, probabilityNow, takenBriefly, titled, titledInFull, together } from "./counterfactual.js";
 import { make, setText } from "./dom.js";
 import { currentWindow } from "./levels.js";
-import { changeOf, scanOf, slabOf } from "./cuts.js";
+import { changeOf, scanOf, slabOf, truthOf } from "./cuts.js";
 import { digitsFor, lower, percent, signed } from "./numbers.js";
 import { pixelAt, valueAt } from "./sampling.js";
 import { inPlane } from "./planes.js";
@@ -118,7 +118,7 @@ function wordsOf(view, panel) {
   }
   if (content === "truth") {
     const value = cross
-      ? `${place}: ${(scanValue + valueAt(truthNow(view).grid, cross.u, cross.v)).toFixed(scanDigits)}`
+      ? `${place}: ${(scanValue + valueAt(truthOf(view, panel.plane).grid, cross.u, cross.v)).toFixed(scanDigits)}`
       : "";
     const title = truthTitle(view);
     return { title, notes: ["as drawn"], low: ["", value], label: `${title}, drawn from the same patient.` };

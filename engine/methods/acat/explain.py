@@ -127,7 +127,7 @@ class ACATModel(Model):
             probability=float(along[0]),
             threshold=float(self.thresholds[0]),
             attribution=attribution,
-            attribution_unit="of the grey range, mean change towards either class",
+            attribution_unit="of the grey range",
             attribution_limit=self.limit,
             evidence=here,
             counterfactual=scan.pixels + enlarged_volume(drawn[-1], shape),

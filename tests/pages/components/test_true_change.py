@@ -31,3 +31,12 @@ def test_the_order_of_findings_and_those_that_are_absent_change_nothing():
     one = open_scans.true_change(opened, "Effusion", "Edema")
     assert open_scans.true_change(opened, "Edema", absent, "Effusion") is one  # the very same, so that it is sent once
     assert not open_scans.true_change(opened, absent).any()
+
+
+def test_the_truth_of_a_drawn_head_is_a_volume():
+    for name in open_scans.HEADS:
+        opened = open_scans.drawn(name)
+        change = open_scans.true_change(opened, "Infarct")
+        assert opened.truth == ("Infarct",) and opened.drawn_by == "stroke_phantom"
+        assert change.shape == opened.scan.pixels.shape and change.any()
+        assert not open_scans.true_change(opened, "Effusion").any()
