@@ -122,7 +122,9 @@ class Influence:
 
 
 def pairs(readings: Iterable[Reading]) -> list[Pair]:
-    """The first reading before the reveal and the first one after it, of each reader, scan, finding and model."""
+    """The first reading before the reveal and the first one after it, of each reader, scan, finding and model; not of
+    findings on which the model has no answer.
+    """
     first: dict[tuple, dict[str, Reading]] = {}
     for reading in sorted(readings, key=lambda one: one.created):
         if reading.probability is None and reading.stage == "after":

@@ -158,7 +158,8 @@ class Reading:
         aids: what the reveal showed besides the model's answer, of AIDS, in their order; empty before the reveal, and
             for an answer without explanation.
         checkpoint_identity: of the checkpoint whose answer is revealed (`Checkpoint.identity`); empty where none is.
-        probability, threshold: that model's answer and operating point, kept with the reading; None where none is.
+        probability, threshold: that model's answer and operating point, kept with the reading; None where none is, and
+            where its answer means nothing.
         truth: whether the finding is there, where that is known (a phantom, a labelled collection); else None.
 
     Raises:

@@ -15,6 +15,8 @@ from pages.components.explaining import Explained
 from pages.components.shelf import OpenScan
 
 NOWHERE = "no drawing"
+NOT_ANSWERED = "not answered"
+NO_ANSWER = "no answer that means anything"
 
 
 def kept(here: Desk, name: str, checkpoint: Checkpoint, stage: str) -> dict[str, Reading]:
@@ -72,23 +74,59 @@ def _regions(here: Desk) -> dict[str, str]:
     return names
 
 
-def _ask(here: Desk, checkpoint: Checkpoint, finding: str, stage: str, start: float, region: str) -> tuple[float, str]:
-    """Confidence and region of one finding."""
-    key = _key(here, checkpoint, f"{stage} {finding}")
-    percent = st.slider(finding, 0, 100, round(100 * start), 5, format="%d %%", key=key)
-    if percent <= 50:
-        return percent / 100, ""
+def _where(here: Desk, finding: str, key: str, region: str) -> str:
+    """The id of the drawing that shows a finding; empty where none does."""
     names = _regions(here)
     place = list(names.values()).index(region) if region in names.values() else 0
     chosen = st.selectbox(f"Where {finding} is", list(names), place, key=f"where {key}", label_visibility="collapsed")
-    return percent / 100, names[chosen]
+    return names[chosen]
+
+
+def _ask(here: Desk, checkpoint: Checkpoint, finding: str, start: float, region: str) -> tuple[float, str]:
+    """Confidence and region of one finding, once more."""
+    key = _key(here, checkpoint, f"after {finding}")
+    percent = st.slider(finding, 0, 100, round(100 * start), 5, format="%d %%", key=key)
+    return percent / 100, _where(here, finding, key, region) if percent > 50 else ""
+
+
+def _ask_first(here: Desk, checkpoint: Checkpoint, finding: str) -> tuple[float, str] | None:
+    """Confidence and region of one finding; None until the reader has answered."""
+    key = _key(here, checkpoint, f"before {finding}")
+    percent = st.select_slider(
+        finding,
+        [NOT_ANSWERED, *range(0, 101, 5)],
+        format_func=lambda one: one if one == NOT_ANSWERED else f"{one} %",
+        key=key,
+    )
+    if percent == NOT_ANSWERED:
+        return None
+    return percent / 100, _where(here, finding, key, "") if percent > 50 else ""
+
+
+def _answer_absent(keys: list[str]) -> None:
+    for key in keys:
+        st.session_state[key] = 0
 
 
 def _first(here: Desk, name: str, checkpoint: Checkpoint, findings: list[str]) -> None:
     st.html("<h3 class='part'>Your reading</h3>")
     st.text("How sure are you that each finding is there? 0 % is surely not, 100 % surely. Draw where you see it.")
-    given = {finding: _ask(here, checkpoint, finding, "before", 0.5, "") for finding in findings}
-    if st.button("Keep it and reveal the model's answer", type="primary", disabled=here.pending is not None):
+    asked = {finding: _ask_first(here, checkpoint, finding) for finding in findings}
+    given = {finding: answer for finding, answer in asked.items() if answer is not None}
+    missing = [finding for finding in findings if finding not in given]
+    if missing:
+        st.text(f"{len(missing)} of {len(findings)} findings {'is' if len(missing) == 1 else 'are'} not answered yet.")
+    keys = [_key(here, checkpoint, f"before {finding}") for finding in missing]
+    st.button(
+        "The rest: absent",
+        key="rest absent",
+        help="Answers 0 % for each finding that is not answered yet",
+        on_click=_answer_absent,
+        args=(keys,),
+        disabled=not missing,
+    )
+    closed = bool(missing) or here.pending is not None
+    if st.button("Keep it and reveal the model's answer", type="primary", disabled=closed):
         _keep(here, name, checkpoint, given, "before")
 
 
@@ -106,13 +144,13 @@ def _second(
     for finding in explained.findings:
         own = before[finding.name]
         called = "present" if finding.probability > finding.threshold else "absent"
-        words = "no answer that means anything" if finding.unsure else f"{called}, {finding.probability:.2f}"
-        st.text(f"{finding.name}: the model says {words}; you said {100 * own.confidence:.0f} %")
+        words = f"gives {NO_ANSWER}" if finding.unsure else f"says {called}, {finding.probability:.2f}"
+        st.text(f"{finding.name}: the model {words}; you said {100 * own.confidence:.0f} %")
         if "words" in aids:
             st.text(finding.sentence)
-        given[finding.name] = _ask(here, checkpoint, finding.name, "after", own.confidence, own.region)
+        given[finding.name] = _ask(here, checkpoint, finding.name, own.confidence, own.region)
     if st.button("Keep this as my final reading", type="primary", disabled=here.pending is not None):
-        answers = {finding.name: (finding.probability, finding.threshold) for finding in explained.findings}
+        answers = {one.name: (one.probability, one.threshold) for one in explained.findings if not one.unsure}
         _keep(here, name, checkpoint, given, "after", aids, answers, truths(opened, checkpoint))
 
 
@@ -172,7 +210,8 @@ def _result(explained: Explained, before: dict[str, Reading], after: dict[str, R
             continue
         truth = "" if last.truth is None else ("; it is there" if last.truth else "; it is not there")
         changed = ", changed" if first.present != last.present else ""
+        model = f"the model {'gives ' + NO_ANSWER if finding.unsure else f'{finding.probability:.2f}'}"
         st.text(
             f"{finding.name}: {100 * first.confidence:.0f} % before, {100 * last.confidence:.0f} % after{changed}; "
-            f"the model {finding.probability:.2f}{truth}"
+            f"{model}{truth}"
         )

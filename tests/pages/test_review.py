@@ -3,16 +3,27 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine.answers import NoAnswer
 from engine.review.agreement import influence, kappas, pairs
 from engine.review.measurements import ScanFacts
 from engine.review.store import Store
-from pages.components import agreement_picture, common, desk, first_reading, open_scans, review_panel, review_view
+from pages.components import (
+    agreement_picture,
+    common,
+    desk,
+    first_reading,
+    open_scans,
+    review_panel,
+    review_view,
+    words,
+)
 from tests.places import ROOT
 from tests.review.test_agreement import invented
 from tests.review.test_records import annotation, opinion, reading
 from tests.tiny_checkpoints import tiny
 
 PHANTOM = "Phantom patient 1"
+KEEP = "Keep it and reveal the model's answer"
 
 
 @pytest.fixture
@@ -121,12 +132,19 @@ def test_the_models_answer_is_seen_only_after_the_readers_own(model):
     at = named(page())
     at.button_group(key="review mode").set_value("Read first").run()
     assert not any("the model says" in line for line in said(at)), "nothing of the model before the reveal"
-    sliders = list(at.slider)
-    sliders[0].set_value(90).run()
-    button(at, "Keep it and reveal the model's answer").click().run()
+    findings = len(at.select_slider)
+    assert findings > 1 and all(one.value == first_reading.NOT_ANSWERED for one in at.select_slider)
+    at.select_slider[0].set_value(90).run()
+    assert button(at, KEEP).disabled, "what was never answered is no reading"
+    missing = f"{findings - 1} of {findings} findings {'is' if findings == 2 else 'are'} not answered yet."
+    assert missing in said(at)
+    button(at, "The rest: absent").click().run()
+    assert not any("not answered yet" in line for line in said(at))
+    button(at, KEEP).click().run()
     settled(at)
     before = kept(model).readings()
     assert {one.stage for one in before} == {"before"} and before[0].confidence == 0.9
+    assert [one.confidence for one in before[1:]] == [0] * (findings - 1)
     assert any("the model says" in line for line in said(at))
     at.toggle[0].set_value(False).run()
     at.slider[0].set_value(20).run()
@@ -135,6 +153,29 @@ def test_the_models_answer_is_seen_only_after_the_readers_own(model):
     assert len(after) == len(before) and after[0].aids == ("words",) and after[0].confidence == 0.2
     assert after[0].probability is not None and influence(pairs(kept(model).readings())).changed.n == len(after)
     assert page().run().button_group(key="review mode").set_value("Agreement").run().exception == []
+
+
+def test_an_answer_that_means_nothing_is_neither_shown_nor_kept_nor_counted(model, tmp_path, monkeypatch):
+    tiny(tmp_path / "silent" / "attri-net-one", seed=7)  # a model of its own: no answer of it is kept from another test
+    monkeypatch.setenv("OTHERWISE_CHECKPOINTS", str(tmp_path / "silent"))
+    counted = words.no_answer
+    (checkpoint,) = common.usable()
+    silent = checkpoint.config["findings"][0]
+    monkeypatch.setattr(
+        words, "no_answer", lambda one, rates: NoAnswer.INDIFFERENT if one.finding == silent else counted(one, rates)
+    )
+    at = named(page())
+    at.button_group(key="review mode").set_value("Read first").run()
+    button(at, "The rest: absent").click().run()
+    button(at, KEEP).click().run()
+    settled(at)
+    assert any(line.startswith(f"{silent}: the model gives no answer") for line in said(at))
+    button(at, "Keep this as my final reading").click().run()
+    after = {one.finding: one for one in kept(model).readings() if one.stage == "after"}
+    assert after[silent].probability is None and after[silent].threshold is None
+    assert silent not in {pair.before.finding for pair in pairs(kept(model).readings())}
+    (line,) = [line for line in said(settled(at)) if line.startswith(f"{silent}: 0 % before")]
+    assert line.split(";")[1].strip() == "the model gives no answer that means anything"
 
 
 def test_the_truth_of_a_drawn_scan_is_known_for_a_model_of_its_collection(model, monkeypatch):
