@@ -21,6 +21,7 @@ NEXT = {  # state -> those that a reader can give the case
     "returned": ("submitted",),
     "accepted": ("returned",),
 }
+BY_ANOTHER = ("accepted", "returned")  # states that a case gets from another reader than the one who submitted it
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,11 @@ def entries(connection: Connection, scan_sha256: str | None = None) -> list[Entr
     return [Entry(*row) for row in connection.execute(rows)]
 
 
+def submitter(of_scan: Iterable[Entry]) -> str:
+    """The reader who submitted the case last, from the entries of its scan; empty where nobody did."""
+    return next((entry.reader for entry in reversed([*of_scan]) if entry.action == "submitted"), "")
+
+
 def verify(connection: Connection, head: str | None = None) -> Verification:
     """Checks every hash, and that the tables hold what the log says and nothing else.
 

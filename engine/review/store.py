@@ -14,7 +14,17 @@ from dataclasses import replace
 from sqlalchemy import Connection, delete, insert, select
 
 from engine.review import log
-from engine.review.cases import NEXT, Case, Conflict, Locked, case_of, read_case, write_annotations, write_case
+from engine.review.cases import (
+    BY_ANOTHER,
+    NEXT,
+    Case,
+    Conflict,
+    Locked,
+    case_of,
+    read_case,
+    write_annotations,
+    write_case,
+)
 from engine.review.database import MEMORY, Database
 from engine.review.measurements import ScanFacts, check_place
 from engine.review.records import (
@@ -109,7 +119,8 @@ class Store:
 
         Raises:
             Conflict, NotSaved: as `save`.
-            UnusableRecord: the case cannot get that state from its own, or is returned without a note.
+            UnusableRecord: the case cannot get that state from its own, is returned without a note, or is accepted or
+                returned by the reader who submitted it.
         """
         reader, note = checked_reader(reader), note.strip()
         if len(note) > LONGEST_COMMENT or not note.replace("\n", " ").isprintable():
@@ -119,6 +130,9 @@ class Store:
             if state not in NEXT[case.state]:
                 can = " or ".join(NEXT[case.state])
                 raise UnusableRecord(f"A case that is {case.state} can be {can}, not {state}.")
+            submitter = log.submitter(log.entries(connection, scan_sha256))
+            if state in BY_ANOTHER and reader.casefold() == submitter.casefold():
+                raise UnusableRecord(f"{submitter} submitted this case, so another reader must accept or return it.")
             if state == "returned" and not note:
                 raise UnusableRecord("Say why the case is returned.")
             at = now()

@@ -21,6 +21,7 @@ from viewer.marks import Drawn
 
 UNNAMED = "no name given"
 ASK_NAME = "Not kept yet: give your name, on the page Review, to keep it."
+STATES_SAID = {"draft": "a draft", "submitted": "submitted", "accepted": "accepted", "returned": "returned"}
 MOST_TOLD = 20  # lists that the browser was given and may still be drawing on
 IN_MEMORY = (
     "Kept in memory only: what is drawn and said here is gone when this page is closed. To keep it, the administrator "
@@ -95,6 +96,7 @@ class Desk:
         seen: number of the browser's latest message; `acked` of the latest that was saved.
         saved: when, in words.
         trouble: why the latest change is not saved; empty otherwise.
+        refused: why the case did not get the state that the reader gave it last; empty otherwise.
         pending: what is drawn and not saved.
         theirs: what somebody else saved meanwhile, while the reader decides.
         told: the lists that the browser was given, by number.
@@ -108,6 +110,7 @@ class Desk:
     acked: int = 0
     saved: str = ""
     trouble: str = ""
+    refused: str = ""
     pending: tuple[Annotation, ...] | None = None
     theirs: Case | None = None
     told: dict[int, tuple[Annotation, ...]] = field(default_factory=dict)
@@ -172,18 +175,27 @@ class Desk:
             theirs, self.theirs, self.pending = self.theirs, None, None
             self._show(theirs)
 
-    def move(self, state: str, name: str, note: str = "") -> str:
-        """Gives the case another state; returns why not, or nothing."""
+    def move(self, state: str, name: str, note: str = "", base: int | None = None) -> str:
+        """Gives the case another state; returns why not, or nothing, and keeps it in `refused`.
+
+        Args:
+            base: the revision that the reader decided on; None for the one on show.
+        """
+        base, self.refused = self.case.revision if base is None else base, ""
         try:
-            case = self.store.move(self.case.scan_sha256, state, base=self.case.revision, reader=name, note=note)
+            case = self.store.move(self.case.scan_sha256, state, base=base, reader=name, note=note)
         except Conflict as conflict:
-            who = conflict.current.changed_by
-            self._show(conflict.current)
-            return f"{who} has saved this case meanwhile; look at it again, and decide then."
-        except (UnusableRecord, NotSaved) as error:
-            return str(error)
-        self._show(case)
-        return ""
+            now = conflict.current
+            self._show(now)
+            self.refused = (
+                f"Not {state}: {now.changed_by} has saved this case at {now.changed[11:19]} UTC, since you began from "
+                f"it; meanwhile it is {STATES_SAID[now.state]}. Look at it again, and decide then."
+            )
+        except (UnusableRecord, UnusableStore, NotSaved) as error:
+            self.refused = str(error)
+        else:
+            self._show(case)
+        return self.refused
 
     def _save(self, annotations: Sequence[Annotation], name: str, show: bool = False) -> None:
         self.pending = tuple(replace(one, reader=name) if one.reader == UNNAMED else one for one in annotations)
@@ -204,7 +216,7 @@ class Desk:
         except (NotSaved, UnusableRecord, UnusableStore) as error:
             self.trouble = f"{error} What you drew is still on this page."
             return
-        self.pending, self.trouble = None, ""
+        self.pending, self.trouble, self.refused = None, "", ""
         self.acked = self.seen
         at = f"{case.changed[11:19]} UTC" if case.changed else ""
         self.saved = f"{'In memory' if self.store.in_memory else 'Saved'}, {at}" if at else ""

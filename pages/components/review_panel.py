@@ -11,9 +11,10 @@ import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
 from engine.export.drawings import cases_coco, cases_csv
-from engine.review.cases import NEXT
+from engine.review.cases import BY_ANOTHER, NEXT
 from engine.review.database import NotSaved
 from engine.review.log import Entry
+from engine.review.log import submitter as submitted_by
 from engine.review.records import KINDS, Opinion, UnusableRecord, new_id, now
 from pages.components import common, desk
 from pages.components.desk import Desk
@@ -92,17 +93,30 @@ def state(here: Desk, name: str) -> None:
             st.text(f"\u201c{case.note}\u201d")
         if not name:
             return
-        note = ""
-        if "returned" in NEXT[case.state]:
-            note = st.text_input("Why it is returned", key=f"note {case.scan_sha256} {case.revision}", max_chars=4000)
+        if here.refused:
+            with st.container(key="refused"):
+                common.line(here.refused, "bad")
+        offered, submitter = NEXT[case.state], submitted_by(here.store.history(case.scan_sha256))
+        if submitter.casefold() == name.casefold() and set(offered) & set(BY_ANOTHER):
+            offered = tuple(new for new in offered if new not in BY_ANOTHER)
+            st.text("You submitted this case: another reader must accept or return it.")
+        note_key = f"note {case.scan_sha256} {case.revision}"
+        if "returned" in offered:
+            st.text_input("Why it is returned", key=note_key, max_chars=4000)
         with st.container(horizontal=True):
-            for new in NEXT[case.state]:
-                if st.button(VERBS[new], key=f"to {new}", disabled=here.pending is not None):
-                    if refused := here.move(new, name, note):
-                        st.session_state["case trouble"] = refused
-                    st.rerun()
-        if refused := st.session_state.pop("case trouble", ""):
-            common.line(refused, "bad")
+            for new in offered:
+                st.button(
+                    VERBS[new],
+                    key=f"to {new}",
+                    disabled=here.pending is not None,
+                    on_click=_move,
+                    args=(here, new, name, note_key, case.revision),
+                )
+
+
+def _move(here: Desk, new: str, name: str, note_key: str, base: int) -> None:
+    """Decides on the revision that the reader saw, before the page takes over what others have saved since."""
+    here.move(new, name, st.session_state.get(note_key, ""), base)
 
 
 def opinions(here: Desk, name: str, checkpoint: Checkpoint, explained: Explained) -> None:

@@ -40,7 +40,9 @@ def column(here: Desk, view: str, labels: Sequence[str] = ()) -> None:
         acked=here.acked,
         saved=here.saved,
         trouble=here.trouble,
-        locked=f"The case is {here.case.state}. Return it to draw on it again." if here.case.locked else "",
+        locked=f"The case is {here.case.state}. It can be drawn on again once it is returned."
+        if here.case.locked
+        else "",
         labels=labels,
     )
 

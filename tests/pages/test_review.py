@@ -65,17 +65,39 @@ def test_it_works_without_any_model_and_a_case_goes_through_its_states(data):
     assert any("Dr A (name not verified)" in line for line in said(at))
     button(at, "Submit").click().run()
     assert any("Revision 1, by Dr A" in line for line in said(at))
+    assert any("another reader must accept or return it" in line for line in said(at))
+    assert not [one for one in at.button if one.label in ("Accept", "Return")]
+    at.session_state["reader"] = "Dr B"
+    at.run()
     button(at, "Return").click().run()
     assert any("Say why" in line for line in said(at))
     next(one for one in at.text_input if one.label == "Why it is returned").set_value("Look again.").run()
     button(at, "Return").click().run()
     assert any("Look again." in line for line in said(at)) and not at.exception
     button(at, "Submit").click().run()
+    at.session_state["reader"] = "Dr A"
+    at.run()
     button(at, "Accept").click().run()
     store = kept(data)
     (case,) = store.cases()
     assert case.state == "accepted" and case.revision == 4 and store.verify().faults == ()
     assert any("Dr A accepted the case" in line for line in said(at))
+
+
+def test_a_decision_on_what_another_reader_changed_meanwhile_is_refused_and_said(data):
+    button(named(page()), "Submit").click().run()
+    late = named(page(), "Dr B")
+    button(late, "Accept")
+    store = kept(data)
+    (case,) = store.cases()
+    store.move(case.scan_sha256, "returned", base=1, reader="Dr C", note="The other side.")
+    button(late, "Accept").click().run()
+    refused = "Not accepted: Dr C has saved this case at"
+    assert any(line.startswith(refused) and "it is returned" in line for line in said(late))
+    assert store.cases()[0].state == "returned"
+    assert any(line.startswith(refused) for line in said(late.run())), "it stands until the reader decides again"
+    button(late, "Submit").click().run()
+    assert not any(line.startswith("Not ") for line in said(late)) and store.cases()[0].state == "submitted"
 
 
 def test_another_session_sees_what_was_done_and_by_whom(data):

@@ -138,6 +138,21 @@ def test_a_case_goes_through_its_states_and_is_drawn_on_only_as_a_draft_or_retur
     assert store.verify().faults == ()
 
 
+def test_who_submitted_a_case_neither_accepts_nor_returns_it(store):
+    store.move(SCAN, "submitted", base=0, reader="A")
+    for name in ("A", " A ", "a"):
+        for state in ("accepted", "returned"):
+            with pytest.raises(UnusableRecord, match=r"^A submitted this case, so another reader must .*\.$"):
+                store.move(SCAN, state, base=1, reader=name, note="mine")
+    store.move(SCAN, "accepted", base=1, reader="B")
+    with pytest.raises(UnusableRecord, match="another reader"):
+        store.move(SCAN, "returned", base=2, reader="A", note="mine")
+    store.move(SCAN, "returned", base=2, reader="B", note="again")
+    store.move(SCAN, "submitted", base=3, reader="B")
+    assert store.move(SCAN, "accepted", base=4, reader="A").state == "accepted", "it is who submitted it last"
+    assert [entry.action for entry in store.history(SCAN)].count("accepted") == 2 and store.verify().faults == ()
+
+
 def test_a_case_without_a_drawing_can_be_submitted(store):
     assert store.move(SCAN, "submitted", base=0, reader="A").revision == 1
 

@@ -113,7 +113,7 @@ def test_a_case_that_was_submitted_meanwhile_takes_no_drawing_and_loses_none(kep
     kept.move(SCAN, "submitted", base=0, reader="B")
     desk.receive(sent(desk, annotation(label="late")), "A")
     assert desk.trouble and [one.label for one in desk.drawn] == ["late"]
-    kept.move(SCAN, "returned", base=1, reader="B", note="again")
+    kept.move(SCAN, "returned", base=1, reader="C", note="again")
     desk.theirs = kept.case(SCAN)
     desk.keep_both("A")
     assert labels(kept) == ["late"]
@@ -123,8 +123,19 @@ def test_a_state_is_given_to_what_was_seen_and_not_to_what_came_since(kept):
     first, second = at(kept), at(kept)
     first.receive(sent(first, annotation()), "A")
     assert "meanwhile" in second.move("submitted", "B") and kept.case(SCAN).state == "draft"
-    assert second.move("submitted", "B") == "" and kept.case(SCAN).state == "submitted"
-    assert "why" in second.move("returned", "B") and second.move("returned", "B", "not yet") == ""
+    assert second.refused.startswith("Not submitted: A has saved this case at")
+    assert second.move("submitted", "B") == second.refused == "" and kept.case(SCAN).state == "submitted"
+    assert "why" in second.move("returned", "A") and second.move("returned", "A", "not yet") == ""
+
+
+def test_a_decision_on_an_earlier_revision_than_the_one_on_show_is_refused(kept):
+    desk = at(kept)
+    kept.move(SCAN, "submitted", base=0, reader="A")
+    kept.move(SCAN, "returned", base=1, reader="C", note="again")
+    kept.move(SCAN, "submitted", base=2, reader="A")
+    desk.look()
+    assert "A has saved" in desk.move("accepted", "B", base=1) and "meanwhile it is submitted" in desk.refused
+    assert kept.case(SCAN).state == "submitted" and desk.move("accepted", "B") == ""
 
 
 def test_what_no_browser_could_have_sent_is_not_taken(kept):
