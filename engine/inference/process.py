@@ -8,6 +8,8 @@ import pickle
 import signal
 import traceback
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -56,7 +58,8 @@ class _Line:
 
         try:
             function, arguments = loads(request, lambda sha256, shape: self._pixels_of(number, sha256, shape))
-            answer = ("returned", number, dumped(function(progress, *arguments))[0])
+            with _gradients_as_at_the_start():
+                answer = ("returned", number, dumped(function(progress, *arguments))[0])
         except (Exception, CalledOff) as error:
             words = "".join(traceback.format_exception(error))
             answer = ("raised", number, _pickled(error), words)
@@ -70,6 +73,15 @@ class _Line:
         while len(self._pixels) > 1 and sum(pixels.nbytes for pixels in self._pixels.values()) > PIXELS:
             self._pixels.popitem(last=False)
         return self._pixels[sha256]
+
+
+@contextmanager
+def _gradients_as_at_the_start() -> Iterator[None]:
+    """A call that is taken at a step of another must not inherit that one's `inference_mode` or `no_grad`."""
+    import torch
+
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 def _pickled(error: BaseException) -> bytes | None:

@@ -60,3 +60,22 @@ def without_parent(progress, file):
     while True:
         progress(0, 1)
         time.sleep(0.01)
+
+
+def steps_without_gradients(progress, mode):
+    """Two steps in one of torch's modes, which must be the same after what went between them."""
+    import torch
+
+    with getattr(torch, mode)():
+        progress(1, 2)
+        still = not torch.is_grad_enabled() and torch.is_inference_mode_enabled() == (mode == "inference_mode")
+        progress(2, 2)
+    return still
+
+
+def slope(progress):
+    """The derivative of x squared at 3, from a leaf made here."""
+    import torch
+
+    x = torch.tensor(3.0, requires_grad=True)
+    return float(torch.autograd.grad(x * x, x)[0])

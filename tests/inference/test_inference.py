@@ -114,6 +114,14 @@ def test_another_call_goes_between_the_steps_of_one(inference):
     assert heard == [11, 12, 13]
 
 
+@pytest.mark.parametrize("mode", ["inference_mode", "no_grad"])
+def test_a_call_between_the_steps_of_one_without_gradients_has_gradients(inference, mode):
+    slopes = []
+    step = lambda done, every: slopes.append(inference.call(jobs.slope))
+    assert inference.call(jobs.steps_without_gradients, mode, progress=step)
+    assert slopes == [6.0, 6.0]
+
+
 def test_a_process_that_dies_costs_its_caller_one_sentence_and_is_started_again(inference):
     before = inference.call(jobs.where)
     with pytest.raises(Lost, match="Try again"):
