@@ -131,6 +131,7 @@ def methods(opened: OpenScan) -> None:
             comparing.panels(base, scan.window, said, finding, below, truth),
             key=VIEW,
             height=TWO_ROWS if below else ONE_ROW,
+            scan_sha256=scan.sha256,
         )
     with pens:
         drawn = _draw(scan, base.shape, finding)

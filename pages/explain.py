@@ -288,6 +288,7 @@ def view(
         grey_range=grey_range,
         noun=words.noun(scan.kind),
         picture=_turn(opened),
+        scan_sha256=opened.scan.sha256,
         blank=blank,
         volume=None if voxels is None else place,
         model=checkpoint.identity if checkpoint else "",

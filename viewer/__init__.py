@@ -117,6 +117,7 @@ def explain_view(
     grey_range: float | None = None,
     noun: str = "picture",
     picture: str = "",
+    scan_sha256: str = "",
     blank: BlankFindings | None = None,
     volume: VolumePlace | None = None,
     on_slice: Callable[[int], None] | None = None,
@@ -150,6 +151,7 @@ def explain_view(
         noun: what the reader calls such a scan in passing, for example "film" or "slice".
         picture: says which scan this is. Another one begins with its own first finding and its own view; what was
             chosen is dropped.
+        scan_sha256: of the pixels; what `viewer.marks.drawing` lays on the view stands on these alone.
         blank: what is shown in place of `findings`, which are then empty.
         volume: how a volume lies in the patient, and what its findings are about.
         on_slice: is told of which slice findings are asked for, before the script runs again; only where
@@ -179,6 +181,7 @@ def explain_view(
         grey_range=grey_range,
         noun=noun,
         picture=picture,
+        scan_sha256=scan_sha256,
         blank=blank,
         volume=volume,
         model=model,
@@ -211,17 +214,20 @@ def linked_panels(
     least_height: int = 520,
     spacing_mm: tuple[float, float] | None = None,
     pixel_aspect: float = 1.0,
+    scan_sha256: str = "",
 ) -> dict:
     """Any panels, linked: one zoom, one crosshair, one hand. Returns {} (nothing is chosen in it).
 
     Args:
         height: in CSS pixels; by default what is left of the browser window, but at least `least_height`.
-        spacing_mm, pixel_aspect: as for `explain_view`.
+        spacing_mm, pixel_aspect, scan_sha256: as for `explain_view`.
 
     Raises:
         ValueError: without panels, or when their bases differ in shape.
     """
-    packer, header = panels_parts(panels, key=key, height=height, spacing_mm=spacing_mm, pixel_aspect=pixel_aspect)
+    packer, header = panels_parts(
+        panels, key=key, height=height, spacing_mm=spacing_mm, pixel_aspect=pixel_aspect, scan_sha256=scan_sha256
+    )
     _mount(packer, header | {"least_height": int(least_height)}, {})
     return {}
 

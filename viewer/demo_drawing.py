@@ -91,10 +91,11 @@ def main() -> None:
             locked="Nobody may draw here." if asked.get("locked") else "",
             labels=["Mass", "Calcification"],
         )
+    of_scan = {"picture": PICTURE, "scan_sha256": PICTURE}
     with right:
         if slices:
             volume = {"spacing_mm": SPACING[1:], "volume": invented_place(slices)}
-            explain_view(pixels, (40.0, 1500.0), (), title="Invented CT", picture=PICTURE, key="film", **volume)
+            explain_view(pixels, (40.0, 1500.0), (), title="Invented CT", key="film", **of_scan, **volume)
         else:
             explain_view(
                 pixels,
@@ -103,8 +104,8 @@ def main() -> None:
                 title="Invented mammogram",
                 spacing_mm=(0.05, 0.05),
                 scale_note=" at the detector",
-                picture=PICTURE,
                 key="film",
+                **of_scan,
             )
     last = {name: to_json(kept[-1])[name] for name in ("points", "slice", "axis")} if kept else None
     st.html(f"<p id='kept' data-last='{json.dumps(last)}' hidden>{len(kept)}</p>")

@@ -38,6 +38,7 @@ def explain_parts(
     grey_range=None,
     noun="picture",
     picture="",
+    scan_sha256="",
     blank=None,
     volume=None,
     model="",
@@ -96,6 +97,7 @@ def explain_parts(
         "grey_range": grey_range,
         "visible_change": VISIBLE_CHANGE * grey_range,
         "picture": picture,
+        "scan_sha256": scan_sha256,
         "volume": place,
         "model": model,
         "blank": None if blank is None else asdict(replace(blank, names=list(blank.names))),
@@ -135,6 +137,7 @@ def panels_parts(
     height: int | None = None,
     spacing_mm: tuple[float, float] | None = None,
     pixel_aspect: float = 1.0,
+    scan_sha256: str = "",
 ) -> tuple[Packer, dict]:
     """The arrays and the header behind `linked_panels`."""
     if not panels:
@@ -169,6 +172,7 @@ def panels_parts(
     header = _header("panels", shape, spacing_mm, key, height)
     header |= {
         "pixel_aspect": float(pixel_aspect),
+        "scan_sha256": scan_sha256,
         "panels": entries,
         "windows": windows,
         "presets": [] if first is None else _presets(first, windows[0], ()),

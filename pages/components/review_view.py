@@ -35,7 +35,11 @@ def show(opened: OpenScan, explained: Explained | None, blind: bool = False) -> 
         chosen = st.pills("Finding", names, default=names[0], key=f"shown {names}", label_visibility="collapsed")
         finding = next((one for one in findings if one.name == chosen), findings[0])
         linked_panels(
-            _panels(scan, finding), key=VIEW, spacing_mm=scan.plane_spacing_mm, pixel_aspect=scan.pixel_aspect
+            _panels(scan, finding),
+            key=VIEW,
+            spacing_mm=scan.plane_spacing_mm,
+            pixel_aspect=scan.pixel_aspect,
+            scan_sha256=opened.scan.sha256,
         )
         return
     voxels, prior = open_scans.chosen_volume(opened), priors.prior_view(opened)
@@ -51,6 +55,7 @@ def show(opened: OpenScan, explained: Explained | None, blind: bool = False) -> 
         presets=scan_words.window_presets(opened.scan),
         noun=words.noun(scan.kind),
         picture=opened.scan.sha256,
+        scan_sha256=opened.scan.sha256,
         layouts=hanging.fitting(opened.scan, prior is not None),
         layouts_for=f"{hanging.kind_of(opened.scan)} to review",
         prior=prior,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import time
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from engine.review.store import Store
+from engine.scan import read_scan
 from tests.browser.conftest import SLOW, settled
 from tests.places import ROOT
 from tools.serve import served
@@ -148,5 +153,49 @@ def test_the_keys_of_the_pens_work_after_a_click_on_a_button_beside_the_film(bro
     page.get_by_role("radio", name="Review").click()  # one of them stays chosen
     settled(page)
     expect(page.get_by_role("radio", name="Review")).to_be_checked(timeout=SLOW)
+    assert page.troubles == []
+    page.close()
+
+
+def flat_film(name, grey):
+    """A picture that is as grey as `grey` all over, but for one corner."""
+    pixels = np.full((300, 300), grey, np.uint8)
+    pixels[:20, :20] = np.arange(20, dtype=np.uint8) * 12
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return {"name": name, "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def turn_to(page, place, film):
+    page.locator(".scans .row").nth(place).click()
+    sha256 = read_scan(film["buffer"]).sha256
+    for part in (".viewer", ".marks"):
+        expect(page.locator(f"{part}[data-scan='{sha256}']")).to_have_count(1, timeout=SLOW)
+    settled(page)
+
+
+def test_a_drawing_is_measured_on_the_pixels_of_its_own_scan_also_while_those_are_on_their_way(browser, serving):
+    _, address = serving()
+    page = reading_as(browser, address, "Dr A")
+    count = page.locator(".scans .row").count()
+    films = {200: flat_film("a.png", 200), 40: flat_film("b.png", 40)}
+    page.set_input_files("input[type=file]", files=[*films.values()])
+    expect(page.locator(".scans .row")).to_have_count(count + 2, timeout=SLOW)
+    expect(page.locator(".scans .row.reading")).to_have_count(0, timeout=SLOW)
+    words = page.locator(".mark")
+    for place, grey in enumerate(films, count):
+        turn_to(page, place, films[grey])
+        draw(page, -20, -20)
+        expect(words).to_contain_text(f"mean {grey}.000", timeout=SLOW)
+        saved(page)
+
+    def late(route):
+        time.sleep(1.5)
+        route.continue_()
+
+    page.route("**/pixels/**", late)
+    for place, grey in enumerate(films, count):
+        turn_to(page, place, films[grey])
+        expect(words).to_contain_text(f"mean {grey}.000", timeout=20_000)  # what was measured once stays
     assert page.troubles == []
     page.close()

@@ -250,6 +250,18 @@ def test_drawings_offer_the_models_findings_as_labels(model):
     assert review_view.labels(opened, None) == []
 
 
+def test_the_view_names_the_scan_whose_drawings_lie_on_it(model):
+    at = page()
+    (sha,) = at.session_state["desks"]
+    assert at.session_state["review-header"]["scan_sha256"] == sha
+    at.toggle(key="show model").set_value(True).run()
+    settled(at)
+    assert at.session_state["review-header"]["kind"] == "panels"
+    assert at.session_state["review-header"]["scan_sha256"] == sha
+    at.switch_page("pages/explain.py").run()
+    assert settled(at).session_state["explain-header"]["scan_sha256"] == sha
+
+
 def test_an_export_has_what_readers_drew_and_said(model):
     opened = open_scans.phantom_patient(PHANTOM)
     sha = opened.scan.sha256

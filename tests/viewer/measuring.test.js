@@ -76,6 +76,26 @@ test("mean and deviation are of the pixels inside", () => {
   assert.equal(measure(box([0.6, 0.6], [0.9, 0.9]), { spacing: null, frame: FRAME, grid }).mean, undefined);
 });
 
+test("of pixels that are not there nothing is said", () => {
+  const grid = { width: 60, height: 40, data: new Float32Array(2400).fill(5), scale: 1 };
+  const brush = (...runs) => measure(newMark("brush", [], { runs }), { spacing: null, frame: FRAME, grid });
+  assert.deepEqual(brush([39, 50, 10]), { area: 10, mean: 5, deviation: 0 });
+  for (const runs of [
+    [[40, 0, 3]],
+    [[3, 58, 4]],
+    [
+      [2, 2, 2],
+      [900, 2, 2],
+    ],
+  ]) {
+    const found = brush(...runs);
+    assert.deepEqual(Object.keys(found), ["area"]);
+    assert.doesNotMatch(measureWords(found, { spacing: null }), /NaN|mean/);
+  }
+  grid.data[0] = NaN;
+  assert.deepEqual(measure(box([0, 0], [1, 3]), { spacing: null, frame: FRAME, grid }), { area: 3 });
+});
+
 test("what is measured says its unit, and that millimetres hold at the detector", () => {
   assert.equal(
     measureWords({ length: 12.345 }, { spacing: [1, 1], note: " at the detector" }),

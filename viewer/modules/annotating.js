@@ -104,6 +104,10 @@ function deliverLater(drawing, wait, next) {
 /** Whether Python has not taken the latest change yet. */
 export const unsaved = ({ sent, acked }) => sent > acked;
 
+/** Whether a view shows the scan that the drawing is of: it may still show the one before, whose pixels are others. */
+export const onItsScan = (view, { given }) =>
+  Boolean(given && view) && view.content.header?.scan_sha256 === given.picture;
+
 /** Whether nothing may be drawn, and why. */
 export const lockedBy = ({ given }) => given?.locked ?? "";
 
@@ -128,6 +132,7 @@ export const sliceOf = (view, { axis }) => (view.content.scan ? view.slices.at[a
 
 /** The marks on what a plane shows, the draft in place of what it changes. */
 export function marksOn(view, drawing, plane) {
+  if (!onItsScan(view, drawing)) return [];
   const slice = sliceOf(view, plane);
   const { draft, history } = drawing;
   return history.list.filter(
@@ -153,25 +158,27 @@ function gridUnder(view, panel, { down, across, flipDown, flipAcross, frame }) {
 
 const measures = new WeakMap(); // mark to what was measured on it
 
-/** What is measured on a mark, in words; grey levels only where the panel shows the slice that it lies on. */
+/** What is measured on a mark, in words; grey levels only where a panel shows its own scan, and the slice it lies on. */
 export function wordsOf(view, drawing, mark, { quick = false } = {}) {
   const known = measures.get(mark);
   if (known && (known.whole || quick)) return known.words;
   const { given } = drawing;
   const spacing = spacingOf(drawing, mark.axis);
-  const panel = view?.content.panels.find(
-    ({ plane, base, kind }) =>
-      kind !== "prior" &&
-      (base || view.content.scan) &&
-      sliceOf(view, plane) === mark.slice &&
-      (mark.slice === null || plane.axis === mark.axis),
-  );
-  const plane = panel?.plane;
+  const panel =
+    onItsScan(view, drawing) &&
+    view.content.panels.find(
+      ({ plane, base, kind }) =>
+        kind !== "prior" &&
+        (base || view.content.scan) &&
+        sliceOf(view, plane) === mark.slice &&
+        (mark.slice === null || plane.axis === mark.axis),
+    );
+  const plane = panel ? panel.plane : null;
   const grid = panel && !quick ? gridUnder(view, panel, plane) : null;
   const { zoom } = plane ?? {};
   const found = measure(mark, { spacing, aspect: zoom?.aspect ?? 1, frame: plane ? sizeOf(plane) : [0, 0], grid });
   const words = measureWords(found, { spacing, note: given.note, grey: given.grey });
-  const whole = Boolean(grid) || found.area === undefined;
+  const whole = Boolean(grid || (panel && found.area === undefined));
   if (!quick) measures.set(mark, { words, whole });
   return words;
 }

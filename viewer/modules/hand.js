@@ -1,7 +1,18 @@
 // The hand that draws: pointer and keys on a view that is drawn on. It takes what it means before the viewer's own
 // gestures do, and leaves them everything else.
 
-import { changed, chosen, edited, lockedBy, marksOn, scanAt, shownAt, sizeOf, sliceOf } from "./annotating.js";
+import {
+  changed,
+  chosen,
+  edited,
+  lockedBy,
+  marksOn,
+  onItsScan,
+  scanAt,
+  shownAt,
+  sizeOf,
+  sliceOf,
+} from "./annotating.js";
 import { stopCine } from "./cine.js";
 import { insidePanel, panelUnder } from "./gestures.js";
 import { add, replace, selectedOf } from "./history.js";
@@ -26,7 +37,7 @@ export function listenToPen(view, drawing) {
   let grip = null;
 
   const down = (event) => {
-    if (event.button !== 0 || !drawing.given || event.target.closest?.(".divider")) return;
+    if (event.button !== 0 || !onItsScan(view, drawing) || event.target.closest?.(".divider")) return;
     const panel = panelUnder(view, event);
     if (!panel || panel.kind === "prior") return; // what is drawn belongs to the scan, not to its prior
     const point = pointUnder(view, panel, event);
@@ -255,7 +266,7 @@ function enter(view, drawing, { shiftKey: ends, altKey }) {
     return true;
   }
   const { at } = view.crosshair;
-  if (!at) return false;
+  if (!at || !onItsScan(view, drawing)) return false;
   const [height, width] = plane.frame;
   const point = Array.isArray(at)
     ? at.filter((_, axis) => axis !== plane.axis).map((share, i) => share * sizeOf(plane)[i])

@@ -1,7 +1,7 @@
 // What is drawn, painted over the panels: one canvas for what stands, painted when it or the view moves, and one above it
 // for what is under the hand, so that a hand that draws has nothing else repainted.
 
-import { chosen, lockedBy, marksOn, shownAt, sliceOf, wordsOf } from "./annotating.js";
+import { chosen, lockedBy, marksOn, onItsScan, shownAt, sliceOf, wordsOf } from "./annotating.js";
 import { make } from "./dom.js";
 import { hideLens, showLens } from "./lens.js";
 import { REGIONS, boxAround, handlesOf, outlineOf } from "./shapes.js";
@@ -85,7 +85,7 @@ function paintHand(view, drawing, layer, panel, plane, place) {
   const { context } = layer;
   const { size } = view.drawing;
   const mark = drawing.draft?.mark ?? chosen(drawing);
-  const drawn = mark && (mark.kind !== "brush" || mark.runs.length > 0);
+  const drawn = mark && onItsScan(view, drawing) && (mark.kind !== "brush" || mark.runs.length > 0);
   const onIt = drawn && mark.axis === plane.axis && mark.slice === sliceOf(view, plane);
   const trail = drawing.draft?.trail;
   if (layer.used) context.clearRect(0, 0, size.width, size.height);

@@ -16,6 +16,7 @@ export default function mountMarks({ data, parentElement, setStateValue }) {
     const write = () => {
       writeColumn();
       root.dataset.unsaved = String(unsaved(drawing));
+      root.dataset.scan = drawing.given?.picture ?? "";
     };
     mounted.set(parentElement, write);
     drawing.listeners.add(write);

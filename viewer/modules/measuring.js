@@ -33,8 +33,9 @@ function areaOf({ kind, points, runs }) {
   return Math.abs(twice) / 2;
 }
 
-/** Mean and deviation of the pixels of a grid in spans; nothing where there are none. */
-function statistics(spans, { data, width, scale = 1 }) {
+/** Mean and deviation of the pixels of a grid in spans; nothing where there are none, or where a span lies beyond it. */
+function statistics(spans, { data, width, height, scale = 1 }) {
+  if (spans.some(([row, from, end]) => row < 0 || row >= height || from < 0 || end > width)) return {};
   let count = 0;
   let sum = 0;
   for (const [row, from, end] of spans) {
@@ -43,6 +44,7 @@ function statistics(spans, { data, width, scale = 1 }) {
   }
   if (!count) return {};
   const mean = sum / count;
+  if (!Number.isFinite(mean)) return {};
   let squares = 0;
   for (const [row, from, end] of spans)
     for (let i = row * width + from; i < row * width + end; i++) squares += (data[i] - mean) ** 2;

@@ -84,6 +84,7 @@ export function showHeader(view, header, grids) {
   const scan = header.volume ? grids[header.scan] : null;
   Object.assign(content, { header, grids, findings: header.findings, scan, loaded: content.loaded + 1 });
   dom.root.dataset.kind = header.kind;
+  dom.root.dataset.scan = header.scan_sha256 ?? "";
   dom.root.classList.toggle("alone", !header.findings.length && !header.blank);
   dom.root.classList.toggle("quiet", Boolean(header.blank));
   dom.root.classList.toggle("still", Boolean(header.blank && !header.blank.counterfactuals));
