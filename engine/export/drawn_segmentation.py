@@ -1,4 +1,4 @@
-"""What readers drew as DICOM segmentations: a segment for each label of each reader, on the slices that it lies on."""
+"""What readers drew as DICOM segmentations: a segment for each drawing, on the slices that it lies on."""
 
 from __future__ import annotations
 
@@ -62,56 +62,53 @@ def _files(
     before: int,
 ) -> list[Dataset]:
     """Segmentations of `study.images`, which are `slices` of a volume of `shape`; `before` are there already."""
-    groups: dict[tuple[str, str], list[Annotation]] = {}
-    for one in drawn:
-        groups.setdefault((one.label or one.kind, one.reader), []).append(one)
-    masks = ((name, _mask(group, shape, slices)) for name, group in groups.items())
+    numbers = {one.id: number for number, one in enumerate(result.annotations, 1)}  # as in the list beside the film
     most = max(1, MOST_BYTES // max(1, len(slices) * shape[1] * shape[2]))
     made: list[Dataset] = []
-    part: list[tuple[tuple[str, str], np.ndarray]] = []
-    for name, mask in masks:
+    part: list[tuple[int, Annotation, np.ndarray]] = []
+    for one in drawn:
+        mask = _mask(one, shape, slices)
         if mask.any():
-            part.append((name, mask))
+            part.append((numbers[one.id], one, mask))
         if len(part) == most:
             made.append(_segmentation(result, study, part, before + len(made)))
             part = []
     return [*made, *([_segmentation(result, study, part, before + len(made))] if part else [])]
 
 
-def _mask(drawn: Sequence[Annotation], shape: Sequence[int], slices: Sequence[int]) -> np.ndarray:
-    """(len(slices), H, W) uint8: the pixels that any of `drawn` encloses."""
+def _mask(one: Annotation, shape: Sequence[int], slices: Sequence[int]) -> np.ndarray:
+    """(len(slices), H, W) uint8: the pixels that a drawing encloses."""
     place = {at: number for number, at in enumerate(slices)}
     mask = np.zeros((len(slices), *shape[1:]), np.uint8)
-    for one in drawn:
-        if one.axis == 0:
-            if (at := one.slice or 0) in place:
-                mask[place[at]] |= mask_of(one, (shape[1], shape[2]))
-            continue
-        plane = mask_of(one, (shape[0], shape[2 if one.axis == 1 else 1]))
-        for at, number in place.items():
-            across = mask[number, one.slice] if one.axis == 1 else mask[number, :, one.slice]
-            across |= plane[at]
+    if one.axis == 0:
+        if (at := one.slice or 0) in place:
+            mask[place[at]] = mask_of(one, (shape[1], shape[2]))
+        return mask
+    plane = mask_of(one, (shape[0], shape[2 if one.axis == 1 else 1]))
+    for at, number in place.items():
+        across = mask[number, one.slice] if one.axis == 1 else mask[number, :, one.slice]
+        across |= plane[at]
     return mask
 
 
 def _segmentation(
-    result: Result, study: Study, part: Sequence[tuple[tuple[str, str], np.ndarray]], number: int
+    result: Result, study: Study, part: Sequence[tuple[int, Annotation, np.ndarray]], number: int
 ) -> Dataset:
     segments = [
         hd.seg.SegmentDescription(
             segment_number=place,
-            segment_label=f"{label} of {reader}"[:64],
+            segment_label=f"{at} {one.label or one.kind} of {one.reader}"[:64],
             segmented_property_category=CATEGORY,
-            segmented_property_type=finding_code(label),
+            segmented_property_type=finding_code(one.label or one.kind),
             algorithm_type="MANUAL",
             tracking_uid=hd.UID(),
-            tracking_id=label[:64],
+            tracking_id=one.id,
         )
-        for place, ((label, reader), _) in enumerate(part, 1)
+        for place, (at, one, _) in enumerate(part, 1)
     ]
     made = hd.seg.Segmentation(
         source_images=list(study.images),
-        pixel_array=np.stack([mask for _, mask in part], axis=-1),
+        pixel_array=np.stack([mask for *_, mask in part], axis=-1),
         segmentation_type="BINARY",
         segment_descriptions=segments,
         content_label="DRAWN",

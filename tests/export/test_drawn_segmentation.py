@@ -65,17 +65,17 @@ def test_the_segmentation_holds_every_drawing_on_its_slices(exported):
     result, scan, source, made = exported
     segments = hd.seg.segread(io.BytesIO(made.files["drawn.dcm"]))
     labels = [segments.get_segment_description(n).segment_label for n in segments.segment_numbers]
-    assert labels == ["Nodule of Dr Grün", "brush of Dr Grün", "Vessel of Dr Grün"]
+    assert labels == ["1 Nodule of Dr Grün", "2 Nodule of Dr Grün", "3 brush of Dr Grün", "4 Vessel of Dr Grün"]
+    tracked = [segments.get_segment_description(n).tracking_id for n in segments.segment_numbers]
+    assert tracked == [one.id for one in result.annotations]
     volume = segments.get_volume().array > 0  # (slices, rows, columns, segments)
     assert segments.get_segment_description(1).algorithm_type.value == "MANUAL"
-    box, area, brush, across = result.annotations
-    expected = np.zeros((*scan.pixels.shape, 3), bool)
-    for segment, ones in enumerate(((box, area), (brush,), (across,))):
-        for one in ones:
-            if one.axis == 0:
-                expected[one.slice, ..., segment] |= mask_of(one, scan.pixels.shape[1:])
-            else:
-                expected[:, one.slice, :, segment] |= mask_of(one, (len(scan.pixels), scan.pixels.shape[2]))
+    expected = np.zeros((*scan.pixels.shape, 4), bool)
+    for segment, one in enumerate(result.annotations):
+        if one.axis == 0:
+            expected[one.slice, ..., segment] = mask_of(one, scan.pixels.shape[1:])
+        else:
+            expected[:, one.slice, :, segment] = mask_of(one, (len(scan.pixels), scan.pixels.shape[2]))
     uids = [slice_.text("SOPInstanceUID") for slice_ in source.slices]
     referred = set()
     for at in range(len(scan.pixels)):
@@ -162,6 +162,20 @@ def test_drawings_leave_without_a_positive_call_too():
     made = export(results.result(scan, source, probability=0.2), ["seg"])
     assert set(made.files) == {"drawn.dcm"} and any("No call is positive" in note for note in made.notes)
     assert set(export(results.result(scan, source, drawn=False), ["seg"]).files) == {"segmentation.dcm"}
+
+
+def test_boxes_of_one_reader_and_label_stay_apart_also_where_they_overlap():
+    scan = Scan.of(np.zeros((40, 50)), "mammogram")
+    line = replace(drawn(scan, "length"), slice=None)
+    boxes = [replace(drawn(scan, points=((5 + n, 6), (15 + n, 20))), slice=None) for n in (0, 3)]
+    made = export(replace(results.result(scan, drawn=False), annotations=(boxes[0], line, boxes[1])), ["seg"])
+    segments = hd.seg.segread(io.BytesIO(made.files["drawn.dcm"]))
+    labels = [segments.get_segment_description(n).segment_label for n in segments.segment_numbers]
+    assert labels == ["1 box of Dr Grün", "3 box of Dr Grün"], "the number is the drawing's among all that was drawn"
+    (uid,) = {uid for _, _, uid in segments.get_source_image_uids()}
+    planes = segments.get_pixels_by_source_instance([uid])[0]
+    for segment, one in enumerate(boxes):
+        assert np.array_equal(planes[..., segment] > 0, mask_of(one, (40, 50)))
 
 
 def test_many_labels_on_large_pictures_go_into_several_files(monkeypatch):
