@@ -14,12 +14,11 @@ from engine.review.measurements import ScanFacts, mask_of
 from engine.review.records import Annotation, UnusableRecord
 from engine.scan import Scan, frame
 from engine.scan.side_by_side import placed_on
-from pages.components import common, comparing, desk, open_scans, scan_page, scan_words
+from pages.components import common, comparing, desk, open_scans, priors, scan_page, scan_words
 from pages.components.checkpoint_choice import Offers, offered, standing
 from pages.components.comparing import HELD_BACK, NOT_PREDICTED, Said, same_finding
 from pages.components.explaining import Explained, explaining
-from pages.components.shelf import OpenScan
-from pages.components.words import literal
+from pages.components.shelf import Entry, OpenScan
 from viewer import PanelView, linked_panels
 from viewer.marks import drawing, drawn_on
 
@@ -99,7 +98,7 @@ def methods(opened: OpenScan) -> None:
     )
     checkpoints = [c for c in able if c.identity in chosen]
     findings = comparing.findings_of(checkpoints or able)
-    finding = left.selectbox("Finding", findings, format_func=literal, key=f"compared finding {kind}")
+    finding = left.selectbox("Finding", findings, key=f"compared finding {kind}")
     below = wide.toggle("Scan without it", value=True, key="compared without", help="A second row, without the finding")
     if not checkpoints or finding is None:
         common.worker().keep_only(common.session(), [])
@@ -239,9 +238,7 @@ def prior_and_current(opened: OpenScan) -> None:
         return
     able = readable(opened, offers)
     left, middle, right = st.columns([1.2, 1.4, 1.2], gap="small")
-    which = left.selectbox(
-        "Prior", list(others), format_func=lambda key: literal(others[key].title), key=f"prior of {opened.id}"
-    )
+    which = _choose_prior(left, opened, others)
     if not able:
         common.line("No checkpoint here reads this scan, so there is no scan without a finding.", "quiet")
     identities = {c.identity: c for c in able}
@@ -254,14 +251,20 @@ def prior_and_current(opened: OpenScan) -> None:
         key=f"prior checkpoint {len(identities)} {scan.kind}",
     )
     checkpoint = identities.get(chosen)
+    if which is None:
+        common.worker().keep_only(common.session(), [])
+        common.line(
+            "No earlier scan of this patient is known here. Choose the prior, or drop it on this page.", "quiet"
+        )
+        return
+    if words := priors.caution(opened, others[which]):
+        common.line(words, "warn")
     prior_scan = others[which].opened()
     prior = _slice_like(prior_scan, opened)
     placed = placed_on(prior, scan)
     one, job = None, None
     if checkpoint is not None:
-        finding = right.selectbox(
-            "Finding", list(checkpoint.config["findings"]), format_func=literal, key="prior finding"
-        )
+        finding = right.selectbox("Finding", list(checkpoint.config["findings"]), key="prior finding")
         job = common.ask(*explaining(opened, scan, checkpoint, common.device()))
         job.wait(0.3)
         one = _flat(said_by(checkpoint, job, finding, shown_anyway(opened, scan, checkpoint)), opened)
@@ -285,6 +288,24 @@ def prior_and_current(opened: OpenScan) -> None:
     linked_panels(panels, key="prior and current")
     if job is not None and not job.done:
         common.wait_for(job, "Explaining the scan")
+
+
+def _choose_prior(place, opened: OpenScan, others: dict[str, Entry]) -> str | None:
+    """Which of the other scans stands as the prior: by itself only one that the files say is one, the latest of the
+    same view; the patient's come first in the list, each with how it stands to the scan on show.
+    """
+    found = [entry.id for entry in priors.priors_of(opened) if entry.id in others]
+    rest = sorted(
+        set(others) - set(found), key=lambda key: (not priors.of_patient(opened, others[key]), [*others].index(key))
+    )
+    return place.selectbox(
+        "Prior",
+        [*found, *rest],
+        0 if found else None,
+        format_func=lambda key: f"{others[key].title}: {priors.relation(opened, others[key])}",
+        placeholder="Choose the prior",
+        key=f"prior of {opened.id} {found[:1]}",
+    )
 
 
 def _slice_like(prior: OpenScan, opened: OpenScan) -> Scan:

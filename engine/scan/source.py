@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 from engine import worker
@@ -71,22 +72,36 @@ class SourceRecord:
         return "YES" if "YES" in said else "NO" if said == {"NO"} else ""
 
 
+def same_patient(one: SourceRecord | None, other: SourceRecord | None) -> bool | None:
+    """Whether two studies are of one patient, by the number and who issued it; None where nothing says so: a study
+    names no patient, or the numbers are of two issuers.
+    """
+    if one is None or other is None:
+        return None
+    numbers = [record.first.text("PatientID") for record in (one, other)]
+    issuers = {record.first.text("IssuerOfPatientID") for record in (one, other)}
+    return numbers[0] == numbers[1] if all(numbers) and len(issuers) == 1 else None
+
+
+def days_before(earlier: SourceRecord, current: SourceRecord) -> int | None:
+    """How many days lie between two studies, below 0 where `earlier` is the later one; None where a date is missing or
+    is none.
+    """
+    try:
+        first, second = (datetime.strptime(when(record)[0], "%Y%m%d") for record in (earlier, current))
+    except ValueError:
+        return None
+    return (second - first).days
+
+
 def is_prior(earlier: SourceRecord | None, current: SourceRecord | None) -> bool:
     """Whether one study is an earlier one of the same patient: the same number of the same issuer, on an earlier date.
 
     Never where a study names no patient or no date.
     """
-    if earlier is None or current is None:
+    if earlier is None or current is None or not same_patient(earlier, current):
         return False
-    one, other = earlier.first, current.first
-    if not one.text("PatientID") or any(
-        one.text(name) != other.text(name) for name in ("PatientID", "IssuerOfPatientID")
-    ):
-        return False
-    dates = [slice_.text("StudyDate") for slice_ in (one, other)]
-    if not all(len(date) == 8 and date.isdigit() for date in dates):
-        return False
-    return when(earlier) < when(current)
+    return days_before(earlier, current) is not None and when(earlier) < when(current)
 
 
 def when(record: SourceRecord) -> tuple[str, str]:

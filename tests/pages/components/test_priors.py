@@ -83,3 +83,33 @@ def test_a_scan_without_a_study_or_with_slices_has_none(shelf):
     assert priors.prior_of(shelf(entry(None, value=1), entry(record(date="20190101"), value=2))) is None
     volume = shelf(entry(record(), value=3, slices=3), entry(record(date="20190101"), value=4))
     assert priors.prior_of(volume) is None
+
+
+def test_a_volume_has_earlier_volumes_to_choose_from(shelf):
+    volume = shelf(entry(record(), value=3, slices=3), entry(record(date="20190101"), value=4, slices=5))
+    assert [one.title for one in priors.priors_of(volume)] == ["Radiograph 4"]
+
+
+@pytest.mark.parametrize(
+    ("other", "relation", "caution"),
+    [
+        (record(date="20191231"), "same patient, 1 day earlier", ""),
+        (record(date="20190101"), "same patient, 12 months earlier", ""),
+        (record(date="20150101"), "same patient, 5 years earlier", ""),
+        (record(date="20191210"), "same patient, 3 weeks earlier", ""),
+        (record(date="20200110"), "same patient, 9 days later", "one patient, but nothing says"),
+        (record(), "same patient, same day", "one patient, but nothing says"),
+        (record(date=""), "same patient, date not known", "one patient, but nothing says"),
+        (record(date="20201399"), "same patient, date not known", "one patient, but nothing says"),
+        (record("P2", "20190101"), "another patient", "of two patients"),
+        (record("", "20190101"), "patient not known", "Nothing says that these are of one patient"),
+        (record(date="20190101", issuer="A"), "patient not known", "Nothing says that these are of one patient"),
+        (record("P2", issuer="A"), "patient not known", "Nothing says that these are of one patient"),
+        (None, "patient not known", "Nothing says that these are of one patient"),
+    ],
+)
+def test_what_is_no_prior_is_said_to_be_none_and_no_date_is_named(shelf, other, relation, caution):
+    another = entry(other, value=2)
+    current = shelf(entry(record(), value=1), another)
+    assert priors.relation(current, another) == relation
+    assert caution in priors.caution(current, another) and bool(caution) == bool(priors.caution(current, another))
