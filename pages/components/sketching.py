@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.review.database import UnusableStore
 from engine.review.measurements import ScanFacts
-from pages.components import common, desk
+from pages.components import common, desk, tour
 from pages.components.desk import Desk
 from pages.components.shelf import OpenScan
 from viewer.marks import drawing, drawn_on
@@ -48,10 +48,15 @@ def column(here: Desk, view: str, labels: Sequence[str] = ()) -> None:
 
 
 def beside(opened: OpenScan, view: str, labels: Sequence[str] = ()) -> None:
-    """The same in the sidebar, beside a view that is about something else."""
+    """The same in the sidebar, beside a view that is about something else. On the tour nothing is drawn on it: what
+    readers drew here would lie over what the tour shows.
+    """
     with st.container(key="sketching"), st.expander("Draw and measure"):
         try:
             here, _ = begin(opened, view)
+            if tour.under_way():
+                st.text("Not on the tour: what is drawn on this scan stands here again after it.")
+                return
             if here.theirs is not None:
                 common.line("Decide on the page Review which of the two drawings to keep.", "warn")
             column(here, view, labels)

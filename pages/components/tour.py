@@ -35,36 +35,36 @@ class Step:
 STEPS = (
     Step(
         EXPLAIN,
-        "A drawn chest with fluid at both bases. The map lies on the fluid; move the slider to take it away, and press "
-        "the truth key to see the same patient drawn without it.",
+        "A drawn chest with fluid at the patient's right base, on the left of the picture. The map lies on it. Move the "
+        "slider to take it away; press G to see the same patient drawn without it.",
         "Phantom patient 7",
         "attri-net-phantom",
     ),
     Step(
         EXPLAIN,
-        "The same model where it fails: it calls the large heart rightly, and changes the wrong pixels. Compare its "
-        "picture without cardiomegaly with the true one.",
+        "The same model where it fails: it calls the large heart rightly, but its picture without it is farther from "
+        "the true one than the film itself. Press G to compare the two.",
         "Phantom patient 2",
         "attri-net-phantom",
     ),
     Step(
         EXPLAIN,
         "Another method, CX-GAN, at its best: it takes nearly half of this fluid away as it was drawn, and changes "
-        "little else.",
+        "little else. Press G for the truth.",
         "Phantom patient 4",
         "cx-gan-phantom",
     ),
     Step(
         EXPLAIN,
-        "CX-GAN at its worst: there is no effusion in this chest. It takes a consolidation for fluid, and the truth "
-        "panel stays empty.",
+        "CX-GAN at its worst: there is no effusion in this chest. It takes an atelectasis for fluid and changes it; the "
+        "truth (press G) is the film as it is.",
         "Phantom patient 3",
         "cx-gan-phantom",
     ),
     Step(
         EXPLAIN,
         "This film carries the text CXR-ROOM1. The model learned that the text goes along with a large heart: its "
-        "evidence lies on the letters.",
+        "strongest evidence lies on the letters.",
         "Phantom patient 2 with a tag",
         "attri-net-phantom-tag",
     ),
@@ -157,6 +157,11 @@ def prepare(step: Step) -> None:
             checkpoint_choice.take(offers, checkpoint)
 
 
+def under_way() -> bool:
+    """Whether the page is one of the tour's."""
+    return PARAMETER in st.query_params
+
+
 def go(page: str, place: int | None) -> None:
     """To another stop; None ends the tour where it is."""
     if place is None:
@@ -171,7 +176,7 @@ def bar() -> None:
     if (target := st.session_state.pop("tour to", None)) is not None:
         page, place = target
         st.switch_page(page, query_params={PARAMETER: str(place + 1)})
-    if PARAMETER not in st.query_params:
+    if not under_way():
         return
     stops = steps(common.usable())
     place = current(len(stops))

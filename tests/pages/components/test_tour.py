@@ -1,11 +1,16 @@
 """The guided tour: every stop shows its scan with its checkpoint, without typing, and leaves the app as it was."""
 
+import tomllib
+
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine.review.records import Annotation, new_id, now
+from engine.review.store import Store
 from pages.components import open_scans, tour
 from tests.places import ROOT
-from tests.test_app import on_show, settled, shown, texts
+from tests.test_app import elements, on_show, settled, shown, texts
 from tests.tiny_checkpoints import tiny
 
 
@@ -44,6 +49,33 @@ def test_the_truth_of_the_implanted_film_is_the_film_itself():
     assert not open_scans.true_change(opened, "Pneumonia").any()
 
 
+def test_the_sides_that_are_named_are_those_of_the_truth():
+    assert "patient's right base, on the left of the picture" in tour.STEPS[0].words
+    change = np.abs(open_scans.true_change(open_scans.drawn(tour.STEPS[0].scan), "Effusion"))
+    assert change[:, : change.shape[1] // 2].sum() > 0.99 * change.sum(), "a frontal film shows the right on the left"
+    assert "effusion" not in str(open_scans.drawn(tour.STEPS[3].scan).truth).lower()
+    tools = (ROOT / "viewer" / "modules" / "tools.js").read_text(encoding="utf-8")
+    assert 'id: "truth",\n    key: "g"' in tools and all("press g" in step.words.lower() for step in tour.STEPS[:4])
+
+
+def test_on_the_tour_nothing_that_readers_drew_lies_over_the_scan(checkpoints, tmp_path, monkeypatch):
+    monkeypatch.setenv("OTHERWISE_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("OTHERWISE_DATABASE", raising=False)
+    sha256 = open_scans.drawn("Phantom patient 7").scan.sha256
+    box = {"id": new_id(), "kind": "box", "points": ((10, 10), (90, 90)), "slice": None, "axis": 0}
+    mark = Annotation(**box, scan_sha256=sha256, label="of another reader", comment="", reader="X", created=now())
+    (tmp_path / "data").mkdir()
+    store = Store(f"sqlite:///{tmp_path / 'data' / 'review.sqlite'}")
+    store.save(sha256, [mark], base=0, reader="X")
+    store.close()
+    at = visit("1")
+    assert on_show(at) == "Phantom patient 7"
+    assert not [one for one in elements(at._tree) if "of another reader" in one]
+    buttons(at)["End"].click()
+    settled(at)
+    assert [one for one in elements(at._tree) if "of another reader" in one]
+
+
 def test_stops_whose_checkpoint_is_not_at_hand_are_left_out(checkpoints):
     at = visit("1")
     assert not at.exception and any(text.startswith("1 of 3. ") for text in texts(at))
@@ -80,6 +112,11 @@ def _entries(at):
 @pytest.mark.parametrize(("asked", "place"), [("0", "1 of"), ("99", "3 of"), ("x", "1 of")])
 def test_a_stop_that_is_none_is_the_nearest_one(checkpoints, asked, place):
     assert any(text.startswith(place) for text in texts(visit(asked)))
+
+
+def test_streamlits_own_list_of_scripts_is_off():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["client"]["showSidebarNavigation"] is False
 
 
 def test_without_the_parameter_there_is_no_tour(checkpoints):
