@@ -14,7 +14,7 @@ from engine.review.measurements import ScanFacts, mask_of
 from engine.review.records import Annotation, UnusableRecord
 from engine.scan import Scan, frame
 from engine.scan.side_by_side import placed_on
-from pages.components import common, comparing, desk, open_scans, priors, scan_page, scan_words
+from pages.components import blind_reading, common, comparing, desk, open_scans, priors, scan_page, scan_words
 from pages.components.checkpoint_choice import Offers, offered, standing
 from pages.components.comparing import HELD_BACK, NOT_PREDICTED, Said, same_finding
 from pages.components.explaining import Explained, explaining
@@ -120,6 +120,8 @@ def methods(opened: OpenScan) -> None:
         by_identity[checkpoint.identity] = _flat(said_by(checkpoint, job, finding, anyway) if job else one, opened)
     offer_held_back(opened, scan, by_identity)
     said = [*by_identity.values()]
+    if any(one.view is not None for one in said):
+        blind_reading.saw(opened)
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.disagreement = comparing.disagreement(said)
     base = comparing.smaller(scan.pixels)
@@ -269,6 +271,8 @@ def prior_and_current(opened: OpenScan) -> None:
         job.wait(0.3)
         one = _flat(said_by(checkpoint, job, finding, shown_anyway(opened, scan, checkpoint)), opened)
     common.worker().keep_only(common.session(), [] if job is None else [job.key])
+    if one is not None and one.view is not None:
+        blind_reading.saw(opened)
     if one is not None and checkpoint is not None:
         offer_held_back(opened, scan, {checkpoint.identity: one})
     base, before = comparing.smaller(scan.pixels), comparing.smaller(placed.pixels)
@@ -318,7 +322,7 @@ def _slice_like(prior: OpenScan, opened: OpenScan) -> Scan:
 
 def main() -> None:
     scan_page.frame()
-    if (opened := scan_page.scan_on_show()) is None:
+    if (opened := scan_page.scan_on_show()) is None or blind_reading.instead(opened):
         return
     with st.container(key="comparing"):
         mode = st.segmented_control(

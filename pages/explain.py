@@ -11,6 +11,7 @@ from engine.regions import places_in_words
 from engine.scan import Scan
 from pages.components import (
     ahead,
+    blind_reading,
     common,
     exporting,
     open_scans,
@@ -129,6 +130,7 @@ def result(opened: OpenScan) -> None:
         if not done:
             common.wait_for(job, "Explaining the scan")
         return
+    blind_reading.saw(opened)
     shown_as = _how(checkpoint)
     if shown_as == REASONS:
         reasons.reasons(scan, checkpoint, explained.regions if explained else None)
@@ -303,6 +305,9 @@ def view(
 def main() -> None:
     scan_page.frame()
     if (opened := scan_page.scan_on_show()) is None:
+        return
+    if blind_reading.instead(opened):
+        explain_ahead(opened.id)
         return
     with st.sidebar:
         sketching.beside(opened, VIEW)

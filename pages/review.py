@@ -9,6 +9,7 @@ from engine.checkpoints.format import Checkpoint
 from engine.review.database import UnusableStore
 from pages.components import (
     agreement_picture,
+    blind_reading,
     common,
     desk,
     first_reading,
@@ -25,7 +26,7 @@ from pages.components.desk import IN_MEMORY, Desk
 from pages.components.explaining import Explained, explaining
 from pages.components.shelf import OpenScan
 
-MODES = ("Review", "Read first", "Agreement")
+MODES = ("Review", blind_reading.READ_FIRST, "Agreement")
 
 
 def model_for(opened: OpenScan) -> Checkpoint | None:
@@ -49,6 +50,7 @@ def answer(opened: OpenScan, checkpoint: Checkpoint) -> Explained | None:
         common.line(common.complaint(job, "what you drew is still here"), "bad")
         return None
     explained = job.answer()
+    blind_reading.saw(opened)
     if (entry := open_scans.scans().get(opened.id)) is not None:
         entry.wanted = entry.wanted or checkpoint.identity
         entry.explained_by(checkpoint.identity, explained.unlike, explained.told)
@@ -69,7 +71,9 @@ def review(opened: OpenScan, here: Desk, name: str, side, film) -> None:
     with side:
         review_panel.trouble(here, name)
         review_panel.state(here, name)
-        if checkpoint is not None and st.toggle("Show the model's findings", key="show model"):
+        if checkpoint is not None and blind_reading.hides(opened.id):
+            st.text(blind_reading.LINE)
+        elif checkpoint is not None and st.toggle("Show the model's findings", key="show model"):
             explained = answer(opened, checkpoint)
             if explained is not None:
                 review_panel.opinions(here, name, checkpoint, explained)
@@ -114,16 +118,15 @@ def at_the_desk(opened: OpenScan, mode: str) -> None:
 
 
 def main() -> None:
-    scan_page.frame(blind=st.session_state.get("review mode") == MODES[1])
+    scan_page.frame(blind=st.session_state.get(blind_reading.MODE) == MODES[1])
     try:
         in_memory = desk.store().in_memory
     except UnusableStore as error:
         common.line(f"{error} Nothing can be reviewed until that is mended.", "bad")
         return
     with st.container(key="mode", horizontal=True, vertical_alignment="center"):
-        mode = st.segmented_control(
-            "Mode", MODES, default=MODES[0], required=True, key="review mode", label_visibility="collapsed"
-        )
+        st.session_state.setdefault(blind_reading.MODE, MODES[0])
+        mode = st.segmented_control("Mode", MODES, required=True, key=blind_reading.MODE, label_visibility="collapsed")
         if in_memory:
             st.text(IN_MEMORY)
     if mode == "Agreement":

@@ -13,7 +13,7 @@ from engine.scan import Scan
 from engine.similar.describe import Description
 from engine.similar.index import EMBEDDING, CaseIndex, Neighbour, UnusableIndex, open_index, picture_of
 from engine.similar.shipped import indexes
-from pages.components import common, open_scans, words
+from pages.components import blind_reading, common, open_scans, words
 from viewer import PanelView, linked_panels
 
 NEIGHBOURS = 5
@@ -109,6 +109,8 @@ def result() -> None:
     if opened is None:
         common.line("No scan is open; open one on the page Explain.", "quiet")
         return
+    if blind_reading.instead(opened):
+        return
     scan = open_scans.chosen_slice(opened)
     offers = with_index(scan.kind, opened.slices)
     if not offers:
@@ -138,6 +140,7 @@ def result() -> None:
         common.wait_for(job, "Looking at the scan")
         return
     described = job.answer()
+    blind_reading.saw(opened)
     with right:
         space = choose_space(index, described)
     common.line(f"{opened.name}, among {len(index)} cases of {index.description}.", "note")

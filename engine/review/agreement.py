@@ -123,8 +123,17 @@ class Influence:
 
 def pairs(readings: Iterable[Reading]) -> list[Pair]:
     """The first reading before the reveal and the first one after it, of each reader, scan, finding and model; not of
-    findings on which the model has no answer.
+    findings on which the model has no answer, nor of those whose reader had seen the model before.
     """
+    return [pair for pair in _all_pairs(readings) if not pair.before.saw_model]
+
+
+def seen_before(readings: Iterable[Reading]) -> list[Pair]:
+    """Those that `pairs` leaves out because the reader had seen the model's answer before the first reading."""
+    return [pair for pair in _all_pairs(readings) if pair.before.saw_model]
+
+
+def _all_pairs(readings: Iterable[Reading]) -> list[Pair]:
     first: dict[tuple, dict[str, Reading]] = {}
     for reading in sorted(readings, key=lambda one: one.created):
         if reading.probability is None and reading.stage == "after":

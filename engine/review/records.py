@@ -161,6 +161,7 @@ class Reading:
         probability, threshold: that model's answer and operating point, kept with the reading; None where none is, and
             where its answer means nothing.
         truth: whether the finding is there, where that is known (a phantom, a labelled collection); else None.
+        saw_model: whether a model's answer of this scan was shown to the reader before this first reading.
 
     Raises:
         UnusableRecord: when a field is not as described.
@@ -179,6 +180,7 @@ class Reading:
     probability: float | None = None
     threshold: float | None = None
     truth: bool | None = None
+    saw_model: bool = False
 
     def __post_init__(self):
         _check_identity(self)
@@ -197,6 +199,7 @@ class Reading:
             (self.probability, self.threshold),
         )
         _require(self.truth in (None, True, False), "What is true is known, or None.", self.truth)
+        _require(isinstance(self.saw_model, bool), "A reader has seen the model, or not.", self.saw_model)
 
     @property
     def present(self) -> bool:

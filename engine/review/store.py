@@ -187,6 +187,15 @@ class Store:
         """Those of one scan, or all, from the oldest on."""
         return tuple(from_json(Reading, body) for body in self._answers("reading", scan_sha256))
 
+    def read_by(self) -> dict[str, tuple[str, ...]]:
+        """Who gave readings of each scan, by its sha256."""
+        rows = select(ANSWERS.c.scan_sha256, ANSWERS.c.reader).where(ANSWERS.c.kind == "reading").distinct()
+        found: dict[str, tuple[str, ...]] = {}
+        with self.database.reading() as connection:
+            for scan_sha256, reader in connection.execute(rows.order_by(ANSWERS.c.reader)):
+                found[scan_sha256] = (*found.get(scan_sha256, ()), reader)
+        return found
+
     def opinions(self, scan_sha256: str | None = None) -> tuple[Opinion, ...]:
         """Those of one scan, or all, from the oldest on."""
         return tuple(from_json(Opinion, body) for body in self._answers("opinion", scan_sha256))

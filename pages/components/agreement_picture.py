@@ -8,8 +8,9 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from engine.review.agreement import Estimate, Influence, Kappa, by_aids, influence, kappas, pairs
+from engine.review.agreement import Estimate, Influence, Kappa, by_aids, influence, kappas, pairs, seen_before
 from engine.review.records import Reading
+from pages.components import common
 
 BEFORE, AFTER, QUIET, EDGE, WORDS = "#8a95a3", "#e8923c", "#8a95a3", "#222830", "#d3dae3"
 ROW = 30  # pixels
@@ -29,6 +30,8 @@ def show(readings: Sequence[Reading]) -> None:
     """Everything that is known of who read first."""
     both = pairs(readings)
     overall = influence(both)
+    if left_out := left_out_words(len(seen_before(readings))):
+        common.line(left_out, "note")
     if overall is None:
         st.text(
             "Nobody has read before and after a reveal yet. On Read first, give your own findings, reveal the model's "
@@ -63,6 +66,14 @@ def show(readings: Sequence[Reading]) -> None:
         "Intervals are of 95 %; what is said of one scan belongs together. Names of readers are not verified. Where a "
         "truth is known, it is that of a drawn scan."
     )
+
+
+def left_out_words(count: int) -> str:
+    """How many readings count in nothing here, because the model's answer had been seen before; empty for none."""
+    if not count:
+        return ""
+    what = "1 reading of a finding is" if count == 1 else f"{count} readings of findings are"
+    return f"{what} left out: its reader had seen the model's answer before the first reading."
 
 
 def sentence(overall: Influence) -> str:

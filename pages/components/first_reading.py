@@ -9,7 +9,7 @@ import streamlit as st
 from engine.checkpoints.format import Checkpoint
 from engine.review.database import NotSaved
 from engine.review.records import AIDS, Reading, UnusableRecord, new_id, now
-from pages.components import common, open_scans
+from pages.components import blind_reading, common, open_scans
 from pages.components.desk import Desk
 from pages.components.explaining import Explained
 from pages.components.shelf import OpenScan
@@ -125,6 +125,10 @@ def _first(here: Desk, name: str, checkpoint: Checkpoint, findings: list[str]) -
         args=(keys,),
         disabled=not missing,
     )
+    if blind_reading.has_seen(here.case.scan_sha256):
+        st.text(
+            "You have seen a model's answer of this scan: the reading is kept with that, and Agreement leaves it out."
+        )
     closed = bool(missing) or here.pending is not None
     if st.button("Keep it and reveal the model's answer", type="primary", disabled=closed):
         _keep(here, name, checkpoint, given, "before")
@@ -192,6 +196,7 @@ def _keep(
                     probability=(answers or {}).get(finding, (None, None))[0],
                     threshold=(answers or {}).get(finding, (None, None))[1],
                     truth=(truth or {}).get(finding),
+                    saw_model=stage == "before" and blind_reading.has_seen(here.case.scan_sha256),
                 )
                 for finding, (confidence, region) in given.items()
             ]

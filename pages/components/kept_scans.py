@@ -79,6 +79,7 @@ class Keeper:
             return
         shelf.entries = {entry.id: entry for _, entry in items}
         shelf.taken, shelf.drops, shelf.started, shelf.chosen = kept["taken"], kept["drops"], True, kept["chosen"]
+        shelf.blind, shelf.seen = bool(kept.get("blind", False)), {str(one) for one in kept.get("seen", ())}
         self._filling.add(shelf.kept_as)
         threading.Thread(target=self._fill, args=(shelf, folder, items), name="reading kept scans", daemon=True).start()
 
@@ -143,6 +144,8 @@ class Keeper:
             "entries": [_item(entry) for entry in entries],
             "taken": shelf.taken,
             "drops": shelf.drops,
+            "blind": shelf.blind,
+            "seen": sorted(shelf.seen),
             "chosen": shelf.chosen,
         }
         text = json.dumps(kept, ensure_ascii=False)

@@ -49,6 +49,12 @@ export function wordsOf(entry, blind = false) {
   return !blind && entry.above > 0 && entry.state === "explained" ? `${words}, ${entry.above} ${entry.above === 1 ? "finding" : "findings"}` : words;
 }
 
+/** The entry without what models find; `blind` is "all", "unread" (by the reader called `me`), or empty for none. */
+export function veiled(entry, blind, me = "") {
+  if (!blind || (blind === "unread" && me !== "" && entry.readBy?.includes(me))) return entry;
+  return { ...entry, findings: [], above: null, flip: null, disagreement: null, veiled: true };
+}
+
 /** The entries that are shown to the reader called `me`, in the order that was chosen; what has no number comes last, in the order of opening. */
 export function arranged(entries, show, order, me = "") {
   const narrow = SHOW.find(([id]) => id === show)?.[2] ?? (() => true);
@@ -149,7 +155,7 @@ function anywhere(list, event) {
 }
 
 function turnBy(list, step) {
-  const ids = arranged(list.entries, list.show, list.order, list.me).filter((entry) => turnable(entry)).map((entry) => entry.id);
+  const ids = arranged(veiledAll(list), list.show, list.order, list.me).filter((entry) => turnable(entry)).map((entry) => entry.id);
   const at = ids.indexOf(list.chosen), to = ids[Math.min(ids.length - 1, Math.max(0, at + step))];
   if (to !== undefined && to !== list.chosen) turnTo(list, to);
 }
@@ -228,11 +234,13 @@ function rowOf(list, entry) {
   return { element, title, state, picture, close, pictured: false };
 }
 
+const veiledAll = (list) => list.entries.map((entry) => veiled(entry, list.blind, list.me));
+
 function draw(list) {
   list.tools.hidden = list.entries.length < FEW;
   if (list.tools.hidden) [list.show, list.order] = ["all", "opened"];
   for (const box of list.tools.children) box.name();
-  const entries = arranged(list.entries, list.show, list.order, list.me);
+  const entries = arranged(veiledAll(list), list.show, list.order, list.me);
   const known = new Set(entries.map((entry) => entry.id));
   for (const [id, row] of list.rows) {
     if (known.has(id)) continue;
@@ -243,7 +251,7 @@ function draw(list) {
     let row = list.rows.get(entry.id);
     if (!row) list.rows.set(entry.id, (row = rowOf(list, entry)));
     if (list.box.children[place] !== row.element) list.box.insertBefore(row.element, list.box.children[place] ?? null);
-    const words = wordsOf(entry, list.blind);
+    const words = wordsOf(entry, entry.veiled);
     if (row.title.textContent !== entry.title) row.title.textContent = entry.title;
     if (row.state.textContent !== words) row.state.textContent = words;
     row.element.className = `row ${entry.state.replace(" ", "-")}`;

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.components import desk, open_scans, shelf
+from pages.components import blind_reading, desk, open_scans, shelf
 from pages.components.grouping import places
 from pages.components.shelf import SHELVES, Entry, Shelf
 from server import readers
@@ -116,7 +116,7 @@ def show(blind: bool = False) -> None:
     mine = shelf.mine()
     data = {"address": f"{PATH[1:]}{mine.token}", "entries": described(mine), "chosen": st.session_state.get("scan")}
     data["me"] = desk.reader()
-    data["blind"] = blind  # nothing is said of what models find
+    data["blind"] = "all" if blind else "unread" if blind_reading.on() else ""  # of which nothing is told
     data["heard"] = st.session_state.get(
         "wishes heard", 0
     )  # until its last wish is, the list stays where the reader has put it
@@ -171,6 +171,7 @@ def described(mine: Shelf) -> list[dict]:
             "group": where[entry.id].group,
             "series": where[entry.id].series,
             "assigned": list(entry.assigned),
+            "readBy": list(entry.read_by),
             **_told(entry),
         }
         for entry in entries
@@ -197,6 +198,7 @@ def look_up_reviews() -> None:
         return
     states = {case.scan_sha256: case.state for case in store.cases() if case.revision}
     read = store.answered() | set(states)
+    read_by = store.read_by()
     assigned: dict[str, tuple[str, ...]] = {}
     for one in store.assignments():
         assigned[one.scan_sha256] = (*assigned.get(one.scan_sha256, ()), one.assignee)
@@ -204,7 +206,7 @@ def look_up_reviews() -> None:
         sha256 = entry.sha256
         submitted = states.get(sha256) in ("submitted", "accepted")
         entry.reviewed = "reviewed" if submitted else "read" if sha256 in read else ""
-        entry.assigned = assigned.get(sha256, ())
+        entry.assigned, entry.read_by = assigned.get(sha256, ()), read_by.get(sha256, ())
 
 
 @st.fragment(run_every=1.0)

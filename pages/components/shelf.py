@@ -152,6 +152,7 @@ class Entry:
         exported: whether what a checkpoint says of it was exported.
         disagreement: how far methods disagree about where, in [0, 1]; None before they were compared.
         assigned: names of the readers who are to read it.
+        read_by: names of the readers who gave readings of it.
         drop: which drop of files it came with, from 1; 0 for a drawn picture and the sample.
         source: the study that it came from, None for what came without; read by exports, and to
             know an earlier scan of the same patient.
@@ -177,6 +178,7 @@ class Entry:
     exported: bool = False
     disagreement: float | None = None
     assigned: tuple[str, ...] = ()
+    read_by: tuple[str, ...] = ()
     drop: int = 0
     source: SourceRecord | None = field(default=None, repr=False)
     same_as: str = ""  # id of the entry that held the same scan already
@@ -271,6 +273,8 @@ class Shelf:
         started: the sample has been put on it.
         chosen: what was last on show, for a page that opens later.
         closed: (place, entry) of the scan closed last.
+        blind: nothing is said of what models find in a scan before the reader has read it.
+        seen: the scans, by their sha256, of which a model's answer was shown.
         kept_as: name of its folder, where open scans are kept on disk (`kept_scans`); "" elsewhere.
     """
 
@@ -282,6 +286,8 @@ class Shelf:
         self.closed: tuple[int, Entry] | None = None
         self.taken = 0
         self.drops = 0
+        self.blind = False
+        self.seen: set[str] = set()
         self.kept_as = ""
         self.sessions: set[str] = set()
         self.left: float | None = None

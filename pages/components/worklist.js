@@ -5,7 +5,7 @@ const AT_REST = 2500;
 const LONGEST = 10_000; // milliseconds that an answer is waited for
 const KEPT = "otherwise worklist"; // how this tab has narrowed and ordered it
 const STEPS = ["new", "explained", "read", "reviewed", "exported"];
-const ALL = { step: "all", finding: "all", who: "all", order: "opened", down: false, grouped: true, text: "", blind: false };
+const ALL = { step: "all", finding: "all", who: "all", order: "opened", down: false, grouped: true, text: "" };
 const COLUMNS = [
   ["title", "Scan", (entry) => entry.title.toLowerCase()],
   ["step", "State", (entry) => STEPS.indexOf(entry.step)],
@@ -34,9 +34,9 @@ function make(tag, className = "", attributes = {}, ...children) {
 const prefix = () => new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
 const openable = (entry) => entry !== undefined && entry.state !== "refused" && entry.state !== "reading";
 
-/** The entry without what models find, for a reader who is to say first what is there; once it is read, as it is. */
-export function veiled(entry, choice) {
-  if (!choice.blind || ["read", "reviewed", "exported"].includes(entry.step)) return entry;
+/** The entry without what models find, for a reader called `me` who is to say first what is there; once that is said, as it is. */
+export function veiled(entry, blind, me = "") {
+  if (!blind || (me !== "" && entry.readBy.includes(me))) return entry;
   return { ...entry, findings: [], above: null, flip: null, disagreement: null };
 }
 
@@ -109,8 +109,12 @@ function open(parent) {
   list.who = select("who", "Assigned to");
   list.grouped = make("button", "toggle", { type: "button" }, "By study");
   list.grouped.addEventListener("click", () => change(list, { grouped: !list.choice.grouped }));
-  list.blind = make("button", "toggle", { type: "button", title: "Findings, distance to the flip and disagreement are shown of scans that have been read" }, "Blind until read");
-  list.blind.addEventListener("click", () => change(list, { blind: !list.choice.blind }));
+  list.blind = make("button", "toggle", { type: "button", title: "Findings, distance to the flip and disagreement are shown of scans that you have read, on every page" }, "Blind until read");
+  list.blind.addEventListener("click", () => {
+    list.veil = !list.veil;
+    draw(list);
+    list.wish("blind", list.veil);
+  });
   list.reset = make("button", "quiet", { type: "button" }, "Show all");
   list.reset.addEventListener("click", () => {
     list.text.value = "";
@@ -166,7 +170,7 @@ function order(list, id) {
   change(list, now !== id ? { order: id, down: false } : down ? { order: "opened", down: false } : { down: true });
 }
 
-const seen = (list) => list.entries.map((entry) => veiled(entry, list.choice));
+const seen = (list) => list.entries.map((entry) => veiled(entry, list.veil, list.me));
 const shown = (list) => ordered(seen(list), list.choice, list.me);
 
 function inOrder(list) {
@@ -293,7 +297,7 @@ function draw(list) {
   list.choice.who = list.who.value;
   const entries = shown(list), parts = choice.grouped ? groups(entries) : [["", entries]];
   list.grouped.setAttribute("aria-pressed", String(choice.grouped));
-  list.blind.setAttribute("aria-pressed", String(choice.blind));
+  list.blind.setAttribute("aria-pressed", String(list.veil));
   const wantedRows = [];
   for (const [group, ones] of parts) {
     if (choice.grouped) {
@@ -358,7 +362,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const now = JSON.stringify(data);
   if (list.said !== now) {
     list.said = now;
-    ({ address: list.address, entries: list.entries, chosen: list.chosen, me: list.me } = data);
+    ({ address: list.address, entries: list.entries, chosen: list.chosen, me: list.me, blind: list.veil } = data);
     draw(list);
     lookLater(list);
   }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import desk, open_scans, scan_list, shelf
+from pages.components import blind_reading, desk, open_scans, scan_list, shelf
 
 KEY = "worklist"
 PAGES = {"explain": "pages/explain.py", "review": "pages/review.py"}
@@ -29,8 +29,9 @@ def show() -> None:
         "entries": scan_list.described(mine),
         "chosen": st.session_state.get("scan"),
         "me": desk.reader(),
+        "blind": blind_reading.on(),
     }
-    _TABLE(data=data, key=KEY, on_open_change=_open, on_asked_change=_ask)
+    _TABLE(data=data, key=KEY, on_open_change=_open, on_asked_change=_ask, on_blind_change=_blind)
     if (page := st.session_state.pop("worklist opens", None)) is not None:
         st.switch_page(page)
 
@@ -45,7 +46,15 @@ def _open() -> None:
         case [str(identity), str(page)] if page in PAGES:
             open_scans.turn_to(identity)
             if st.session_state.get("scan") == identity:
-                st.session_state["worklist opens"] = PAGES[page]
+                hidden = blind_reading.hides(identity)
+                if hidden:
+                    blind_reading.to_review()
+                st.session_state["worklist opens"] = PAGES["review" if hidden else page]
+
+
+def _blind() -> None:
+    if isinstance(wanted := _sent("blind"), bool):
+        blind_reading.switch(wanted)
 
 
 def _ask() -> None:

@@ -15,6 +15,7 @@ from engine.review.agreement import (
     influence,
     kappas,
     pairs,
+    seen_before,
 )
 from engine.review.records import Reading, new_id
 
@@ -176,3 +177,18 @@ def test_readers_and_what_was_shown_are_told_apart():
     assert influence(pairs(readings), "C") is None
     apart = by_aids(pairs(readings))
     assert list(apart) == ["answer alone", "with words"] and apart["answer alone"].helped.value == 1
+
+
+def test_who_had_seen_the_models_answer_before_counts_in_nothing_and_is_told_apart():
+    blind, saw = read(1, 0.2, 0.8, 0.9), read(2, 0.2, 0.8, 0.9)
+    saw[0] = Reading(**{**saw[0].__dict__, "saw_model": True})
+    assert [pair.scan for pair in pairs([*blind, *saw])] == [scan(1)]
+    assert [pair.scan for pair in seen_before([*blind, *saw])] == [scan(2)]
+    again = Reading(**{**saw[0].__dict__, "id": new_id(), "saw_model": False, "created": "2026-11-28T09:00:59.000000Z"})
+    assert pairs([*saw, again]) == [], "a later reading does not undo that it was seen"
+
+
+def test_a_finding_without_an_answer_of_the_model_counts_in_nothing():
+    before, after = read(1, 0.2, 0.8, 0.9)
+    silent = Reading(**{**after.__dict__, "probability": None, "threshold": None})
+    assert pairs([before, silent]) == [] and kappas(pairs([before, silent])) == []

@@ -105,6 +105,12 @@ def test_json_with_fields_that_nobody_knows_or_without_those_needed_is_refused()
             from_json(Annotation, data)
 
 
+def test_a_reading_that_was_kept_before_it_was_asked_who_had_seen_the_model_stays_readable():
+    kept = to_json(reading())
+    del kept["saw_model"]
+    assert from_json(Reading, kept).saw_model is False
+
+
 def test_a_call_is_present_above_one_half_and_the_models_above_its_operating_point():
     assert not reading(confidence=0.5).present and reading(confidence=0.51).present
     assert reading().model_present is None
@@ -115,7 +121,14 @@ def test_a_call_is_present_above_one_half_and_the_models_above_its_operating_poi
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"confidence": 1.1}, {"stage": "during"}, {"aids": ("words",)}, {"probability": 0.5}, {"region": "here"}],
+    [
+        {"confidence": 1.1},
+        {"stage": "during"},
+        {"aids": ("words",)},
+        {"probability": 0.5},
+        {"region": "here"},
+        {"saw_model": "no"},
+    ],
     ids=repr,
 )
 def test_a_reading_that_cannot_be_is_refused(wrong):

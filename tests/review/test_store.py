@@ -162,6 +162,7 @@ def test_readings_and_opinions_are_kept_all_or_none_and_once(store):
     store.keep(answers)
     store.keep(answers)  # the same again: its acknowledgement was lost
     assert store.readings(SCAN) == tuple(answers[:2]) and store.opinions() == (answers[2],)
+    assert store.read_by() == {SCAN: (answers[0].reader,)}
     assert store.readings(OTHER) == () and len(store.history(SCAN)) == 3
     with pytest.raises(UnusableRecord):
         store.keep([reading(), replace(answers[0], confidence=0.1)])

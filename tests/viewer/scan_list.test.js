@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { arranged, wordsOf } from "../../pages/components/scan_list.js";
+import { arranged, veiled, wordsOf } from "../../pages/components/scan_list.js";
 
 const entry = (id, more = {}) => ({
   id,
@@ -60,4 +60,19 @@ test("a reader who is to say first what is there hears of no finding", () => {
   assert.equal(wordsOf(found), "explained, 2 findings");
   assert.equal(wordsOf(found, true), "explained");
   assert.equal(wordsOf({ ...found, step: "read", state: "waiting", above: null }), "read");
+});
+
+test("blind, an unread scan is neither found by its findings nor ordered by them", () => {
+  const entries = [entry("x", { above: 1, flip: 0.2, readBy: ["Dr A"] }), entry("y", { above: 3, flip: 0.1, readBy: ["Dr B"] })];
+  const seen = (blind, me) => entries.map((one) => veiled(one, blind, me));
+  const found = (blind, me, show, order) =>
+    arranged(seen(blind, me), show, order)
+      .map(({ id }) => id)
+      .join("");
+  assert.equal(found("unread", "Dr A", "above", "opened"), "x");
+  assert.equal(found("unread", "Dr A", "all", "above"), "xy");
+  assert.equal(found("unread", "Dr A", "all", "flip"), "xy");
+  assert.equal(found("unread", "", "above", "opened"), "");
+  assert.equal(found("all", "Dr A", "above", "opened"), "");
+  assert.equal(found("", "Dr A", "all", "above"), "yx");
 });

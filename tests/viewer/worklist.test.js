@@ -79,11 +79,11 @@ test("studies stand together in the order of their first scan, and say how many 
   );
 });
 
-test("blind until read: nothing is said of what models find in a scan that nobody has read", () => {
-  const blind = { ...ALL, blind: true };
-  const [a, , c] = ENTRIES.map((one) => veiled(one, blind));
+test("blind until read: nothing is said of what models find in a scan that the reader has not read", () => {
+  const [a, , c] = ENTRIES.map((one, place) => veiled({ ...one, readBy: [["B"], [], ["A", "B"]][place] ?? [] }, true, "A"));
   assert.deepEqual([a.findings, a.above, a.flip, a.disagreement], [[], null, null, null]);
-  assert.deepEqual(c, ENTRIES[2]);
+  assert.deepEqual(c, { ...ENTRIES[2], readBy: ["A", "B"] });
   assert.equal(a.unlike, 0.2);
-  assert.deepEqual(veiled(ENTRIES[0], ALL), ENTRIES[0]);
+  assert.deepEqual(veiled({ ...ENTRIES[0], readBy: ["A"] }, true).findings, [], "who gave no name has read nothing");
+  assert.deepEqual(veiled(ENTRIES[0], false), ENTRIES[0]);
 });

@@ -56,6 +56,7 @@ def kept(tmp_path):
     shelf.add(entry(3, fractions, notes=("one note",)))
     shelf.add(Entry("scan 4", "Scan 4", reason="refused"))
     shelf.taken, shelf.drops, shelf.started, shelf.chosen = 4, 1, True, "scan 2"
+    shelf.blind, shelf.seen = True, {film.sha256}
     keeper.look()
     return tmp_path, shelf, (film, volume, fractions), source
 
@@ -65,6 +66,7 @@ def test_a_server_that_was_started_anew_has_every_scan_again(kept):
     _, _, shelf = came_back(folder)
     assert list(shelf.entries) == ["scan 1", "scan 2", "scan 3"]
     assert (shelf.taken, shelf.drops, shelf.started, shelf.chosen) == (4, 1, True, "scan 2")
+    assert shelf.blind and shelf.seen == {scans[0].sha256}
     for one, scan in zip(shelf.entries.values(), scans, strict=True):
         was, back = before.entries[one.id], one.opened().scan
         for name in ("name", "label", "notes", "drop", "exported", "disagreement"):
