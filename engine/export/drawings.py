@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -57,16 +57,18 @@ def cases_coco(cases: Sequence[Case]) -> str:
     return json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def cases_csv(cases: Sequence[Case], pixels: Mapping[str, np.ndarray] | None = None) -> str:
+def cases_csv(cases: Sequence[Case], pixels: Callable[[str], np.ndarray | None] | None = None) -> str:
     """One line a drawing, in COLUMNS: places in pixels of the scan, what is measured in `unit`.
 
     Args:
-        pixels: of scans by their sha256, for mean and deviation; they are empty for the others.
+        pixels: gives those of the scan of a sha256, (H, W) or (S, H, W), for mean and deviation, which are empty where
+            it gives None; asked once a case, so that one scan at a time need be in memory.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for case in cases:
+        of_scan = pixels(case.scan_sha256) if pixels is not None and case.facts is not None else None
         for one in case.annotations:
             top, left, bottom, right = box_around(one)
             row: dict[str, object] = {
@@ -77,7 +79,7 @@ def cases_csv(cases: Sequence[Case], pixels: Mapping[str, np.ndarray] | None = N
                 **{"revision": one.revision, "state": one.state, "notice": NOTICE},
             }
             if case.facts is not None:
-                for number in measured(one, case.facts, (pixels or {}).get(case.scan_sha256)):
+                for number in measured(one, case.facts, of_scan):
                     row[number.name] = round(number.value, 6)
                     if number.name in ("length", "area"):
                         row |= {"unit": number.unit, "at": number.at}

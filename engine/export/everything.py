@@ -7,7 +7,8 @@ import json
 from engine import __version__
 from engine.export.result import NOTICE, Result
 from engine.export.study import Study
-from engine.review.records import to_json
+from engine.review.measurements import ScanFacts, measured
+from engine.review.records import Annotation, to_json
 
 OF_A_PERSON = ("PatientSex", "PatientAge", "Manufacturer")
 
@@ -42,9 +43,17 @@ def everything_json(result: Result, study: Study, notes: tuple[str, ...] = ()) -
         "settings": result.settings,
         "findings": [one.record.record() | {"boxes": [list(box) for box in one.boxes]} for one in result.findings],
         "left_out": list(result.left_out),
-        "annotations": [to_json(one) for one in result.annotations],
+        "annotations": [to_json(one) | {"measurements": _measurements(result, one)} for one in result.annotations],
         "readings": [to_json(one) for one in result.readings],
         "opinions": [to_json(one) for one in result.opinions],
         "notes": list(notes),
     }
     return json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _measurements(result: Result, one: Annotation) -> list[dict]:
+    """What is measured on a drawing, mean and deviation too; nothing where the slice that it lies on is not at hand."""
+    scan = result.volume or result.scan
+    if (one.slice is None) != (scan.pixels.ndim == 2):
+        return []
+    return [to_json(number) for number in measured(one, ScanFacts.of(scan), scan.pixels)]

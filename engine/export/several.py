@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+import numpy as np
+
 from engine import __version__
 from engine.export.annotations import literal
 from engine.export.drawings import cases_coco, cases_csv
@@ -100,6 +102,7 @@ def export_several(
     de_identified: bool = False,
     progress: Progress | None = None,
     cases: Sequence[Case] = (),
+    pixels: Callable[[str], np.ndarray | None] | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> tuple[Outcome, ...]:
     """Writes the zip, and returns what became of each scan; one that is refused loses none of the others.
@@ -108,6 +111,7 @@ def export_several(
         forms: as `engine.export.forms.export` takes them.
         progress: called with (done, all) steps.
         cases: reviews whose drawings go into two tables of all scans; left out where names are.
+        pixels: as `engine.export.drawings.cases_csv` takes them.
         most_bytes: a scan whose files would make the zip larger than this is refused.
     """
     told = progress or (lambda done, every: None)
@@ -126,7 +130,7 @@ def export_several(
                 archive.writestr("drawings.coco.json", cases_coco(drawn))
             except UnusableRecord as reason:
                 log.warning("the drawings are in no COCO file: %s", reason)
-            archive.writestr("drawings.csv", cases_csv(drawn))
+            archive.writestr("drawings.csv", cases_csv(drawn, pixels))
         archive.writestr(MANIFEST, manifest_json(outcomes, forms, de_identified))
         archive.writestr(TABLE, manifest_csv(outcomes))
     told(STEPS * len(wanted), STEPS * len(wanted))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from engine.queue import Job, Progress
@@ -114,12 +115,20 @@ def _job(entries: Sequence[Entry], wish: tuple, kept: dict[str, desk.Kept]) -> J
 
         return Wanted(number, numbers[entry.id], entry.title, entry.sha256, entry.small.scan.kind, make)
 
+    by_sha256 = {entry.sha256: entry for entry in entries}
+
+    def pixels_of(sha256: str) -> np.ndarray | None:
+        try:
+            return by_sha256[sha256].opened().scan.pixels
+        except ValueError:  # closed meanwhile
+            return None
+
     def work(progress: Progress) -> Made:
         from engine.export.several import export_several
 
         wanted = [of(number, entry) for number, entry in enumerate(entries, 1)]
         file = io.BytesIO()
-        outcomes = export_several(file, wanted, wish[1], wish[2], progress, cases)
+        outcomes = export_several(file, wanted, wish[1], wish[2], progress, cases, pixels_of)
         return Made(file.getvalue(), outcomes)
 
     return common.worker().ask(("export several", *wish, device), work, asker=_asker(common.session()), long=True)

@@ -201,7 +201,7 @@ def saving(here: Desk, pixels: np.ndarray) -> None:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("drawings.coco.json", cases_coco([case]))
-            archive.writestr("drawings.csv", cases_csv([case], {case.scan_sha256: pixels}))
+            archive.writestr("drawings.csv", cases_csv([case], lambda _: pixels))
         address = downloads.lend(packed.getvalue(), DRAWINGS)
         lent = belongings["drawings"] = (these, address)
     st.html(f"<a class='download' href='{lent[1]}' download='{DRAWINGS}'>Save {DRAWINGS}</a>")

@@ -59,7 +59,7 @@ def test_csv_has_a_line_for_everything_with_what_is_measured():
     film, ct = cases()
     rng = np.random.default_rng(0)
     pixels = {VOLUME: rng.normal(size=(30, 40, 60)).astype(np.float32)}
-    rows = list(csv.DictReader(io.StringIO(cases_csv([film, ct], pixels))))
+    rows = list(csv.DictReader(io.StringIO(cases_csv([film, ct], pixels.get))))
     assert tuple(rows[0]) == COLUMNS and len(rows) == len(POINTS) + 2
     by_kind = {row["kind"]: row for row in rows if row["scan_sha256"] == FILM}
     length = by_kind["length"]

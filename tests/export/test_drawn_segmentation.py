@@ -130,6 +130,12 @@ def test_tables_name_slice_axis_and_the_volume(exported):
         ("box", "7", "1"),
     }
     assert {row["scan_sha256"] for row in rows} == {scan.sha256}
+    written = json.loads(made.files["export.json"])["annotations"]
+    for one, entry in zip(on_slices(scan), written, strict=True):
+        found = {number["name"]: number["value"] for number in entry["measurements"]}
+        plane = np.take(scan.pixels, one.slice, axis=one.axis)
+        inside = plane[mask_of(one, plane.shape)].astype(np.float64)
+        assert found["mean"] == pytest.approx(inside.mean()) and found["deviation"] == pytest.approx(inside.std())
     coco = json.loads(made.files["annotations.coco.json"])
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     of = {names[one["image_id"]] for one in coco["annotations"] if one["author"] == "Dr Grün"}

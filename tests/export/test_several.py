@@ -13,7 +13,7 @@ import pytest
 from engine.export.several import MANIFEST, TABLE, NotExported, Wanted, export_several
 from engine.queue import Withdrawn
 from engine.review.cases import Case
-from engine.review.measurements import ScanFacts
+from engine.review.measurements import ScanFacts, mask_of
 from engine.scan import Scan
 from tests.export import results
 from tests.review.test_records import annotation
@@ -121,6 +121,19 @@ def test_without_names_nothing_says_whose_the_scans_are(de_identified):
     assert ("drawings.csv" in archive.namelist()) != de_identified
     assert json.loads(archive.read(MANIFEST))["made"] is None or not de_identified
     assert outcomes[0].exported
+
+
+def test_the_table_of_drawings_has_mean_and_deviation_of_the_pixels_inside():
+    scan, source = film()
+    box = annotation(scan_sha256=scan.sha256)
+    gone = annotation(scan_sha256="cd" * 32)
+    cases = [Case(one.scan_sha256, 1, annotations=(one,), facts=ScanFacts.of(scan)) for one in (box, gone)]
+    _, archive = several([wanted(1, 1, scan, source)], cases=cases, pixels={scan.sha256: scan.pixels}.get)
+    row, without = csv.DictReader(io.StringIO(archive.read("drawings.csv").decode()))
+    inside = scan.pixels[mask_of(box, scan.pixels.shape)].astype(np.float64)
+    assert float(row["mean"]) == pytest.approx(inside.mean(), abs=1e-5)
+    assert float(row["deviation"]) == pytest.approx(inside.std(), abs=1e-5) and row["grey"] == "grey levels"
+    assert without["mean"] == "" and float(without["area"]) == float(row["area"]), "its pixels are not at hand"
 
 
 def test_progress_only_rises_and_ends_at_the_end():
