@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from engine.scan.source import when
 from pages.components.shelf import Entry
 
 
@@ -15,12 +16,14 @@ class Place:
     Attributes:
         patient, study, series: 0 for a scan that came without a study. Studies are counted in their patient, series in
             their study.
+        age: place of its study among the patient's, from 0 for the newest; those without a date come last.
         drop: which drop or choice of files it came with; 0 for a drawn picture and the sample.
     """
 
     patient: int = 0
     study: int = 0
     series: int = 0
+    age: int = 0
     drop: int = 0
 
     @property
@@ -37,6 +40,7 @@ def places(entries: Iterable[Entry]) -> dict[str, Place]:
     studies: dict[int, dict[str, int]] = {}
     series: dict[tuple[int, int], dict[str, int]] = {}
     found: dict[str, Place] = {}
+    dates: dict[int, dict[int, tuple[str, str]]] = {}
     for entry in entries:
         if entry.source is None:
             found[entry.id] = Place(drop=entry.drop)
@@ -50,5 +54,14 @@ def places(entries: Iterable[Entry]) -> dict[str, Place]:
         study = of_patient.setdefault(uid, len(of_patient) + 1)
         of_study = series.setdefault((patient, study), {})
         number = of_study.setdefault(first.text("SeriesInstanceUID"), len(of_study) + 1)
-        found[entry.id] = Place(patient, study, number, entry.drop)
-    return found
+        of_dates = dates.setdefault(patient, {})
+        of_dates[study] = max(of_dates.get(study, ("", "")), when(entry.source))
+        found[entry.id] = Place(patient, study, number, drop=entry.drop)
+    ages = {
+        patient: sorted(of_dates, key=lambda study: of_dates[study], reverse=True)
+        for patient, of_dates in dates.items()
+    }
+    return {
+        key: replace(place, age=ages[place.patient].index(place.study)) if place.patient else place
+        for key, place in found.items()
+    }

@@ -13,9 +13,12 @@ const SHOW = [
   ["explained", "Explained", (entry) => entry.step === "explained"],
   ["above", "With findings", (entry) => entry.above > 0],
   ["mine", "Mine", (entry, me) => me !== "" && entry.assigned?.includes(me)],
+  ["draft", "Draft", (entry) => entry.step === "draft"],
   ["read", "Read", (entry) => entry.step === "read"],
-  ["reviewed", "Reviewed", (entry) => entry.step === "reviewed"],
-  ["exported", "Exported", (entry) => entry.step === "exported"],
+  ["submitted", "Submitted", (entry) => entry.step === "submitted"],
+  ["accepted", "Accepted", (entry) => entry.step === "accepted"],
+  ["returned", "Returned", (entry) => entry.step === "returned"],
+  ["exported", "Exported", (entry) => entry.step === "exported" || Boolean(entry.exported)],
   ["refused", "Refused", (entry) => entry.state === "refused"],
 ];
 const ORDERS = [
@@ -44,7 +47,7 @@ const stateOf = (entry) => (entry.state === "refused" ? `refused: ${entry.why}` 
 
 /** The state, how far readers are with it, and how many findings are above their operating points. */
 export function wordsOf(entry, blind = false) {
-  const done = ["read", "reviewed", "exported"].includes(entry.step);
+  const done = ["draft", "read", "exported", "submitted", "accepted", "returned"].includes(entry.step);
   const words = done && (blind || entry.state === "explained" || entry.state === "waiting") ? entry.step : stateOf(entry);
   return !blind && entry.above > 0 && entry.state === "explained" ? `${words}, ${entry.above} ${entry.above === 1 ? "finding" : "findings"}` : words;
 }

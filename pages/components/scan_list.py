@@ -168,7 +168,10 @@ def described(mine: Shelf) -> list[dict]:
             "kind": entry.small.scan.kind if entry.small is not None else "",
             "slices": entry.small.slices if entry.small is not None else 0,
             "step": entry.step,
+            "exported": entry.exported,
             "group": where[entry.id].group,
+            "patient": where[entry.id].patient,
+            "age": where[entry.id].age,
             "series": where[entry.id].series,
             "assigned": list(entry.assigned),
             "readBy": list(entry.read_by),
@@ -197,15 +200,14 @@ def look_up_reviews() -> None:
     if store is None:
         return
     states = {case.scan_sha256: case.state for case in store.cases() if case.revision}
-    read = store.answered() | set(states)
-    read_by = store.read_by()
+    read, read_by = store.answered(), store.read_by()
     assigned: dict[str, tuple[str, ...]] = {}
     for one in store.assignments():
         assigned[one.scan_sha256] = (*assigned.get(one.scan_sha256, ()), one.assignee)
     for entry in shelf.mine().entries.values():
         sha256 = entry.sha256
-        submitted = states.get(sha256) in ("submitted", "accepted")
-        entry.reviewed = "reviewed" if submitted else "read" if sha256 in read else ""
+        state = states.get(sha256, "")
+        entry.reviewed = state if state in shelf.CASES else "read" if sha256 in read else state
         entry.assigned, entry.read_by = assigned.get(sha256, ()), read_by.get(sha256, ())
 
 

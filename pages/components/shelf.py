@@ -32,9 +32,8 @@ MOST = 1200  # scans of one reader
 SMALL = 64  # pixels of a thumbnail's longer side
 SHORT_BREAK = 20.0  # seconds in which a page whose connection broke finds its scans again, also where nothing is kept
 STATES = ("reading", "waiting", "explained", "held back", "open", "refused")  # "open": no checkpoint here takes it
-
-
-STEPS = ("new", "explained", "read", "reviewed", "exported")
+CASES = ("submitted", "accepted", "returned")  # states of a case that are said whatever else became of its scan
+STEPS = ("new", "explained", "draft", "read", "exported", *CASES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +147,8 @@ class Entry:
         wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
             and `unlike` those of them that found it unlike what they were trained on.
         told: what a checkpoint said of it in numbers, by its identity.
-        reviewed: "read" once a reader gave an opinion of his own, "reviewed" once that was submitted; "" before.
+        reviewed: the state of its case, one of CASES; before it was submitted "read" once a reader has kept a reading
+            or an opinion, "draft" while something is only drawn, "" before.
         exported: whether what a checkpoint says of it was exported.
         disagreement: how far methods disagree about where, in [0, 1]; None before they were compared.
         assigned: names of the readers who are to read it.
@@ -211,6 +211,8 @@ class Entry:
     def step(self) -> str:
         """How far work on it has come: one of STEPS."""
         explained = "explained" if self.state in ("explained", "held back") else "new"
+        if self.reviewed in CASES:
+            return self.reviewed
         return "exported" if self.exported else self.reviewed or explained
 
     def explained_by(self, identity: str, unlike: bool, told: Told | None = None) -> None:

@@ -35,8 +35,8 @@ class Step:
 STEPS = (
     Step(
         EXPLAIN,
-        "A drawn chest with fluid at the patient's right base, on the left of the picture. The map lies on it. Move the "
-        "slider to take it away; press G to see the same patient drawn without it.",
+        "A drawn chest with fluid at the patient's right base, on the left of the picture. The map lies on it. Move "
+        "the slider to take it away; press G to see the same patient drawn without it.",
         "Phantom patient 7",
         "attri-net-phantom",
     ),
@@ -56,8 +56,8 @@ STEPS = (
     ),
     Step(
         EXPLAIN,
-        "CX-GAN at its worst: there is no effusion in this chest. It takes an atelectasis for fluid and changes it; the "
-        "truth (press G) is the film as it is.",
+        "CX-GAN at its worst: there is no effusion in this chest. It takes an atelectasis for fluid and changes it; "
+        "the truth (press G) is the film as it is.",
         "Phantom patient 3",
         "cx-gan-phantom",
     ),

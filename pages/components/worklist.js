@@ -4,7 +4,8 @@ const EVERY = 1000; // milliseconds between two looks, while anything is on its 
 const AT_REST = 2500;
 const LONGEST = 10_000; // milliseconds that an answer is waited for
 const KEPT = "otherwise worklist"; // how this tab has narrowed and ordered it
-const STEPS = ["new", "explained", "read", "reviewed", "exported"];
+const STEPS = ["new", "explained", "draft", "read", "exported", "submitted", "accepted", "returned"];
+const DONE = STEPS.slice(STEPS.indexOf("read")); // a reader has said what he sees, or it was exported
 const ALL = { step: "all", finding: "all", who: "all", order: "opened", down: false, grouped: true, text: "" };
 const COLUMNS = [
   ["title", "Scan", (entry) => entry.title.toLowerCase()],
@@ -40,9 +41,12 @@ export function veiled(entry, blind, me = "") {
   return { ...entry, findings: [], above: null, flip: null, disagreement: null };
 }
 
+/** Whether work on an entry has come to that state; one that was exported is so whatever its case is. */
+const isAt = (entry, step) => (step === "refused" || entry.state === "refused" ? step === entry.state : entry.step === step || (step === "exported" && Boolean(entry.exported)));
+
 /** Whether a reader called `me` wants to see an entry. */
 export function wanted(entry, choice, me = "") {
-  if (choice.step !== "all" && (choice.step === "refused" ? entry.state !== "refused" : entry.step !== choice.step || entry.state === "refused")) return false;
+  if (choice.step !== "all" && !isAt(entry, choice.step)) return false;
   if (choice.finding !== "all" && !entry.findings.includes(choice.finding)) return false;
   if (choice.who === "mine" && !(me && entry.assigned.includes(me))) return false;
   if (choice.who === "nobody" && entry.assigned.length > 0) return false;
@@ -63,23 +67,34 @@ export function ordered(entries, choice, me = "") {
   return shown.map((entry, place) => [by(entry), place, entry]).sort(compare).map(([, , entry]) => entry);
 }
 
-/** [what the group is called, its entries], in the order in which the first of each comes. */
-export function groups(entries) {
-  const found = new Map();
+/** [what the group is called, its entries], in the order in which the first of each patient comes; of a patient the newest study first, or `asOrdered` the one whose first entry comes first. */
+export function groups(entries, asOrdered = false) {
+  const found = new Map(), patients = new Map();
   for (const entry of entries) found.set(entry.group, [...(found.get(entry.group) ?? []), entry]);
-  return [...found];
+  for (const part of found) {
+    const whose = part[1][0].patient || part[0];
+    patients.set(whose, [...(patients.get(whose) ?? []), part]);
+  }
+  return [...patients.values()].flatMap((parts) => (asOrdered ? parts : parts.sort(([, [a]], [, [b]]) => (a.age ?? 0) - (b.age ?? 0))));
+}
+
+/** How many of the entries are scans, and how many files were refused. */
+export function counted(entries, of = entries) {
+  const open = (some) => some.filter((entry) => entry.state !== "refused").length;
+  const refused = entries.length - open(entries);
+  const scans = entries.length === of.length ? `${open(of)}` : `${open(entries)} of ${open(of)}`;
+  return `${scans} ${open(of) === 1 ? "scan" : "scans"}${refused ? `, ${refused} refused` : ""}`;
 }
 
 export function said(entries) {
   const series = new Set(entries.map((entry) => entry.series).filter((number) => number > 0)).size;
-  const scans = `${entries.length} ${entries.length === 1 ? "scan" : "scans"}`;
+  const scans = counted(entries);
   return series > 1 ? `${scans} in ${series} series` : scans;
 }
 
 const stateOf = (entry) => {
-  const done = ["read", "reviewed", "exported"].includes(entry.step);
   if (entry.state === "refused") return `refused: ${entry.why}`;
-  if (done) return entry.step;
+  if (entry.step === "draft" || DONE.includes(entry.step)) return entry.exported && entry.step !== "exported" ? `${entry.step}, exported` : entry.step;
   return entry.state === "open" && entry.why ? entry.why : (WORDS[entry.state] ?? entry.step);
 };
 const cells = (entry) => ({
@@ -175,7 +190,7 @@ const shown = (list) => ordered(seen(list), list.choice, list.me);
 
 function inOrder(list) {
   const entries = shown(list);
-  return list.choice.grouped ? groups(entries).flatMap(([, ones]) => ones) : entries;
+  return list.choice.grouped ? groups(entries, list.choice.order !== "opened").flatMap(([, ones]) => ones) : entries;
 }
 
 function pick(list, ids, on) {
@@ -279,7 +294,7 @@ function drawRow(list, entry) {
     }
   }
   row.tick.checked = list.picked.has(entry.id);
-  row.element.className = `${entry.state.replace(" ", "-")} ${entry.step}${entry.id === list.chosen ? " here" : ""}`;
+  row.element.className = `${entry.state.replace(" ", "-")} ${entry.step}${entry.exported && entry.step !== "exported" ? " exported" : ""}${entry.id === list.chosen ? " here" : ""}`;
   row.element.setAttribute("aria-selected", String(list.picked.has(entry.id)));
   return row.element;
 }
@@ -289,13 +304,13 @@ function draw(list) {
   for (const id of [...list.picked]) if (!known.has(id)) list.picked.delete(id);
   const findings = [...new Set(seen(list).flatMap((entry) => entry.findings))].sort();
   const people = [...new Set([...list.entries.flatMap((entry) => entry.assigned)])].sort();
-  const counted = (id) => list.entries.filter((entry) => wanted(entry, { ...ALL, step: id })).length;
-  options(list.step, [["all", "Every state"], ...[...STEPS, "refused"].map((id) => [id, `${id[0].toUpperCase()}${id.slice(1)} (${counted(id)})`])], choice.step);
+  const inState = (id) => list.entries.filter((entry) => wanted(entry, { ...ALL, step: id })).length;
+  options(list.step, [["all", "Every state"], ...[...STEPS, "refused"].map((id) => [id, `${id[0].toUpperCase()}${id.slice(1)} (${inState(id)})`])], choice.step);
   options(list.finding, [["all", "Every finding"], ...findings.map((name) => [name, name])], choice.finding);
   options(list.who, [["all", "Everybody"], ["mine", list.me ? `Mine (${list.me})` : "Mine"], ["nobody", "Nobody"], ...people.filter((name) => name !== list.me).map((name) => [`to ${name}`, name])], choice.who);
   list.choice.finding = list.finding.value;
   list.choice.who = list.who.value;
-  const entries = shown(list), parts = choice.grouped ? groups(entries) : [["", entries]];
+  const entries = shown(list), parts = choice.grouped ? groups(entries, choice.order !== "opened") : [["", entries]];
   list.grouped.setAttribute("aria-pressed", String(choice.grouped));
   list.blind.setAttribute("aria-pressed", String(list.veil));
   const wantedRows = [];
@@ -323,7 +338,7 @@ function draw(list) {
   list.every.checked = takable.length > 0 && takable.every((entry) => list.picked.has(entry.id));
   list.every.indeterminate = !list.every.checked && takable.some((entry) => list.picked.has(entry.id));
   const total = list.entries.length, count = list.picked.size;
-  list.count.textContent = `${entries.length === total ? `${total} scans` : `${entries.length} of ${total} scans`}, ${count} chosen`;
+  list.count.textContent = `${counted(entries, list.entries)}, ${count} chosen`;
   list.reset.disabled = choice.step === "all" && choice.finding === "all" && choice.who === "all" && choice.text === "";
   for (const button of list.acts) button.disabled = count === 0;
   list.empty.hidden = entries.length > 0;

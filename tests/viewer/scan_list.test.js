@@ -18,7 +18,7 @@ const ENTRIES = [
   entry("b", { state: "waiting", step: "new", above: null }),
   entry("c", { above: 3, flip: 0.1, unlike: 1.4, step: "exported" }),
   entry("d", { state: "refused", step: "new", above: null }),
-  entry("e", { above: 1, flip: 0.4, disagreement: 0.8, step: "reviewed" }),
+  entry("e", { above: 1, flip: 0.4, disagreement: 0.8, step: "accepted" }),
 ];
 const ids = (show, order) =>
   arranged(ENTRIES, show, order)
@@ -41,7 +41,7 @@ test("the list is narrowed to one step of the work, or to what was found", () =>
   assert.equal(ids("new", "opened"), "b");
   assert.equal(ids("explained", "opened"), "a");
   assert.equal(ids("above", "opened"), "ace");
-  assert.equal(ids("reviewed", "opened"), "e");
+  assert.equal(ids("accepted", "opened"), "e");
   assert.equal(ids("exported", "opened"), "c");
   assert.equal(ids("refused", "opened"), "d");
 });

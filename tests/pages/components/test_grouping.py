@@ -37,6 +37,17 @@ def test_patients_studies_and_series_are_counted_in_the_order_of_opening():
     assert found["scan 3"].group == "Patient 1, study 2"
 
 
+def test_the_studies_of_a_patient_are_ordered_by_date_and_no_date_is_told():
+    dates = ("20010101", "", "20030101", "20020101")
+    entries = [entry(n, StudyInstanceUID=f"1.2.{n}", StudyDate=date) for n, date in enumerate(dates)]
+    found = places(entries)
+    assert [found[e.id].age for e in entries] == [2, 3, 0, 1]
+    shelf = Shelf(None)
+    for one in entries:
+        shelf.add(one)
+    assert not [date for date in dates if date and date in json.dumps(scan_list.described(shelf))]
+
+
 def test_what_came_without_a_study_stands_under_its_drop():
     plain, drawn = Entry("a", "A", drop=3), Entry("b", "B")
     found = places([plain, drawn])

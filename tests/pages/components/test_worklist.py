@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from engine.review.store import Store
+from engine.scan import Scan
 from pages.components import scan_list
 from pages.components.explaining import Explained
-from pages.components.shelf import STEPS, Entry, Shelf, Told
+from pages.components.shelf import STEPS, Entry, OpenScan, Shelf, Told
+from tests.review import test_records as records
 from viewer import FindingView
 
 CHANGE = np.zeros((4, 4), np.float32)
@@ -41,11 +44,36 @@ def test_work_on_a_scan_goes_from_new_to_exported():
     found = [scan.step]
     scan.explained_by("me", False, Told(("A",), 0.3, 0.5))
     found.append(scan.step)
-    for reviewed in ("read", "reviewed"):
+    for reviewed in ("draft", "read"):
         scan.reviewed = reviewed
         found.append(scan.step)
     scan.exported = True
-    assert (*found, scan.step) == STEPS
+    found.append(scan.step)
+    for reviewed in ("submitted", "accepted", "returned"):  # said although it was exported
+        scan.reviewed = reviewed
+        found.append(scan.step)
+    assert tuple(found) == STEPS
+
+
+def test_the_state_is_that_of_the_case_and_read_is_what_was_kept_of_a_reading(monkeypatch):
+    shelf, scan, store = Shelf(None), entry(exported=True), Store()
+    scan.open(OpenScan("Scan 1", Scan.of(np.eye(32, dtype=np.float32), "radiograph")))
+    shelf.add(scan)
+    monkeypatch.setattr(scan_list.desk, "reviews", lambda: store)
+    monkeypatch.setattr(scan_list.shelf, "mine", lambda: shelf)
+
+    def state():
+        scan_list.look_up_reviews()
+        return scan.reviewed, scan_list.described(shelf)[0]["step"]
+
+    assert state() == ("", "exported")
+    case = store.save(scan.sha256, [records.annotation(scan_sha256=scan.sha256)], base=0, reader="A")
+    assert state() == ("draft", "exported"), "one box is no reading"
+    store.keep([records.reading(scan_sha256=scan.sha256)])
+    assert state() == ("read", "exported")
+    for to, note in (("submitted", ""), ("accepted", ""), ("returned", "the side is wrong")):
+        case = store.move(scan.sha256, to, base=case.revision, reader="A" if to == "submitted" else "B", note=note)
+        assert state() == (to, to) and scan_list.described(shelf)[0]["exported"]
 
 
 def test_the_list_holds_numbers_of_the_checkpoint_on_show_and_none_of_what_is_held_back():
