@@ -147,17 +147,13 @@ class Entry:
         wanted: identity of the checkpoint that it is to be explained with; `explained_with` has all that did,
             and `unlike` those of them that found it unlike what they were trained on.
         told: what a checkpoint said of it in numbers, by its identity.
-        reviewed: the state of its case, one of CASES; before it was submitted "read" once a reader has kept a reading
-            or an opinion, "draft" while something is only drawn, "" before.
+        reviewed: one of CASES; before that "read" (a reading or an opinion is kept), "draft" (only drawn), or "".
         exported: whether what a checkpoint says of it was exported.
         disagreement: how far methods disagree about where, in [0, 1]; None before they were compared.
-        assigned: names of the readers who are to read it.
-        read_by: names of the readers who gave readings of it.
+        assigned, read_by: names of the readers who are to read it, and of those who gave readings of it.
         drop: which drop of files it came with, from 1; 0 for a drawn picture and the sample.
-        source: the study that it came from, None for what came without; read by exports, and to
-            know an earlier scan of the same patient.
-        shown_anyway: (sha256 of the scan or slice, identity) of results that the reader asked for although they were
-            held back.
+        source: the study that it came from, None without one; read by exports, and to know a patient's earlier scans.
+        shown_anyway: (sha256 of the scan or slice, identity) of results held back that the reader asked for.
     """
 
     id: str
@@ -211,9 +207,8 @@ class Entry:
     def step(self) -> str:
         """How far work on it has come: one of STEPS."""
         explained = "explained" if self.state in ("explained", "held back") else "new"
-        if self.reviewed in CASES:
-            return self.reviewed
-        return "exported" if self.exported else self.reviewed or explained
+        exported = self.exported and self.reviewed not in CASES
+        return "exported" if exported else self.reviewed or explained
 
     def explained_by(self, identity: str, unlike: bool, told: Told | None = None) -> None:
         """A checkpoint has explained it, or the slice of it that is on show."""

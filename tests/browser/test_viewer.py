@@ -8,6 +8,8 @@ import statistics
 import numpy as np
 import pytest
 
+from tests.places import ROOT
+
 PICTURE = (
     "canvas => { const c = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let h = 7; "
     "for (let i = 0; i < c.length; i += 4) h = (h * 31 + c[i] + 7 * c[i + 2]) | 0; return h }"
@@ -465,3 +467,17 @@ def test_the_wheel_never_zooms_below_the_whole_picture_not_even_on_a_small_map(p
     view.rest()
     assert view.page.locator(".panel canvas").first.evaluate(PICTURE) == before
     assert page.troubles == []
+
+
+def test_the_first_note_above_a_panel_is_shortened_where_it_is_longer_than_the_line(page):
+    css = (ROOT / "viewer" / "viewer.css").read_text(encoding="utf-8")
+    for width in (150, 900):
+        words = "Effusion 0.98; atelectasis, cardiomegaly, edema, effusion"
+        page.set_content(
+            f"<style>{css}</style><div class='viewer'><div class='name' style='width: {width}px'><b>Case 1</b>"
+            f"<span class='notes' title='{words}'><span>{words}</span><span>another</span></span></div></div>"
+        )
+        top, shown, whole = page.locator(".notes").evaluate(
+            "n => [n.firstChild.offsetTop - n.offsetTop, n.firstChild.clientWidth, n.firstChild.scrollWidth]"
+        )
+        assert top == 0 and shown > 40 and (shown < whole) == (width == 150)
