@@ -122,13 +122,18 @@ def drawing(
 
 def drawn_on(to: str, picture: str) -> Drawn | None:
     """The latest that the browser sent about this picture; None for anything that it could not have sent."""
+    drawn = latest_drawn(to)
+    return drawn if drawn is not None and drawn.picture == picture else None
+
+
+def latest_drawn(to: str) -> Drawn | None:
+    """The latest that the browser sent about any picture; None for anything that it could not have sent."""
     mounted = st.session_state.get(_key(to))
     raw = mounted.get("drawn") if isinstance(mounted, Mapping) else None
     try:
-        drawn = checked_drawn(raw)
+        return checked_drawn(raw)
     except BadState:
         return None
-    return drawn if drawn.picture == picture else None
 
 
 def checked_drawn(raw: object) -> Drawn:

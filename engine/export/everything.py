@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from engine import __version__
 from engine.export.result import NOTICE, Result
@@ -56,4 +57,4 @@ def _measurements(result: Result, one: Annotation) -> list[dict]:
     scan = result.volume or result.scan
     if (one.slice is None) != (scan.pixels.ndim == 2):
         return []
-    return [to_json(number) for number in measured(one, ScanFacts.of(scan), scan.pixels)]
+    return [asdict(number) for number in measured(one, ScanFacts.of(scan), scan.pixels)]

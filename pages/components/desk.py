@@ -272,3 +272,8 @@ def desk(scan_sha256: str, facts: Callable[[], ScanFacts]) -> Desk:
     if known is None or known.store is not here:
         known = desks[scan_sha256] = Desk(here, here.case(scan_sha256), facts())
     return known
+
+
+def known(scan_sha256: str) -> Desk | None:
+    """This session's desk for a scan that was on show before; None for any other."""
+    return st.session_state.get("desks", {}).get(scan_sha256)

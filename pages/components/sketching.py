@@ -11,11 +11,13 @@ from engine.review.measurements import ScanFacts
 from pages.components import common, desk, tour
 from pages.components.desk import Desk
 from pages.components.shelf import OpenScan
-from viewer.marks import drawing, drawn_on
+from viewer.marks import drawing, latest_drawn
 
 
 def begin(opened: OpenScan, view: str) -> tuple[Desk, str]:
     """The desk of a scan, once it has what the browser drew on the view of that key; and the reader's name.
+
+    What was drawn just before the reader turned here from another scan is saved with that one.
 
     Raises:
         UnusableStore: the reviews cannot be read.
@@ -23,7 +25,9 @@ def begin(opened: OpenScan, view: str) -> tuple[Desk, str]:
     here, name = desk.desk(opened.scan.sha256, lambda: ScanFacts.of(opened.scan)), desk.reader()
     if name:
         here.named(name)
-    here.receive(drawn_on(view, opened.scan.sha256), name)
+    drawn = latest_drawn(view)
+    if drawn is not None and (of := desk.known(drawn.picture)) is not None:
+        of.receive(drawn, name)
     here.look()
     return here, name
 

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from engine.answers import NoAnswer
 from engine.review.agreement import influence, kappas, pairs
 from engine.review.measurements import ScanFacts
+from engine.review.records import to_json
 from engine.review.store import Store
 from pages.components import (
     agreement_picture,
@@ -15,12 +16,14 @@ from pages.components import (
     open_scans,
     review_panel,
     review_view,
+    sketching,
     words,
 )
 from tests.places import ROOT
 from tests.review.test_agreement import invented
 from tests.review.test_records import annotation, opinion, reading
 from tests.tiny_checkpoints import tiny
+from viewer.marks import FIELDS, Drawn
 
 PHANTOM = "Phantom patient 1"
 KEEP = "Keep it and reveal the model's answer"
@@ -262,6 +265,20 @@ def test_the_view_names_the_scan_whose_drawings_lie_on_it(model):
     assert at.session_state["review-header"]["scan_sha256"] == sha
     at.switch_page("pages/explain.py").run()
     assert settled(at).session_state["explain-header"]["scan_sha256"] == sha
+
+
+def test_what_was_drawn_just_before_turning_to_another_scan_is_saved_with_its_own(data, monkeypatch):
+    first, other = (open_scans.phantom_patient(name) for name in (PHANTOM, "Phantom patient 2"))
+    monkeypatch.setattr(sketching, "latest_drawn", lambda view: None)
+    monkeypatch.setattr(desk, "reader", lambda: "Dr A")
+    here, _ = sketching.begin(first, "review")
+    mark = {name: value for name, value in to_json(annotation()).items() if name in FIELDS}
+    sent = Drawn(first.scan.sha256, loaded=here.loaded, base=0, number=1, marks=(mark,))
+    monkeypatch.setattr(sketching, "latest_drawn", lambda view: sent)
+    for _ in range(2):
+        there, _ = sketching.begin(other, "review")
+    assert there.drawn == () and [one.reader for one in desk.kept(first.scan.sha256).annotations] == ["Dr A"]
+    assert desk.kept(other.scan.sha256) == desk.Kept()
 
 
 def test_an_export_has_what_readers_drew_and_said(model):

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { drawingOf, edited, hear, marksOn, unsaved, wordsOf } from "../../viewer/modules/annotating.js";
+import { stateWords } from "../../viewer/modules/column.js";
 import { newMark } from "../../viewer/modules/shapes.js";
 
 test("whoever is told of an edit is told that it is not saved yet", () => {
@@ -25,7 +26,9 @@ test("what nobody takes is sent again, until somebody does or says why not", (co
   edited(drawing);
   context.mock.timers.tick(150);
   assert.equal(sent.length, 1);
+  assert.equal(stateWords(drawing), "Saving \u2026");
   context.mock.timers.tick(6000);
+  assert.match(stateWords(drawing), /^Not saved: no connection/);
   context.mock.timers.tick(10);
   assert.equal(sent.length, 2);
   assert.ok(sent[1] > sent[0]);
@@ -36,9 +39,17 @@ test("what nobody takes is sent again, until somebody does or says why not", (co
   hear(drawing, { ...drawing.given, trouble: "" });
   edited(drawing);
   context.mock.timers.tick(150);
-  hear(drawing, { ...drawing.given, acked: drawing.sent });
+  hear(drawing, { ...drawing.given, acked: drawing.sent, saved: "Saved" });
+  assert.equal(stateWords(drawing), "Saved");
   context.mock.timers.tick(60_000);
   assert.equal(sent.length, 3);
+  edited(drawing);
+  assert.equal(stateWords(drawing), "Saving \u2026", "the server has answered since");
+  context.mock.timers.tick(150);
+  context.mock.timers.tick(6000);
+  assert.match(stateWords(drawing), /^Not saved/);
+  hear(drawing, { ...drawing.given, picture: "q", saved: "" });
+  assert.equal(stateWords(drawing), "", "another scan has nothing unsaved");
 });
 
 const GIVEN = { loaded: 1, revision: 0, acked: 0, marks: [], trouble: "", locked: "", saved: "", spacing_mm: null };

@@ -17,7 +17,7 @@ const sessions = new Map(); // key of a view to its drawing
  * radius    of the brush, in CSS pixels
  * shutter   [[row, column], [row, column]] beyond which all is black, or null
  * lens      whether a magnifier follows the pointer, and {panel, x, y} of where it is
- * sent      number of the latest message to Python; `acked` of the latest that it has saved
+ * sent      number of the latest message to Python; `acked` of the latest that it has saved; `late`: nobody answered in time
  * made      {loaded, base}: the list and revision that what stands here was made from
  * version   counts changes of anything that is drawn
  * listeners told when something changed
@@ -31,6 +31,7 @@ export function drawingOf(key) {
         lens: { on: false, at: null },
         sent: 0,
         acked: 0,
+        late: false,
         made: null,
         version: 0,
         listeners: new Set(),
@@ -62,6 +63,7 @@ export function hear(drawing, given) {
   drawing.given = given;
   const same = before?.picture === given.picture;
   drawing.acked = Math.max(same ? drawing.acked : drawing.sent, given.acked ?? 0);
+  if (!unsaved(drawing)) drawing.late = false;
   const another = !same || drawing.made.loaded !== given.loaded;
   const kept = same && another && unsaved(drawing); // what nobody has taken yet stays, until Python has merged it
   if (!kept) drawing.made = { loaded: given.loaded, base: given.revision };
@@ -96,6 +98,8 @@ function deliverLater(drawing, wait, next) {
     drawing.timer = setTimeout(() => {
       if (!unsaved(drawing) || drawing.given.trouble || drawing.given.picture !== picture) return;
       drawing.sent = Math.max(drawing.sent + 1, Date.now());
+      drawing.late = true;
+      changed(drawing);
       deliverLater(drawing, 0, Math.min(2 * next, LONGEST));
     }, next);
   }, wait);

@@ -62,7 +62,7 @@ export function buildColumn(root, drawing) {
       button.disabled = Boolean(locked) && !LOOKING.includes(one.id);
     }
     setText(find(".state"), stateWords(drawing));
-    find(".state").className = `state ${given.trouble ? "bad" : ""}`;
+    find(".state").className = `state ${given.trouble || (unsaved(drawing) && drawing.late) ? "bad" : ""}`;
     setText(find(".why"), locked);
     writeRows(drawing, find(".list"), rows);
     setText(find(".none"), history.list.length ? "" : "Nothing is drawn yet.");
@@ -84,10 +84,13 @@ export function buildColumn(root, drawing) {
   return write;
 }
 
-function stateWords(drawing) {
+const UNANSWERED = "Not saved: no connection; it is sent again";
+
+/** What stands under the list: whether all that is drawn is saved. */
+export function stateWords(drawing) {
   const { given } = drawing;
   if (given.trouble) return given.trouble;
-  if (unsaved(drawing)) return "Saving \u2026";
+  if (unsaved(drawing)) return drawing.late ? UNANSWERED : "Saving \u2026";
   return given.saved;
 }
 
