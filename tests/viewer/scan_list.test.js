@@ -47,10 +47,7 @@ test("the list is narrowed to one step of the work, or to what was found", () =>
 });
 
 test("mine is what is assigned to me", () => {
-  const entries = [
-    entry("x", { assigned: ["Dr A"] }),
-    entry("y", { assigned: [] }),
-  ];
+  const entries = [entry("x", { assigned: ["Dr A"] }), entry("y", { assigned: [] })];
   assert.deepEqual(
     arranged(entries, "mine", "opened", "Dr A").map(({ id }) => id),
     ["x"],
@@ -62,10 +59,7 @@ test("a reader who is to say first what is there hears of no finding", () => {
   const found = entry("x", { above: 2 });
   assert.equal(wordsOf(found), "explained, 2 findings");
   assert.equal(wordsOf(found, true), "explained");
-  assert.equal(
-    wordsOf({ ...found, step: "read", state: "waiting", above: null }),
-    "read",
-  );
+  assert.equal(wordsOf({ ...found, step: "read", state: "waiting", above: null }), "read");
 });
 
 test("blind, an unread scan is neither found by its findings nor ordered by them", () => {

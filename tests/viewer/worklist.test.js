@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import {
-  counted,
-  groups,
-  ordered,
-  said,
-  veiled,
-  wanted,
-} from "../../pages/components/worklist.js";
+import { counted, groups, ordered, said, veiled, wanted } from "../../pages/components/worklist.js";
 
 const ALL = {
   step: "all",
@@ -85,10 +78,8 @@ test("a state, a finding, a reader and words narrow the list, and all of them to
   assert.equal(ids({ finding: "Effusion" }), "ac");
   assert.equal(ids({ finding: "Mass" }), "c");
   const back = entry("f", { step: "returned", exported: true });
-  for (const step of ["returned", "exported"])
-    assert.equal(wanted(back, { ...ALL, step }), true);
-  for (const step of ["draft", "submitted", "accepted"])
-    assert.equal(wanted(back, { ...ALL, step }), false);
+  for (const step of ["returned", "exported"]) assert.equal(wanted(back, { ...ALL, step }), true);
+  for (const step of ["draft", "submitted", "accepted"]) assert.equal(wanted(back, { ...ALL, step }), false);
   assert.equal(ids({ text: " ct " }), "e");
   assert.equal(ids({ finding: "Effusion", step: "exported" }), "c");
   assert.equal(ids({ finding: "Effusion", step: "new" }), "");
@@ -133,17 +124,10 @@ test("blind until read: nothing is said of what models find in a scan that the r
   const [a, , c] = ENTRIES.map((one, place) =>
     veiled({ ...one, readBy: [["B"], [], ["A", "B"]][place] ?? [] }, true, "A"),
   );
-  assert.deepEqual(
-    [a.findings, a.above, a.flip, a.disagreement],
-    [[], null, null, null],
-  );
+  assert.deepEqual([a.findings, a.above, a.flip, a.disagreement], [[], null, null, null]);
   assert.deepEqual(c, { ...ENTRIES[2], readBy: ["A", "B"] });
   assert.equal(a.unlike, 0.2);
-  assert.deepEqual(
-    veiled({ ...ENTRIES[0], readBy: ["A"] }, true).findings,
-    [],
-    "who gave no name has read nothing",
-  );
+  assert.deepEqual(veiled({ ...ENTRIES[0], readBy: ["A"] }, true).findings, [], "who gave no name has read nothing");
   assert.deepEqual(veiled(ENTRIES[0], false), ENTRIES[0]);
 });
 
@@ -155,23 +139,10 @@ test("the studies of a patient stand together, the newest first, and refused fil
       state,
       group: `Patient ${patient}, study ${study}`,
     });
-  const entries = [
-    of("a", 1, 1, 1),
-    of("b", 2, 1, 0),
-    of("c", 1, 2, 0),
-    of("d", 2, 1, 0, "refused"),
-  ];
+  const entries = [of("a", 1, 1, 1), of("b", 2, 1, 0), of("c", 1, 2, 0), of("d", 2, 1, 0, "refused")];
   const order = (asOrdered) => groups(entries, asOrdered).map(([name]) => name);
-  assert.deepEqual(order(), [
-    "Patient 1, study 2",
-    "Patient 1, study 1",
-    "Patient 2, study 1",
-  ]);
-  assert.deepEqual(order(true), [
-    "Patient 1, study 1",
-    "Patient 1, study 2",
-    "Patient 2, study 1",
-  ]);
+  assert.deepEqual(order(), ["Patient 1, study 2", "Patient 1, study 1", "Patient 2, study 1"]);
+  assert.deepEqual(order(true), ["Patient 1, study 1", "Patient 1, study 2", "Patient 2, study 1"]);
   assert.equal(counted(entries), "3 scans, 1 refused");
   assert.equal(counted(entries.slice(0, 1), entries), "1 of 3 scans");
   assert.equal(counted(entries.slice(2), entries), "1 of 3 scans, 1 refused");
