@@ -208,7 +208,8 @@ def test_a_forked_process_has_workers_of_its_own():
         assert made.call(JOBS + "recall", "a")[0] == 1
 
 
-def test_the_server_is_started_again_when_it_is_gone_and_takes_its_workers_with_it():
+def test_the_server_is_started_again_when_it_is_gone_and_takes_its_workers_with_it(monkeypatch):
+    monkeypatch.setattr(worker, "_server", worker._Server())  # that of the other tests keeps their workers
     with Worker() as made:
         os.kill(worker._server.process.pid, signal.SIGKILL)
         with pytest.raises(Lost):
@@ -218,6 +219,7 @@ def test_the_server_is_started_again_when_it_is_gone_and_takes_its_workers_with_
         assert call(JOBS + "same", number) == number
         os.kill(worker._server.process.pid, signal.SIGKILL)
     assert call(JOBS + "same", 4) == 4
+    worker._server.process.kill()
 
 
 def test_a_machine_that_makes_no_process_is_one_sentence(monkeypatch):
