@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.datasets.head_ct import COVERED_MM, Grid
 
+COLLECTION = "stroke_phantom"  # that draws them
 FOLDER = Path(__file__).with_name("samples")
 GRID = Grid(22, 128, 1.6, COVERED_MM / 22)
 SEED = 1  # of the collection's default stream

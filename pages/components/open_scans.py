@@ -12,8 +12,8 @@ import numpy as np
 import streamlit as st
 
 from engine.checkpoints.resolve import shipped
+from engine.datasets import sample_heads
 from engine.datasets.phantom.collection import Marker, Phantom
-from engine.datasets.sample_heads import sample_head
 from engine.datasets.vagan_synthetic import VAGANSynthetic
 from engine.scan import Scan, frame, read_scan
 from pages.components import kept_scans, reading, shelf
@@ -87,7 +87,7 @@ def synthetic_picture(name: str) -> OpenScan:
 @st.cache_resource(max_entries=len(HEADS), show_spinner=False)
 def stroke_head(name: str) -> OpenScan:
     """A drawn CT of the head, with its truth beside it."""
-    head = sample_head(HEADS[name])
+    head = sample_heads.sample_head(HEADS[name])
     scan = Scan.of(
         head.hu,
         "CT",
@@ -98,7 +98,7 @@ def stroke_head(name: str) -> OpenScan:
         affine=head.affine,
     )
     _DRAWINGS[scan.sha256] = name
-    return OpenScan(name, scan, "stroke_phantom", ("Infarct",))
+    return OpenScan(name, scan, sample_heads.COLLECTION, ("Infarct",))
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -138,7 +138,7 @@ def _true_change(name: str, findings: tuple[str, ...]) -> np.ndarray:
         film = sample()
         return np.zeros((2, 2), np.float32) if film is None else film.scan.pixels - implanted_film().scan.pixels
     if name in HEADS:
-        return sample_head(HEADS[name]).change
+        return sample_heads.sample_head(HEADS[name]).change
     if name in SYNTHETIC:
         pictures, index = VAGANSynthetic(SYNTHETIC[name] + 1, seed=PHANTOM_SEED), SYNTHETIC[name]
     else:
@@ -271,7 +271,7 @@ def show(opened: OpenScan) -> None:
     )
     turn_to(same or _add(opened).id)
     if same is None and opened.name in HEADS:  # opens where there is most to see
-        change = sample_head(HEADS[opened.name]).change
+        change = sample_heads.sample_head(HEADS[opened.name]).change
         st.session_state[f"slice {st.session_state.scan}"] = int(np.abs(change).sum(axis=(1, 2)).argmax())
     mine.started = True
 
