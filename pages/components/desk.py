@@ -100,6 +100,7 @@ class Desk:
         pending: what is drawn and not saved.
         theirs: what somebody else saved meanwhile, while the reader decides.
         told: the lists that the browser was given, by number.
+        own: revisions that this reader saved or merged here: a decision on an earlier one is no conflict with them.
     """
 
     store: Store
@@ -114,6 +115,7 @@ class Desk:
     pending: tuple[Annotation, ...] | None = None
     theirs: Case | None = None
     told: dict[int, tuple[Annotation, ...]] = field(default_factory=dict)
+    own: set[int] = field(default_factory=set)
 
     def __post_init__(self):
         self.told[self.loaded] = self.case.annotations
@@ -166,6 +168,7 @@ class Desk:
         """After a conflict: saves what both drew."""
         if self.theirs is not None and self.pending is not None:
             both = merged(self.pending, self.case.annotations, self.theirs.annotations)
+            self.own.add(self.theirs.revision)
             self.case, self.theirs = self.theirs, None
             self._save(both, name, show=True)
 
@@ -181,7 +184,9 @@ class Desk:
         Args:
             base: the revision that the reader decided on; None for the one on show.
         """
-        base, self.refused = self.case.revision if base is None else base, ""
+        now, self.refused = self.case.revision, ""
+        if base is None or self.own.issuperset(range(base + 1, now + 1)):
+            base = now
         try:
             case = self.store.move(self.case.scan_sha256, state, base=base, reader=name, note=note)
         except Conflict as conflict:
@@ -218,6 +223,7 @@ class Desk:
             return
         self.pending, self.trouble, self.refused = None, "", ""
         self.acked = self.seen
+        self.own.add(case.revision)
         at = f"{case.changed[11:19]} UTC" if case.changed else ""
         self.saved = f"{'In memory' if self.store.in_memory else 'Saved'}, {at}" if at else ""
         if show:

@@ -133,7 +133,7 @@ def test_two_reviewers_on_one_case_see_a_conflict_and_can_keep_both(browser, ser
     (case,) = kept(data).values()
     assert sorted(one.reader for one in case.annotations) == ["Dr A", "Dr B"]
     second.get_by_role("button", name="Submit").click()
-    expect(second.get_by_text("Submitted", exact=True)).to_be_visible(timeout=SLOW)
+    expect(second.locator(".case-state", has_text="Submitted")).to_be_visible(timeout=SLOW)
     expect(second.locator(".why")).to_contain_text("The case is submitted", timeout=SLOW)
     assert first.troubles == second.troubles == []
     first.close()
