@@ -19,11 +19,11 @@ ELSEWHERE = {
     "bias/statistics/test_summary.py": "bias.statistics: dependence",
     "browser/test_drawing.py": "viewer: demo_drawing marks",
     "browser/test_compare.py": "pages: compare",
-    "browser/test_exporting.py": "pages.components: exporting",
+    "browser/test_exporting.py": "pages.components: background exporting",
     "browser/test_explain.py": "pages.components: drop_anywhere scan_page",
     "browser/test_scan_list.py": "pages.components: scan_list",
     "browser/test_viewer.py": "viewer: demo demo_volume",
-    "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation input_gradients "
+    "classifiers/test_beside_alignment.py": "classifiers: bagnet counterfactual_augmentation finished input_gradients "
     "interpretable_cnn multi_task oracle; reproduce: alignment",
     "classifiers/test_beside_attention.py": "classifiers: hsm salclassnet self_attention smic spatial_attention "
     "steered vit",

@@ -4,8 +4,6 @@ maps, for as many steps, from the same baseline.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.classifiers.finished import digest, keep, kept
 from engine.classifiers.hsm import HSM
 from engine.classifiers.salclassnet import SalClassNet
 from engine.classifiers.self_attention import SelfAttentionClassifier
@@ -24,7 +23,6 @@ from engine.classifiers.spatial_attention import SpatialAttention
 from engine.classifiers.steered import SteeredClassifier
 from engine.classifiers.vit import ViT
 from engine.datasets.collection import Collection
-from engine.files import write_whole
 from engine.methods.acat.calls import calls
 from engine.methods.acat.maps import identity, saliency_in
 from engine.methods.acat.train import Architecture, AttentionPhase, BaselinePhase, Networks, Preset, TrainingData
@@ -151,14 +149,14 @@ def measured(
     for name in names:
         where = folder / ("vit" if name == VIT else STEERED[name][0])
         settings = _settings(name, start)
-        classes = _stored(where / SCORES, settings)
+        stored = kept(where / SCORES, settings, "classes")
+        classes = None if stored is None else np.array(stored, np.float32)
         if classes is None and train:
             phase = CompetitorPhase(name, start)
             fabric = train_in(phase, where, machine)
             phase.average.load_state_dict(best_weights(where))
             classes = scores(phase, start.tested, fabric.device).round(6)
-            text = json.dumps({"settings": settings, "classes": classes.tolist()})
-            write_whole(where / SCORES, text + "\n")
+            keep(where / SCORES, settings, "classes", classes.tolist())
         if classes is not None:
             rows, collect, _ = collected()
             calls(collect, classes, start.data.targets[start.tested], start.collection, start.tested)
@@ -180,14 +178,5 @@ def _settings(name: str, start: Start) -> dict:
     """What two trainings must share to have the same scores, ready for JSON."""
     tested, collection, preset = start.tested, start.collection, start.preset
     parts = (start.data.targets[tested], collection.patients[tested])
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
     described = repr(preset)  # every setting, in the order of the class
-    return {"network": name, "preset": described, "seed": start.seed, "start": start.identity, "test": digest}
-
-
-def _stored(path: Path, settings: dict) -> np.ndarray | None:
-    """The scores that a training with the same settings has left."""
-    if not path.is_file():
-        return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return np.array(stored["classes"], np.float32) if stored["settings"] == settings else None
+    return {"network": name, "preset": described, "seed": start.seed, "start": start.identity, "test": digest(*parts)}
