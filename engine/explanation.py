@@ -24,6 +24,11 @@ def fitting_change_limit(changes: np.ndarray, grey_range: float) -> float:
     return float(np.clip(np.ceil(round(20 * float(np.quantile(largest, 0.99)), 6)) / 20, 0.05, 1.0))
 
 
+def full_step(steps: np.ndarray) -> int:
+    """Which of the steps (K,) of a path is the full counterfactual, 1, or nearest to it."""
+    return int(np.argmin(np.abs(steps - 1)))
+
+
 @dataclass(frozen=True)
 class Path:
     """The counterfactual slider: what the scan turns into, step by step.

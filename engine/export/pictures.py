@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.errors import UsageError
-from engine.explanation import Explanation
+from engine.explanation import Explanation, full_step
 from engine.export.result import NOTICE, FindingResult, Result
 from engine.preprocessing import enlarged, two_dimensional
 
@@ -48,7 +48,7 @@ def without(record: Explanation, pixels: np.ndarray) -> np.ndarray | None:
         return record.counterfactual
     if record.path is None:
         return None
-    change = record.path.changes[int(np.argmin(np.abs(record.path.steps - 1)))]
+    change = record.path.changes[full_step(record.path.steps)]
     return pixels + enlarged(change, pixels.shape)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.answers import rate
 from engine.checkpoints.format import Checkpoint
+from engine.explanation import full_step
 from engine.metrics.agreement import RegionScore, rank_correlation, region_score, strongest_overlap
 from engine.preprocessing import enlarged
 from pages.components.checkpoint_choice import Offers
@@ -61,7 +62,7 @@ class Said:
             return None
         if view.changes.ndim == 2:
             return view.changes
-        return view.changes[int(np.argmin(np.abs(view.steps - 1)))]
+        return view.changes[full_step(view.steps)]
 
 
 def same_finding(one: str, other: str) -> bool:

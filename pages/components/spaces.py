@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from engine.checkpoints.format import Checkpoint
-from engine.explanation import Explanation
+from engine.explanation import Explanation, full_step
 from engine.preprocessing import enlarged
 from engine.queue import Job
 from engine.scan import Scan
@@ -69,14 +69,14 @@ def _one(scan: Scan, record: Explanation, space: str) -> None:
 def without(scan: Scan, record: Explanation) -> np.ndarray:
     """The scan (H, W) with the whole change of a record."""
     assert record.path is not None, "a method of counterfactuals has a path"
-    full = int(np.argmin(np.abs(record.path.steps - 1)))
-    return (scan.pixels + enlarged(record.path.changes[full], scan.pixels.shape)).astype(np.float32)
+    change = record.path.changes[full_step(record.path.steps)]
+    return (scan.pixels + enlarged(change, scan.pixels.shape)).astype(np.float32)
 
 
 def change_words(record: Explanation) -> str:
     """How far the probability falls, and how much of the picture changes for it."""
     assert record.path is not None, "a method of counterfactuals has a path"
-    after = float(record.path.probabilities[int(np.argmin(np.abs(record.path.steps - 1)))])
+    after = float(record.path.probabilities[full_step(record.path.steps)])
     share = float((np.abs(record.evidence) > VISIBLE).mean())
     flips = record.probability > record.threshold >= after
     said = "The call turns to no." if flips else "The call stays."

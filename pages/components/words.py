@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.answers import NoAnswer, log_odds, no_answer, not_shown_to_know, rate
-from engine.explanation import Explanation
+from engine.explanation import Explanation, full_step
 from engine.metrics.measure import Measure
 from engine.preprocessing import enlarged, two_dimensional
 from engine.scan import Scan
@@ -240,7 +240,7 @@ def changed_share(explanation: Explanation) -> float:
 def full_change(explanation: Explanation) -> np.ndarray:
     """(h, w): what is added to the scan at a = 1, in its units."""
     path = explanation.path
-    return path.changes[int(np.argmin(np.abs(path.steps - 1)))]
+    return path.changes[full_step(path.steps)]
 
 
 def finding_view(
