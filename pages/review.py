@@ -21,20 +21,12 @@ from pages.components import (
     sketching,
     words,
 )
-from pages.components.checkpoint_choice import offered, standing
 from pages.components.desk import IN_MEMORY, Desk
 from pages.components.explaining import Explained, explaining
+from pages.components.explaining_ahead import checkpoint_for
 from pages.components.shelf import OpenScan
 
 MODES = ("Review", blind_reading.READ_FIRST, "Agreement")
-
-
-def model_for(opened: OpenScan) -> Checkpoint | None:
-    """The checkpoint that the scan is explained with; None where none here takes it."""
-    scan = open_scans.chosen_slice(opened)
-    offers = offered(opened)
-    takes = any(common.takes(c, scan.kind, opened.slices) for c in offers.checkpoints)
-    return standing(offers) if takes else None
 
 
 def answer(opened: OpenScan, checkpoint: Checkpoint) -> Explained | None:
@@ -66,7 +58,7 @@ def answer(opened: OpenScan, checkpoint: Checkpoint) -> Explained | None:
 
 def review(opened: OpenScan, here: Desk, name: str, side, film) -> None:
     """Draw, say what you think, submit."""
-    checkpoint = model_for(opened)
+    checkpoint = checkpoint_for(opened)
     explained = None
     with side:
         review_panel.trouble(here, name)
@@ -87,7 +79,7 @@ def review(opened: OpenScan, here: Desk, name: str, side, film) -> None:
 
 def read_first(opened: OpenScan, here: Desk, name: str, side, film) -> None:
     """The reader's own findings before the model's."""
-    checkpoint = model_for(opened)
+    checkpoint = checkpoint_for(opened)
     with side:
         review_panel.trouble(here, name)
         shown = None
@@ -114,7 +106,7 @@ def at_the_desk(opened: OpenScan, mode: str) -> None:
         beside = st.container(key="pens")
     {"Review": review, "Read first": read_first}[mode](opened, here, name, part, film)
     with beside:
-        sketching.column(here, review_view.VIEW, review_view.labels(opened, model_for(opened)))
+        sketching.column(here, review_view.VIEW, review_view.labels(opened, checkpoint_for(opened)))
 
 
 def main() -> None:

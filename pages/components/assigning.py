@@ -10,14 +10,10 @@ from engine.review.database import NotSaved, UnusableStore
 from engine.review.records import Assignment, UnusableRecord
 from engine.review.store import Store
 from pages.components import common, desk, review_panel, worklist
+from pages.components.background import counted
 from pages.components.shelf import Entry
 
 LAST = "last assignments"  # in the session's state: (verb, the assignments that began or ended)
-
-
-def counted(count: int) -> str:
-    """'1 scan' or '3 scans'."""
-    return f"{count} {'scan' if count == 1 else 'scans'}"
 
 
 def people(store: Store, entries: Sequence[Entry], me: str) -> list[str]:

@@ -12,28 +12,19 @@ from engine.checkpoints.format import Checkpoint
 from engine.queue import Job, Progress
 from engine.scan import frame
 from pages.components import common, comparing, worklist
+from pages.components.background import Background, counted, wait
 from pages.components.checkpoint_choice import offered
 from pages.components.comparing import Said, same_finding
 from pages.components.explaining import explaining
 from pages.components.shelf import Entry
-from server import sessions
 
 WISH = "disagreement wish"
-
-
-def _asker(session: str) -> tuple[str, str]:
-    return "disagreement", session
-
-
-@sessions.when_one_leaves
-def _leave(session: str) -> None:
-    common.worker().leave(_asker(session))
+KIND = Background("disagreement")
 
 
 def dialog(entries: Sequence[Entry]) -> None:
     """Opens it, for scans of the list."""
-    count = f"{len(entries)} {'scan' if len(entries) == 1 else 'scans'}"
-    st.dialog(f"Compare methods on {count}", on_dismiss=worklist.done)(_inside)(entries)
+    st.dialog(f"Compare methods on {counted(len(entries))}", on_dismiss=worklist.done)(_inside)(entries)
 
 
 def _inside(entries: Sequence[Entry]) -> None:
@@ -48,7 +39,7 @@ def _inside(entries: Sequence[Entry]) -> None:
         return
     job = _job(entries)
     if not job.done and not job.wait(0.3):
-        _wait(job)
+        wait(job, "Comparing", lambda: KIND.stop(job, WISH), "compare stop", "What was compared so far stays")
         return
     st.session_state.pop(WISH)
     common.worker().forget(job.key)
@@ -76,7 +67,7 @@ def _job(entries: Sequence[Entry]) -> Job:
         return found
 
     key = ("disagreement", tuple((entry.id, entry.sha256) for entry in entries), device)
-    return common.worker().ask(key, work, asker=_asker(common.session()), long=True, background=True)
+    return KIND.ask(key, work, background=True)
 
 
 def _predicts(checkpoint: Checkpoint, finding: str) -> bool:
@@ -107,14 +98,3 @@ def disagreement_of(entry: Entry, usable: Sequence[Checkpoint], device: str, pro
         view = next((one for one in explained.findings if same_finding(one.name, finding)), None)
         said.append(Said(common.label(checkpoint), view))
     return comparing.disagreement(said)
-
-
-@st.fragment(run_every=1.0)
-def _wait(job: Job) -> None:
-    if job.done:
-        st.rerun()
-    st.progress(*common.progress_of(job, "Comparing"))
-    if st.button("Stop", type="tertiary", key="compare stop", help="What was compared so far stays"):
-        common.worker().withdraw(_asker(common.session()), job.key)
-        st.session_state.pop(WISH, None)
-        st.rerun()

@@ -8,14 +8,26 @@ from engine.checkpoints.format import Checkpoint
 from engine.queue import Job
 from engine.scan import frame
 from pages.components import ahead, common, detectors, open_scans
-from pages.components.checkpoint_choice import Choices, choices, offered, standing
+from pages.components.checkpoint_choice import Choices, Scores, choices, offered, standing
 from pages.components.explaining import explaining
 from pages.components.shelf import Entry, OpenScan
 
+NOT_TAKEN = "no model here takes it"
 
-def checkpoint_for(opened: OpenScan, usable: Sequence[Checkpoint], made: Choices) -> Checkpoint | None:
-    """The checkpoint that would be chosen for a scan; None where none takes it. It may be asked on any thread."""
-    offers = offered(opened, usable)
+
+def checkpoint_for(
+    opened: OpenScan,
+    usable: Sequence[Checkpoint] | None = None,
+    made: Choices | None = None,
+    scores: Scores | None = None,
+) -> Checkpoint | None:
+    """The checkpoint that would be chosen for a scan; None where none takes it.
+
+    Args:
+        usable, made: which there are, and what was chosen; outside a page's run both must be said.
+        scores: as for `offered`.
+    """
+    offers = offered(opened, usable, scores)
     takes = any(common.takes(c, opened.scan.kind, opened.slices) for c in offers.checkpoints)
     return standing(offers, made) if takes else None
 
@@ -46,9 +58,6 @@ def explain_ahead(first: str | None) -> None:
     here = next((place for place, entry in enumerate(entries) if entry.id == first), 0)
     for entry in entries:
         if entry.small is not None:
-            offers = offered(entry.small, usable, detectors.known_scores(entry.small.scan.sha256))
-            takes = any(common.takes(c, entry.small.scan.kind, entry.small.slices) for c in offers.checkpoints)
-            entry.wanted, entry.note = (
-                (standing(offers, made).identity, "") if takes else ("", "no model here takes it")
-            )
+            checkpoint = checkpoint_for(entry.small, usable, made, detectors.known_scores(entry.small.scan.sha256))
+            entry.wanted, entry.note = ("", NOT_TAKEN) if checkpoint is None else (checkpoint.identity, "")
     ahead.plan(common.worker(), [*entries[here + 1 :], *entries[:here], *entries[here : here + 1]], work_for, ended)

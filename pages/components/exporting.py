@@ -16,6 +16,7 @@ from engine.queue import Job, Progress
 from engine.scan import frame
 from engine.scan.source import SourceRecord
 from pages.components import common, desk, open_scans, volumes
+from pages.components.background import Background, wait
 from pages.components.checkpoint_choice import offered, standing
 from pages.components.shelf import Entry, OpenScan
 from server import downloads, sessions
@@ -39,6 +40,8 @@ LABELS = {  # of the forms in `engine.export.forms`, as short as they can be cho
     "json": "JSON",
 }
 FIRST = ("seg", "sr", "gsps", "pdf", "json")
+IN_PIXELS = "Written in the pixels of a scan, names stay: look at every picture before you pass it on."
+KIND = Background("export")
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,15 +50,6 @@ class Packed:
 
     data: bytes
     notes: tuple[str, ...]
-
-
-def _asker(session: str) -> tuple[str, str]:
-    return "export", session
-
-
-@sessions.when_one_leaves
-def _leave(session: str) -> None:
-    common.worker().leave(_asker(session))
 
 
 @st.fragment
@@ -68,12 +62,7 @@ def menu(opened: OpenScan) -> None:
     with st.popover("Export", type="tertiary", key="export"):
         checkpoint = standing(offered(opened))
         st.text(f"{opened.name}, {common.label(checkpoint)}")
-        forms = st.pills(
-            "Forms", list(LABELS), selection_mode="multi", default=FIRST, format_func=LABELS.get, key="export forms"
-        )
-        without = st.toggle(
-            "Leave out names", key="export without names", help="Patient, study, dates and readers, by DICOM PS3.15"
-        )
+        forms, without = choose("export")
         _say_where(entry, without)
         if entry.state == "held back":
             st.text("The result is held back: show it first.")
@@ -87,11 +76,22 @@ def menu(opened: OpenScan) -> None:
             return
         job = _job(opened, entry, checkpoint, wish, kept)
         if not job.done and not job.wait(0.5):
-            _wait(job)
+            wait(job, "Exporting")
         elif job.error is not None:
             st.text(common.complaint(job, "nothing was exported"))
         else:
             _show(entry, wish, job.answer())
+
+
+def choose(what: str) -> tuple[list[str], bool]:
+    """Asks for the forms, and whether names are left out; `what` begins the keys of the two."""
+    forms = st.pills(
+        "Forms", list(LABELS), selection_mode="multi", default=FIRST, format_func=LABELS.get, key=f"{what} forms"
+    )
+    without = st.toggle(
+        "Leave out names", key=f"{what} without names", help="Patient, study, dates and readers, by DICOM PS3.15"
+    )
+    return forms, without
 
 
 def _slice(opened: OpenScan) -> int | None:
@@ -101,7 +101,7 @@ def _slice(opened: OpenScan) -> int | None:
 
 def _say_where(entry: Entry, without: bool) -> None:
     if without:
-        st.text("Written in the pixels of a scan, names stay: look at every picture before you pass it on.")
+        st.text(IN_PIXELS)
     elif entry.source is None:
         st.text("The scan came without a study: DICOM files go into a new one.")
     else:
@@ -121,8 +121,7 @@ def _job(opened: OpenScan, entry: Entry, checkpoint: Checkpoint, wish: tuple, ke
         made = export(result, wish[3], wish[4], lambda done, every: progress(every + done, 2 * every))
         return Packed(_zipped(made.files), made.notes)
 
-    asker = _asker(common.session())
-    return common.worker().ask(("export", *wish, device), work, asker=asker, long=True)
+    return KIND.ask(("export", *wish, device), work)
 
 
 def result_of(
@@ -179,13 +178,6 @@ def _zipped(files: dict[str, bytes]) -> bytes:
         for name, data in files.items():
             archive.writestr(name, data)
     return packed.getvalue()
-
-
-@st.fragment(run_every=1.0)
-def _wait(job: Job) -> None:
-    if job.done:
-        st.rerun()
-    st.progress(*common.progress_of(job, "Exporting"))
 
 
 def _show(entry: Entry, wish: tuple, packed: Packed) -> None:

@@ -12,9 +12,10 @@ import streamlit as st
 
 from engine.queue import Job, Progress
 from pages.components import common, desk, open_scans, worklist
+from pages.components.background import Background, counted, wait
 from pages.components.checkpoint_choice import choices
 from pages.components.explaining_ahead import checkpoint_for
-from pages.components.exporting import FIRST, LABELS, result_of, size
+from pages.components.exporting import IN_PIXELS, choose, result_of, size
 from pages.components.grouping import places
 from pages.components.shelf import Entry
 from server import downloads, sessions
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "otherwise-scans.zip"
 WISH, LENT = "several wish", "several"
+KIND = Background("export several")
 MOST_TOLD = 8  # refusals that the dialog names; the manifest has all
 
 
@@ -36,30 +38,15 @@ class Made:
     outcomes: tuple[Outcome, ...]
 
 
-def _asker(session: str) -> tuple[str, str]:
-    return "export several", session
-
-
-@sessions.when_one_leaves
-def _leave(session: str) -> None:
-    common.worker().leave(_asker(session))
-
-
 def dialog(entries: Sequence[Entry]) -> None:
     """Opens it, for scans of the list."""
-    count = f"{len(entries)} {'scan' if len(entries) == 1 else 'scans'}"
-    st.dialog(f"Export {count}", width="medium", on_dismiss=worklist.done)(_inside)(entries)
+    st.dialog(f"Export {counted(len(entries))}", width="medium", on_dismiss=worklist.done)(_inside)(entries)
 
 
 def _inside(entries: Sequence[Entry]) -> None:
-    forms = st.pills(
-        "Forms", list(LABELS), selection_mode="multi", default=FIRST, format_func=LABELS.get, key="several forms"
-    )
-    without = st.toggle(
-        "Leave out names", key="several without names", help="Patient, study, dates and readers, by DICOM PS3.15"
-    )
+    forms, without = choose("several")
     if without:
-        st.text("Written in the pixels of a scan, names stay: look at every picture before you pass it on.")
+        st.text(IN_PIXELS)
     else:
         st.text("DICOM files go into the study of each scan, and name its patient.")
     kept = {entry.id: desk.kept(entry.sha256) for entry in entries}
@@ -74,7 +61,7 @@ def _inside(entries: Sequence[Entry]) -> None:
         return
     job = _job(entries, wish, kept)
     if not job.done and not job.wait(0.3):
-        _wait(job)
+        wait(job, "Exporting", lambda: KIND.stop(job, WISH), "several stop", "Nothing of it is kept")
     elif job.error is not None:
         st.text(common.complaint(job, "nothing was exported"))
         common.worker().forget(job.key)
@@ -131,23 +118,12 @@ def _job(entries: Sequence[Entry], wish: tuple, kept: dict[str, desk.Kept]) -> J
         outcomes = export_several(file, wanted, wish[1], wish[2], progress, cases, pixels_of)
         return Made(file.getvalue(), outcomes)
 
-    return common.worker().ask(("export several", *wish, device), work, asker=_asker(common.session()), long=True)
+    return KIND.ask(("export several", *wish, device), work)
 
 
 def _slice_on_show(entry: Entry) -> int | None:
     count = entry.small.slices if entry.small is not None else 1
     return None if count == 1 else min(st.session_state.get(f"slice {entry.id}", count // 2), count - 1)
-
-
-@st.fragment(run_every=1.0)
-def _wait(job: Job) -> None:
-    if job.done:
-        st.rerun()
-    st.progress(*common.progress_of(job, "Exporting"))
-    if st.button("Stop", type="tertiary", key="several stop", help="Nothing of it is kept"):
-        common.worker().withdraw(_asker(common.session()), job.key)
-        st.session_state.pop(WISH, None)
-        st.rerun()
 
 
 def _keep(entries: Sequence[Entry], wish: tuple, job: Job) -> None:
@@ -167,7 +143,7 @@ def _show(address: str, length: int, outcomes: Sequence[Outcome]) -> None:
     refused = [one for one in outcomes if not one.exported]
     st.html(f"<a class='download' href='{address}' download='{FILE}'>Save {FILE}</a> ({size(length)})")
     done = len(outcomes) - len(refused)
-    st.text(f"{done} of {len(outcomes)} {'scan' if len(outcomes) == 1 else 'scans'} exported.")
+    st.text(f"{done} of {counted(len(outcomes))} exported.")
     for one in refused[:MOST_TOLD]:
         title = one.label or next(
             (e.title for e in open_scans.scans().values() if e.sha256 == one.scan_sha256), "A scan"

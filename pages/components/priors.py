@@ -53,12 +53,10 @@ def relation(opened: OpenScan, entry: Entry) -> str:
     """How another open scan stands to the one on show, in a few words. A date would say something of a person; the time
     between two scans does not.
     """
-    own, same = open_scans.scans().get(opened.id), of_patient(opened, entry)
-    if own is None or own.source is None or entry.source is None or same is None:
-        return "patient not known"
+    same = of_patient(opened, entry)
     if not same:
-        return "another patient"
-    days = days_before(entry.source, own.source)
+        return "patient not known" if same is None else "another patient"
+    days = days_before(entry.source, open_scans.scans()[opened.id].source)
     if days is None:
         return "same patient, date not known"
     if days == 0:
@@ -68,12 +66,12 @@ def relation(opened: OpenScan, entry: Entry) -> str:
 
 def caution(opened: OpenScan, entry: Entry) -> str:
     """What has to be said before another scan is read as the prior of the one on show; "" for a prior."""
-    own, same = open_scans.scans().get(opened.id), of_patient(opened, entry)
-    if own is None or own.source is None or entry.source is None or same is None:
+    same = of_patient(opened, entry)
+    if same is None:
         return "Nothing says that these are of one patient."
     if not same:
         return "These are of two patients: the files name another one for each."
-    if is_prior(entry.source, own.source):
+    if is_prior(entry.source, open_scans.scans()[opened.id].source):
         return ""
     return "These are of one patient, but nothing says that the one chosen as the prior is the earlier."
 

@@ -208,7 +208,8 @@ function inTable(list, event) {
   if (step) {
     const to = ids[Math.min(ids.length - 1, Math.max(0, at + step))];
     if (event.shiftKey) pick(list, [id, to], true);
-    goTo(list, to);
+    tabStop(list, to);
+    list.rows.get(to)?.element.focus();
   } else if (key === " " || key === "x") pick(list, [id], !list.picked.has(id));
   else if (key === "enter" && event.target === row) list.wish("open", [id, "explain"]);
   else if (key === "r") list.wish("open", [id, "review"]);
@@ -220,10 +221,10 @@ function inTable(list, event) {
   event.stopPropagation();
 }
 
-function goTo(list, id) {
+/** The one row that Tab reaches. */
+function tabStop(list, id) {
   list.at = id;
   for (const [other, row] of list.rows) row.element.tabIndex = other === id ? 0 : -1;
-  list.rows.get(id)?.element.focus();
 }
 
 function rowOf(list, id) {
@@ -246,13 +247,8 @@ function rowOf(list, id) {
   });
   title.addEventListener("click", () => list.wish("open", [id, "explain"]));
   element.addEventListener("dblclick", (event) => event.target.closest("button, input") ?? list.wish("open", [id, "explain"]));
-  element.addEventListener("focus", () => goToQuietly(list, id));
+  element.addEventListener("focus", () => tabStop(list, id));
   return { element, tick, picture, title, kind, parts, pictured: false, drawn: "" };
-}
-
-function goToQuietly(list, id) {
-  list.at = id;
-  for (const [other, row] of list.rows) row.element.tabIndex = other === id ? 0 : -1;
 }
 
 function headOf(list, group) {
@@ -303,7 +299,7 @@ function draw(list) {
   const known = new Set(list.entries.filter(openable).map((entry) => entry.id)), choice = list.choice;
   for (const id of [...list.picked]) if (!known.has(id)) list.picked.delete(id);
   const findings = [...new Set(seen(list).flatMap((entry) => entry.findings))].sort();
-  const people = [...new Set([...list.entries.flatMap((entry) => entry.assigned)])].sort();
+  const people = [...new Set(list.entries.flatMap((entry) => entry.assigned))].sort();
   const inState = (id) => list.entries.filter((entry) => wanted(entry, { ...ALL, step: id })).length;
   options(list.step, [["all", "Every state"], ...[...STEPS, "refused"].map((id) => [id, `${id[0].toUpperCase()}${id.slice(1)} (${inState(id)})`])], choice.step);
   options(list.finding, [["all", "Every finding"], ...findings.map((name) => [name, name])], choice.finding);
@@ -331,8 +327,7 @@ function draw(list) {
   const all = new Set(list.entries.map((entry) => entry.id));
   for (const id of [...list.rows.keys()]) if (!all.has(id)) list.rows.delete(id);
   const order_ = inOrder(list);
-  if (!order_.some((entry) => entry.id === list.at)) list.at = order_[0]?.id ?? null;
-  for (const [id, row] of list.rows) row.element.tabIndex = id === list.at ? 0 : -1;
+  tabStop(list, order_.some((entry) => entry.id === list.at) ? list.at : (order_[0]?.id ?? null));
   for (const [id, cell] of list.columns) cell.setAttribute("aria-sort", choice.order !== id ? "none" : choice.down ? "descending" : "ascending");
   const takable = entries.filter(openable);
   list.every.checked = takable.length > 0 && takable.every((entry) => list.picked.has(entry.id));
